@@ -1,0 +1,569 @@
+package abs
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// What must never come out of the client: keys, a token, and with the token the query.
+const (
+	accessKey = "cAnArY-access"
+	secretKey = "cAnArY-secret"
+	someToken = "cAnArY token/+é&?"
+)
+
+// secretsIn tells whether a text gives any of them away, raw or escaped.
+func secretsIn(text string) bool {
+	return strings.Contains(text, canary) || strings.Contains(text, "later_date") || strings.Contains(text, "earlier_date")
+}
+
+// checkQuiet looks through an error and all that it wraps.
+func checkQuiet(t *testing.T, err error) {
+	t.Helper()
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		if text := fmt.Sprintf("%v %+v %#v %s %q", e, e, e, e, e); secretsIn(text) {
+			t.Errorf("gives away a secret: %s", text)
+		}
+		var u *url.Error
+		if errors.As(e, &u) {
+			t.Errorf("holds a *url.Error: %v", e)
+		}
+	}
+}
+
+var hour = Window{From: time.Date(2026, 11, 23, 7, 0, 0, 0, time.UTC), To: time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)}
+
+func noRows(*Row) error { return nil }
+
+func config(url string) Config {
+	return Config{URL: url, Keys: StaticKeys(accessKey, secretKey), Rate: 1e6, Timeout: 10 * time.Second}
+}
+
+func mustClient(t *testing.T, c Config) *Client {
+	t.Helper()
+	client, err := NewClient(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
+}
+
+// serve starts an HTTPS server that trusts nobody and keeps its log to itself.
+func serve(t *testing.T, h http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	s := httptest.NewUnstartedServer(h)
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s
+}
+
+// writePEM writes the server's certificate, which is its own authority.
+func writeCA(t *testing.T, s *httptest.Server, name string) {
+	t.Helper()
+	pem := pemOf("CERTIFICATE", s.Certificate().Raw)
+	if err := os.WriteFile(name, pem, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// trusting is a configuration that knows the server's certificate.
+func trusting(t *testing.T, s *httptest.Server) Config {
+	t.Helper()
+	c := config(s.URL)
+	c.TLS.CAFile = filepath.Join(t.TempDir(), "ca.pem")
+	writeCA(t, s, c.TLS.CAFile)
+	return c
+}
+
+func TestRequests(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Skip("no time zones here")
+	}
+	var got *http.Request
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		got = r
+		if r.URL.Query().Has("token") {
+			_, _ = io.WriteString(w, `{"name":"api_abs_token"}`)
+			return
+		}
+		_, _ = io.WriteString(w, `{`+named+`}`)
+	})
+	for _, c := range []struct {
+		name   string
+		change func(*Config)
+		uri    string
+		header http.Header
+	}{
+		{
+			"plain", func(*Config) {}, "/v4/abs/oauthtokens?later_date=2026-11-23T08:00&earlier_date=2026-11-23T07:00",
+			http.Header{"X-Abs-Ak": {accessKey}, "X-Abs-Sk": {secretKey}, "User-Agent": {"abs-exporter"}},
+		},
+		{
+			"prefix, zone, restricted, agent", func(c *Config) {
+				c.URL += "/ping%2Fx/"
+				c.Location, c.User, c.UserAgent = berlin, Restricted, "test/1"
+			}, "/ping%2Fx/v4/abs/oauthtokens?later_date=2026-11-23T09:00&earlier_date=2026-11-23T08:00",
+			http.Header{"X-Abs-Ak-Ru": {accessKey}, "X-Abs-Sk-Ru": {secretKey}, "User-Agent": {"test/1"}},
+		},
+		{
+			"inclusive", func(c *Config) { c.WindowEnd = Inclusive },
+			"/v4/abs/oauthtokens?later_date=2026-11-23T07:59&earlier_date=2026-11-23T07:00", nil,
+		},
+	} {
+		config := trusting(t, server)
+		c.change(&config)
+		client := mustClient(t, config)
+		if _, err := client.Tokens(context.Background(), hour, noRows); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		if got.Method != http.MethodGet || got.RequestURI != c.uri {
+			t.Errorf("%s: %s %s, want GET %s", c.name, got.Method, got.RequestURI, c.uri)
+		}
+		for name, want := range c.header {
+			if got.Header.Get(name) != want[0] {
+				t.Errorf("%s: header %s is %q, want %q", c.name, name, got.Header.Get(name), want[0])
+			}
+		}
+		for name := range got.Header {
+			if strings.HasPrefix(name, "X-Abs") && c.header != nil && c.header[name] == nil {
+				t.Errorf("%s: header %s is sent", c.name, name)
+			}
+		}
+		if got.ProtoMajor != 2 || got.Header.Get("Accept-Encoding") != "gzip" {
+			t.Errorf("%s: %s, Accept-Encoding %q; want HTTP/2 and gzip", c.name, got.Proto, got.Header.Get("Accept-Encoding"))
+		}
+		if _, err := client.Forensics(context.Background(), hour, []byte(someToken)); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		uri := strings.Replace(c.uri, "/oauthtokens", "", 1) + "&token=cAnArY%20token%2F%2B%C3%A9%26%3F"
+		if got.RequestURI != uri {
+			t.Errorf("%s: %s, want %s", c.name, got.RequestURI, uri)
+		}
+	}
+}
+
+func TestGzipAndReuse(t *testing.T) {
+	body := generateTokens(300, 9)
+	var connections sync.Map
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		connections.Store(r.RemoteAddr, true)
+		w.Header().Set("Content-Encoding", "gzip")
+		z := gzip.NewWriter(w)
+		_, _ = z.Write(body)
+		_ = z.Close()
+	})
+	var calls []Call
+	c := trusting(t, server)
+	c.Observe = func(call Call) { calls = append(calls, call) }
+	client := mustClient(t, c)
+	for range 3 {
+		sum, err := client.Tokens(context.Background(), hour, noRows)
+		if err != nil || sum.Rows != 300 || sum.Bytes != int64(len(body)) {
+			t.Fatalf("%+v %v", sum, err)
+		}
+	}
+	n := 0
+	connections.Range(func(_, _ any) bool { n++; return true })
+	if n != 1 {
+		t.Errorf("%d connections for three requests", n)
+	}
+	if len(calls) != 3 || calls[2].Report != "oauthtokens" || calls[2].Bytes != int64(len(body)) || calls[2].Err != nil || calls[2].Duration <= 0 {
+		t.Errorf("observed %+v", calls)
+	}
+}
+
+// Every way in which ABS can fail has its reason, and none gives away a secret.
+func TestFailures(t *testing.T) {
+	echo := func(status int, header ...string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			for i := 0; i < len(header); i += 2 {
+				w.Header().Set(header[i], header[i+1])
+			}
+			w.WriteHeader(status)
+			_, _ = fmt.Fprintf(w, "%s %v", r.RequestURI, r.Header) // an ABS that tells all it was told
+		}
+	}
+	hijack := func(f func(net.Conn)) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				panic(err)
+			}
+			f(conn)
+			_ = conn.Close()
+		}
+	}
+	send := func(text string) http.HandlerFunc {
+		return hijack(func(c net.Conn) { _, _ = io.WriteString(c, text) })
+	}
+	reset := hijack(resetConn)
+	slow := func(before string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if before != "" {
+				_, _ = io.WriteString(w, before)
+				_ = http.NewResponseController(w).Flush()
+			}
+			<-r.Context().Done()
+		}
+	}
+	gzipped := func(change func([]byte) []byte) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			var b bytes.Buffer
+			z := gzip.NewWriter(&b)
+			_, _ = io.WriteString(z, `{"x":[`)
+			for i := range 2000 {
+				_, _ = fmt.Fprintf(z, "%d,", i*i*i%9973)
+			}
+			_, _ = io.WriteString(z, `0],"name":"`)
+			_ = z.Close()
+			w.Header().Set("Content-Encoding", "gzip")
+			_, _ = w.Write(change(b.Bytes()))
+		}
+	}
+	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		name    string
+		handler http.HandlerFunc
+		want    Error
+		text    string
+	}{
+		{"401", echo(401), Error{Reason: ReasonAuth, Status: 401}, "ABS refused the keys, or what their user may not read: 401 Unauthorized"},
+		{"403", echo(403), Error{Reason: ReasonAuth, Status: 403}, "ABS refused the keys, or what their user may not read: 403 Forbidden"},
+		{"404", echo(404), Error{Reason: ReasonStatus, Status: 404}, "ABS answered 404 Not Found"},
+		{"413", echo(413), Error{Reason: ReasonSize, Status: 413}, "ABS answered 413 Request Entity Too Large"},
+		{"414", echo(414), Error{Reason: ReasonStatus, Status: 414}, "ABS answered 414 Request URI Too Long"},
+		{
+			"302", echo(302, "Location", "/elsewhere"),
+			Error{Reason: ReasonStatus, Status: 302},
+			"ABS answered 302 Found; redirects are not followed, since they would carry keys elsewhere",
+		},
+		{"304", echo(304), Error{Reason: ReasonStatus, Status: 304}, "ABS answered 304 Not Modified; redirects are not followed, since they would carry keys elsewhere"},
+		{"429", echo(429, "Retry-After", "30"), Error{Reason: ReasonStatus, Status: 429, RetryAfter: 30 * time.Second}, "ABS answered 429 Too Many Requests, and asks to wait 30s"},
+		{
+			"503", echo(503, "Retry-After", now.Add(time.Minute).Format(http.TimeFormat)),
+			Error{Reason: ReasonStatus, Status: 503, RetryAfter: time.Minute},
+			"ABS answered 503 Service Unavailable, and asks to wait 1m0s",
+		},
+		{"unknown status", echo(599, "Retry-After", "cAnArY"), Error{Reason: ReasonStatus, Status: 599}, "ABS answered 599"},
+		{"echo as a report", echo(200), Error{Reason: ReasonDecode}, "the answer is not JSON (byte 0)"},
+		{"nothing", echo(204), Error{Reason: ReasonDecode, Truncated: true}, "the body is empty (byte 0)"},
+		{
+			"message", func(w http.ResponseWriter, r *http.Request) { _, _ = fmt.Fprintf(w, `{"message":%q}`, r.RequestURI) },
+			Error{Reason: ReasonDecode},
+			"ABS answered with a message instead of a report (byte ",
+		},
+		{"no answer in time", slow(""), Error{Reason: ReasonTimeout}, "no answer within 500ms"},
+		{"no whole answer in time", slow(`{"x":[{"token":"cAnArY`), Error{Reason: ReasonTimeout}, "no whole answer within 500ms"},
+		{
+			"cut by length", send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"x\":[{\"token\":\"cAnArY"),
+			Error{Reason: ReasonDecode, Truncated: true, Offset: 22},
+			"the body ends early (",
+		},
+		{
+			"cut by chunk", send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"x\":\r\n"),
+			Error{Reason: ReasonDecode, Truncated: true, Offset: 5},
+			"the body ends early (byte 5)",
+		},
+		{"cut by closing", send("HTTP/1.0 200 OK\r\n\r\n{\"x\":"), Error{Reason: ReasonDecode, Truncated: true, Offset: 5}, "the body ends early (byte 5)"},
+		{
+			"a whole report in a body that is cut", send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"name\":\"oauth_token_metrics\"}"),
+			Error{Reason: ReasonDecode, Truncated: true, Offset: 30},
+			"the body ends early (byte 30)",
+		},
+		{"cut gzip", gzipped(func(b []byte) []byte { return b[:len(b)/2] }), Error{Reason: ReasonDecode, Truncated: true}, "the body ends early ("},
+		{"damaged gzip", gzipped(func(b []byte) []byte { return append(b[:len(b)/2:len(b)/2], bytes.Repeat([]byte{0xff}, 500)...) }), Error{Reason: ReasonDecode}, ""},
+		{"no gzip", gzipped(func([]byte) []byte { return []byte("cAnArY cAnArY") }), Error{Reason: ReasonDecode}, "the compressed body is damaged (byte 0)"},
+		{"reset before the answer", reset, Error{Reason: ReasonConnection}, "the connection failed while ABS was asked: connection reset by peer"},
+		{"closed without an answer", send(""), Error{Reason: ReasonConnection}, "ABS closed the connection without an answer"},
+		{"no HTTP", send("cAnArY later_date cAnArY\r\n\r\n"), Error{Reason: ReasonConnection}, "what answers is no HTTP server; is the URL meant to begin with https://?"},
+		{"bad status line", send("HTTP/1.1 cAnArY\r\n\r\n"), Error{Reason: ReasonConnection}, "what answers is no HTTP server; is the URL meant to begin with https://?"},
+		{"bad header", send("HTTP/1.1 200 OK\r\ncAnArY\r\n\r\n"), Error{Reason: ReasonConnection}, ""},
+		{"header without end", send("HTTP/1.1 200 OK\r\nX: " + strings.Repeat(canary, 100_000)), Error{Reason: ReasonConnection}, ""},
+		{"too long", func(w http.ResponseWriter, _ *http.Request) {
+			for range 100 {
+				if _, err := io.WriteString(w, strings.Repeat(" ", 1000)); err != nil {
+					return
+				}
+			}
+		}, Error{Reason: ReasonSize, Offset: 20_000}, "the body is longer than 20000 bytes, twice the response cap (byte 20000)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewUnstartedServer(c.handler)
+			server.Config.ErrorLog = log.New(io.Discard, "", 0)
+			server.StartTLS() // HTTP/1.1, which can be hijacked
+			defer server.Close()
+			config := trusting(t, server)
+			config.ResponseCap = 10_000
+			config.Now = func() time.Time { return now }
+			if strings.HasSuffix(c.name, "in time") {
+				config.Timeout = 500 * time.Millisecond
+			}
+			var calls []Call
+			config.Observe = func(call Call) { calls = append(calls, call) }
+			client := mustClient(t, config)
+			_, err1 := client.Tokens(context.Background(), hour, noRows)
+			_, err2 := client.Forensics(context.Background(), hour, []byte(someToken))
+			for report, err := range map[string]error{"oauthtokens": err1, "forensics": err2} {
+				var e *Error
+				if !errors.As(err, &e) {
+					t.Fatalf("%s: %v", report, err)
+				}
+				checkQuiet(t, err)
+				if e.Report != report || e.Reason != c.want.Reason || ReasonOf(err) != c.want.Reason || e.Status != c.want.Status ||
+					e.Truncated != c.want.Truncated || e.RetryAfter != c.want.RetryAfter || c.want.Offset > 0 && e.Offset != c.want.Offset {
+					if c.name != "a whole report in a body that is cut" || report != "forensics" {
+						t.Errorf("%#v\nwant %#v", e, c.want)
+					}
+				}
+				if report == "oauthtokens" && !strings.HasPrefix(err.Error(), "abs: "+report+": "+c.text) {
+					t.Errorf("text %q, want %q", err, c.text)
+				}
+				if e.Reason == ReasonTimeout && !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("not a DeadlineExceeded: %v", err)
+				}
+			}
+			if len(calls) != 2 || calls[0].Err != err1 || calls[1].Err != err2 { //nolint:errorlint // the very ones
+				t.Errorf("observed %+v", calls)
+			}
+		})
+	}
+}
+
+// resetConn ends a connection in the rudest way there is.
+func resetConn(c net.Conn) {
+	raw := c.(*tls.Conn).NetConn().(*net.TCPConn)
+	_ = raw.SetLinger(0)
+	_ = raw.Close()
+}
+
+// A connection that breaks in the middle of a body: not ABS ending it.
+func TestResetInTheBody(t *testing.T) {
+	const body = `{"details":[{"token":"cAnArY","total_requests":1},`
+	seen := make(chan struct{})
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"+body)
+		<-seen // a reset overtakes what was sent before it
+		resetConn(conn)
+	}))
+	defer server.Close()
+	_, err := mustClient(t, trusting(t, server)).Tokens(context.Background(), hour, func(*Row) error {
+		close(seen)
+		return nil
+	})
+	const want = "abs: oauthtokens: the connection failed while the answer was read: connection reset by peer (byte 50)"
+	var e *Error
+	if !errors.As(err, &e) || e.Reason != ReasonConnection || !e.Truncated || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	checkQuiet(t, err)
+}
+
+// An HTTP/2 server that gives up in the middle of a body.
+func TestResetStream(t *testing.T) {
+	server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"details":[`)
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	_, err := mustClient(t, trusting(t, server)).Tokens(context.Background(), hour, noRows)
+	var e *Error
+	if !errors.As(err, &e) || e.Reason != ReasonDecode || !e.Truncated || e.Offset != 12 {
+		t.Errorf("%#v", err)
+	}
+}
+
+func TestNobodyThere(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	plain := httptest.NewServer(http.NotFoundHandler())
+	defer plain.Close()
+	for url, want := range map[string]string{
+		"https://" + address:                             "abs: forensics: the connection failed while ABS was asked: connection refused",
+		strings.Replace(plain.URL, "http:", "https:", 1): "abs: forensics: ABS does not speak TLS on this port; is its URL meant to begin with http://?",
+	} {
+		_, err := mustClient(t, config(url)).Forensics(context.Background(), hour, []byte(someToken))
+		if ReasonOf(err) != ReasonConnection || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+		checkQuiet(t, err)
+	}
+}
+
+// The transport that a caller hands in may say anything.
+func TestForeignTransportErrors(t *testing.T) {
+	failing := func(err error) Config {
+		c := config("https://abs.example.com")
+		c.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+			return nil, &url.Error{Op: "Get", URL: r.URL.String(), Err: err}
+		})
+		return c
+	}
+	for err, reason := range map[error]Reason{
+		errors.New("cAnArY"): ReasonConnection,
+		&net.OpError{Op: "remote error", Err: errors.New("cAnArY")}: ReasonConnection,
+		&net.DNSError{Err: "cAnArY", Name: "cAnArY"}:                ReasonConnection,
+		context.DeadlineExceeded:                                    ReasonTimeout,
+		os.ErrDeadlineExceeded:                                      ReasonTimeout,
+		context.Canceled:                                            ReasonOther,
+	} {
+		_, got := mustClient(t, failing(err)).Forensics(context.Background(), hour, []byte(someToken))
+		if ReasonOf(got) != reason {
+			t.Errorf("%v is %s, want %s", err, ReasonOf(got), reason)
+		}
+		checkQuiet(t, got)
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func answer(body string) *http.Response {
+	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}
+}
+
+func TestCancel(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	server := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		cancel()
+		<-r.Context().Done()
+	})
+	client := mustClient(t, trusting(t, server))
+	for _, when := range []string{"while ABS was asked", "before the request was sent"} {
+		_, err := client.Tokens(ctx, hour, noRows)
+		if !errors.Is(err, context.Canceled) || ReasonOf(err) != ReasonOther || err.Error() != "abs: oauthtokens: cancelled "+when {
+			t.Errorf("%v", err)
+		}
+		checkQuiet(t, err)
+	}
+}
+
+func TestRowsErrorComesBack(t *testing.T) {
+	stop := errors.New("stop")
+	body := generateTokens(2000, 4)
+	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(body) })
+	_, err := mustClient(t, trusting(t, server)).Tokens(context.Background(), hour, func(*Row) error { return stop })
+	if err != stop { //nolint:errorlint // the very one
+		t.Errorf("%v", err)
+	}
+}
+
+func TestBadWindows(t *testing.T) {
+	client := mustClient(t, config("https://abs.example.com"))
+	for want, w := range map[string]Window{
+		"abs: oauthtokens: the window ends before it begins, or is empty; the request was not sent":                    {hour.From, hour.From},
+		"abs: oauthtokens: the window is not one of whole minutes, and ABS knows no seconds; the request was not sent": {hour.From.Add(time.Second), hour.To},
+		"abs: oauthtokens: the window is not within the years 1 to 9999; the request was not sent":                     {hour.From, hour.To.AddDate(8000, 0, 0)},
+	} {
+		if _, err := client.Tokens(context.Background(), w, noRows); ReasonOf(err) != ReasonOther || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	if _, err := client.Forensics(context.Background(), hour, nil); ReasonOf(err) != ReasonOther {
+		t.Errorf("%v", err)
+	}
+}
+
+// The rate is kept without bursts; waiting for it is not part of the timeout.
+func TestRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var at []time.Duration
+		start := time.Now()
+		c := config("https://abs.example.com")
+		c.Rate, c.Timeout, c.Concurrency = 0.5, time.Second, 3
+		var mu sync.Mutex
+		c.Transport = roundTrip(func(*http.Request) (*http.Response, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			at = append(at, time.Since(start))
+			return answer(`{` + named + `}`), nil
+		})
+		client := mustClient(t, c)
+		var wg sync.WaitGroup
+		for range 5 {
+			wg.Go(func() {
+				if _, err := client.Tokens(context.Background(), hour, noRows); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if got, want := fmt.Sprint(at), "[0s 2s 4s 6s 8s]"; got != want {
+			t.Errorf("requests at %s, want %s", got, want)
+		}
+		// A deadline before the next place in the queue is told at once.
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if _, err := client.Tokens(ctx, hour, noRows); ReasonOf(err) != ReasonTimeout || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+func TestConcurrency(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var now, most atomic.Int64
+		c := config("https://abs.example.com")
+		c.Concurrency = 2
+		c.Transport = roundTrip(func(*http.Request) (*http.Response, error) {
+			n := now.Add(1)
+			defer now.Add(-1)
+			most.Store(max(most.Load(), n))
+			time.Sleep(5 * time.Second)
+			return answer(`{` + named + `}`), nil
+		})
+		client := mustClient(t, c)
+		var wg sync.WaitGroup
+		for range 6 {
+			wg.Go(func() {
+				if _, err := client.Tokens(context.Background(), hour, noRows); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if _, err := client.Tokens(ctx, hour, noRows); ReasonOf(err) != ReasonTimeout {
+			t.Errorf("waiting for a place past the deadline: %v", err)
+		}
+		wg.Wait()
+		if most.Load() != 2 {
+			t.Errorf("%d at once, want 2", most.Load())
+		}
+	})
+}

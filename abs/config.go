@@ -1,0 +1,155 @@
+package abs
+
+import (
+	"math"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// User is which of ABS's two users asks. The restricted one gets obfuscated tokens and no
+// forensics (ABS reference guide, "ABS users for API reports").
+type User int
+
+// The users, and with them the header pairs x-abs-ak, x-abs-sk and x-abs-ak-ru, x-abs-sk-ru.
+const (
+	Admin User = iota
+	Restricted
+)
+
+// headers are the names of the two headers that carry the keys.
+func (u User) headers() (access, secret string) {
+	if u == Restricted {
+		return "x-abs-ak-ru", "x-abs-sk-ru"
+	}
+	return "x-abs-ak", "x-abs-sk"
+}
+
+// WindowEnd is what ABS makes of the minute that later_date names. Its pages do not say.
+type WindowEnd int
+
+// Exclusive: the minute of later_date is not in the window, and Window.To is sent as it is.
+// Inclusive: it is, and the minute before Window.To is sent.
+const (
+	Exclusive WindowEnd = iota
+	Inclusive
+)
+
+// Defaults of Config, for fields that are zero.
+const (
+	DefaultTimeout     = 60 * time.Second
+	DefaultRate        = 20.0
+	DefaultConcurrency = 8
+	DefaultResponseCap = 100_000_000 // ABS's default of response_size
+)
+
+// Config is all that a Client is told, once. Fields that are zero take their default;
+// URL and Keys have none.
+type Config struct {
+	// URL is the base, such as https://abs.example.com:8080; it may have a path, but no
+	// user, query or fragment.
+	URL  string
+	User User
+	Keys Keys
+	// Location is the zone of ABS's wall clock; nil is UTC.
+	Location  *time.Location
+	WindowEnd WindowEnd
+	// Timeout is for one request whole: connecting, waiting and reading, the row callbacks
+	// included, but not the wait for Rate and Concurrency.
+	Timeout time.Duration
+	// Rate is in requests a second, without bursts, and Concurrency in requests at once,
+	// over both reports together.
+	Rate        float64
+	Concurrency int
+	// ResponseCap is ABS's response_size in bytes. A body that is longer than twice that,
+	// after content decoding, is refused with ReasonSize.
+	ResponseCap int64
+	TLS         TLSConfig
+	UserAgent   string
+	// Transport replaces the client's own, and with it TLS; nil: the client's own.
+	Transport http.RoundTripper
+	// Observe is told of every request when it is over, failed or not; nil: nobody is. It
+	// runs in the goroutine of the request. A call that ended while it waited for Rate and
+	// Concurrency was no request.
+	Observe func(Call)
+	// Now tells the time for Call.Duration and for Retry-After dates; nil is time.Now.
+	Now func() time.Time
+}
+
+// Call is one request that is over.
+type Call struct {
+	Report   string // "oauthtokens" or "forensics"
+	Duration time.Duration
+	Bytes    int64 // of the body that were read, after content decoding
+	Err      error // as returned to the caller
+}
+
+// ConfigError says which field of Config is wrong and why, without values that may be
+// secret.
+type ConfigError struct {
+	Field  string // such as "URL" or "TLS.CAFile"
+	Detail string
+}
+
+// Error names the field.
+func (e *ConfigError) Error() string { return "abs: " + e.Field + ": " + e.Detail }
+
+// check fills in the defaults and gives the base URL.
+func (c *Config) check() (*url.URL, error) {
+	bad := func(field, detail string) (*url.URL, error) { return nil, &ConfigError{field, detail} }
+	base, err := url.Parse(c.URL)
+	switch {
+	case c.URL == "":
+		return bad("URL", "is missing; it looks like https://abs.example.com:8080")
+	case err != nil:
+		// The text of err repeats the URL, which may hold a password.
+		return bad("URL", "is not a URL; it looks like https://abs.example.com:8080")
+	case base.Scheme != "https" && base.Scheme != "http":
+		return bad("URL", "must begin with https:// or http://")
+	case base.Hostname() == "":
+		return bad("URL", "names no host")
+	case base.User != nil:
+		return bad("URL", "holds a user; ABS knows keys only, and they stand elsewhere")
+	case base.RawQuery != "" || base.ForceQuery || base.Fragment != "":
+		return bad("URL", "has a query or a fragment; only the base is wanted")
+	case c.User != Admin && c.User != Restricted:
+		return bad("User", "must be Admin or Restricted")
+	case c.WindowEnd != Exclusive && c.WindowEnd != Inclusive:
+		return bad("WindowEnd", "must be Exclusive or Inclusive")
+	case c.Timeout < 0:
+		return bad("Timeout", "must not be negative")
+	case c.Rate < 0 || math.IsNaN(c.Rate):
+		return bad("Rate", "must be a number of requests a second, above 0")
+	case c.Concurrency < 0:
+		return bad("Concurrency", "must not be negative")
+	case c.ResponseCap < 0 || c.ResponseCap > maxCount:
+		return bad("ResponseCap", "must be between 0 and 2^53 bytes")
+	case c.Keys == nil:
+		return bad("Keys", "are missing; ABS answers nobody without")
+	}
+	if _, _, err := c.Keys.Keys(); err != nil {
+		return bad("Keys", err.Error())
+	}
+	if c.Location == nil {
+		c.Location = time.UTC
+	}
+	if c.Timeout == 0 {
+		c.Timeout = DefaultTimeout
+	}
+	if c.Rate == 0 {
+		c.Rate = DefaultRate
+	}
+	if c.Concurrency == 0 {
+		c.Concurrency = DefaultConcurrency
+	}
+	if c.ResponseCap == 0 {
+		c.ResponseCap = DefaultResponseCap
+	}
+	if c.UserAgent == "" {
+		c.UserAgent = "abs-exporter"
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return base, nil
+}

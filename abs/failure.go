@@ -1,0 +1,184 @@
+package abs
+
+import (
+	"compress/flate"
+	"compress/gzip"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// contextError is the end of a call by its caller.
+func contextError(ctx context.Context, report, when string) *Error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return &Error{Report: report, Reason: ReasonTimeout, cause: context.DeadlineExceeded, detail: "the deadline passed " + when}
+	}
+	return &Error{Report: report, Reason: ReasonOther, cause: context.Canceled, detail: "cancelled " + when}
+}
+
+// statusError is the meaning of a status other than 2xx. The text of the answer is not in
+// it: it may echo the URL.
+func (c *Client) statusError(report string, resp *http.Response) error {
+	status := resp.StatusCode
+	if status >= 200 && status <= 299 {
+		return nil
+	}
+	e := &Error{
+		Report: report, Reason: ReasonStatus, Status: status,
+		RetryAfter: retryAfter(resp.Header.Get("Retry-After"), c.config.Now()),
+	}
+	name := strconv.Itoa(status)
+	if text := http.StatusText(status); text != "" {
+		name += " " + text
+	}
+	switch {
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		e.Reason = ReasonAuth
+		e.detail = "ABS refused the keys, or what their user may not read: " + name
+	case status == http.StatusRequestEntityTooLarge:
+		e.Reason = ReasonSize
+		e.detail = "ABS answered " + name
+	case status >= 300 && status <= 399:
+		e.detail = "ABS answered " + name + "; redirects are not followed, since they would carry keys elsewhere"
+	default:
+		e.detail = "ABS answered " + name
+	}
+	if e.RetryAfter > 0 {
+		e.detail += ", and asks to wait " + e.RetryAfter.String()
+	}
+	return e
+}
+
+// retryAfter reads both forms of the header: seconds, and a date. 0: absent, past or unreadable.
+func retryAfter(text string, now time.Time) time.Duration {
+	text = strings.TrimSpace(text)
+	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second // #nosec G115 -- 31 bits
+	}
+	if at, err := http.ParseTime(text); err == nil && at.After(now) {
+		return at.Sub(now)
+	}
+	return 0
+}
+
+// transportError gives a failure of the connection its meaning. Only what is known to be
+// harmless of err's text goes on: net/http quotes URLs, and bytes of answers that may echo
+// them. inBody says that the answer had begun.
+func (c *Client) transportError(parent, ctx context.Context, report string, err error, inBody bool) *Error {
+	when := "while ABS was asked"
+	if inBody {
+		when = "while the answer was read"
+	}
+	e := &Error{Report: report, Truncated: inBody}
+	if parent.Err() != nil {
+		return contextError(parent, report, when)
+	}
+	var timeout net.Error
+	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) ||
+		errors.As(err, &timeout) && timeout.Timeout() {
+		e.Reason, e.cause, e.Truncated = ReasonTimeout, context.DeadlineExceeded, false
+		e.detail = "no whole answer within " + c.config.Timeout.String()
+		if !inBody {
+			e.detail = "no answer within " + c.config.Timeout.String()
+		}
+		return e
+	}
+	if errors.Is(err, context.Canceled) {
+		e.Reason, e.cause, e.detail = ReasonOther, context.Canceled, "cancelled "+when
+		return e
+	}
+	e.Reason = ReasonConnection
+	var stream streamError
+	var number syscall.Errno
+	switch {
+	case errors.As(err, &number):
+		e.cause, e.detail = number, "the connection failed "+when+": "+number.Error()
+	case inBody && errors.As(err, &stream):
+		// HTTP/2's way to end a body early.
+		e.Reason, e.detail = ReasonDecode, "the body ends early: ABS reset the stream"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		e.detail = "ABS closed the connection without an answer"
+	default:
+		if text := certificateText(err); text != "" {
+			e.detail = text
+			break
+		}
+		var dns *net.DNSError
+		var op *net.OpError
+		var record tls.RecordHeaderError
+		switch {
+		case errors.As(err, &dns):
+			e.detail = "the host of ABS cannot be resolved"
+			if dns.IsNotFound {
+				e.detail = "the host of ABS is not known to the name server"
+			}
+		case errors.As(err, &op) && op.Op == "remote error" && strings.HasPrefix(op.Err.Error(), "tls: "):
+			e.detail = "ABS ended the TLS handshake: " + strings.TrimPrefix(op.Err.Error(), "tls: ")
+		case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+			e.detail = "ABS does not speak TLS on this port; is its URL meant to begin with http://?"
+		case strings.Contains(err.Error(), "malformed HTTP"):
+			e.detail = "what answers is no HTTP server; is the URL meant to begin with https://?"
+		case inBody && corrupt(err):
+			e.Reason, e.Truncated, e.detail = ReasonDecode, false, "the compressed body is damaged"
+		default:
+			e.detail = "the connection failed " + when
+		}
+	}
+	return e
+}
+
+// corrupt says that bytes came, but cannot be unpacked.
+func corrupt(err error) bool {
+	var damaged flate.CorruptInputError
+	return errors.As(err, &damaged) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader)
+}
+
+// certificateText tells why a certificate was refused, or nothing if that is not what
+// happened. It names what ABS's certificate says, which is no secret.
+func certificateText(err error) string {
+	for _, own := range []error{errFingerprint, errCAFile, errClientCert} {
+		if errors.Is(err, own) {
+			return own.Error()
+		}
+	}
+	var (
+		unknown x509.UnknownAuthorityError
+		host    x509.HostnameError
+		invalid x509.CertificateInvalidError
+		roots   x509.SystemRootsError
+		refused *tls.CertificateVerificationError
+	)
+	switch {
+	case errors.As(err, &unknown):
+		return "the certificate of ABS is signed by an unknown authority: name its CA file, or its fingerprint"
+	case errors.As(err, &host):
+		return "the certificate of ABS is for another host: name the server name that it has, or its fingerprint"
+	case errors.As(err, &invalid):
+		return "the certificate of ABS is not valid: " + invalid.Error()
+	case errors.As(err, &roots):
+		return "the system's certificate authorities cannot be read"
+	case errors.As(err, &refused):
+		return "the certificate of ABS is not trusted"
+	}
+	return ""
+}
+
+// streamError takes the shape by which net/http lets errors.As see HTTP/2's stream errors.
+type streamError struct {
+	StreamID uint32
+	Code     streamCode
+	Cause    error
+}
+
+type streamCode uint32
+
+func (streamError) Error() string { return "stream error" }

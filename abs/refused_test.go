@@ -1,0 +1,238 @@
+package abs
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+)
+
+// canary stands in bodies where a token or a key might; it must not come back in an error.
+const canary = "cAnArY"
+
+func TestRefusedTokens(t *testing.T) {
+	row := func(s string) string { return `{` + named + `,"details":[` + s + `]}` }
+	address := func(s string) string {
+		return row(`{"token":"cAnArY","total_requests":1},{"token":"cAnArY","total_requests":1,"ip_list":[{},{` + s + `}]}`)
+	}
+	for _, c := range []struct{ body, want string }{
+		{``, "abs: oauthtokens: the body is empty (byte 0)"},
+		{" \n", "abs: oauthtokens: the body ends early (byte 2)"},
+		{`<html>cAnArY</html>`, "abs: oauthtokens: the answer is a web page (HTML or XML), not a report (byte 0)"},
+		{`[]`, "abs: oauthtokens: the answer is an array, not a report (byte 0)"},
+		{`cAnArY`, "abs: oauthtokens: the answer is not JSON (byte 0)"},
+		{`"cAnArY"`, "abs: oauthtokens: the answer is not JSON (byte 0)"},
+		{"\x00", "abs: oauthtokens: the answer is not JSON (byte 0)"},
+		{`{}`, "abs: oauthtokens: the answer does not say which report it is (name, byte 2)"},
+		{`{"message":"no cAnArY","date":"05September2016"}`, "abs: oauthtokens: ABS answered with a message instead of a report (byte 48)"},
+		{`{"summary":{"tokens":1,"total_requests":1},"details":[]}`, "abs: oauthtokens: the answer does not say which report it is (name, byte 56)"},
+		{`{"name":"api_abs_token"}`, "abs: oauthtokens: this is the report api_abs_token, not oauth_token_metrics (name, byte 8)"},
+		{`{"name":"cAnArY"}`, "abs: oauthtokens: this is another report than oauth_token_metrics (name, byte 8)"},
+		{`{"name":""}`, "abs: oauthtokens: this is another report than oauth_token_metrics (name, byte 8)"},
+		{`{"name":"api_abs_token api_key_metrics"}`, "abs: oauthtokens: this is another report than oauth_token_metrics (name, byte 8)"},
+		{`{"name":null}`, "abs: oauthtokens: a string expected (name, byte 8)"},
+		{`{"details":[{"token":"cAnArY","total_requests":1}],"name":"username_metrics"}`, "abs: oauthtokens: this is the report username_metrics, not oauth_token_metrics (name, byte 58)"},
+		{`{` + named + `} cAnArY`, "abs: oauthtokens: something follows the report (byte 31)"},
+		{`{` + named + `}{}`, "abs: oauthtokens: something follows the report (byte 30)"},
+		{`{` + named + `,}`, "abs: oauthtokens: a member's name expected (byte 30)"},
+		{`{` + named + ` "x":1}`, "abs: oauthtokens: a comma or the object's end expected (byte 30)"},
+		{`{` + named + `,"x" 1}`, "abs: oauthtokens: a colon expected (byte 34)"},
+		{`{` + named + `,x:1}`, "abs: oauthtokens: a member's name expected (byte 30)"},
+		{`{` + named + `,"x":cAnArY}`, "abs: oauthtokens: a value expected (byte 34)"},
+		{`{` + named + `,"x":nul}`, "abs: oauthtokens: a value expected (byte 34)"},
+		{`{` + named + `,"x":01}`, "abs: oauthtokens: a comma or the object's end expected (byte 35)"},
+		{`{` + named + `,"x":-}`, "abs: oauthtokens: a digit expected (byte 35)"},
+		{`{` + named + `,"x":1.}`, "abs: oauthtokens: a digit expected (byte 36)"},
+		{`{` + named + `,"x":1e}`, "abs: oauthtokens: a digit expected (byte 36)"},
+		{`{` + named + `,"x":[1,]}`, "abs: oauthtokens: a value expected (byte 37)"},
+		{`{` + named + `,"x":[1 2]}`, "abs: oauthtokens: a comma or the array's end expected (byte 37)"},
+		{`{` + named + `,"x":{"a":1,}}`, "abs: oauthtokens: a member's name expected (byte 41)"},
+		{`{` + named + `,"x":{"a" 1}}`, "abs: oauthtokens: a colon expected (byte 39)"},
+		{`{` + named + `,"x":{"a":1 "b":2}}`, "abs: oauthtokens: a comma or the object's end expected (byte 41)"},
+		{`{` + named + `,"x":"\q"}`, "abs: oauthtokens: a backslash stands before a character that it cannot escape (byte 35)"},
+		{`{` + named + `,"x":"\u12g4"}`, `abs: oauthtokens: \u needs four hexadecimal digits (byte 39)`},
+		{`{` + named + `,"x":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}`, "abs: oauthtokens: values are nested deeper than 64 (byte 97)"},
+		{`{` + named + `,"x":` + strings.Repeat(`{"":`, 64) + `1` + strings.Repeat("}", 64) + `}`, "abs: oauthtokens: values are nested deeper than 64 (byte 286)"},
+		{`{` + named + `,"x":` + strings.Repeat("[", 1_000_000), "abs: oauthtokens: values are nested deeper than 64 (byte 97)"},
+		{`{` + named + `,` + named + `}`, "abs: oauthtokens: the member comes twice (name, byte 37)"},
+		{`{` + named + `,"details":[],"details":[]}`, "abs: oauthtokens: the member comes twice (details, byte 53)"},
+		{`{` + named + `,"details":{}}`, "abs: oauthtokens: an array expected (details, byte 40)"},
+		{`{` + named + `,"details":[1]}`, "abs: oauthtokens: an object expected (details[0], byte 41)"},
+		{`{` + named + `,"details":[null]}`, "abs: oauthtokens: an object expected (details[0], byte 41)"},
+		{`{` + named + `,"summary":[]}`, "abs: oauthtokens: an object expected (summary, byte 40)"},
+		{`{` + named + `,"summary":{"tokens":-1}}`, "abs: oauthtokens: the count is negative (summary.tokens, byte 50)"},
+		{`{` + named + `,"summary":{"tokens":null}}`, "abs: oauthtokens: the count is not a number (summary.tokens, byte 50)"},
+		{`{` + named + `,"summary":{"tokens":1,"tokens":1}}`, "abs: oauthtokens: the member comes twice (summary.tokens, byte 61)"},
+		{`{` + named + `,"summary":{"cAnArY":[}}`, "abs: oauthtokens: a value expected (summary, byte 51)"},
+		{`{` + named + `,"details":[{"token":"cAnArY","total_requests":1}`, "abs: oauthtokens: the body ends early (details[0], byte 78)"},
+		{`{` + named + `,"details":[{"token":"cAnArY`, "abs: oauthtokens: the body ends early (details[0].token, byte 57)"},
+		{row(`{"token":"cAnArY"}`), "abs: oauthtokens: the row has no total_requests (details[0].total_requests, byte 41)"},
+		{row(`{"token":"cAnArY","total_requests":1},{"total_requests":1}`), "abs: oauthtokens: the row has no token (details[1].token, byte 79)"},
+		{row(`{}`), "abs: oauthtokens: the row has no token (details[0].token, byte 41)"},
+		{row(`{"token":"","total_requests":1}`), "abs: oauthtokens: the row's token is empty (details[0].token, byte 41)"},
+		{row(`{"token":null,"total_requests":1}`), "abs: oauthtokens: a string expected (details[0].token, byte 50)"},
+		{row(`{"token":7,"total_requests":1}`), "abs: oauthtokens: a string expected (details[0].token, byte 50)"},
+		{row(`{"token":"a","token":"cAnArY","total_requests":1}`), "abs: oauthtokens: the member comes twice (details[0].token, byte 62)"},
+		{row(`{"token":"a","total_requests":1,"total_requests":1}`), "abs: oauthtokens: the member comes twice (details[0].total_requests, byte 90)"},
+		{row(`{"token":"a","total_requests":1,"ip_list":[],"ip_list":[]}`), "abs: oauthtokens: the member comes twice (details[0].ip_list, byte 96)"},
+		{row(`{"token":"a","total_requests":-1}`), "abs: oauthtokens: the count is negative (details[0].total_requests, byte 71)"},
+		{row(`{"token":"a","total_requests":1.0}`), "abs: oauthtokens: the count has a fraction or an exponent (details[0].total_requests, byte 71)"},
+		{row(`{"token":"a","total_requests":1e3}`), "abs: oauthtokens: the count has a fraction or an exponent (details[0].total_requests, byte 71)"},
+		{row(`{"token":"a","total_requests":01}`), "abs: oauthtokens: the count has a leading zero (details[0].total_requests, byte 71)"},
+		{row(`{"token":"a","total_requests":"1"}`), "abs: oauthtokens: the count is not a number (details[0].total_requests, byte 71)"},
+		{row(`{"token":"a","total_requests":null}`), "abs: oauthtokens: the count is not a number (details[0].total_requests, byte 71)"},
+		{row(`{"token":"a","total_requests":true}`), "abs: oauthtokens: the count is not a number (details[0].total_requests, byte 71)"},
+		{row(`{"token":"a","total_requests":9007199254740993}`), "abs: oauthtokens: the count is past 2^53 (details[0].total_requests, byte 71)"},
+		{row(`{"token":"a","total_requests":` + strings.Repeat("9", 400) + `}`), "abs: oauthtokens: the count is past 2^53 (details[0].total_requests, byte 71)"},
+		{row(`{"token":"a","total_requests":9007199254740992},{"token":"b","total_requests":1}`), "abs: oauthtokens: the rows add up to more than 2^53 (details[1].total_requests, byte 121)"},
+		{row(`{"token":"a","total_requests":1,"ip_list":{}}`), "abs: oauthtokens: an array expected (details[0].ip_list, byte 83)"},
+		{row(`{"token":"a","total_requests":1,"ip_list":["cAnArY"]}`), "abs: oauthtokens: an object expected (details[0].ip_list[0], byte 84)"},
+		{row(`{"token":"a","total_requests":1,"ip_list":[{}}]`), "abs: oauthtokens: a comma or the array's end expected (details[0].ip_list[0], byte 86)"},
+		{row(`{"token":"` + strings.Repeat("t", maxString+1) + `","total_requests":1}`), "abs: oauthtokens: a string is longer than 1 MiB (details[0].token, byte 50)"},
+		{row(`{"token":"` + strings.Repeat(`\n`, maxString+1) + `","total_requests":1}`), "abs: oauthtokens: a string is longer than 1 MiB (details[0].token, byte 50)"},
+		{address(`"ip":1`), "abs: oauthtokens: a string expected (details[1].ip_list[1].ip, byte 136)"},
+		{address(`"total_requests":null`), "abs: oauthtokens: the count is not a number (details[1].ip_list[1].total_requests, byte 148)"},
+		{address(`"methods":[]`), "abs: oauthtokens: an object expected (details[1].ip_list[1].methods, byte 141)"},
+		{address(`"methods":{"cAnArY":-1}`), "abs: oauthtokens: the count is negative (details[1].ip_list[1].methods, byte 151)"},
+		{address(`"methods":{"cAnArY":1.5}`), "abs: oauthtokens: the count has a fraction or an exponent (details[1].ip_list[1].methods, byte 151)"},
+		{address(`"methods":{"cAnArY":null}`), "abs: oauthtokens: the count is not a number (details[1].ip_list[1].methods, byte 151)"},
+		{address(`"methods":{"cAnArY":1 2}`), "abs: oauthtokens: a comma or the object's end expected (details[1].ip_list[1].methods, byte 153)"},
+		{address(`"methods":{"a":1},"methods":{"cAnArY":1}`), "abs: oauthtokens: the member comes twice (details[1].ip_list[1].methods, byte 159)"},
+		{address(`"apis":{"cAnArY":9007199254740993}`), "abs: oauthtokens: the count is past 2^53 (details[1].ip_list[1].apis, byte 148)"},
+		{address(`"devices":{"a":9007199254740992,"cAnArY":1}`), "abs: oauthtokens: the counts of the row add up to more than 2^53 (details[1].ip_list[1].devices, byte 173)"},
+		{address(`"apis":{"a":9007199254740992}},{"apis":{"cAnArY":1}`), "abs: oauthtokens: the counts of the row add up to more than 2^53 (details[1].ip_list[2].apis, byte 181)"},
+		{address(`"total_requests":9007199254740992},{"total_requests":1`), "abs: oauthtokens: the counts of the row add up to more than 2^53 (details[1].ip_list[2].total_requests, byte 185)"},
+		{address(`"urls":{"/cAnArY":-1}`), "abs: oauthtokens: the count is negative (details[1].ip_list[1].urls, byte 149)"},
+		{address(`"urls":{"/cAnArY":"1"}`), "abs: oauthtokens: the count is not a number (details[1].ip_list[1].urls, byte 149)"},
+		{address(`"urls":{"/":9007199254740992,"/cAnArY":1}`), "abs: oauthtokens: the counts of the row add up to more than 2^53 (details[1].ip_list[1].urls, byte 171)"},
+		{address(`"urls":{"/cAnArY" 1}`), "abs: oauthtokens: a colon expected (details[1].ip_list[1].urls, byte 149)"},
+		{address(`"urls":{"/cAnArY":1,}`), "abs: oauthtokens: a member's name expected (details[1].ip_list[1].urls, byte 151)"},
+		{address(`"urls":{"/cAnArY":1 "x":1}`), "abs: oauthtokens: a comma or the object's end expected (details[1].ip_list[1].urls, byte 151)"},
+		{address(`"urls":{"\cAnArY":1}`), "abs: oauthtokens: a backslash stands before a character that it cannot escape (details[1].ip_list[1].urls, byte 140)"},
+		{address(`"urls":7`), "abs: oauthtokens: an object expected (details[1].ip_list[1].urls, byte 138)"},
+	} {
+		_, _, err := tokensText(c.body)
+		short := c.body
+		if len(short) > 120 {
+			short = short[:120] + "…"
+		}
+		var e *Error
+		if !errors.As(err, &e) || e.Reason != ReasonDecode || e.Report != "oauthtokens" {
+			t.Errorf("%s: not refused as it should be: %#v", short, err)
+			continue
+		}
+		if got := err.Error(); got != c.want {
+			t.Errorf("%s\n got %s\nwant %s", short, got, c.want)
+		}
+		if strings.Contains(err.Error(), canary) {
+			t.Errorf("%s: the error repeats what may be a token: %s", short, err)
+		}
+	}
+}
+
+func TestRefusedForensics(t *testing.T) {
+	details := func(s string) string { return `{"name":"api_abs_token","details":{` + s + `}}` }
+	for _, c := range []struct{ body, want string }{
+		{`{"name":"oauth_token_metrics","details":[]}`, "abs: forensics: this is the report oauth_token_metrics, not api_abs_token (name, byte 8)"},
+		{`{"message":"cAnArY"}`, "abs: forensics: ABS answered with a message instead of a report (byte 20)"},
+		{`{"name":"api_abs_token","details":[]}`, "abs: forensics: an object expected (details, byte 34)"},
+		{`{"name":"api_abs_token","summary":{"total_attacks":-2}}`, "abs: forensics: the count is negative (summary.total_attacks, byte 51)"},
+		{`{"name":"api_abs_token","summary":{"total_attacks":2,"total_attacks":2}}`, "abs: forensics: the member comes twice (summary.total_attacks, byte 69)"},
+		{details(`"attack_types":["cAnArY"]`), "abs: forensics: attack types as an array without APIs are not known (details.attack_types, byte 51)"},
+		{details(`"attack_types":"cAnArY"`), "abs: forensics: an object expected (details.attack_types, byte 50)"},
+		{details(`"attack_types":{"cAnArY":[1]}`), "abs: forensics: an API's name expected (details.attack_types, byte 61)"},
+		{details(`"attack_types":{"cAnArY":7}`), "abs: forensics: an API's name expected (details.attack_types, byte 60)"},
+		{details(`"attack_types":{"cAnArY":["x"}`), "abs: forensics: a comma or the array's end expected (details.attack_types, byte 64)"},
+		{details(`"attack_types":{},"attack_types":{}`), "abs: forensics: the member comes twice (details.attack_types, byte 68)"},
+		{details(`"metrics":[]`), "abs: forensics: an object expected (details.metrics, byte 45)"},
+		{details(`"metrics":{"token":"cAnArY","ip_list":[{"methods":{"cAnArY":-1}}]}`), "abs: forensics: the count is negative (details.metrics.ip_list[0].methods, byte 95)"},
+		{details(`"metrics":{"total_requests":0.5}`), "abs: forensics: the count has a fraction or an exponent (details.metrics.total_requests, byte 63)"},
+		{`{"name":"api_abs_token","details":{"attack_types":{"cAnArY":["x"`, "abs: forensics: the body ends early (details.attack_types, byte 64)"},
+	} {
+		_, err := newTestReader().readForensics(iotest.OneByteReader(strings.NewReader(c.body)), 0, time.UTC)
+		var e *Error
+		if !errors.As(err, &e) || e.Reason != ReasonDecode || e.Report != "forensics" {
+			t.Errorf("%s: not refused as it should be: %#v", c.body, err)
+			continue
+		}
+		if got := err.Error(); got != c.want {
+			t.Errorf("%s\n got %s\nwant %s", c.body, got, c.want)
+		}
+		if strings.Contains(err.Error(), canary) {
+			t.Errorf("%s: the error repeats what may be a token: %s", c.body, err)
+		}
+	}
+}
+
+// The limit is of the whole body, what is skipped included.
+func TestLimit(t *testing.T) {
+	body := []byte(`{` + named + `,"x":"` + strings.Repeat("x", 200_000) + `"}` + strings.Repeat(" ", 100))
+	for limit, fits := range map[int64]bool{int64(len(body)): true, int64(len(body)) - 1: false, 70_000: false, 10: false} {
+		sum, err := newTestReader().readTokens(bytes.NewReader(body), limit, time.UTC, func(*Row) error { return nil })
+		if fits {
+			if err != nil || sum.Bytes != limit {
+				t.Errorf("limit %d: %v, %d bytes", limit, err, sum.Bytes)
+			}
+			continue
+		}
+		if ReasonOf(err) != ReasonSize {
+			t.Errorf("limit %d: %v", limit, err)
+		}
+		if sum.Bytes > limit+1 {
+			t.Errorf("limit %d: %d bytes were read", limit, sum.Bytes)
+		}
+	}
+	const want = "abs: oauthtokens: the body is longer than 10 bytes, twice the response cap (byte 10)"
+	if _, err := newTestReader().readTokens(bytes.NewReader(body), 10, time.UTC, nil); err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+func TestRowsErrorStopsTheReading(t *testing.T) {
+	stop := errors.New("stop")
+	rows := 0
+	body := generateTokens(500, 5)
+	sum, err := newTestReader().readTokens(bytes.NewReader(body), 0, time.UTC, func(*Row) error {
+		if rows++; rows == 3 {
+			return stop
+		}
+		return nil
+	})
+	if err != stop || rows != 3 || sum.Rows != 0 || sum.Bytes >= int64(len(body)) { //nolint:errorlint // the very one
+		t.Errorf("%v after %d rows, %+v", err, rows, sum)
+	}
+}
+
+// What the stream ends with is told from what the body says.
+func TestStreamErrors(t *testing.T) {
+	broken := errors.New("broken")
+	for _, c := range []struct {
+		end       error
+		truncated bool
+	}{{io.EOF, true}, {io.ErrUnexpectedEOF, true}, {broken, false}} {
+		for _, body := range []string{``, `{`, `{` + named + `,"details":[{"token":"a"`, `{` + named + `,"x":"`, `{` + named + `,"x":1`} {
+			_, err := newTestReader().readTokens(io.MultiReader(strings.NewReader(body), iotest.ErrReader(c.end)), 0, time.UTC, nil)
+			var e *Error
+			if errors.As(err, &e) != c.truncated || c.truncated && !e.Truncated || !c.truncated && err != c.end { //nolint:errorlint // the very one
+				t.Errorf("%q that ends with %v: %v", body, c.end, err)
+			}
+		}
+	}
+	// A whole document is not enough if the stream says that it is not whole.
+	_, err := newTestReader().readTokens(io.MultiReader(strings.NewReader(`{`+named+`}`), iotest.ErrReader(io.ErrUnexpectedEOF)), 0, time.UTC, nil)
+	var e *Error
+	if !errors.As(err, &e) || !e.Truncated {
+		t.Errorf("a body that the transport says is cut: %v", err)
+	}
+	// A reader that never gets on does not hang the scanner.
+	if _, err := newTestReader().readTokens(stuck{}, 0, time.UTC, nil); err != io.ErrNoProgress { //nolint:errorlint // the very one
+		t.Errorf("a reader that gives nothing: %v", err)
+	}
+}
+
+type stuck struct{}
+
+func (stuck) Read([]byte) (int, error) { return 0, nil }

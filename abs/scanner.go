@@ -1,0 +1,668 @@
+package abs
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"math/bits"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+const (
+	bufferSize = 64 << 10
+	// maxString bounds the only buffer that the data can make grow: one string that is kept.
+	maxString = 1 << 20
+	// maxDepth bounds the nesting of members that are skipped; ABS's reports need 6.
+	maxDepth = 64
+	// maxCount is the largest count that a float64, and so Prometheus, holds exactly.
+	maxCount = 1 << 53
+)
+
+// scanner reads JSON from a stream, token by token, as the reports need it: structure is
+// checked, strings may hold raw line breaks (ABS publishes such a report), and nothing is
+// kept but the current buffer. Like bufio.Scanner it remembers its first error and does
+// nothing from then on, so that callers need not ask after each step.
+type scanner struct {
+	r     io.Reader
+	limit int64 // of the body in bytes; 0: none
+
+	// buf[pos:end] is read and not yet consumed. Behind end stands a zero and room for a
+	// word, so that loops need not look where the data ends before each byte.
+	buf      []byte
+	pos, end int
+	base     int64 // offset in the body of buf[0]
+	rerr     error // what the stream ended with
+	err      error // what stopped the scanner: *Error, or the stream's own error
+
+	scratch []byte // a string that had to be put together
+	key     []byte // a member's name that must outlive the buffer
+
+	// Where in the report the scanner is, for errors.
+	report  string
+	section string // "summary", "details", or "" outside of both
+	rowAt   int    // the element of details at hand; -1: none
+	ipAt    int    // the element of ip_list at hand; -1: none
+	metrics bool   // inside details.metrics of forensics
+	at      string // the known member at hand
+}
+
+func newScanner() *scanner {
+	return &scanner{buf: make([]byte, bufferSize+8)}
+}
+
+// reset readies the scanner for another body.
+func (s *scanner) reset(r io.Reader, limit int64, report string) {
+	*s = scanner{
+		r: r, limit: limit, report: report, rowAt: -1, ipAt: -1,
+		buf: s.buf, scratch: s.scratch[:0], key: s.key[:0],
+	}
+	s.buf[0] = 0
+}
+
+// read is how many bytes of the body were read.
+func (s *scanner) read() int64   { return s.base + int64(s.end) }
+func (s *scanner) offset() int64 { return s.base + int64(s.pos) }
+
+// fill reads on when all of the buffer is consumed. It returns false at the end of the
+// stream, whatever the reason, and once the scanner has failed.
+func (s *scanner) fill() bool {
+	if s.err != nil || s.rerr != nil {
+		return false
+	}
+	s.base += int64(s.end)
+	s.pos, s.end = 0, 0
+	room := s.buf[:bufferSize]
+	if left := s.limit - s.base + 1; s.limit > 0 && left < int64(len(room)) {
+		// One byte more than allowed, to tell a body of the very limit from a longer one.
+		room = room[:left]
+	}
+	for range 100 {
+		s.end, s.rerr = s.r.Read(room)
+		if s.end > 0 || s.rerr != nil {
+			break
+		}
+	}
+	clear(s.buf[s.end : s.end+8])
+	if s.end == 0 && s.rerr == nil {
+		s.rerr = io.ErrNoProgress
+	}
+	if s.limit > 0 && s.read() > s.limit {
+		s.err = &Error{
+			Report: s.report, Reason: ReasonSize, Offset: s.limit,
+			detail: "the body is longer than " + strconv.FormatInt(s.limit, 10) + " bytes, twice the response cap",
+		}
+		s.pos, s.end = 0, 0
+		s.buf[0] = 0
+		return false
+	}
+	return s.end > 0
+}
+
+// fail refuses the body at an offset; the first refusal stands.
+func (s *scanner) fail(offset int64, detail string) {
+	if s.err == nil {
+		s.err = &Error{Report: s.report, Reason: ReasonDecode, Field: s.path(), Offset: offset, detail: detail}
+	}
+}
+
+// path names the member at hand by what this package knows of reports, not by what the
+// body says, which may be a token.
+func (s *scanner) path() string {
+	p := make([]byte, 0, 64)
+	name := func(n string) {
+		if n == "" {
+			return
+		}
+		if len(p) > 0 {
+			p = append(p, '.')
+		}
+		p = append(p, n...)
+	}
+	index := func(i int) {
+		if i >= 0 {
+			p = append(p, '[')
+			p = strconv.AppendInt(p, int64(i), 10)
+			p = append(p, ']')
+		}
+	}
+	name(s.section)
+	if s.section == "details" {
+		index(s.rowAt)
+	}
+	if s.metrics {
+		name("metrics")
+	}
+	if s.ipAt >= 0 {
+		name("ip_list")
+		index(s.ipAt)
+	}
+	name(s.at)
+	return string(p)
+}
+
+// ended is the failure of a body that stops where more must come.
+func (s *scanner) ended() {
+	switch {
+	case s.err != nil:
+	case errors.Is(s.rerr, io.EOF), errors.Is(s.rerr, io.ErrUnexpectedEOF):
+		detail := "the body ends early"
+		if s.read() == 0 {
+			detail = "the body is empty"
+		}
+		s.err = &Error{
+			Report: s.report, Reason: ReasonDecode, Field: s.path(), Offset: s.read(),
+			Truncated: true, detail: detail,
+		}
+	default:
+		s.err = s.rerr
+	}
+}
+
+// expected fails because something else stands where want must.
+func (s *scanner) expected(want string) {
+	if s.pos == s.end && !s.fill() {
+		s.ended()
+		return
+	}
+	s.fail(s.offset(), want+" expected")
+}
+
+// peek skips white space and gives the next byte without consuming it. It gives 0 at the
+// end of the stream (a zero in the data is told by pos < end, and is refused by all).
+func (s *scanner) peek() byte {
+	for {
+		i := s.pos
+		c := s.buf[i]
+		for c == ' ' || c == '\n' || c == '\r' || c == '\t' {
+			i++
+			c = s.buf[i]
+		}
+		s.pos = i
+		if c != 0 || i < s.end || !s.fill() {
+			return c
+		}
+	}
+}
+
+// is consumes the next byte if it is c; c is never 0.
+func (s *scanner) is(c byte) bool {
+	if s.peek() != c {
+		return false
+	}
+	s.pos++
+	return true
+}
+
+// byteNow gives the next byte, white space or not, without consuming it; 0 at the end.
+func (s *scanner) byteNow() byte {
+	if s.pos == s.end && !s.fill() {
+		return 0
+	}
+	return s.buf[s.pos]
+}
+
+// open enters an object and gives the name of its first member, consumed with its colon.
+// It returns false for an object without members and after a failure.
+// A name is good until the next call.
+func (s *scanner) open() ([]byte, bool) {
+	if s.err != nil {
+		return nil, false
+	}
+	if !s.is('{') {
+		s.expected("an object")
+		return nil, false
+	}
+	if s.is('}') {
+		return nil, false
+	}
+	return s.name()
+}
+
+// next gives the name of the next member of an object. It returns false, with the brace
+// consumed, behind the last one, and after a failure.
+func (s *scanner) next() ([]byte, bool) {
+	if s.err != nil {
+		return nil, false
+	}
+	switch s.peek() {
+	case ',':
+		s.pos++
+		return s.name()
+	case '}':
+		s.pos++
+		return nil, false
+	}
+	s.expected("a comma or the object's end")
+	return nil, false
+}
+
+func (s *scanner) name() ([]byte, bool) {
+	if s.peek() != '"' {
+		s.expected("a member's name")
+		return nil, false
+	}
+	key := s.str()
+	if s.err != nil {
+		return nil, false
+	}
+	if s.buf[s.pos] == ':' && s.pos < s.end {
+		s.pos++
+		return key, true
+	}
+	// Looking for the colon may read on, over the bytes of the name.
+	s.key = append(s.key[:0], key...)
+	if !s.is(':') {
+		s.expected("a colon")
+		return nil, false
+	}
+	return s.key, true
+}
+
+// openArray enters an array; it returns false if it is empty and after a failure.
+func (s *scanner) openArray() bool {
+	if s.err != nil {
+		return false
+	}
+	if !s.is('[') {
+		s.expected("an array")
+		return false
+	}
+	return !s.is(']')
+}
+
+// nextElement goes to the next element of an array, as next does in an object.
+func (s *scanner) nextElement() bool {
+	if s.err != nil {
+		return false
+	}
+	switch s.peek() {
+	case ',':
+		s.pos++
+		return true
+	case ']':
+		s.pos++
+		return false
+	}
+	s.expected("a comma or the array's end")
+	return false
+}
+
+// null consumes a null, if that is what comes next.
+func (s *scanner) null() bool {
+	if s.peek() != 'n' {
+		return false
+	}
+	s.literal("null")
+	return true
+}
+
+func (s *scanner) literal(word string) {
+	start := s.offset()
+	for i := range len(word) {
+		if s.byteNow() != word[i] {
+			if s.pos == s.end {
+				s.ended()
+			} else {
+				s.fail(start, "a value expected")
+			}
+			return
+		}
+		s.pos++
+	}
+}
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// str consumes a string, whose opening quote is next, and gives its text: good until the
+// next call.
+func (s *scanner) str() []byte {
+	b, start := s.buf, s.pos+1
+	i := start
+	for i+8 <= len(b) {
+		// Eight bytes at once: the high bit of the first byte that is not plain is set, and
+		// perhaps some behind it. The zero behind the data is not plain.
+		x := binary.LittleEndian.Uint64(b[i:])
+		quote, escape := x^('"'*ones), x^('\\'*ones)
+		stop := (x | (x-0x20*ones)&^x | (quote-ones)&^quote | (escape-ones)&^escape) & highs
+		if stop == 0 {
+			i += 8
+			continue
+		}
+		i += bits.TrailingZeros64(stop) >> 3
+		break
+	}
+	if i < s.end && b[i] == '"' {
+		s.pos = i + 1
+		return b[start:i]
+	}
+	return s.strSlow(start, min(i, s.end))
+}
+
+// strSlow puts together the text of a string that has escapes, control characters or bytes
+// past ASCII, or that goes past the buffer. buf[start:i] is plain.
+func (s *scanner) strSlow(start, i int) []byte {
+	at := s.base + int64(start) - 1
+	s.scratch = append(s.scratch[:0], s.buf[start:i]...)
+	s.pos = i
+	for {
+		if len(s.scratch) > maxString {
+			s.fail(at, "a string is longer than 1 MiB")
+			return nil
+		}
+		if s.pos == s.end && !s.fill() {
+			s.ended()
+			return nil
+		}
+		switch c := s.buf[s.pos]; {
+		case c == '"':
+			s.pos++
+			return s.scratch
+		case c == '\\':
+			s.pos++
+			s.scratch = s.escape(s.scratch)
+			if s.err != nil {
+				return nil
+			}
+		case c < utf8.RuneSelf:
+			i = s.pos + 1
+			for i < s.end && s.buf[i] != '"' && s.buf[i] != '\\' && s.buf[i] < utf8.RuneSelf {
+				i++
+			}
+			s.scratch = append(s.scratch, s.buf[s.pos:i]...)
+			s.pos = i
+		default:
+			s.scratch = s.runes(s.scratch)
+		}
+	}
+}
+
+// runes appends bytes past ASCII, with U+FFFD for each that is not UTF-8. A character may
+// be cut in two by the end of the buffer, so they are gathered first.
+func (s *scanner) runes(dst []byte) []byte {
+	var raw [64]byte
+	n := 0
+	for n < len(raw) {
+		c := s.byteNow()
+		if c < utf8.RuneSelf || n >= len(raw)-utf8.UTFMax && utf8.RuneStart(c) {
+			break
+		}
+		raw[n] = c
+		n++
+		s.pos++
+	}
+	for part := raw[:n]; len(part) > 0; {
+		r, size := utf8.DecodeRune(part)
+		dst = utf8.AppendRune(dst, r)
+		part = part[size:]
+	}
+	return dst
+}
+
+// escape consumes what follows a backslash.
+func (s *scanner) escape(dst []byte) []byte {
+	c := s.byteNow()
+	if s.pos == s.end {
+		s.ended()
+		return dst
+	}
+	s.pos++
+	switch c {
+	case '"', '\\', '/':
+		return append(dst, c)
+	case 'b':
+		return append(dst, '\b')
+	case 'f':
+		return append(dst, '\f')
+	case 'n':
+		return append(dst, '\n')
+	case 'r':
+		return append(dst, '\r')
+	case 't':
+		return append(dst, '\t')
+	case 'u':
+	default:
+		s.fail(s.offset()-2, "a backslash stands before a character that it cannot escape")
+		return dst
+	}
+	r := s.hex4()
+	for utf16.IsSurrogate(r) && s.err == nil {
+		// A low half must follow a high one; one alone is U+FFFD, as everywhere in Go.
+		if s.byteNow() != '\\' {
+			break
+		}
+		s.pos++
+		if s.byteNow() != 'u' {
+			return s.escape(utf8.AppendRune(dst, utf8.RuneError))
+		}
+		s.pos++
+		low := s.hex4()
+		if whole := utf16.DecodeRune(r, low); whole != utf8.RuneError {
+			return utf8.AppendRune(dst, whole)
+		}
+		dst = utf8.AppendRune(dst, utf8.RuneError)
+		r = low
+	}
+	return utf8.AppendRune(dst, r) // a surrogate becomes U+FFFD
+}
+
+func (s *scanner) hex4() rune {
+	var r rune
+	for range 4 {
+		c := s.byteNow()
+		switch {
+		case '0' <= c && c <= '9':
+			c -= '0'
+		case 'a' <= c && c <= 'f':
+			c -= 'a' - 10
+		case 'A' <= c && c <= 'F':
+			c -= 'A' - 10
+		case s.pos == s.end:
+			s.ended()
+			return 0
+		default:
+			s.fail(s.offset(), `\u needs four hexadecimal digits`)
+			return 0
+		}
+		r = r<<4 | rune(c)
+		s.pos++
+	}
+	return r
+}
+
+// skipString consumes a string of any length, whose opening quote is next, without keeping it.
+func (s *scanner) skipString() {
+	s.pos++
+	for s.err == nil {
+		b, i := s.buf, s.pos
+		for i+8 <= len(b) {
+			x := binary.LittleEndian.Uint64(b[i:])
+			quote, escape := x^('"'*ones), x^('\\'*ones)
+			// Zero stops too: it may be the one behind the data.
+			stop := ((x-ones)&^x | (quote-ones)&^quote | (escape-ones)&^escape) & highs
+			if stop == 0 {
+				i += 8
+				continue
+			}
+			i += bits.TrailingZeros64(stop) >> 3
+			break
+		}
+		s.pos = min(i, s.end)
+		if s.pos == s.end {
+			if !s.fill() {
+				s.ended()
+			}
+			continue
+		}
+		switch b[s.pos] {
+		case '"':
+			s.pos++
+			return
+		case '\\':
+			s.pos++
+			s.scratch = s.escape(s.scratch[:0])
+		default:
+			s.pos++
+		}
+	}
+}
+
+// count consumes a number of requests: plain digits, at most 2^53. Anything else is refused,
+// since a count that is not understood must not be counted.
+func (s *scanner) count() int64 {
+	if s.err != nil {
+		return 0
+	}
+	c := s.peek()
+	at := s.offset()
+	if c < '0' || c > '9' {
+		switch {
+		case c == '-':
+			s.fail(at, "the count is negative")
+		case s.pos == s.end:
+			s.ended()
+		default:
+			s.fail(at, "the count is not a number")
+		}
+		return 0
+	}
+	n := int64(c - '0')
+	s.pos++
+	for {
+		d := s.buf[s.pos]
+		if d < '0' || d > '9' {
+			if s.pos < s.end || !s.fill() {
+				break
+			}
+			continue
+		}
+		if n == 0 {
+			s.fail(at, "the count has a leading zero")
+			return 0
+		}
+		n = n*10 + int64(d-'0')
+		if n > maxCount {
+			s.fail(at, "the count is past 2^53")
+			return 0
+		}
+		s.pos++
+	}
+	if d := s.buf[s.pos]; s.pos < s.end && (d == '.' || d == 'e' || d == 'E') {
+		s.fail(at, "the count has a fraction or an exponent")
+		return 0
+	}
+	return n
+}
+
+// skip consumes a value of any kind, checking its structure. depth is how many arrays and
+// objects it stands in.
+func (s *scanner) skip(depth int) {
+	if s.err != nil {
+		return
+	}
+	switch c := s.peek(); c {
+	case '"':
+		s.skipString()
+	case '{':
+		if depth >= maxDepth {
+			s.fail(s.offset(), "values are nested deeper than 64")
+			return
+		}
+		s.pos++
+		if s.is('}') {
+			return
+		}
+		for s.err == nil {
+			if s.peek() != '"' {
+				s.expected("a member's name")
+				return
+			}
+			s.skipString()
+			if s.err == nil && !s.is(':') {
+				s.expected("a colon")
+			}
+			s.skip(depth + 1)
+			if s.err != nil {
+				return
+			}
+			if s.is(',') {
+				continue
+			}
+			if !s.is('}') {
+				s.expected("a comma or the object's end")
+			}
+			return
+		}
+	case '[':
+		if depth >= maxDepth {
+			s.fail(s.offset(), "values are nested deeper than 64")
+			return
+		}
+		for more := s.openArray(); more; more = s.nextElement() {
+			s.skip(depth + 1)
+		}
+	case 't':
+		s.literal("true")
+	case 'f':
+		s.literal("false")
+	case 'n':
+		s.literal("null")
+	default:
+		if c == '-' || '0' <= c && c <= '9' {
+			s.skipNumber()
+			return
+		}
+		s.expected("a value")
+	}
+}
+
+func (s *scanner) skipNumber() {
+	if s.byteNow() == '-' {
+		s.pos++
+	}
+	if s.byteNow() == '0' {
+		s.pos++
+	} else {
+		s.digits()
+	}
+	if s.byteNow() == '.' {
+		s.pos++
+		s.digits()
+	}
+	if c := s.byteNow(); c == 'e' || c == 'E' {
+		s.pos++
+		if c := s.byteNow(); c == '+' || c == '-' {
+			s.pos++
+		}
+		s.digits()
+	}
+}
+
+// digits consumes one digit or more.
+func (s *scanner) digits() {
+	if c := s.byteNow(); s.err == nil && (c < '0' || c > '9') {
+		s.expected("a digit")
+		return
+	}
+	for c := s.byteNow(); '0' <= c && c <= '9'; c = s.byteNow() {
+		s.pos++
+	}
+}
+
+// finish consumes white space up to the end of the stream, and refuses anything else.
+func (s *scanner) finish() {
+	if s.err != nil {
+		return
+	}
+	if s.peek(); s.pos < s.end {
+		s.fail(s.offset(), "something follows the report")
+		return
+	}
+	if s.err == nil && s.rerr != io.EOF { //nolint:errorlint // Readers give io.EOF bare; wrapped, it is a failure
+		s.ended()
+	}
+}

@@ -1,0 +1,155 @@
+package abs
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+)
+
+// TLSConfig is how the client knows ABS, and makes itself known. ABS ships with a
+// self-signed certificate that may name no host (ABS guide, "Configure SSL"), so that
+// there is a way to trust that one certificate and nothing else.
+type TLSConfig struct {
+	// CAFile holds the authorities in PEM that vouch for ABS, instead of the system's. It
+	// is read for each new connection.
+	CAFile string
+	// CertFile and KeyFile hold the client's certificate in PEM; read for each new connection.
+	CertFile, KeyFile string
+	// ServerName replaces the host of the URL in the certificate check.
+	ServerName string
+	// Fingerprint is the SHA-256 of ABS's certificate in hex, with or without colons. It
+	// replaces the checks of chain, name and date.
+	Fingerprint string
+	// InsecureSkipVerify takes any certificate.
+	InsecureSkipVerify bool
+}
+
+// errFingerprint is the refusal of a certificate that is not the pinned one.
+var errFingerprint = errors.New("the certificate of ABS does not have the fingerprint that is configured")
+
+// errCAFile is the refusal of a connection whose authorities cannot be read any more.
+var errCAFile = errors.New("the file of certificate authorities cannot be read or holds none")
+
+// errClientCert is the refusal of a connection whose client certificate cannot be read any more.
+var errClientCert = errors.New("the client certificate or its key cannot be read")
+
+// parseFingerprint reads hex with or without colons, in any case.
+func parseFingerprint(text string) ([]byte, error) {
+	sum, err := hex.DecodeString(strings.ReplaceAll(text, ":", ""))
+	if err != nil || len(sum) != sha256.Size {
+		return nil, errors.New("is not a SHA-256: 64 hexadecimal digits, with or without colons")
+	}
+	return sum, nil
+}
+
+// clientConfig makes the configuration of crypto/tls for one host.
+func (c TLSConfig) clientConfig(host string) (*tls.Config, error) {
+	if c.ServerName != "" {
+		host = c.ServerName
+	}
+	t := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName}
+	switch {
+	case (c.CertFile == "") != (c.KeyFile == ""):
+		field := "TLS.KeyFile"
+		if c.CertFile == "" {
+			field = "TLS.CertFile"
+		}
+		return nil, &ConfigError{field, "is missing: a client certificate is two files"}
+	case c.Fingerprint != "" && c.InsecureSkipVerify:
+		return nil, &ConfigError{"TLS.Fingerprint", "cannot be had together with InsecureSkipVerify"}
+	case c.Fingerprint != "" && c.CAFile != "":
+		return nil, &ConfigError{"TLS.Fingerprint", "cannot be had together with CAFile: it replaces the check of the chain"}
+	}
+	if c.CertFile != "" {
+		load := func() (*tls.Certificate, error) {
+			pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+			return &pair, err
+		}
+		if _, err := load(); err != nil {
+			return nil, &ConfigError{"TLS.CertFile", err.Error()}
+		}
+		t.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			pair, err := load()
+			if err != nil {
+				return nil, errClientCert
+			}
+			return pair, nil
+		}
+	}
+	switch {
+	case c.InsecureSkipVerify:
+		t.InsecureSkipVerify = true // #nosec G402 -- asked for, and warned of
+	case c.Fingerprint != "":
+		want, err := parseFingerprint(c.Fingerprint)
+		if err != nil {
+			return nil, &ConfigError{"TLS.Fingerprint", err.Error()}
+		}
+		t.InsecureSkipVerify = true // #nosec G402 -- VerifyConnection checks instead
+		t.VerifyConnection = func(state tls.ConnectionState) error {
+			got := sha256.Sum256(state.PeerCertificates[0].Raw)
+			if subtle.ConstantTimeCompare(got[:], want) != 1 {
+				return errFingerprint
+			}
+			return nil
+		}
+	case c.CAFile != "":
+		if _, err := c.authorities(); err != nil {
+			return nil, &ConfigError{"TLS.CAFile", err.Error()}
+		}
+		// crypto/tls takes its authorities once; these are read for each connection.
+		t.InsecureSkipVerify = true // #nosec G402 -- VerifyConnection checks instead
+		t.VerifyConnection = func(state tls.ConnectionState) error {
+			roots, err := c.authorities()
+			if err != nil {
+				return errCAFile
+			}
+			opts := x509.VerifyOptions{Roots: roots, DNSName: host, Intermediates: x509.NewCertPool()}
+			for _, cert := range state.PeerCertificates[1:] {
+				opts.Intermediates.AddCert(cert)
+			}
+			_, err = state.PeerCertificates[0].Verify(opts)
+			return err
+		}
+	}
+	return t, nil
+}
+
+func (c TLSConfig) authorities() (*x509.CertPool, error) {
+	pem, err := os.ReadFile(c.CAFile) // #nosec G304 -- the user names the file
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, errors.New(c.CAFile + " holds no certificate in PEM")
+	}
+	return pool, nil
+}
+
+// newTransport is the client's own transport. Connections are kept over the pause between
+// two cycles, since a TLS handshake costs more than a small report.
+func newTransport(c *Config, tlsConfig *tls.Config) *http.Transport {
+	dialer := &net.Dialer{Timeout: c.Timeout, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        tlsConfig,
+		TLSHandshakeTimeout:    c.Timeout,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConnsPerHost:    c.Concurrency,
+		IdleConnTimeout:        5 * time.Minute,
+		ReadBufferSize:         32 << 10,
+		MaxResponseHeaderBytes: 64 << 10,
+		// An HTTP/2 connection whose other end vanished would otherwise be reused until
+		// every request on it has timed out.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
+	}
+}
