@@ -1,0 +1,175 @@
+package metrics
+
+import (
+	"net/http"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// sink is a ResponseWriter that only counts.
+type sink struct {
+	header http.Header
+	n      int64
+}
+
+func (s *sink) Header() http.Header { return s.header }
+func (s *sink) WriteHeader(int)     {}
+func (s *sink) Write(p []byte) (int, error) {
+	s.n += int64(len(p))
+	return len(p), nil
+}
+
+// collector is the usual Go way: const metrics made at each scrape.
+type collector struct {
+	desc    *prometheus.Desc
+	samples []struct {
+		token, method string
+		value         float64
+	}
+}
+
+func newCollector(s *Snapshot) *collector {
+	c := &collector{desc: prometheus.NewDesc(TokenMethodRequests.Name, TokenMethodRequests.Help, TokenMethodRequests.Labels, nil)}
+	for _, sample := range s.Blocks[0].Samples {
+		v := sample.Series.Values()
+		c.samples = append(c.samples, struct {
+			token, method string
+			value         float64
+		}{v[1], v[2], float64(sample.Value)})
+	}
+	return c
+}
+
+func (c *collector) Describe(ch chan<- *prometheus.Desc) { ch <- c.desc }
+func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	for i := range c.samples {
+		s := &c.samples[i]
+		ch <- prometheus.MustNewConstMetric(c.desc, prometheus.CounterValue, s.value, "shop", s.token, s.method)
+	}
+}
+
+func benchHandler(b *testing.B, h http.Handler, accept, encoding string) {
+	b.Helper()
+	r, err := http.NewRequestWithContext(b.Context(), http.MethodGet, "/metrics", nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r.Header.Set("Accept", accept)
+	r.Header.Set("Accept-Encoding", encoding)
+	w := &sink{header: http.Header{}}
+	h.ServeHTTP(w, r) // the rendering is measured on its own
+	b.ReportAllocs()
+	b.SetBytes(w.n)
+	b.ResetTimer()
+	for b.Loop() {
+		clear(w.header)
+		h.ServeHTTP(w, r)
+	}
+}
+
+// BenchmarkScrape100k is one scrape of 100,000 series, without a network: ours, with the exporter's full health behind it,
+// and client_golang's collector with promhttp on the same series.
+func BenchmarkScrape100k(b *testing.B) {
+	s := manySeries(100_000, "shop")
+	reg := NewRegistry(ReadBuild(""))
+	NewHealth(reg).Init("shop")
+	ours := NewExposition(reg, Options{Registerer: reg})
+	ours.Publish("shop", s)
+	theirs := prometheus.NewRegistry()
+	theirs.MustRegister(newCollector(s))
+	usual := promhttp.HandlerFor(theirs, promhttp.HandlerOpts{EnableOpenMetrics: true})
+	for _, format := range []struct{ name, accept string }{{"text", acceptText}, {"openmetrics", acceptOpenMetrics}, {"protobuf", acceptProtobuf}} {
+		for _, encoding := range []string{"identity", "gzip"} {
+			b.Run("exposition/"+format.name+"/"+encoding, func(b *testing.B) { benchHandler(b, ours, format.accept, encoding) })
+			b.Run("client_golang/"+format.name+"/"+encoding, func(b *testing.B) { benchHandler(b, usual, format.accept, encoding) })
+		}
+	}
+}
+
+// BenchmarkRender100k is what a publication costs once a format that is asked for, plain and compressed.
+func BenchmarkRender100k(b *testing.B) {
+	e := NewExposition(noHealth(), Options{})
+	e.Publish("shop", manySeries(100_000, "shop"))
+	for f, name := range []string{"text", "openmetrics", "protobuf"} {
+		b.Run(name+"/identity", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				p := newPublication(e.Snapshots())
+				b.SetBytes(e.plainBody(p, format(f)).plain)
+			}
+		})
+		b.Run(name+"/gzip", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				p := newPublication(e.Snapshots())
+				b.SetBytes(e.packedBody(p, format(f)).plain)
+			}
+		})
+	}
+}
+
+// BenchmarkNewSeries is what the birth of a series costs.
+func BenchmarkNewSeries(b *testing.B) {
+	created := time.Now()
+	b.ReportAllocs()
+	for b.Loop() {
+		NewSeries(TokenMethodRequests, created, "shop", "0123456789abcdef", "GET")
+	}
+}
+
+// Limits that do not depend on how fast the machine is. A scrape allocates the same whatever it serves, a rendering keeps
+// little more than its bytes, and a series costs two allocations, once.
+func TestAllocations(t *testing.T) {
+	e := NewExposition(noHealth(), Options{})
+	w := &sink{header: http.Header{}}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const limit = 60
+	for _, encoding := range []string{"identity", "gzip"} {
+		r.Header.Set("Accept-Encoding", encoding)
+		for _, n := range []int{10, 100_000} {
+			e.Publish("shop", manySeries(n, "shop"))
+			e.ServeHTTP(w, r)
+			if got := testing.AllocsPerRun(10, func() { clear(w.header); e.ServeHTTP(w, r) }); got > limit {
+				t.Errorf("a scrape of %d series, %s, allocates %v times, want at most %d", n, encoding, got, limit)
+			}
+		}
+	}
+	s := e.Snapshots()
+	for f := range formatCount {
+		length := e.plainBody(newPublication(s), f).plain // and the pool is warm
+		const runs = 5
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range runs {
+			e.plainBody(newPublication(s), f)
+		}
+		runtime.ReadMemStats(&after)
+		if got := int64(after.TotalAlloc-before.TotalAlloc) / runs; float64(got) > 1.1*float64(length)+2*pieceLargest {
+			t.Errorf("format %d: rendering %d bytes allocates %d", f, length, got)
+		}
+		if got := (after.Mallocs - before.Mallocs) / runs; got > 400 {
+			t.Errorf("format %d: rendering 100,000 series allocates %d times", f, got)
+		}
+	}
+	created := time.Now()
+	if got := testing.AllocsPerRun(100, func() {
+		NewSeries(TokenMethodRequests, created, "shop", "0123456789abcdef", "GET")
+	}); got > 2 {
+		t.Errorf("a series allocates %v times, want at most 2", got)
+	}
+	series := mustSeries(TokenMethodRequests, "shop", "0123456789abcdef", "GET")
+	if got := testing.AllocsPerRun(100, func() {
+		for range series.Labels() {
+			continue
+		}
+	}); got > 0 {
+		t.Errorf("reading the labels allocates %v times", got)
+	}
+}
