@@ -1,0 +1,280 @@
+package collector
+
+import (
+	"cmp"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/metrics"
+)
+
+// finding is an attack or anomaly type on an API.
+type finding struct {
+	Anomaly   bool
+	Type, API string
+}
+
+func compareFindings(a, b finding) int {
+	return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.API, b.API))
+}
+
+// Event is an attack or anomaly that begins or ends on a token: all APIs that the same
+// answer named for one type.
+type Event struct {
+	At      time.Time
+	Target  string
+	Began   bool // else it ended
+	Anomaly bool
+	Token   string // the token id
+	Type    string // as ABS spells it
+	APIs    []string
+	// Window is what the answer covered; zero where the token has left the window.
+	Window abs.Window
+}
+
+// log writes an event as the one record that an analyst looks for.
+func (e Event) log(l *slog.Logger) {
+	what := map[bool]string{false: "attack", true: "anomaly"}[e.Anomaly]
+	message := what + " ended"
+	if e.Began {
+		message = what + " began"
+	}
+	args := []any{"token", e.Token, what + "_type", e.Type, "apis", e.APIs}
+	if !e.Window.To.IsZero() {
+		args = append(args, "window_from", e.Window.From.UTC(), "window_to", e.Window.To.UTC())
+	}
+	if e.Began && !e.Anomaly {
+		l.Warn(message, args...)
+		return
+	}
+	l.Info(message, args...)
+}
+
+// suspect is what ABS last answered about one token.
+type suspect struct {
+	attacks, anomalies int64 // the totals of the summary
+	findings           []finding
+	answered           time.Time
+}
+
+func (s *suspect) attacked() bool {
+	return slices.ContainsFunc(s.findings, func(f finding) bool { return !f.Anomaly })
+}
+
+// attacks knows which tokens are under what. A failed call changes nothing here.
+type attacks struct {
+	target    string
+	maxTokens int
+	// suspects are the tokens with findings, and the listed ones that were asked about.
+	suspects   map[ledger.TokenID]*suspect
+	detections map[finding]*ledger.Counter // a pair once seen stays
+	births     ledger.Births
+}
+
+func newAttacks(target string, maxTokens int, hold time.Duration) *attacks {
+	return &attacks{
+		target: target, maxTokens: maxTokens,
+		suspects:   map[ledger.TokenID]*suspect{},
+		detections: map[finding]*ledger.Counter{},
+		births:     ledger.Births{Hold: hold},
+	}
+}
+
+// answer takes ABS's answer about a token and gives what has begun and ended by it.
+func (a *attacks) answer(id ledger.TokenID, f abs.Forensics, window abs.Window, at time.Time, listed bool) []Event {
+	found := append(findings(f.AttackTypes, false), findings(f.AnomalyTypes, true)...)
+	s := a.suspects[id]
+	if s == nil {
+		s = &suspect{}
+	}
+	events := a.changes(id, s.findings, found, window, at)
+	*s = suspect{attacks: f.Attacks, anomalies: f.Anomalies, findings: found, answered: at}
+	if len(found) == 0 && !listed {
+		delete(a.suspects, id)
+		return events
+	}
+	a.suspects[id] = s
+	return events
+}
+
+func findings(told []abs.Finding, anomaly bool) []finding {
+	var all []finding
+	for _, t := range told {
+		for _, api := range t.APIs {
+			all = append(all, finding{anomaly, t.Type, api})
+		}
+		if len(t.APIs) == 0 {
+			all = append(all, finding{anomaly, t.Type, ""})
+		}
+	}
+	slices.SortFunc(all, func(a, b finding) int {
+		if a.Anomaly != b.Anomaly {
+			if b.Anomaly {
+				return -1
+			}
+			return 1
+		}
+		return compareFindings(a, b)
+	})
+	return slices.Compact(all)
+}
+
+// changes counts what is new and tells what has begun and ended, one event a type.
+func (a *attacks) changes(id ledger.TokenID, before, now []finding, window abs.Window, at time.Time) []Event {
+	var events []Event
+	tell := func(f finding, began bool) {
+		if n := len(events); n > 0 && events[n-1].Began == began && events[n-1].Anomaly == f.Anomaly && events[n-1].Type == f.Type {
+			events[n-1].APIs = append(events[n-1].APIs, f.API)
+			return
+		}
+		events = append(events, Event{
+			At: at, Target: a.target, Began: began, Anomaly: f.Anomaly, Token: id.String(),
+			Type: f.Type, APIs: []string{f.API}, Window: window,
+		})
+	}
+	for _, f := range now {
+		if slices.Contains(before, f) {
+			continue
+		}
+		if a.detections[f] == nil {
+			a.detections[f] = &ledger.Counter{}
+		}
+		a.detections[f].Value++
+		tell(f, true)
+	}
+	for _, f := range before {
+		if !slices.Contains(now, f) {
+			tell(f, false)
+		}
+	}
+	return events
+}
+
+// gone ends what is under way on a token that the window no longer holds.
+func (a *attacks) gone(id ledger.TokenID, at time.Time) []Event {
+	s := a.suspects[id]
+	if s == nil {
+		return nil
+	}
+	delete(a.suspects, id)
+	return a.changes(id, s.findings, nil, abs.Window{}, at)
+}
+
+// underAttack are the tokens with an attack, for whom the ledger keeps places first.
+func (a *attacks) underAttack() map[ledger.TokenID]struct{} {
+	ids := map[ledger.TokenID]struct{}{}
+	for id, s := range a.suspects {
+		if s.attacked() {
+			ids[id] = struct{}{}
+		}
+	}
+	return ids
+}
+
+// stageCounters gives the detection counters as they will be served from now on.
+func (a *attacks) stageCounters(now time.Time) []metrics.Block {
+	attacks := metrics.Block{Family: metrics.AttackDetections}
+	anomalies := metrics.Block{Family: metrics.AnomalyDetections}
+	for _, f := range slices.SortedFunc(maps.Keys(a.detections), compareFindings) {
+		block := &attacks
+		if f.Anomaly {
+			block = &anomalies
+		}
+		block.Samples = append(block.Samples, a.births.Sample(a.detections[f], now, block.Family, a.target, f.Type, f.API))
+	}
+	return []metrics.Block{attacks, anomalies}
+}
+
+// gauges are what is under way, as far as it was told within limit.
+func (a *attacks) gauges(now time.Time, limit time.Duration, isListed func(ledger.TokenID) bool) []metrics.Block {
+	var (
+		attackTotals  = metrics.Block{Family: metrics.TokenAttacks}
+		anomalyTotals = metrics.Block{Family: metrics.TokenAnomalies}
+		attackSeries  = metrics.Block{Family: metrics.TokenAttack}
+		anomalySeries = metrics.Block{Family: metrics.TokenAnomaly}
+		attackTokens  = metrics.Block{Family: metrics.AttackTokens}
+		anomalyTokens = metrics.Block{Family: metrics.AnomalyTokens}
+		tokens        = map[finding]int64{}
+		underAttack   int64
+		shown         int // tokens that have series, at most maxTokens with findings
+		gauge         = func(f *metrics.Family, n int64, labels ...string) metrics.Sample {
+			return metrics.Sample{Series: metrics.NewSeries(f, time.Time{}, append([]string{a.target}, labels...)...), Value: n}
+		}
+	)
+	for f := range a.detections {
+		tokens[f] = 0
+	}
+	for _, id := range a.byImportance(isListed) {
+		s := a.suspects[id]
+		if now.Sub(s.answered) > limit {
+			continue
+		}
+		if s.attacked() {
+			underAttack++
+		}
+		for _, f := range s.findings {
+			tokens[f]++
+		}
+		if shown++; shown > a.maxTokens {
+			continue
+		}
+		token := id.String()
+		attackTotals.Samples = append(attackTotals.Samples, gauge(metrics.TokenAttacks, s.attacks, token))
+		anomalyTotals.Samples = append(anomalyTotals.Samples, gauge(metrics.TokenAnomalies, s.anomalies, token))
+		for _, f := range s.findings {
+			if f.Anomaly {
+				anomalySeries.Samples = append(anomalySeries.Samples, gauge(metrics.TokenAnomaly, 1, token, f.Type, f.API))
+			} else {
+				attackSeries.Samples = append(attackSeries.Samples, gauge(metrics.TokenAttack, 1, token, f.Type, f.API))
+			}
+		}
+	}
+	for _, f := range slices.SortedFunc(maps.Keys(tokens), compareFindings) {
+		if f.Anomaly {
+			anomalyTokens.Samples = append(anomalyTokens.Samples, gauge(metrics.AnomalyTokens, tokens[f], f.Type, f.API))
+		} else {
+			attackTokens.Samples = append(attackTokens.Samples, gauge(metrics.AttackTokens, tokens[f], f.Type, f.API))
+		}
+	}
+	blocks := []metrics.Block{attackTokens, anomalyTokens, {
+		Family: metrics.TokensUnderAttack, Samples: []metrics.Sample{gauge(metrics.TokensUnderAttack, underAttack)},
+	}}
+	if a.maxTokens == 0 {
+		return blocks
+	}
+	return append(blocks, attackTotals, anomalyTotals, attackSeries, anomalySeries)
+}
+
+// byImportance orders the tokens for their series: under attack first, then those with
+// anomalies, then by id, so that the choice does not change from cycle to cycle.
+func (a *attacks) byImportance(isListed func(ledger.TokenID) bool) []ledger.TokenID {
+	rank := func(id ledger.TokenID) int {
+		s := a.suspects[id]
+		switch {
+		case s.attacked():
+			return 0
+		case len(s.findings) > 0:
+			return 1
+		case isListed(id):
+			return 2
+		default:
+			return 3
+		}
+	}
+	return slices.SortedFunc(maps.Keys(a.suspects), func(x, y ledger.TokenID) int {
+		return cmp.Or(cmp.Compare(rank(x), rank(y)), cmp.Compare(x, y))
+	})
+}
+
+// forget drops the tokens that are neither suspect nor listed any more.
+func (a *attacks) forget(isListed func(ledger.TokenID) bool) {
+	maps.DeleteFunc(a.suspects, func(id ledger.TokenID, s *suspect) bool {
+		return len(s.findings) == 0 && !isListed(id)
+	})
+}
+
+func sortedIDs[V any](m map[ledger.TokenID]V) []ledger.TokenID { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,75 @@
+package ledger
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/abs-exporter/abs-exporter/metrics"
+)
+
+// TokenID is the stand-in for a token: the first 64 bits of its HMAC.
+type TokenID uint64
+
+// String is the id as labels show it: 16 hex digits.
+func (id TokenID) String() string {
+	const zeros = "0000000000000000"
+	s := strconv.FormatUint(uint64(id), 16)
+	return zeros[len(s):] + s
+}
+
+// account holds the counters of a token that is listed, of all others together, or of
+// the whole target.
+type account struct {
+	id    TokenID
+	total Counter
+	cells []accountCell // in the order of their keys
+	// gained is the reading of the ledger's busy clock at the last gain.
+	gained time.Duration
+	labels []string // the label values that all of its series begin with
+	// behind: what was staged last does not show all that was counted, as a series of it
+	// is still served as 0.
+	behind bool
+}
+
+type accountCell struct {
+	k key
+	Counter
+}
+
+func (a *account) gain(k key, n int64) {
+	i, ok := slices.BinarySearchFunc(a.cells, k, func(c accountCell, k key) int { return int(c.k) - int(k) })
+	if !ok {
+		a.cells = slices.Insert(a.cells, i, accountCell{k: k})
+	}
+	a.cells[i].Value += n
+}
+
+// families are the metrics that an account's counters show as; nil where they have no
+// series.
+type families struct {
+	total *metrics.Family
+	cells [dimensions]*metrics.Family
+}
+
+func wholeFamilies() families {
+	return families{
+		total: metrics.Requests,
+		cells: [dimensions]*metrics.Family{
+			Method: metrics.MethodRequests, API: metrics.APIRequests, Device: metrics.DeviceRequests,
+		},
+	}
+}
+
+// tokenFamilies are those with the label token, for the dimensions that are wanted.
+func tokenFamilies(wanted []Dimension) families {
+	all := [dimensions]*metrics.Family{
+		Method: metrics.TokenMethodRequests, API: metrics.TokenAPIRequests,
+		Device: metrics.TokenDeviceRequests, IP: metrics.TokenIPRequests,
+	}
+	f := families{total: metrics.TokenRequests}
+	for _, d := range wanted {
+		f.cells[d] = all[d]
+	}
+	return f
+}

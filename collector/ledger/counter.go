@@ -1,0 +1,70 @@
+package ledger
+
+import (
+	"time"
+
+	"github.com/abs-exporter/abs-exporter/metrics"
+)
+
+// Counter is the value of one counter series and the story of its birth: it is served
+// as 0 for one whole cycle before its first value, so that a Prometheus without any
+// feature flag sees the first increase (rule 7).
+type Counter struct {
+	Value  int64
+	Born   time.Time // when it was first served, as 0; zero: not yet
+	series *metrics.Series
+}
+
+// Births are the series that the snapshot being staged shows for the first time. They
+// are born when the snapshot is published, and not at all when it cannot be saved.
+type Births struct {
+	// Hold is how long a newborn is served as 0.
+	Hold    time.Duration
+	offered []*Counter
+}
+
+// Sample is what a counter shows in the snapshot that is staged now.
+func (b *Births) Sample(c *Counter, now time.Time, f *metrics.Family, values ...string) metrics.Sample {
+	if s, ok := b.known(c, now); ok {
+		return s
+	}
+	return b.first(c, now, f, values...)
+}
+
+// known is Sample for a series that was made before, which is nearly always.
+func (b *Births) known(c *Counter, now time.Time) (metrics.Sample, bool) {
+	if c.series == nil || c.Born.IsZero() {
+		return metrics.Sample{}, false
+	}
+	s := metrics.Sample{Series: c.series}
+	if now.Sub(c.Born) >= b.Hold {
+		s.Value = c.Value
+	}
+	return s, true
+}
+
+// first makes the series: of a newborn, or of a counter restored from state.
+func (b *Births) first(c *Counter, now time.Time, f *metrics.Family, values ...string) metrics.Sample {
+	created := c.Born
+	if created.IsZero() {
+		created = now
+		b.offered = append(b.offered, c)
+	}
+	c.series = metrics.NewSeries(f, created, values...)
+	s, ok := b.known(c, now)
+	if !ok {
+		s.Series = c.series
+	}
+	return s
+}
+
+// Published tells that the snapshot staged at now is served.
+func (b *Births) Published(now time.Time) {
+	for _, c := range b.offered {
+		c.Born = now
+	}
+	b.offered = b.offered[:0]
+}
+
+// Withdrawn tells that the staged snapshot will not be served.
+func (b *Births) Withdrawn() { b.offered = b.offered[:0] }

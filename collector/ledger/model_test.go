@@ -1,0 +1,399 @@
+package ledger
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs"
+)
+
+var runs = flag.Uint64("model.runs", 300, "how many runs of the model")
+
+// event is requests as the model of an ABS holds them: visible from a time on, and
+// perhaps only until another.
+type event struct {
+	at, from, until     time.Time
+	token               TokenID
+	method, api, device string
+	n                   int64
+}
+
+// world is one run: what was requested, and how ABS and the network behave.
+type world struct {
+	rng       *rand.Rand
+	start     time.Time
+	minutes   int
+	events    []event
+	byMinute  map[int64][]event
+	failures  float64 // share of readings that fail
+	rowCap    int     // rows in a report past which it is refused; 0: none
+	slow      bool    // some of the failures are time-outs
+	truncates bool    // past rowCap ABS leaves rows out instead, but not out of the summary
+	takesBack bool    // some requests are taken back, or moved to another token
+	maxTokens int
+	tokens    int
+	lookback  time.Duration
+	location  *time.Location
+
+	failing float64             // failures, until the end, when all is let settle
+	told    map[time.Time]int64 // by part: the most that a reading told, less the baseline
+	first   map[time.Time]int64 // by part: the baseline
+	alone   bool                // nothing shared Other in this run
+}
+
+func (w *world) String() string {
+	return fmt.Sprintf("failures %.1f, slow %v, rowCap %d, truncates %v, takesBack %v, maxTokens %d of %d, %d minutes, %v",
+		w.failures, w.slow, w.rowCap, w.truncates, w.takesBack, w.maxTokens, w.tokens, w.minutes, w.location)
+}
+
+func newWorld(seed uint64) *world {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	w := &world{
+		rng:       rng,
+		start:     time.Date(2026, 10, 24, 18, 0, 0, 0, time.UTC).Add(time.Duration(rng.IntN(600)) * time.Minute),
+		minutes:   60 + rng.IntN(600),
+		failures:  []float64{0, 0, 0.3, 0.6}[rng.IntN(4)],
+		rowCap:    []int{0, 0, 4, 12}[rng.IntN(4)],
+		slow:      rng.IntN(2) == 0,
+		truncates: rng.IntN(2) == 0,
+		takesBack: rng.IntN(3) == 0,
+		maxTokens: []int{0, 1, 3, 8, 100}[rng.IntN(5)],
+		tokens:    2 + rng.IntN(30),
+		location:  time.UTC,
+	}
+	if rng.IntN(2) == 0 {
+		w.lookback = time.Duration(rng.IntN(90)) * time.Minute
+	}
+	if rng.IntN(3) == 0 {
+		w.location, _ = time.LoadLocation([]string{"Europe/Berlin", "Asia/Kolkata", "America/St_Johns"}[rng.IntN(3)])
+	}
+	lanes := [3]time.Duration{}
+	for m := -180; m < w.minutes; m++ {
+		at := w.start.Add(time.Duration(m) * time.Minute)
+		if m%10 == 0 {
+			for i := range lanes {
+				lanes[i] = time.Duration(rng.IntN(20)) * time.Minute
+				if rng.IntN(12) == 0 {
+					lanes[i] = time.Duration(rng.IntN(100)) * time.Minute
+				}
+			}
+		}
+		visible := at.Truncate(10 * time.Minute).Add(10 * time.Minute)
+		for range rng.IntN(3) {
+			lane := rng.IntN(len(lanes))
+			token := TokenID(1 + rng.IntN(w.tokens))
+			if rng.IntN(2) == 0 { // the population moves on
+				token = TokenID(1 + (m+180)*w.tokens/(w.minutes+180))
+			}
+			e := event{
+				at: at, from: visible.Add(lanes[lane]), token: token,
+				method: []string{"GET", "PUT", "POST"}[rng.IntN(3)],
+				api:    fmt.Sprint("api", rng.IntN(4)),
+				device: []string{"LINUX", "UNKNOWN"}[rng.IntN(2)],
+				n:      1 + rng.Int64N(5),
+			}
+			if w.takesBack && rng.IntN(6) == 0 {
+				e.until = e.from.Add(time.Duration(rng.IntN(60)) * time.Minute)
+				again := e
+				again.from, again.until = e.until, time.Time{}
+				switch rng.IntN(3) {
+				case 0: // taken back for good
+				case 1: // and given again
+					again.from = e.until.Add(time.Duration(rng.IntN(30)) * time.Minute)
+					w.events = append(w.events, again)
+				case 2: // moved to another token
+					again.token = TokenID(1 + rng.IntN(w.tokens))
+					w.events = append(w.events, again)
+				}
+			}
+			w.events = append(w.events, e)
+		}
+	}
+	w.byMinute = map[int64][]event{}
+	for _, e := range w.events {
+		w.byMinute[e.at.Unix()] = append(w.byMinute[e.at.Unix()], e)
+	}
+	return w
+}
+
+func (e *event) visible(now time.Time) bool {
+	return !e.from.After(now) && (e.until.IsZero() || e.until.After(now))
+}
+
+// report is what ABS answers: rows in some order, the same token now and then twice.
+func (w *world) report(s Span, now time.Time) (rows []event) {
+	for at := s.From; at.Before(s.To); at = at.Add(time.Minute) {
+		for _, e := range w.byMinute[at.Unix()] {
+			if e.visible(now) {
+				rows = append(rows, e)
+			}
+		}
+	}
+	w.rng.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+	return rows
+}
+
+func add(r *Reading, rows []event) {
+	for _, e := range rows {
+		r.Add(e.token, &abs.Row{
+			Requests: e.n,
+			Methods:  []abs.Count{{Key: []byte(e.method), N: e.n}},
+			APIs:     []abs.Count{{Key: []byte(e.api), N: e.n}},
+			Devices:  []abs.Count{{Key: []byte(e.device), N: e.n}},
+		})
+	}
+}
+
+func sum(rows []event) (n int64) {
+	for _, e := range rows {
+		n += e.n
+	}
+	return n
+}
+
+const (
+	rowLength = 10
+)
+
+// cycle does what the collector does, without its network.
+func (w *world) cycle(l *Ledger, now time.Time, check func(string)) {
+	l.Advance(now)
+	check("advance")
+	for _, j := range l.Due(now) {
+		if w.rng.Float64() < w.failing {
+			r := l.Begin(j, now)
+			add(r, w.report(j.Span, now)[:0])
+			r.Drop()
+			why := Unavailable
+			if w.slow && w.rng.IntN(3) == 0 {
+				why = TimedOut
+			}
+			l.Failed(j, why)
+			continue
+		}
+		rows := w.report(j.Span, now)
+		r := l.Begin(j, now)
+		if w.rowCap > 0 && len(rows) > w.rowCap && cuttable(l, j) {
+			if !w.truncates {
+				add(r, rows[:w.rowCap])
+				r.Drop()
+				l.Failed(j, TooLarge)
+				check("too large")
+				continue
+			}
+			add(r, rows[:w.rowCap])
+			if halves, ok := l.Halves(j); ok {
+				early := l.Begin(halves[0], now)
+				add(early, w.report(halves[0].Span, now))
+				late := l.Begin(halves[1], now)
+				add(late, w.report(halves[1].Span, now))
+				r.Discard()
+				l.Cut(j)
+				early.Apply(rowLength)
+				check("early half")
+				late.Apply(rowLength)
+				check("late half")
+				continue
+			}
+		}
+		add(r, rows)
+		if j.part.baseline {
+			w.first[j.From] = sum(rows)
+		}
+		w.told[j.From] = max(w.told[j.From], sum(rows)-w.first[j.From])
+		r.Apply(int64(len(rows) * rowLength))
+		check("apply " + j.From.Format("15:04"))
+	}
+	l.Stage(now)
+	l.Published(now)
+}
+
+// uncut tells that no slot of the run was read in parts.
+func (w *world) uncut() bool { return w.rowCap == 0 && (w.failures == 0 || !w.slow) }
+
+func cuttable(l *Ledger, j Job) bool {
+	_, ok := l.c.Zone.halve(j.Span)
+	return ok
+}
+
+// books follows the ledger from outside: each account's increases since it was listed.
+type books struct {
+	l        *Ledger
+	last     map[TokenID]int64
+	byToken  map[TokenID]int64 // all increases, over all its listings
+	listings map[TokenID]int
+}
+
+func (b *books) check() error {
+	l := b.l
+	now := map[TokenID]int64{}
+	for id, p := range l.places {
+		a := &l.accounts[p]
+		last, ok := b.last[id]
+		if !ok {
+			b.listings[id]++
+		}
+		if a.total.Value < last {
+			return fmt.Errorf("token %v fell from %d to %d", id, last, a.total.Value)
+		}
+		b.byToken[id] += a.total.Value - last
+		now[id] = a.total.Value
+		sums := map[Dimension]int64{}
+		for _, c := range a.cells {
+			sums[c.k.dimension()] += c.Value
+		}
+		for d, n := range sums {
+			if n > a.total.Value {
+				return fmt.Errorf("token %v: %v adds up to %d of %d", id, d, n, a.total.Value)
+			}
+		}
+	}
+	b.last = now
+	all := l.other.total.Value
+	for _, n := range b.byToken {
+		all += n
+	}
+	if all != l.whole.total.Value {
+		return fmt.Errorf("tokens and the rest add up to %d, the total is %d", all, l.whole.total.Value)
+	}
+	for _, p := range l.parts {
+		total, rest := p.rest.total, p.total
+		for place := range p.counted {
+			total += p.counted[place].total
+		}
+		if total != rest {
+			return fmt.Errorf("part %v remembers %d, its shares %d", p.pieces[0].Span, rest, total)
+		}
+	}
+	return nil
+}
+
+func (w *world) ledger() *Ledger {
+	responseCap := int64(1 << 40)
+	if w.rowCap > 0 {
+		responseCap = int64(w.rowCap) * rowLength
+	}
+	return New(Config{
+		Target: "t", Zone: Zone{Location: w.location}, Slot: 30 * time.Minute, Reread: 10 * time.Minute,
+		Settle: 2 * time.Hour, MaxBackfill: 24 * time.Hour, Lookback: w.lookback,
+		MaxTokens: w.maxTokens, MaxValues: 100, Dimensions: []Dimension{Method, API, Device},
+		GiveWay: 30 * time.Minute, Expire: 2 * time.Hour, ResponseCap: responseCap, Hold: time.Minute,
+	})
+}
+
+func (w *world) run() error {
+	w.failing = w.failures
+	w.told, w.first = map[time.Time]int64{}, map[time.Time]int64{}
+	l := w.ledger()
+	b := &books{l: l, byToken: map[TokenID]int64{}, listings: map[TokenID]int{}}
+	var failure error
+	end := w.start.Add(time.Duration(w.minutes)*time.Minute + 4*time.Hour)
+	for now := w.start; now.Before(end); now = now.Add(2 * time.Minute) {
+		if now.After(end.Add(-15 * time.Minute)) {
+			w.failing = 0
+		}
+		w.cycle(l, now, func(what string) {
+			if err := b.check(); err != nil && failure == nil {
+				failure = fmt.Errorf("%v, %s: %w", now.Format("15:04"), what, err)
+			}
+		})
+		if failure != nil {
+			return failure
+		}
+	}
+	return w.judge(b)
+}
+
+// judge holds the counters against the truth once everything has settled.
+func (w *world) judge(b *books) error {
+	l := b.l
+	if n := l.Missed(); n != 0 {
+		return fmt.Errorf("%d slots missed", n)
+	}
+	got := l.whole.total.Value
+	from := w.start.Add(-w.lookback)
+	from = l.c.Zone.after(from, l.c.Zone.Slot(from, l.c.Slot).To) // not in the hour that comes twice
+	var sure, atMost int64
+	truth, byToken := map[string]int64{}, map[TokenID]int64{}
+	for _, e := range w.events {
+		switch {
+		case !e.at.Before(from):
+			sure += e.n
+		case e.from.After(w.start) && l.c.Zone.Slot(e.at, l.c.Slot).To.After(w.start.Add(-l.c.Settle)):
+			// Of what came before the start only what ABS adds later is counted; how much,
+			// depends on when the first reading got through.
+		default:
+			continue
+		}
+		atMost += e.n
+		byToken[e.token] += e.n
+		truth[e.method] += e.n
+		truth[e.api] += e.n
+		truth[e.device] += e.n
+	}
+	switch {
+	case w.uncut():
+		var told int64
+		for _, most := range w.told {
+			told += most
+		}
+		if got != told {
+			return fmt.Errorf("counted %d, ABS told at most %d", got, told)
+		}
+	case w.takesBack:
+		if got > atMost {
+			return fmt.Errorf("counted %d of %d", got, atMost)
+		}
+	case got < sure || got > atMost:
+		return fmt.Errorf("counted %d, requested were %d to %d", got, sure, atMost)
+	}
+	if w.takesBack {
+		return nil
+	}
+	exact := w.rowCap == 0 && w.failures == 0
+	if exact && got != atMost {
+		return fmt.Errorf("counted %d of %d", got, atMost)
+	}
+	sums := map[Dimension]int64{}
+	for _, c := range l.whole.cells {
+		d := c.k.dimension()
+		sums[d] += c.Value
+		if name := l.tables[d].names[c.k.value()]; exact && c.Value != truth[name] {
+			return fmt.Errorf("%v %s: counted %d of %d", d, name, c.Value, truth[name])
+		}
+	}
+	for d, n := range sums {
+		if n != got {
+			return fmt.Errorf("%v adds up to %d of %d", d, n, got)
+		}
+	}
+	if got == atMost && l.other.total.Value == 0 {
+		w.alone = true
+		for id, n := range byToken {
+			if b.byToken[id] != n {
+				return fmt.Errorf("token %v: counted %d of %d", id, b.byToken[id], n)
+			}
+		}
+	}
+	return nil
+}
+
+func TestModel(t *testing.T) {
+	alone := 0
+	for seed := range *runs {
+		w := newWorld(seed)
+		if err := w.run(); err != nil {
+			t.Fatalf("seed %d (%v): %v", seed, w, err)
+		}
+		if w.alone {
+			alone++
+		}
+	}
+	if uint64(alone) < *runs/20 {
+		t.Errorf("in %d of %d runs every token was counted on its own: too few to say much", alone, *runs)
+	}
+	t.Logf("%d runs, in %d of them every token was counted on its own", *runs, alone)
+}

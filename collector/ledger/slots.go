@@ -1,0 +1,253 @@
+package ledger
+
+import (
+	"slices"
+	"time"
+)
+
+// SlotState is how far a slot is.
+type SlotState string
+
+// The states. Pending is a slot that ended and was not read since: what a pause left
+// to make up.
+const (
+	Open    SlotState = "open"
+	Pending SlotState = "pending"
+	Settled SlotState = "settled"
+	Missed  SlotState = "missed"
+)
+
+// doneSlots is how many settled or missed slots are kept for people to see, at least.
+const doneSlots = 12
+
+// slot is a stretch of the clock that the counters are fed from.
+type slot struct {
+	Span
+	parts   int // unsettled
+	state   SlotState
+	counted vector // from it
+	read    time.Time
+	large   int64 // the longest report of its settled parts, in bytes
+	// baseline: what was there at the start is not in counted.
+	baseline bool
+}
+
+// part is a slot, or what cutting left of one: the windows that are read and what was
+// counted from them together.
+type part struct {
+	slot *slot
+	// pieces are the windows to read. One, as a rule; after a cut those that were not
+	// read yet, which until then share what was counted.
+	pieces []piece
+	// baseline: the first reading is taken as read and not counted (rule 8).
+	baseline bool
+
+	total    int64    // counted in all: rest and joined tokens
+	rest     vector   // counted of all tokens that have not joined
+	restEver bool     // something was counted under the rest
+	joined   []bool   // by place
+	counted  []vector // by place
+}
+
+// piece is a window that is read as one report.
+type piece struct {
+	Span
+	read     time.Time // when its last successful reading began
+	failed   bool      // the last reading did
+	timeouts int       // in a row
+	cut      bool      // to be cut before the next reading
+	whole    bool      // not to be cut for what its summary says: it was tried
+	bytes    int64     // of the last report
+	asked    Span      // the part of it that was too much
+}
+
+// Advance opens the slots that have begun by now and gives up those that are too old.
+// The first one of a ledger without state sets where counting begins.
+func (l *Ledger) Advance(now time.Time) {
+	if l.next.IsZero() {
+		l.begin(now)
+	}
+	for l.next.Before(now) {
+		s := l.c.Zone.Slot(l.next, l.c.Slot)
+		s.From = l.next
+		l.next = s.To
+		if now.Sub(s.To) > l.c.MaxBackfill {
+			l.missed++
+			l.slots = append(l.slots, &slot{Span: s, state: Missed})
+			l.prune()
+			continue
+		}
+		l.open(&slot{Span: s}, s, false)
+	}
+	for _, p := range slices.Clone(l.parts) {
+		if now.Sub(p.slot.To) <= l.c.MaxBackfill {
+			continue
+		}
+		if p.slot.state != Missed {
+			p.slot.state = Missed
+			l.missed++
+		}
+		l.close(p)
+	}
+	l.expire()
+}
+
+// begin opens the slots that may still fill up. Of what is in them already, only what
+// lies in the look-back is counted: the slot that the look-back ends in is cut there.
+func (l *Ledger) begin(now time.Time) {
+	from := now.Add(-l.c.Lookback).Truncate(time.Minute)
+	first := from
+	if settling := now.Add(-l.c.Settle); settling.Before(from) {
+		first = settling
+	}
+	for l.next = l.c.Zone.Slot(first, l.c.Slot).From; l.next.Before(now); {
+		span := l.c.Zone.Slot(l.next, l.c.Slot)
+		l.next = span.To
+		s := &slot{Span: span, baseline: from.After(span.From)}
+		cut := span.From
+		if s.baseline {
+			cut = l.c.Zone.after(from, span.To)
+		}
+		if cut.After(span.From) && now.Sub(span.To) < l.c.Settle {
+			l.open(s, Span{span.From, cut}, true)
+		}
+		if cut.Before(span.To) {
+			l.open(s, Span{cut, span.To}, false)
+		}
+	}
+}
+
+// open adds the parts of a slot, cut beforehand as the last ones had to be.
+func (l *Ledger) open(s *slot, span Span, baseline bool) {
+	if s.parts == 0 {
+		l.slots = append(l.slots, s)
+		s.state = Open
+	}
+	for from := span.From; from.Before(span.To); {
+		to := from.Add(l.piece)
+		for to.Before(span.To) && !l.c.Zone.sure(to) {
+			to = to.Add(time.Minute)
+		}
+		if to.After(span.To) {
+			to = span.To
+		}
+		p := &part{slot: s, baseline: baseline, pieces: []piece{{Span: Span{from, to}}}}
+		p.joined = make([]bool, l.c.MaxTokens)
+		p.counted = make([]vector, l.c.MaxTokens)
+		l.parts = append(l.parts, p)
+		s.parts++
+		from = to
+	}
+}
+
+// close takes a part off the open ones.
+func (l *Ledger) close(p *part) {
+	l.parts = slices.DeleteFunc(l.parts, func(q *part) bool { return q == p })
+	p.slot.parts--
+	if p.slot.parts > 0 || p.slot.state == Missed {
+		return
+	}
+	p.slot.state = Settled
+	if l.piece < l.c.Slot {
+		l.grow(p.slot)
+	}
+	l.prune()
+}
+
+// prune drops the oldest slots that are done.
+func (l *Ledger) prune() {
+	done := 0
+	for _, s := range l.slots {
+		if s.state == Settled || s.state == Missed {
+			done++
+		}
+	}
+	l.slots = slices.DeleteFunc(l.slots, func(s *slot) bool {
+		if (s.state == Settled || s.state == Missed) && done > doneSlots {
+			done--
+			return true
+		}
+		return false
+	})
+}
+
+// Job is a window to read next.
+type Job struct {
+	Span    // what to ask for; its end is never past now
+	part    *part
+	whole   Span // the piece
+	Current bool // of the slot that has not ended
+	quiet   bool // its reading lists nobody, as another one is under way meanwhile
+}
+
+// Due is what to read in a cycle that begins now, oldest first: the slot that has not
+// ended; ended ones after each Reread; those whose reading failed; and, once it is time
+// for it, those that can be settled.
+func (l *Ledger) Due(now time.Time) []Job {
+	l.cutMarked()
+	minute := now.Truncate(time.Minute)
+	var jobs []Job
+	for _, p := range l.parts {
+		for _, w := range p.pieces {
+			ask := w.Span
+			if ask.To.After(minute) {
+				ask.To = minute
+			}
+			if !ask.To.After(ask.From) || !w.due(now, l.c) {
+				continue
+			}
+			jobs = append(jobs, Job{Span: ask, part: p, whole: w.Span, Current: p.slot.To.After(now)})
+		}
+	}
+	slices.SortStableFunc(jobs, func(a, b Job) int { return a.From.Compare(b.From) })
+	return jobs
+}
+
+func (w *piece) due(now time.Time, c Config) bool {
+	switch {
+	case w.failed, w.read.IsZero(), w.read.Before(w.To):
+		return true
+	case !now.Before(w.To.Add(c.Settle)):
+		return true
+	default:
+		return now.Sub(w.read) >= c.Reread
+	}
+}
+
+// Slots tells of the slots, oldest first.
+func (l *Ledger) Slots(now time.Time) []SlotView {
+	views := make([]SlotView, 0, len(l.slots))
+	for _, s := range l.slots {
+		v := SlotView{Span: s.Span, State: s.state, Requests: s.counted.total, Read: s.read}
+		if s.state == Open && l.pending(s, now) {
+			v.State = Pending
+		}
+		views = append(views, v)
+	}
+	return views
+}
+
+// SlotView is a slot as people see it.
+type SlotView struct {
+	Span
+	State    SlotState
+	Requests int64     // counted from it
+	Read     time.Time // when its last successful reading began
+}
+
+func (l *Ledger) pending(s *slot, now time.Time) bool {
+	if s.To.After(now) {
+		return false
+	}
+	for _, p := range l.parts {
+		if p.slot != s {
+			continue
+		}
+		for _, w := range p.pieces {
+			if w.read.Before(s.To) {
+				return true
+			}
+		}
+	}
+	return false
+}

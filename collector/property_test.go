@@ -1,0 +1,219 @@
+package collector
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/metrics"
+	"github.com/abs-exporter/abs-exporter/simulator"
+)
+
+var runs = flag.Uint64("property.runs", 100, "how many runs of the property test")
+
+// trial is one run: an ABS, what happens to it, and the settings of the exporter.
+type trial struct {
+	rng        *rand.Rand
+	begin, end time.Time // of the traffic
+	sim        *simulator.Simulator
+	clock      *handClock
+	options    Options
+	location   *time.Location
+	windowEnd  abs.WindowEnd
+	cap        int64
+	restarts   bool
+	moved      bool // requests were moved from one token to another
+	text       string
+}
+
+func newTrial(seed uint64, dir string) *trial {
+	rng := rand.New(rand.NewPCG(seed, 2))
+	pick := func(n ...int) int { return n[rng.IntN(len(n))] }
+	t := &trial{rng: rng, clock: &handClock{}}
+	t.begin = time.Date(2026, 3, 28, 20, 0, 0, 0, time.UTC).Add(time.Duration(rng.IntN(400)) * time.Minute)
+	if rng.IntN(2) == 0 {
+		t.begin = time.Date(2026, 10, 24, 18, 0, 0, 0, time.UTC).Add(time.Duration(rng.IntN(600)) * time.Minute)
+	}
+	t.end = t.begin.Add(time.Duration(30+rng.IntN(240)) * time.Minute)
+	zone := []string{"UTC", "UTC", "Europe/Berlin", "Asia/Kolkata", "America/St_Johns", "Australia/Lord_Howe"}[rng.IntN(6)]
+	t.location, _ = time.LoadLocation(zone)
+	if rng.IntN(3) == 0 {
+		t.windowEnd = abs.Inclusive
+	}
+	t.clock.now = t.begin
+	config := simulator.Config{
+		Seed: seed, Tokens: pick(1, 3, 12, 30), TokenLife: time.Duration(pick(0, 0, 20, 60)) * time.Minute,
+		Rate: float64(pick(2, 10, 40)), Begin: t.begin, End: t.end,
+		Location: t.location, WallClock: rng.IntN(2) == 0, InclusiveEnd: t.windowEnd == abs.Inclusive,
+		Now: t.clock.Now, Delay: time.Duration(rng.IntN(15)) * time.Minute, DelayMax: time.Duration(15+rng.IntN(20)) * time.Minute,
+		MaxTokenLen: 60, SplitRows: pick(0, 0, 2), CapKind: simulator.CapKind(pick(0, 1, 2, 3)),
+	}
+	if rng.IntN(3) == 0 {
+		t.cap = int64(pick(12_000, 25_000)) // a minute's report must fit
+		config.ResponseCap = t.cap
+		config.Rate = min(config.Rate, 10)
+	}
+	t.sim = simulator.New(config)
+	t.moved = rng.IntN(3) == 0
+	for range pick(0, 20) {
+		t.move()
+	}
+	failing := pick(0, 0, 30, 60)
+	faults := []simulator.Fault{}
+	for _, kind := range []string{"status", "cut", "abort", "html", "reset"} {
+		faults = append(faults, simulator.Fault{Kind: kind, Probability: float64(failing) / 500, To: t.end.Add(2 * time.Hour)})
+	}
+	if failing > 0 {
+		_ = t.sim.SetFaults(faults...)
+	}
+	o := defaults()
+	o.Interval = 4 * time.Minute
+	o.Settle = time.Hour
+	o.Forensics = false
+	o.MaxTokens = pick(0, 1, 5, 1000)
+	o.MaxValues = pick(2, 100, 100)
+	o.Dimensions = []string{"method", "api", "device", "ip"}
+	t.restarts = rng.IntN(2) == 0
+	if t.restarts {
+		o.StateDir = dir
+	}
+	t.options = o
+	t.text = fmt.Sprintf("seed %d: %d tokens living %v, %v of traffic from %v, zone %s, wall clock %v, end %v, cap %d of kind %d, failing %d %%, moved %v, restarts %v, %d places, %d values",
+		seed, config.Tokens, config.TokenLife, t.end.Sub(t.begin), t.begin.Format(time.RFC3339), zone, config.WallClock,
+		t.windowEnd, t.cap, config.CapKind, failing, t.moved, t.restarts, o.MaxTokens, o.MaxValues)
+	return t
+}
+
+// move adds requests that ABS tells under one token, and later perhaps under another.
+func (t *trial) move() {
+	at := t.begin.Add(time.Duration(t.rng.Int64N(int64(t.end.Sub(t.begin)))))
+	e := simulator.Event{
+		At: at, VisibleFrom: at.Add(time.Duration(t.rng.IntN(30)) * time.Minute),
+		Token: fmt.Sprint("explicit-token-", t.rng.IntN(5)), API: "shop", N: 1 + t.rng.Int64N(9),
+	}
+	if t.moved {
+		again := e
+		again.Token = fmt.Sprint("explicit-token-", t.rng.IntN(5))
+		again.VisibleFrom = e.VisibleFrom.Add(time.Duration(t.rng.IntN(30)) * time.Minute)
+		e.VisibleUntil = again.VisibleFrom
+		t.sim.Add(again)
+	}
+	t.sim.Add(e)
+}
+
+func (t *trial) start() (*rig, error) {
+	return newRig(t.options, t.location, t.windowEnd, t.cap, t.clock, t.sim.Transport())
+}
+
+func (t *trial) run() error {
+	r, err := t.start()
+	if err != nil {
+		return err
+	}
+	b := newBooks()
+	if err := b.enter(r.last); err != nil {
+		return err
+	}
+	last := t.end.Add(t.options.Settle + t.options.Slot + 4*time.Hour)
+	for at := t.begin; at.Before(last); at = at.Add(t.options.Interval) {
+		r.cycle(at)
+		if err := b.enter(r.last); err != nil {
+			return fmt.Errorf("%v: %w", at.Format(time.RFC3339), err)
+		}
+		if !t.restarts {
+			continue
+		}
+		if t.rng.IntN(20) == 0 { // the disk is full for a while, or is well again
+			r.state.path = filepath.Join(t.options.StateDir, map[bool]string{true: "no/such/folder"}[t.rng.IntN(2) == 0], filepath.Base(r.state.path))
+		}
+		if t.rng.IntN(20) == 0 { // killed
+			if r, err = t.start(); err != nil {
+				return err
+			}
+			if err := b.enter(r.last); err != nil {
+				return fmt.Errorf("%v, after a restart: %w", at.Format(time.RFC3339), err)
+			}
+		}
+		if at.After(last.Add(-time.Hour)) {
+			r.state = newStateFile(t.options.StateDir, "t")
+			t.restarts = false
+		}
+	}
+	return t.judge(b, r)
+}
+
+func (t *trial) judge(b *books, r *rig) error {
+	truth := t.sim.Truth(t.begin, t.end)
+	if n := b.value(metrics.Requests); n != truth.Requests {
+		return fmt.Errorf("abs_requests_total is %d, requested were %d", n, truth.Requests)
+	}
+	if r.ledger.Missed() > 0 {
+		return fmt.Errorf("%d slots missed", r.ledger.Missed())
+	}
+	if !t.moved && t.options.MaxValues == 100 {
+		for f, want := range map[*metrics.Family]map[string]int64{
+			metrics.MethodRequests: truth.ByMethod, metrics.APIRequests: truth.ByAPI, metrics.DeviceRequests: truth.ByDevice,
+		} {
+			for value, n := range want {
+				if got := b.value(f, value); got != n {
+					return fmt.Errorf("%s of %q is %d, requested were %d", f.Name, value, got, n)
+				}
+			}
+		}
+	}
+	if t.options.MaxTokens == 0 {
+		return nil
+	}
+	if n := b.sum(metrics.TokenRequests); n != truth.Requests {
+		return fmt.Errorf("the increases of abs_token_requests_total add up to %d, requested were %d", n, truth.Requests)
+	}
+	if !t.moved {
+		for token, total := range map[*metrics.Family]*metrics.Family{
+			metrics.TokenMethodRequests: metrics.MethodRequests,
+			metrics.TokenAPIRequests:    metrics.APIRequests, metrics.TokenDeviceRequests: metrics.DeviceRequests,
+		} {
+			if b.sum(token) != b.sum(total) {
+				return fmt.Errorf("%s adds up to %d, %s to %d", token.Name, b.sum(token), total.Name, b.sum(total))
+			}
+		}
+	}
+	if b.value(metrics.TokenRequests, "_other") > 0 || t.moved || len(b.ended) > 0 {
+		return nil
+	}
+	for token, want := range truth.ByToken {
+		id := testKey.ID([]byte(token))
+		if got := b.value(metrics.TokenRequests, id); got != want.Requests {
+			return fmt.Errorf("token %s was counted %d times, requested were %d", id, got, want.Requests)
+		}
+		for method, n := range want.ByMethod {
+			if got := b.value(metrics.TokenMethodRequests, id, method); got != n && t.options.MaxValues == 100 {
+				return fmt.Errorf("token %s, method %s: counted %d, requested were %d", id, method, got, n)
+			}
+		}
+	}
+	return nil
+}
+
+// TestEachRequestOnce drives the whole collector against the simulated ABS and holds
+// what it publishes against what was requested: with late and failing reports, tokens
+// that come and go, answers past ABS's cap, both changes of the clock, requests moved
+// between tokens, restarts and full disks.
+func TestEachRequestOnce(t *testing.T) {
+	shards := uint64(runtime.GOMAXPROCS(0))
+	for shard := range shards {
+		t.Run(fmt.Sprint("shard ", shard), func(t *testing.T) {
+			t.Parallel()
+			for seed := shard; seed < *runs; seed += shards {
+				trial := newTrial(seed, t.TempDir())
+				if err := trial.run(); err != nil {
+					t.Fatalf("%s: %v", trial.text, err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,123 @@
+package collector
+
+import (
+	"time"
+
+	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/metrics"
+)
+
+// commit serves what was counted: stage, save, publish. While saving fails, the
+// counters stand still, as a restart would go on from the state that was saved last;
+// gauges and attacks go on.
+func (t *target) commit() {
+	now := t.clock.Now()
+	t.ledger.SetUnderAttack(t.attacks.underAttack())
+	staged := append(t.ledger.Stage(now), t.attacks.stageCounters(now)...)
+	if err := t.save(now); err != nil {
+		t.ledger.Withdrawn()
+		t.attacks.births.Withdrawn()
+		t.health.StateSaveFailures.WithLabelValues(t.Name).Inc()
+		t.failure("the state could not be saved", err, "the served counters stand still until it can be; nothing is lost or counted twice")
+	} else {
+		t.counters = staged
+		t.ledger.Published(now)
+		t.attacks.births.Published(now)
+	}
+	blocks := append(append([]metrics.Block{}, t.counters...), t.windowGauges(now)...)
+	if t.o.Forensics && t.Forensics {
+		t.attacks.forget(t.ledger.IsListed)
+		blocks = append(blocks, t.attacks.gauges(now, t.o.Window, t.ledger.IsListed)...)
+	}
+	t.pub.Publish(t.Name, &metrics.Snapshot{Blocks: blocks})
+	t.tellHealth(now)
+	t.tellStatus(now)
+}
+
+// save writes the state that what was staged belongs to.
+func (t *target) save(now time.Time) error {
+	if t.state.path == "" {
+		return nil
+	}
+	err := t.state.save(&savedState{
+		Target: t.Name, KeyCheck: t.keyCheck, Saved: now,
+		Ledger: t.ledger.State(), Attacks: t.attacks.state(), Cursor: t.plan.cursor,
+	})
+	if err == nil {
+		t.saved = now
+		t.health.StateLastSave.WithLabelValues(t.Name).Set(float64(now.UnixNano()) / 1e9)
+	}
+	return err
+}
+
+func (t *target) tellHealth(now time.Time) {
+	if !t.cycle.began.IsZero() && t.cycle.succeeded+t.cycle.failed > 0 {
+		up := 0.0
+		if t.cycle.failed == 0 {
+			up = 1
+		}
+		t.health.Up.WithLabelValues(t.Name).Set(up)
+	}
+	open, pending := 0, 0
+	for _, s := range t.ledger.Slots(now) {
+		switch s.State {
+		case ledger.Open:
+			open++
+		case ledger.Pending:
+			pending++
+		case ledger.Settled, ledger.Missed:
+		}
+	}
+	t.health.Slots.WithLabelValues(t.Name, metrics.SlotOpen).Set(float64(open))
+	t.health.Slots.WithLabelValues(t.Name, metrics.SlotPending).Set(float64(pending))
+	t.health.MissedSlots.WithLabelValues(t.Name).Add(float64(t.ledger.Missed() - t.told.missed))
+	t.told.missed = t.ledger.Missed()
+	t.health.ReportRegressions.WithLabelValues(t.Name).Add(float64(t.ledger.Regressions() - t.told.regressions))
+	t.told.regressions = t.ledger.Regressions()
+	t.tellOverflow(metrics.DimensionToken, t.ledger.OtherRequests())
+	for dimension, d := range overflowDimensions() {
+		t.tellOverflow(dimension, t.ledger.Overflow(d))
+	}
+	t.forensicsHealth()
+}
+
+func overflowDimensions() map[string]ledger.Dimension {
+	return map[string]ledger.Dimension{
+		metrics.DimensionMethod: ledger.Method, metrics.DimensionAPI: ledger.API,
+		metrics.DimensionDevice: ledger.Device, metrics.DimensionIP: ledger.IP,
+	}
+}
+
+func (t *target) tellOverflow(dimension string, n int64) {
+	t.health.SeriesOverflow.WithLabelValues(t.Name, dimension).Add(float64(n - t.told.overflow[dimension]))
+	t.told.overflow[dimension] = n
+}
+
+func (t *target) tellStatus(now time.Time) {
+	s := &Status{
+		Target:       t.Name,
+		Up:           t.cycle.succeeded > 0 && t.cycle.failed == 0,
+		NextCycle:    nextCycle(now, t.o.Interval),
+		Requests:     t.ledger.Requests(),
+		ListedTokens: t.ledger.Listed(),
+		WindowTokens: -1, WindowRequests: -1,
+		UnderAttack: len(t.attacks.underAttack()),
+		Forensics: ForensicsStatus{
+			Enabled: t.o.Forensics && t.Forensics,
+			Due:     len(t.plan.todo), Covered: t.plan.covered, Failed: t.plan.failed, Skipped: int(t.plan.skipped),
+		},
+		Errors:            append([]ErrorStatus{}, t.errors...),
+		StateSaved:        t.saved,
+		LastCycle:         t.cycle.began,
+		LastCycleDuration: t.cycle.took,
+	}
+	if t.window.fresh(now, t.o.Window) && t.window.whole {
+		s.WindowTokens, s.WindowRequests = t.window.tokens, t.window.requests
+	}
+	for _, slot := range t.ledger.Slots(now) {
+		s.Slots = append(s.Slots, SlotStatus{
+			From: slot.From, To: slot.To, State: string(slot.State), Requests: slot.Requests, LastRead: slot.Read,
+		})
+	}
+	t.status.Store(s)
+}

@@ -1,0 +1,170 @@
+package collector
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/metrics"
+)
+
+// giveWay is how long a listed token goes without new requests before a busier one may
+// take its place: three of ABS's batches.
+const giveWay = 30 * time.Minute
+
+// keptErrors is how many failures the status page shows.
+const keptErrors = 10
+
+// target is the loop of one ABS deployment. All of it belongs to one goroutine, but for
+// the status.
+type target struct {
+	Target
+	o      *Options
+	ids    *tokenHasher
+	health *metrics.Health
+	pub    Publisher
+	clock  Clock
+	log    *slog.Logger
+	turn   func() // tells that the loop makes progress
+
+	ledger  *ledger.Ledger
+	window  window
+	attacks *attacks
+	plan    plan
+
+	state    stateFile
+	keyCheck []byte
+	saved    time.Time
+
+	counters []metrics.Block // as they were last published
+	told     told
+	errors   []ErrorStatus // newest first
+	status   atomic.Pointer[Status]
+	cycle    cycle
+}
+
+// cycle is what one cycle came to.
+type cycle struct {
+	began           time.Time
+	took            time.Duration
+	succeeded       int
+	failed          int
+	forensicsFailed bool
+}
+
+// told is what the health counters were told already of the ledger's own.
+type told struct {
+	missed, regressions int64
+	overflow            map[string]int64
+}
+
+func newTarget(o *Options, t Target, key TokenKey, health *metrics.Health, pub Publisher, clock Clock, log *slog.Logger, turn func()) (*target, error) {
+	if t.Location == nil {
+		t.Location = time.UTC
+	}
+	if t.ResponseCap == 0 {
+		t.ResponseCap = abs.DefaultResponseCap
+	}
+	dimensions, err := parseDimensions(o.Dimensions)
+	if err != nil {
+		return nil, err
+	}
+	// A series that is served as 0 is to be scraped once before it moves. Cycles do not
+	// end as regularly as they begin, hence half.
+	hold := o.Interval / 2
+	c := &target{
+		Target: t, o: o, ids: key.hasher(), health: health, pub: pub, clock: clock, log: log, turn: turn,
+		attacks: newAttacks(t.Name, o.MaxTokens, hold),
+		told:    told{overflow: map[string]int64{}},
+		state:   newStateFile(o.StateDir, t.Name), keyCheck: key.check(),
+	}
+	c.window.parts = 1
+	config := ledger.Config{
+		Target: t.Name,
+		Zone:   ledger.Zone{Location: t.Location, Inclusive: t.Inclusive},
+		Slot:   o.Slot, Reread: o.Reread, Settle: o.Settle,
+		MaxBackfill: o.MaxBackfill, Lookback: o.Lookback,
+		MaxTokens: o.MaxTokens, MaxValues: o.MaxValues, Dimensions: dimensions,
+		GiveWay: giveWay, Expire: o.Expire, ResponseCap: t.ResponseCap, Hold: hold,
+	}
+	if err := c.restore(config); err != nil {
+		return nil, err
+	}
+	health.Init(t.Name)
+	c.commit()
+	return c, nil
+}
+
+// restore makes the ledger: as the last process left it, or a new one.
+func (t *target) restore(config ledger.Config) error {
+	saved, err := t.state.load()
+	switch {
+	case err != nil:
+		return err
+	case saved == nil:
+		t.ledger = ledger.New(config)
+		return nil
+	case saved.Target != t.Name:
+		return fmt.Errorf("state file %s is that of target %q", t.state.path, saved.Target)
+	case !bytes.Equal(saved.KeyCheck, t.keyCheck):
+		return fmt.Errorf("state file %s was made with another token key, so its token ids would not be found again. Give the former --series.token-key-file, or remove the file to begin the counters anew", t.state.path)
+	}
+	if t.ledger, err = ledger.Restore(config, saved.Ledger); err != nil {
+		return fmt.Errorf("state file %s: %w. Nothing of it was used. Restore it from a copy, or remove it to begin the counters anew", t.state.path, err)
+	}
+	t.attacks.restore(saved.Attacks)
+	t.plan.cursor = saved.Cursor
+	t.told.missed = t.ledger.Missed()
+	t.told.overflow[metrics.DimensionToken] = t.ledger.OtherRequests()
+	for name, d := range overflowDimensions() {
+		t.told.overflow[name] = t.ledger.Overflow(d)
+	}
+	t.log.Info("going on from the saved state", "saved", saved.Saved, "requests", t.ledger.Requests(), "listed_tokens", t.ledger.Listed())
+	return nil
+}
+
+// run is the loop: one cycle now, then one at each instant of the grid.
+func (t *target) run(ctx context.Context) error {
+	for {
+		t.runCycle(ctx)
+		t.turn()
+		now := t.clock.Now()
+		if err := t.clock.Sleep(ctx, nextCycle(now, t.o.Interval).Sub(now)); err != nil {
+			return nil //nolint:nilerr // the context's end is how a loop is meant to end
+		}
+	}
+}
+
+// runCycle reads what is due, publishes what it counted, and asks forensics with the
+// time that is left.
+func (t *target) runCycle(ctx context.Context) {
+	t.cycle = cycle{began: t.clock.Now()}
+	t.readSlots(ctx)
+	t.readWindow(ctx)
+	if ctx.Err() != nil {
+		return // cut: what was read is in the ledger, but half a cycle is not published
+	}
+	t.commit()
+	if t.o.Forensics && t.Forensics {
+		t.askForensics(ctx)
+	}
+	t.cycle.took = t.clock.Now().Sub(t.cycle.began)
+	t.health.CycleDuration.WithLabelValues(t.Name).Observe(t.cycle.took.Seconds())
+	t.commit()
+}
+
+// failed notes a failure for the log and the status page. consequence says what follows
+// from it for the data.
+func (t *target) failure(what string, err error, consequence string) {
+	t.log.Warn(what, "err", err, "consequence", consequence)
+	text := what + ": " + err.Error() + "; " + consequence
+	t.errors = append([]ErrorStatus{{At: t.clock.Now(), What: text}}, t.errors...)
+	if len(t.errors) > keptErrors {
+		t.errors = t.errors[:keptErrors]
+	}
+}
