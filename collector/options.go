@@ -27,6 +27,8 @@ type Options struct {
 	Dimensions []string      // --series.dimensions: of method, api, device, ip
 	Expire     time.Duration // --series.expire
 
+	Audit time.Duration // --audit.interval; 0: none
+
 	StateDir string // --state.dir; empty: counters live in memory only
 
 	// Events takes every attack and anomaly that begins or ends; nil: they are logged only.

@@ -36,6 +36,8 @@ type target struct {
 	window  window
 	attacks *attacks
 	plan    plan
+	audit   audit
+	seams   seams
 
 	state    stateFile
 	keyCheck []byte
@@ -90,7 +92,7 @@ func newTarget(o *Options, t Target, key TokenKey, health *metrics.Health, pub P
 		Slot:   o.Slot, Reread: o.Reread, Settle: o.Settle,
 		MaxBackfill: o.MaxBackfill, Lookback: o.Lookback,
 		MaxTokens: o.MaxTokens, MaxValues: o.MaxValues, Dimensions: dimensions,
-		GiveWay: giveWay, Expire: o.Expire, ResponseCap: t.ResponseCap, Hold: hold,
+		GiveWay: giveWay, Expire: o.Expire, Keep: auditKeep * o.Audit, ResponseCap: t.ResponseCap, Hold: hold,
 	}
 	if err := c.restore(config); err != nil {
 		return nil, err
@@ -146,6 +148,8 @@ func (t *target) runCycle(ctx context.Context) {
 	t.cycle = cycle{began: t.clock.Now()}
 	t.readSlots(ctx)
 	t.readWindow(ctx)
+	t.checkSeams(ctx)
+	t.runAudit(ctx)
 	if ctx.Err() != nil {
 		return // cut: what was read is in the ledger, but half a cycle is not published
 	}

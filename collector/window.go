@@ -39,6 +39,7 @@ func (t *target) readWindow(ctx context.Context) {
 	span := ledger.Span{From: to.Add(-t.o.Window).Truncate(time.Minute), To: to}
 	next := window{parts: w.parts, tried: w.tried, ok: true, read: t.clock.Now(), span: span, listed: map[ledger.TokenID]int64{}}
 	choice := t.plan.choose(t)
+	var longest int64
 	for _, part := range cutEvenly(span, w.parts) {
 		s, err := t.ABS.Tokens(ctx, abs.Window(part), func(row *abs.Row) error {
 			id := t.ids.id(row.Token)
@@ -55,10 +56,14 @@ func (t *target) readWindow(ctx context.Context) {
 		t.cycle.succeeded++
 		next.whole = w.parts == 1 && s.HasSummary
 		next.tokens, next.requests = s.Tokens, s.Requests
+		longest = max(longest, s.Bytes)
 		next.unlisted = max(0, s.Requests-s.RowRequests)
 		if s.Bytes >= t.ResponseCap/10*9 && s.RowRequests < s.Requests && w.parts < maxWindowParts {
 			next.parts = w.parts * 2 // rows seem to have been left out
 		}
+	}
+	if longest < t.ResponseCap/5 {
+		next.parts = max(1, w.parts/2)
 	}
 	*w = next
 	t.plan = choice.done()

@@ -57,6 +57,7 @@ func (r *Reading) Apply(bytes int64) Outcome {
 	if r.job.To.Equal(w.To) && !r.began.Before(w.To.Add(l.c.Settle)) {
 		out.Settled = true
 		p.slot.large = max(p.slot.large, bytes)
+		p.slot.bytes += bytes
 		l.close(p)
 	}
 	return out

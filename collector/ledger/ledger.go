@@ -20,6 +20,8 @@ type Config struct {
 	GiveWay    time.Duration // a listed token without gains for this long gives way to a busier one
 	Expire     time.Duration // and after this leaves
 
+	Keep time.Duration // settled slots are kept for the audit for this long
+
 	ResponseCap int64         // bytes
 	Hold        time.Duration // how long a new series is served as 0
 }

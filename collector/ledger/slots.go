@@ -17,7 +17,8 @@ const (
 	Missed  SlotState = "missed"
 )
 
-// doneSlots is how many settled or missed slots are kept for people to see, at least.
+// doneSlots is how many settled or missed slots are kept for people to see, at least;
+// Config.Keep may ask for more, for the audit.
 const doneSlots = 12
 
 // slot is a stretch of the clock that the counters are fed from.
@@ -30,6 +31,8 @@ type slot struct {
 	large   int64 // the longest report of its settled parts, in bytes
 	// baseline: what was there at the start is not in counted.
 	baseline bool
+	bytes    int64 // of the last reports of its settled parts together
+	audited  bool
 }
 
 // part is a slot, or what cutting left of one: the windows that are read and what was
@@ -154,7 +157,8 @@ func (l *Ledger) close(p *part) {
 	l.prune()
 }
 
-// prune drops the oldest slots that are done.
+// prune drops the oldest slots that are done and that neither people nor the audit
+// want any more.
 func (l *Ledger) prune() {
 	done := 0
 	for _, s := range l.slots {
@@ -162,8 +166,9 @@ func (l *Ledger) prune() {
 			done++
 		}
 	}
+	keep := max(doneSlots, int(l.c.Keep/l.c.Slot))
 	l.slots = slices.DeleteFunc(l.slots, func(s *slot) bool {
-		if (s.state == Settled || s.state == Missed) && done > doneSlots {
+		if (s.state == Settled || s.state == Missed) && done > keep {
 			done--
 			return true
 		}

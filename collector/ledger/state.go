@@ -50,7 +50,9 @@ type SlotRecord struct {
 	Counted  VectorsState // one
 	Read     time.Time
 	Large    int64
+	Bytes    int64
 	Baseline bool
+	Audited  bool
 }
 
 // PartRecord is an unsettled part.
@@ -90,7 +92,7 @@ func (l *Ledger) State() *State {
 	index := map[*slot]int{}
 	for i, o := range l.slots {
 		index[o] = i
-		v := SlotRecord{From: o.From, To: o.To, State: string(o.state), Read: o.read, Large: o.large, Baseline: o.baseline}
+		v := SlotRecord{From: o.From, To: o.To, State: string(o.state), Read: o.read, Large: o.large, Bytes: o.bytes, Baseline: o.baseline, Audited: o.audited}
 		v.Counted.add(&o.counted)
 		s.Slots = append(s.Slots, v)
 	}
@@ -178,7 +180,7 @@ func Restore(c Config, s *State) (*Ledger, error) {
 			return nil, errState
 		}
 		l.slots = append(l.slots, &slot{
-			Span: Span{v.From, v.To}, state: SlotState(v.State), counted: counted[0], read: v.Read, large: v.Large, baseline: v.Baseline,
+			Span: Span{v.From, v.To}, state: SlotState(v.State), counted: counted[0], read: v.Read, large: v.Large, bytes: v.Bytes, baseline: v.Baseline, audited: v.Audited,
 		})
 	}
 	for i := range s.Parts {
