@@ -1,0 +1,128 @@
+# Everything that is run on this repository. `make help` lists the targets.
+# GNU make 3.81 or newer; needs Go and git, nothing else: other tools are built on
+# demand from their pins under tools/ into .tools/bin.
+
+GO    ?= go
+ARGS  ?=
+
+TOP   := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
+TOOLS := .tools/bin
+LINT  := $(TOP)$(TOOLS)/golangci-lint
+
+# The modules with code of ours. The ones under tools/ only pin.
+MODULES := . test
+
+# go -race needs a C compiler on most systems. Where there is none, Go says so by
+# CGO_ENABLED=0, and the tests run without it rather than not at all.
+CGO  := $(shell $(GO) env CGO_ENABLED)
+RACE := $(if $(filter 1,$(CGO)),-race)
+
+# A tool built by another Go may refuse the code that this Go takes.
+GOSTAMP := .tools/$(shell $(GO) env GOVERSION)
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# In order, even under -j: two cores are not the place for several test runs at once.
+.NOTPARALLEL:
+
+##@ Every day
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@ / { printf "%s%s\n", (n++ ? "\n" : ""), substr($$0, 5) } \
+	  /^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: quick
+quick: ## the inner loop: vet and unit tests of the main module (under two minutes)
+	$(GO) vet ./...
+	$(GO) test ./...
+
+.PHONY: test
+test: check race e2e ## everything that CI runs
+
+.PHONY: demo
+demo: ## a simulated ABS and the exporter on it; flags by ARGS='...'
+	$(GO) run ./cmd/abs-exporter demo $(ARGS)
+
+.PHONY: build
+build: ## the binary, static, into bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/abs-exporter ./cmd/abs-exporter
+
+.PHONY: fmt
+fmt: $(TOOLS)/golangci-lint ## format the code
+	@for m in $(MODULES); do (cd $$m && $(LINT) fmt --config $(TOP).golangci.yml ./...) || exit 1; done
+
+.PHONY: docs
+docs: ## write docs/metrics.md and docs/configuration.md anew from the code
+	$(GO) test ./metrics ./cmd/abs-exporter -run Reference -count 1 -update
+
+.PHONY: deps
+deps: ## bring go.mod and go.sum up to date after imports or versions changed
+	$(GO) mod tidy
+	cd test && $(GO) get -t ./...
+
+##@ The parts of make test
+
+.PHONY: check
+check: tidy vet lint ## all that looks at the code without running it
+
+# The main module only: tidying test/ asks for modules that only Prometheus's own tests
+# need and that not every proxy serves. A missing line fails its build all the same.
+.PHONY: tidy
+tidy: ## go.mod and go.sum say what the code needs
+	$(GO) mod tidy -diff
+
+.PHONY: vet
+vet: ## go vet in every module
+	@rc=0; for m in $(MODULES); do echo "go vet ($$m)"; (cd $$m && $(GO) vet ./...) || rc=1; done; exit $$rc
+
+.PHONY: lint
+lint: $(TOOLS)/golangci-lint ## golangci-lint in every module, formatting too
+	@rc=0; for m in $(MODULES); do echo "golangci-lint ($$m)"; (cd $$m && $(LINT) run --config $(TOP).golangci.yml ./...) || rc=1; done; exit $$rc
+
+.PHONY: race
+race: ## unit tests of the main module under the race detector; docs are current
+	$(if $(RACE),,@echo 'no C compiler: the race detector is off')
+	$(GO) test $(RACE) -shuffle on -count 1 -timeout 20m ./...
+
+.PHONY: e2e
+e2e: $(TOOLS)/promtool $(TOOLS)/prometheus ## end-to-end tests with a real Prometheus and promtool (module test/)
+	cd test && $(GO) test -count 1 -timeout 25m ./...
+
+##@ Now and then
+
+FUZZTIME ?= 10m
+FUZZPKGS ?= ./abs
+
+.PHONY: fuzz
+fuzz: ## each fuzz target in turn for FUZZTIME (10m), in FUZZPKGS (./abs)
+	@for p in $(FUZZPKGS); do \
+	  targets=$$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz') || { echo "no fuzz target in $$p" >&2; exit 1; }; \
+	  for f in $$targets; do \
+	    echo "$$p $$f"; $(GO) test $$p -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) || exit 1; \
+	  done; \
+	done
+
+.PHONY: tools
+tools: $(TOOLS)/golangci-lint $(TOOLS)/promtool $(TOOLS)/prometheus ## build the pinned tools into .tools/bin
+
+.PHONY: clean
+clean: ## remove what make made: bin/ and .tools/
+	rm -rf bin .tools
+
+# --- the pinned tools -------------------------------------------------------------
+# Built again when their pin or the Go version changes. Without cgo and with -trimpath
+# Go's build cache serves every checkout.
+
+$(GOSTAMP):
+	@mkdir -p .tools && rm -f .tools/go* && touch $@
+
+$(TOOLS)/golangci-lint: tools/golangci-lint/go.mod tools/golangci-lint/go.sum $(GOSTAMP)
+	cd tools/golangci-lint && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+# Without service discoveries: nothing here needs them, and they are most of it.
+$(TOOLS)/promtool $(TOOLS)/prometheus: tools/prometheus/go.mod tools/prometheus/go.sum $(GOSTAMP)
+	cd tools/prometheus && CGO_ENABLED=0 $(GO) build -trimpath -tags remove_all_sd -o $(TOP)$@ github.com/prometheus/prometheus/cmd/$(notdir $@)

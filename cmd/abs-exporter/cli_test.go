@@ -1,0 +1,271 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// cleanEnv takes this program's variables out of the environment of a test.
+func cleanEnv(t *testing.T) {
+	t.Helper()
+	for _, kv := range os.Environ() {
+		if name, _, _ := strings.Cut(kv, "="); strings.HasPrefix(name, envPrefix) {
+			t.Setenv(name, "")
+			if err := os.Unsetenv(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// keyFiles makes the two files of keys.
+func keyFiles(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	write(t, filepath.Join(dir, "access"), "canary-access\n")
+	write(t, filepath.Join(dir, "secret"), "canary-secret\n")
+	write(t, filepath.Join(dir, "colon"), "canary:secret\n")
+	write(t, filepath.Join(dir, "short"), "canary-key-15ch\n")
+	return dir
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// runFails runs the program with arguments that must be refused before it does
+// anything, and gives what it says. DIR stands for dir in arguments and in messages.
+func runFails(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	for i := range args {
+		args[i] = strings.ReplaceAll(args[i], "DIR", dir)
+	}
+	var stdout, stderr bytes.Buffer
+	if status := run(t.Context(), args, &stdout, &stderr); status != exitUsage {
+		t.Errorf("exit status %d, want %d", status, exitUsage)
+	}
+	if stdout.Len() > 0 {
+		t.Errorf("it says on standard output: %s", &stdout)
+	}
+	if strings.Contains(stderr.String(), "canary") {
+		t.Errorf("a message holds a key: %s", &stderr)
+	}
+	return strings.ReplaceAll(stderr.String(), dir, "DIR")
+}
+
+func TestBadFlags(t *testing.T) {
+	const url = "--abs.url=https://abs.example.com"
+	keys := []string{url, "--abs.access-key-file=DIR/access", "--abs.secret-key-file=DIR/secret"}
+	with := func(more ...string) []string { return append(keys[:len(keys):len(keys)], more...) }
+	for name, test := range map[string]struct {
+		args []string
+		env  map[string]string
+		want []string
+	}{
+		"no url":         {nil, nil, []string{"--abs.url: is missing: give ABS's base URL, such as https://abs.example.com:8080, or try abs-exporter demo"}},
+		"unknown flag":   {[]string{"--abs.key=canary"}, nil, []string{"unknown flag --abs.key"}},
+		"a key as flag":  {[]string{"--abs.access-key=canary"}, nil, []string{`unknown flag --abs.access-key, did you mean "--abs.access-key-file"?`}},
+		"no command":     {[]string{"server"}, nil, []string{`unexpected argument server`}},
+		"no keys":        {[]string{url}, nil, []string{"--abs.access-key-file: is missing: give --abs.access-key-file and --abs.secret-key-file, or the variables ABS_EXPORTER_ABS_ACCESS_KEY and ABS_EXPORTER_ABS_SECRET_KEY"}},
+		"one key file":   {[]string{url, "--abs.access-key-file=DIR/access"}, nil, []string{"--abs.secret-key-file: is missing beside abs.access-key-file"}},
+		"other key file": {[]string{url, "--abs.secret-key-file=DIR/secret"}, nil, []string{"--abs.access-key-file: is missing beside abs.secret-key-file"}},
+		"one key":        {[]string{url}, map[string]string{envAccessKey: "canary"}, []string{"--abs.secret-key-file: ABS_EXPORTER_ABS_ACCESS_KEY is set, but not ABS_EXPORTER_ABS_SECRET_KEY"}},
+		"other key":      {[]string{url}, map[string]string{envSecretKey: "canary"}, []string{"--abs.access-key-file: ABS_EXPORTER_ABS_SECRET_KEY is set, but not ABS_EXPORTER_ABS_ACCESS_KEY"}},
+
+		"url of ftp":        {with("--abs.url=ftp://x"), nil, []string{"--abs.url: is no URL of the form https://host:port or http://host:port"}},
+		"url without host":  {with("--abs.url=https:///x"), nil, []string{"--abs.url: is no URL of the form https://host:port or http://host:port"}},
+		"url not parsed":    {with("--abs.url=https://u:canary@x:port"), nil, []string{"--abs.url: is no URL of the form https://host:port or http://host:port"}},
+		"url with password": {with("--abs.url=https://u:canary@x"), nil, []string{"--abs.url: must hold no user name or password; ABS takes keys: --abs.access-key-file"}},
+		"url with query":    {with("--abs.url=https://x?token=canary"), nil, []string{"--abs.url: must have neither ? nor #"}},
+		"url of variable":   {keys[1:], map[string]string{"ABS_EXPORTER_ABS_URL": "abs.example.com"}, []string{"--abs.url (from ABS_EXPORTER_ABS_URL): is no URL of the form https://host:port or http://host:port"}},
+
+		"user":            {with("--abs.user=root"), nil, []string{`--abs.user must be one of "admin","restricted" but got "root"`}},
+		"zone":            {with("--abs.timezone=Mars/Olympus"), nil, []string{`--abs.timezone: unknown time zone "Mars/Olympus"`}},
+		"zone Local":      {with("--abs.timezone=Local"), nil, []string{`--abs.timezone: "Local" is no name of a zone; name it, such as Asia/Kolkata`}},
+		"window end":      {with("--abs.window-end=open"), nil, []string{`--abs.window-end must be one of "exclusive","inclusive" but got "open"`}},
+		"timeout":         {with("--abs.timeout=0s"), nil, []string{"--abs.timeout: must be above 0s but is 0s"}},
+		"no duration":     {with("--abs.timeout=60"), nil, []string{`--abs.timeout: expected duration but got "60": time: missing unit in duration "60"`}},
+		"env no duration": {keys, map[string]string{"ABS_EXPORTER_COLLECT_SLOT": "x"}, []string{`--collect.slot: expected duration but got "x": time: invalid duration "x" (from envar ABS_EXPORTER_COLLECT_SLOT="x")`}},
+		"rate":            {with("--abs.rate=0"), nil, []string{"--abs.rate: must be above 0"}},
+		"rate NaN":        {with("--abs.rate=NaN"), nil, []string{"--abs.rate: must be above 0"}},
+		"concurrency":     {with("--abs.concurrency=0"), nil, []string{"--abs.concurrency: must be 1 or more"}},
+		"cap":             {with("--abs.response-cap=0MB"), nil, []string{"--abs.response-cap: must be above 0"}},
+		"cap unit":        {with("--abs.response-cap=100"), nil, []string{`--abs.response-cap: expected a size such as 100MB or 64KiB but got "100"`}},
+		"client cert":     {with("--abs.tls.cert-file=DIR/c"), nil, []string{"--abs.tls.key-file: is missing beside abs.tls.cert-file"}},
+		"client key":      {with("--abs.tls.key-file=DIR/c"), nil, []string{"--abs.tls.cert-file: is missing beside abs.tls.key-file"}},
+
+		"interval":             {with("--collect.interval=0s"), nil, []string{"--collect.interval: must be above 0s but is 0s"}},
+		"interval above slot":  {with("--collect.interval=31m", "--collect.reread=1h"), nil, []string{"--collect.interval: must not be longer than a slot (30m0s) but is 31m0s"}},
+		"slot of seconds":      {with("--collect.slot=90s"), nil, []string{"--collect.slot: must be whole minutes that divide a day, such as 10m, 30m or 1h, but is 1m30s"}},
+		"slot no part of day":  {with("--collect.slot=7m"), nil, []string{"--collect.slot: must be whole minutes that divide a day, such as 10m, 30m or 1h, but is 7m0s"}},
+		"slot of no length":    {with("--collect.slot=0s"), nil, []string{"--collect.slot: must be whole minutes that divide a day, such as 10m, 30m or 1h, but is 0s"}},
+		"reread":               {with("--collect.reread=1m"), nil, []string{"--collect.reread: must not be shorter than the interval (2m0s) but is 1m0s"}},
+		"settle":               {with("--collect.settle=-1s"), nil, []string{"--collect.settle: must not be negative but is -1s"}},
+		"window below slot":    {with("--collect.window=29m"), nil, []string{"--collect.window: must not be shorter than a slot (30m0s) but is 29m0s"}},
+		"window of seconds":    {with("--collect.window=100m1s"), nil, []string{"--collect.window: must be whole minutes but is 1h40m1s"}},
+		"max-backfill":         {with("--collect.max-backfill=2h29m"), nil, []string{"--collect.max-backfill: must not be shorter than settle time and slot together (2h30m0s) but is 2h29m0s"}},
+		"lookback":             {with("--collect.lookback=-1m"), nil, []string{"--collect.lookback: must not be negative but is -1m0s"}},
+		"lookback too far":     {with("--collect.lookback=25h"), nil, []string{"--collect.lookback: must not be longer than --collect.max-backfill (24h0m0s) but is 25h0m0s"}},
+		"forensics rate":       {with("--forensics.rate=0"), nil, []string{"--forensics.rate: must be above 0; to ask for no forensics, use --no-forensics.enabled"}},
+		"max tokens":           {with("--series.max-tokens=-1"), nil, []string{"--series.max-tokens: must not be negative but is -1"}},
+		"max values":           {with("--series.max-values=0"), nil, []string{"--series.max-values: must be 1 or more but is 0"}},
+		"dimension":            {with("--series.dimensions=method,url"), nil, []string{`--series.dimensions: unknown dimension "url"; there are method, api, device, ip`}},
+		"dimension twice":      {with("--series.dimensions=api,api"), nil, []string{`--series.dimensions: "api" is named twice`}},
+		"expire":               {with("--series.expire=0s"), nil, []string{"--series.expire: must be above 0s but is 0s"}},
+		"token key missing":    {with("--series.token-key-file=DIR/none"), nil, []string{"--series.token-key-file: open DIR/none: no such file or directory"}},
+		"token key short":      {with("--series.token-key-file=DIR/short"), nil, []string{"--series.token-key-file: DIR/short: the key has 15 bytes; it needs 16 or more"}},
+		"address":              {with("--web.listen-address=9464"), nil, []string{`--web.listen-address: "9464" is no address of the form host:port or :port`}},
+		"address without port": {with("--web.probe-address=localhost:"), nil, []string{`--web.probe-address: "localhost:" is no address of the form host:port or :port`}},
+		"path":                 {with("--web.telemetry-path=metrics"), nil, []string{`--web.telemetry-path: must be a plain path that begins with / but is "metrics"`}},
+		"path pattern":         {with("--web.telemetry-path=/{x}"), nil, []string{`--web.telemetry-path: must be a plain path that begins with / but is "/{x}"`}},
+		"path taken":           {with("--web.telemetry-path=/healthz"), nil, []string{"--web.telemetry-path: /healthz serves another page"}},
+		"web config":           {with("--web.config.file=DIR/none"), nil, []string{"--web.config.file: stat DIR/none: no such file or directory"}},
+		"log level":            {with("--log.level=loud"), nil, []string{`--log.level must be one of "debug","info","warn","error" but got "loud"`}},
+		"config missing":       {[]string{"--config=DIR/none.yml"}, nil, []string{"--config: open DIR/none.yml: no such file or directory"}},
+		"config of variable":   {nil, map[string]string{"ABS_EXPORTER_CONFIG": "none.yml"}, []string{"--config: open none.yml: no such file or directory"}},
+		"two at once":          {with("--abs.rate=0", "--series.max-values=0"), nil, []string{"--abs.rate: must be above 0", "--series.max-values: must be 1 or more but is 0"}},
+
+		"demo with a url":      {[]string{"demo", url}, nil, []string{"--abs.url: the demo brings its own ABS and knows this of it; --simulate.* changes that one"}},
+		"demo with a batch":    {[]string{"demo", "--simulate.batch=90s"}, nil, []string{"--simulate.batch: must be whole minutes but is 1m30s"}},
+		"simulate with faults": {[]string{"simulate", "--simulate.faults=x"}, nil, []string{"--simulate.faults: expected a JSON array of faults: invalid character 'x' looking for beginning of value"}},
+		"simulate backwards":   {[]string{"simulate", "--simulate.delay-max=1s"}, nil, []string{"--simulate.delay-max: must not be shorter than --simulate.delay (5m0s) but is 1s"}},
+		"simulate serve flag":  {[]string{"simulate", url}, nil, []string{"unknown flag --abs.url"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cleanEnv(t)
+			for k, v := range test.env {
+				t.Setenv(k, v)
+			}
+			want := "abs-exporter: error: " + strings.Join(test.want, "\nabs-exporter: error: ") + "\n"
+			if got := runFails(t, keyFiles(t), append([]string{}, test.args...)...); got != want {
+				t.Errorf("says  %swant  %s", got, want)
+			}
+		})
+	}
+}
+
+// TestClientSettings holds messages that the client of ABS words: they must name the flag.
+func TestClientSettings(t *testing.T) {
+	cleanEnv(t)
+	for _, test := range []struct{ arg, want string }{
+		{"--abs.access-key-file=DIR/none", "abs-exporter: error: --abs.access-key-file: "},
+		{"--abs.access-key-file=DIR/colon", "abs-exporter: error: --abs.access-key-file: "},
+		{"--abs.tls.ca-file=DIR/none", "abs-exporter: error: --abs.tls.ca-file: "},
+		{"--abs.tls.ca-file=DIR/access", "abs-exporter: error: --abs.tls.ca-file: "},
+		{"--abs.tls.fingerprint=12:34", "abs-exporter: error: --abs.tls.fingerprint: "},
+	} {
+		dir := keyFiles(t)
+		got := runFails(t, dir, "--abs.url=https://abs.example.com", "--abs.access-key-file=DIR/access", "--abs.secret-key-file=DIR/secret", test.arg)
+		if !strings.HasPrefix(got, test.want) || strings.Count(got, "\n") != 1 {
+			t.Errorf("%s: says %s", test.arg, got)
+		}
+	}
+}
+
+// mustParse parses arguments that are right.
+func mustParse(t *testing.T, args ...string) *invocation {
+	t.Helper()
+	in, err := parse(args, &bytes.Buffer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in
+}
+
+func TestPrecedence(t *testing.T) {
+	cleanEnv(t)
+	dir := keyFiles(t)
+	file := filepath.Join(dir, "c.yml")
+	write(t, file, strings.ReplaceAll(`
+abs: {url: "https://file.example.com:8080/prefix", access-key-file: DIR/access, secret-key-file: DIR/secret}
+collect: {interval: 3m, slot: 20m, reread: 4m}
+forensics: {enabled: false}
+web: {listen-address: ["127.0.0.1:1", "127.0.0.1:2"]}
+series: {dimensions: []}
+state: {dir: ""}
+`, "DIR", dir))
+	t.Setenv("ABS_EXPORTER_CONFIG", file)
+	t.Setenv("ABS_EXPORTER_COLLECT_SLOT", "15m")
+	t.Setenv("ABS_EXPORTER_COLLECT_REREAD", "6m")
+	in := mustParse(t, "--collect.reread=7m")
+	got := in.cli.Serve.settings
+	want := got
+	want.Collect = collectFlags{
+		Interval:    3 * time.Minute,  // file
+		Slot:        15 * time.Minute, // variable before file
+		Reread:      7 * time.Minute,  // flag before variable
+		Settle:      2 * time.Hour,    // default
+		Window:      3 * time.Hour,
+		MaxBackfill: 24 * time.Hour,
+	}
+	want.Forensics = forensicsFlags{Enabled: false, Rate: 10}
+	want.Web.ListenAddress = []string{"127.0.0.1:1", "127.0.0.1:2"}
+	want.Series.Dimensions = []string{}
+	want.State.Dir = ""
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	if len(in.targets) != 1 || in.targets[0].Name != "file.example.com" {
+		t.Errorf("targets: %+v", in.targets)
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	cleanEnv(t)
+	t.Setenv(envAccessKey, "a")
+	t.Setenv(envSecretKey, "b")
+	in := mustParse(t, "--abs.url=http://[::1]:8080")
+	s := in.cli.Serve.settings
+	if in.command != commandServe || !s.Forensics.Enabled || s.Web.ListenAddress[0] != ":9464" || s.State.Dir != "data/" ||
+		strings.Join(s.Series.Dimensions, ",") != "method,api,device" || s.ABS.ResponseCap != 100e6 || s.Log.Level != "info" {
+		t.Errorf("defaults of serve: %+v", s)
+	}
+	if in.targets[0].Name != "::1" {
+		t.Errorf("the target is named %q", in.targets[0].Name)
+	}
+	// A variable that is there for serve must not keep the demo from working.
+	t.Setenv("ABS_EXPORTER_ABS_URL", "https://abs.example.com")
+	d := mustParse(t, "demo").cli.Demo
+	if d.Collect.Interval != 5*time.Second || d.Collect.Slot != 2*time.Minute || d.State.Dir != "" || d.Log.Level != "warn" ||
+		strings.Join(d.Series.Dimensions, ",") != "method,api,device,ip" {
+		t.Errorf("defaults of the demo: %+v", d)
+	}
+	if mustParse(t, "--no-forensics.enabled").cli.Serve.Forensics.Enabled {
+		t.Error("--no-forensics.enabled has no effect")
+	}
+}
+
+func TestHelpAndVersion(t *testing.T) {
+	cleanEnv(t)
+	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"demo", "--help"}, {"simulate", "--help"}, {"version"}} {
+		var stdout, stderr bytes.Buffer
+		if status := run(t.Context(), args, &stdout, &stderr); status != exitOK || stderr.Len() > 0 || stdout.Len() == 0 {
+			t.Errorf("%q: exit status %d, %s%s", args, status, &stdout, &stderr)
+		}
+	}
+}
+
+func TestByteSize(t *testing.T) {
+	for text, want := range map[string]int64{
+		"100MB": 100_000_000, "64KiB": 65536, "64 kb": 64000, "1GB": 1e9, "1GiB": 1 << 30, "1mib": 1 << 20, "7B": 7, "0B": 0,
+	} {
+		var b byteSize
+		if err := b.UnmarshalText([]byte(text)); err != nil || int64(b) != want {
+			t.Errorf("%q: %d, %v, want %d", text, b, err, want)
+		}
+	}
+	for _, text := range []string{"", "100", "MB", "1.5MB", "-1MB", "1TB", "1e3B", "99999999999GB", "1 M B"} {
+		var b byteSize
+		if err := b.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q is taken for %d bytes", text, b)
+		}
+	}
+}

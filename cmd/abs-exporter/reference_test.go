@@ -1,0 +1,186 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// TestReference holds docs/configuration.md against the flags as they are.
+func TestReference(t *testing.T) {
+	parser, err := newParser(&cli{}, io.Discard, func(int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sample, err := os.ReadFile(sampleName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "../../docs/configuration.md", reference(parser.Model, string(sample)))
+}
+
+// TestFlagsAreDescribed: what the reference is made from must be there.
+func TestFlagsAreDescribed(t *testing.T) {
+	parser, err := newParser(&cli{}, io.Discard, func(int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range parser.Model.Children {
+		for _, f := range command.Flags {
+			env := envPrefix + "_" + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(f.Name))
+			if len(f.Tag.Envs) != 1 || f.Tag.Envs[0] != env {
+				t.Errorf("--%s has the variables %q, want %s", f.Name, f.Tag.Envs, env)
+			}
+			if f.Group == nil || !strings.HasSuffix(f.Help, ".") {
+				t.Errorf("--%s of %s has no group, or its help is no sentence: %q", f.Name, command.Name, f.Help)
+			}
+			if f.Enum != "" && !strings.Contains(strings.ReplaceAll(f.Help, " or ", ", "), strings.ReplaceAll(f.Enum, ",", ", ")[:3]) {
+				t.Errorf("--%s: the help doesn't tell the values %s: %q", f.Name, f.Enum, f.Help)
+			}
+		}
+	}
+}
+
+// reference is docs/configuration.md.
+func reference(app *kong.Application, sample string) string {
+	var b strings.Builder
+	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	commands := map[string]*kong.Node{}
+	for _, c := range app.Children {
+		commands[c.Name] = c
+	}
+	serve, demo, simulate := commands[commandServe], commands[commandDemo], commands[commandSimulate]
+
+	p("# Configuration\n")
+	p("<!-- Made from the flags by: go test ./cmd/abs-exporter -run TestReference -update -->\n")
+	p("## Commands\n")
+	p("| command | what it does |\n|---|---|")
+	for _, c := range app.Children {
+		p("| `%s` | %s |", c.Name, cell(c.Help))
+	}
+	p("\nExit status: 0 done; 1 it failed at run time; 2 wrong flags or configuration, told before anything is asked of ABS.")
+	p("A message names the flag or the variable, and for a file its line and key.\n")
+	p("## Where settings come from\n")
+	p("Each setting is a flag, an environment variable and a key of the YAML file that `--config` names, nested at the dots.")
+	p("A flag goes before its variable, the variable before the file, the file before the default.")
+	p("Unknown keys, keys given twice and values of a wrong type are refused.\n")
+	p("- **duration**: `90s`, `30m`, `2h`, `1h30m`.")
+	p("- **size**: a whole number and a unit: `100MB` is 100,000,000 bytes, `100MiB` is 104,857,600.")
+	p("- **list**: with commas in a flag or a variable, which may also be repeated as a flag; a list in the file.")
+	p("- **switch**: `--x` or `--x=true`, `--x=false`; in variables and in the file `true` or `false`.\n")
+	p("### Keys of ABS\n")
+	p("The access key and the secret key come from two files, or from the variables `%s` and `%s`.", envAccessKey, envSecretKey)
+	p("They are neither flags nor keys of the file, because command lines can be read by every user of a machine and configuration files get copied.")
+	p("Files go before variables, and are read again when they change. A last line break is no part of a key.\n")
+	p("### Several targets\n")
+	p("The list `targets` of the file holds one entry for each ABS. An entry takes the keys of `abs`, such as `url`, `name` and `tls`, without the prefix.")
+	p("What `abs` says, by flag, variable or file, holds for every entry that does not say otherwise itself.")
+	p("Then `abs.url` is not given on its own, and no two targets have one name.\n")
+	p("```yaml\n%s```\n", sample)
+	p("## Settings of `serve` and `demo`\n")
+	for _, group := range flagGroups() {
+		if group.Key != "simulate" {
+			table(p, group, serve.Flags)
+		}
+	}
+	p("## Defaults of `demo`\n")
+	p("`demo` brings its own ABS, so that it takes none of `abs.url`, the key files, `abs.timezone`, `abs.window-end`, `abs.response-cap` and `abs.tls`;")
+	p("variables for these are passed over. Its defaults are such that things move in seconds:\n")
+	p("| flag | default of `serve` | default of `demo` |\n|---|---|---|")
+	ofServe := flagsByName(serve.Flags)
+	for _, f := range demo.Flags {
+		if s, ok := ofServe[f.Name]; ok && s.Default != f.Default {
+			own := code(f.Default)
+			if f.Name == "state.dir" {
+				own = "a temporary directory, removed at the end"
+			}
+			p("| `--%s` | %s | %s |", f.Name, code(s.Default), own)
+		}
+	}
+	p("\n## Settings of the simulated ABS\n")
+	p("`simulate` takes these, and `demo` those of them that say nothing of a listener. They are no keys of a file for `serve`.\n")
+	for _, group := range flagGroups() {
+		if group.Key == "simulate" {
+			table(p, group, simulate.Flags)
+		}
+	}
+	p("In `demo` other defaults hold:\n")
+	p("| flag | default of `simulate` | default of `demo` |\n|---|---|---|")
+	ofSimulate := flagsByName(simulate.Flags)
+	for _, f := range demo.Flags {
+		if s, ok := ofSimulate[f.Name]; ok && s.Default != f.Default {
+			p("| `--%s` | %s | %s |", f.Name, code(s.Default), code(f.Default))
+		}
+	}
+	return b.String()
+}
+
+func table(p func(string, ...any), group kong.Group, flags []*kong.Flag) {
+	p("### %s\n", group.Title)
+	if group.Description != "" {
+		p("%s\n", group.Description)
+	}
+	p("| flag and variable | type | default | meaning |\n|---|---|---|---|")
+	for _, f := range flags {
+		if f.Group == nil || f.Group.Key != group.Key {
+			continue
+		}
+		p("| `--%s`<br>`%s`<br>%s | %s | %s | %s |", f.Name, f.Tag.Envs[0], yamlKey(f.Name), typeOf(f), defaultOf(f), cell(f.Help))
+	}
+	p("")
+}
+
+// yamlKey is how the setting stands in the file.
+func yamlKey(name string) string {
+	if name == "config" {
+		return "no key"
+	}
+	parts := strings.Split(name, ".")
+	return "`" + strings.Join(parts[:len(parts)-1], ": {") + ": {" + parts[len(parts)-1] + ": …" + strings.Repeat("}", len(parts)-1) + "`"
+}
+
+func typeOf(f *kong.Flag) string {
+	switch {
+	case f.Enum != "":
+		return "`" + strings.Join(f.EnumSlice(), "`, `") + "`"
+	case f.Target.Type() == reflect.TypeFor[time.Duration]():
+		return "duration"
+	case f.Target.Type() == reflect.TypeFor[byteSize]():
+		return "size"
+	case f.IsBool():
+		return "switch"
+	case f.IsCumulative():
+		return "list"
+	case f.Target.Kind() == reflect.Float64:
+		return "number"
+	case f.Target.CanInt() || f.Target.CanUint():
+		return "whole number"
+	default:
+		return "text"
+	}
+}
+
+func defaultOf(f *kong.Flag) string {
+	if f.IsBool() && f.Default == "" {
+		return "`false`"
+	}
+	return code(f.Default)
+}
+
+func code(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return "`" + s + "`"
+}
+
+// cell is text for a cell of a Markdown table.
+func cell(s string) string {
+	return strings.NewReplacer("|", `\|`, "<", "&lt;", "_other", "`_other`", "[{", "`[{", "}].", "}]`.").Replace(s)
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/abs-exporter/abs-exporter/collector"
+	"github.com/abs-exporter/abs-exporter/metrics"
+)
+
+// stillClock stands still.
+type stillClock time.Time
+
+func (c stillClock) Now() time.Time                                 { return time.Time(c) }
+func (stillClock) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+
+// fakeSource is a collector that tells what it is given.
+type fakeSource struct {
+	status []collector.Status
+	dead   bool
+	last   time.Time
+}
+
+func (f fakeSource) Status() []collector.Status { return f.status }
+func (f fakeSource) Alive() bool                { return !f.dead }
+func (f fakeSource) LastTurn() time.Time        { return f.last }
+
+var testNow = time.Date(2026, 11, 23, 0, 7, 30, 0, time.UTC)
+
+func testPages(source fakeSource) *pages {
+	return &pages{
+		collector:     source,
+		metrics:       http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "abs_up 1\n") }),
+		telemetryPath: "/metrics",
+		build:         metrics.Build{Version: "1.2.3", Revision: "0123abc", GoVersion: "go1.26"},
+		clock:         stillClock(testNow),
+		started:       testNow.Add(-26 * time.Hour),
+		refresh:       2 * time.Minute,
+	}
+}
+
+// testStatus has a target in each state and a slot in each.
+func testStatus() []collector.Status {
+	at := func(d time.Duration) time.Time { return testNow.Add(d) }
+	slot := func(i int, state string, requests int64) collector.SlotStatus {
+		from := testNow.Truncate(30 * time.Minute).Add(time.Duration(i) * 30 * time.Minute)
+		return collector.SlotStatus{From: from, To: from.Add(30 * time.Minute), State: state, Requests: requests, LastRead: at(-20 * time.Second)}
+	}
+	var slots []collector.SlotStatus
+	for i := -48; i < -8; i++ {
+		slots = append(slots, slot(i, slotSettled, int64(-i)*1000))
+	}
+	slots[3].State, slots[3].Requests, slots[3].LastRead = slotMissed, 0, time.Time{}
+	slots[4].State, slots[4].Requests, slots[4].LastRead = slotPending, 0, time.Time{}
+	for i := -8; i <= 0; i++ {
+		slots = append(slots, slot(i, slotOpen, int64(100+i)))
+	}
+	return []collector.Status{
+		{
+			Target: "production", Up: true, LastCycle: at(-30 * time.Second), LastCycleDuration: 1530 * time.Millisecond, NextCycle: at(90 * time.Second),
+			Requests: 1234567, ListedTokens: 1000, Slots: slots, WindowTokens: 98765, WindowRequests: 456789, UnderAttack: 3,
+			Forensics:  collector.ForensicsStatus{Enabled: true, Due: 8765, Covered: 90000, Skipped: 2, Failed: 1, OldestAge: 2*time.Hour + 10*time.Minute},
+			StateSaved: at(-29 * time.Second),
+		},
+		{
+			Target: "test", Up: false, LastCycle: at(-3 * time.Hour), LastCycleDuration: 60 * time.Second, NextCycle: at(time.Second),
+			Requests: 0, WindowTokens: -1, WindowRequests: -1, Slots: slots[40:42],
+			Errors: []collector.ErrorStatus{
+				{At: at(-10 * time.Second), What: "oauthtokens: ABS answered with status 503; the counters stand still until it answers again"},
+				{At: at(-48 * time.Hour), What: "oauthtokens: no answer within 60s"},
+			},
+		},
+		{Target: "new", WindowTokens: -1, WindowRequests: -1, Forensics: collector.ForensicsStatus{Enabled: true}},
+	}
+}
+
+func request(h http.Handler, method, path string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+	return w
+}
+
+func TestStatusPage(t *testing.T) {
+	w := request(testPages(fakeSource{status: testStatus()}).handler(), http.MethodGet, "/")
+	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/html; charset=utf-8" {
+		t.Fatalf("status %d, %s", w.Code, w.Header())
+	}
+	// The style sheet is a file of its own; the golden page is read without it.
+	golden(t, "testdata/golden/status.html", strings.Replace(w.Body.String(), statusCSS, "/* status.css */", 1))
+}
+
+func TestStatusPageWithoutTargets(t *testing.T) {
+	w := request(testPages(fakeSource{}).handler(), http.MethodGet, "/")
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "There are no targets.") {
+		t.Errorf("status %d, %s", w.Code, w.Body)
+	}
+}
+
+// TestStatusPageEscapes: names and messages come from outside.
+func TestStatusPageEscapes(t *testing.T) {
+	const nasty = `"><script>alert(1)</script><img src=x onerror='a'>&amp;`
+	p := testPages(fakeSource{status: []collector.Status{{
+		Target: nasty,
+		Slots:  []collector.SlotStatus{{From: testNow, To: testNow, State: nasty}},
+		Errors: []collector.ErrorStatus{{At: testNow, What: nasty + "\x00\u202e"}},
+	}}})
+	p.build = metrics.Build{Version: nasty, Revision: nasty, GoVersion: nasty}
+	p.telemetryPath = "/javascript:alert(1)"
+	body := request(p.handler(), http.MethodGet, "/").Body.String()
+	for _, bad := range []string{"<script", "<img", "onerror='", `href="javascript:`} {
+		if strings.Contains(body, bad) {
+			t.Errorf("the page has %s in it:\n%s", bad, body)
+		}
+	}
+	if n := strings.Count(body, "&lt;script&gt;"); n < 5 {
+		t.Errorf("the text was shown %d times, want it wherever it was given:\n%s", n, body)
+	}
+}
+
+func TestNumbersAndSpans(t *testing.T) {
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1: "-1", -1000: "-1,000", -123456: "-123,456"} {
+		if got := number(n); got != want {
+			t.Errorf("number(%d) is %s, want %s", n, got, want)
+		}
+	}
+	for d, want := range map[time.Duration]string{
+		0: "0 ms", 999 * time.Millisecond: "999 ms", 1530 * time.Millisecond: "1.5 s", 59 * time.Second: "59 s",
+		119 * time.Second: "119 s", 2 * time.Minute: "2 min", 130 * time.Minute: "2 h 10 min", 50 * time.Hour: "2 d 2 h",
+	} {
+		if got := span(d); got != want {
+			t.Errorf("span(%v) is %s, want %s", d, got, want)
+		}
+	}
+}

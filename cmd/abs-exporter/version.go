@@ -1,0 +1,20 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/abs-exporter/abs-exporter/metrics"
+)
+
+// version is set at link time (-X main.version=1.2.3), because a build from an archive
+// or in an image knows no tag. Empty: what the Go toolchain recorded.
+var version string
+
+func build() metrics.Build { return metrics.ReadBuild(version) }
+
+func printVersion(w io.Writer) error {
+	b := build()
+	_, err := fmt.Fprintf(w, "abs-exporter %s\ncommit %s\n%s\n", b.Version, b.Revision, b.GoVersion)
+	return err
+}
