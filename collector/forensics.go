@@ -3,23 +3,70 @@ package collector
 import (
 	"context"
 	"errors"
+	"math"
+	"net/http"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/planner"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// forensicsConcurrency is how many forensics calls are under way at once, at most: less
-// than the default of --abs.concurrency.
-const forensicsConcurrency = 6
+// Calls at once. More than this brings nothing at the default rate, unless ABS is slow,
+// and then it is asked less at once, not more.
+const (
+	maxAtOnce = 6
+	// slowAnswer is what an answer may take before fewer are asked for at once.
+	slowAnswer = 500 * time.Millisecond
+)
+
+// forensics is the state of asking.
+type forensics struct {
+	plan    *planner.Planner
+	latency time.Duration // of an answer, smoothed
+	until   time.Time     // ABS asked to be left alone until then (Retry-After)
+	limiter *rate.Limiter
+}
+
+func newForensics(o *Options) forensics {
+	return forensics{
+		plan:    planner.New(o.Reread / 2), // in every plan, however exactly it is on time
+		limiter: rate.NewLimiter(rate.Limit(o.ForensicsRate), 1),
+	}
+}
+
+// budget is how many calls there are until the window is read again.
+func (t *target) budget() int {
+	if !t.o.Forensics || !t.Forensics {
+		return 0
+	}
+	return int(math.Ceil(t.o.ForensicsRate * max(t.o.Reread, t.o.Interval).Seconds()))
+}
+
+// suspected is what the planner is told of tokens that were asked about before.
+func (t *target) suspected(id planner.ID) (planner.Suspect, bool) {
+	s, ok := t.attacks.suspects[id]
+	if !ok {
+		return planner.Suspect{}, false
+	}
+	return planner.Suspect{Answered: s.answered, Findings: len(s.findings) > 0}, true
+}
+
+// atOnce is how many calls to have under way: the slower ABS answers, the fewer.
+func (f *forensics) atOnce() int {
+	if f.latency <= slowAnswer {
+		return maxAtOnce
+	}
+	return max(1, int(maxAtOnce*slowAnswer/f.latency))
+}
 
 type answer struct {
-	question
+	planner.Question
 	window abs.Window
 	report abs.Forensics
+	took   time.Duration
 	err    error
 }
 
@@ -29,7 +76,7 @@ type answer struct {
 func (t *target) askForensics(ctx context.Context) {
 	now := t.clock.Now()
 	left := nextCycle(t.cycle.began, t.o.Interval).Sub(now)
-	if len(t.plan.todo) == 0 || left <= 0 {
+	if left <= 0 || now.Before(t.forensics.until) {
 		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -42,54 +89,62 @@ func (t *target) askForensics(ctx context.Context) {
 	to := now.Truncate(time.Minute)
 	window := abs.Window{From: to.Add(-t.o.Window).Truncate(time.Minute), To: to}
 	answers := make(chan answer)
-	todo := t.plan.todo
-	go t.ask(ctx, todo, window, answers)
-	asked := 0
-	for a := range answers {
-		if a.err != nil && errors.Is(a.err, context.Canceled) {
-			continue
+	underWay := 0
+	for {
+		for underWay < t.forensics.atOnce() && ctx.Err() == nil && !t.clock.Now().Before(t.forensics.until) {
+			q, ok := t.forensics.plan.Next()
+			if !ok {
+				break
+			}
+			underWay++
+			go t.ask(ctx, q, window, answers)
 		}
-		asked++
-		t.take(a, cancel)
+		if underWay == 0 {
+			break
+		}
+		a := <-answers
+		underWay--
+		t.take(ctx, a, cancel)
 	}
-	// Calls end in about the order in which they began: those that were cut are asked
-	// again, at most a few of those behind them twice.
-	t.plan.todo = todo[min(asked, len(todo)):]
 	t.turn()
 }
 
-// ask calls at the rate, and closes answers when it is through or ctx has ended.
-func (t *target) ask(ctx context.Context, todo []question, window abs.Window, answers chan<- answer) {
-	defer close(answers)
-	pace := rate.NewLimiter(rate.Limit(t.o.ForensicsRate), 1)
-	group := errgroup.Group{}
-	group.SetLimit(forensicsConcurrency)
-	for _, q := range todo {
-		if pace.Wait(ctx) != nil {
-			break
-		}
-		group.Go(func() error {
-			report, err := t.ABS.Forensics(ctx, window, q.token)
-			answers <- answer{q, window, report, err}
-			return nil
-		})
+// ask makes one call, at the rate.
+func (t *target) ask(ctx context.Context, q planner.Question, window abs.Window, answers chan<- answer) {
+	a := answer{Question: q, window: window}
+	if a.err = t.forensics.limiter.Wait(ctx); a.err == nil {
+		began := t.clock.Now()
+		a.report, a.err = t.ABS.Forensics(ctx, window, q.Token)
+		a.took = t.clock.Now().Sub(began)
 	}
-	_ = group.Wait() // the calls tell their errors by their answers
+	answers <- a
 }
 
-func (t *target) take(a answer, stop func()) {
-	if a.inTurn {
-		t.plan.cursor = a.id + 1
-	}
+func (t *target) take(ctx context.Context, a answer, stop func()) {
+	f, now := &t.forensics, t.clock.Now()
 	if a.err != nil {
-		t.plan.failed++
-		t.forensicsFailed(a.err, stop)
+		if ctx.Err() != nil { // cut by the next cycle, not by ABS
+			f.plan.Return(a.Question)
+			return
+		}
+		t.forensicsFailed(a, stop)
 		return
 	}
-	t.plan.covered++
-	for _, e := range t.attacks.answer(a.id, a.report, a.window, t.clock.Now(), t.ledger.IsListed(a.id)) {
+	f.latency = smooth(f.latency, a.took)
+	events := t.attacks.answer(a.ID, a.report, a.window, now, t.ledger.IsListed(a.ID))
+	found := false
+	for _, e := range events {
+		found = found || e.Began
 		t.event(e)
 	}
+	f.plan.Answered(a.Question, found, now)
+}
+
+func smooth(before, now time.Duration) time.Duration {
+	if before == 0 {
+		return now
+	}
+	return (7*before + now) / 8
 }
 
 func (t *target) event(e Event) {
@@ -99,25 +154,52 @@ func (t *target) event(e Event) {
 	}
 }
 
-// forensicsFailed tells of the first failure of a cycle; keys that are refused will be
-// refused for the next token too.
-func (t *target) forensicsFailed(err error, stop func()) {
-	var refused *abs.Error
-	if errors.As(err, &refused) && refused.Reason == abs.ReasonAuth {
-		stop()
+// forensicsFailed decides what a failed call means for the token and for the next ones.
+func (t *target) forensicsFailed(a answer, stop func()) {
+	f, now := &t.forensics, t.clock.Now()
+	consequence := "attacks of the tokens concerned neither begin nor end in the metrics until they are asked about again"
+	var e *abs.Error
+	errors.As(a.err, &e)
+	switch {
+	case e != nil && e.Reason == abs.ReasonAuth:
+		f.plan.Return(a.Question)
+		stop() // the keys will be refused for the next token too
+	case e != nil && e.RetryAfter > 0:
+		f.plan.Return(a.Question)
+		f.until = now.Add(min(e.RetryAfter, t.o.Window))
+		consequence = "ABS asked to be left alone; forensics goes on after that"
+	case e != nil && tooLongToAsk(e.Status):
+		f.plan.Refused(a.Question, now)
+		consequence = "the token is too long to be asked about, and is not asked about again"
+	default:
+		if e != nil && e.Reason == abs.ReasonTimeout {
+			f.latency = smooth(f.latency, max(a.took, 2*slowAnswer))
+		}
+		f.plan.Failed(a.Question, now)
 	}
 	if t.cycle.forensicsFailed {
 		return
 	}
 	t.cycle.forensicsFailed = true
-	t.failure("a token's forensics could not be read", err,
-		"attacks of the tokens concerned neither begin nor end in the metrics until they are asked about again")
+	t.failure("a token's forensics could not be read", a.err, consequence)
 }
 
-func (t *target) forensicsHealth() {
-	set := func(state string, n float64) { t.health.ForensicsTokens.WithLabelValues(t.Name, state).Set(n) }
-	set(metrics.ForensicsDue, float64(len(t.plan.todo)))
-	set(metrics.ForensicsCovered, float64(t.plan.covered))
-	set(metrics.ForensicsFailed, float64(t.plan.failed))
-	set(metrics.ForensicsSkipped, float64(t.plan.skipped))
+// tooLongToAsk tells the answers of servers to a request line that they will not take.
+func tooLongToAsk(status int) bool {
+	return status == http.StatusRequestURITooLong || status == http.StatusRequestHeaderFieldsTooLarge ||
+		status == http.StatusRequestEntityTooLarge
+}
+
+func (t *target) forensicsHealth(now time.Time) {
+	c := t.forensics.plan.Coverage()
+	set := func(state string, n int) {
+		t.health.ForensicsTokens.WithLabelValues(t.Name, state).Set(float64(n))
+	}
+	set(metrics.ForensicsDue, c.Due)
+	set(metrics.ForensicsCovered, c.Covered)
+	set(metrics.ForensicsFailed, c.Failed)
+	set(metrics.ForensicsSkipped, c.Skipped)
+	if !c.Oldest.IsZero() {
+		t.health.ForensicsOldestAge.WithLabelValues(t.Name).Set(now.Sub(c.Oldest).Seconds())
+	}
 }

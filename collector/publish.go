@@ -41,7 +41,7 @@ func (t *target) save(now time.Time) error {
 	}
 	err := t.state.save(&savedState{
 		Target: t.Name, KeyCheck: t.keyCheck, Saved: now,
-		Ledger: t.ledger.State(), Attacks: t.attacks.state(), Cursor: t.plan.cursor,
+		Ledger: t.ledger.State(), Attacks: t.attacks.state(), Cursor: t.forensics.plan.Cursor(),
 	})
 	if err == nil {
 		t.saved = now
@@ -51,9 +51,10 @@ func (t *target) save(now time.Time) error {
 }
 
 func (t *target) tellHealth(now time.Time) {
-	if !t.cycle.began.IsZero() && t.cycle.succeeded+t.cycle.failed > 0 {
+	if t.cycle.succeeded+t.cycle.failed > 0 {
+		t.up = t.cycle.failed == 0
 		up := 0.0
-		if t.cycle.failed == 0 {
+		if t.up {
 			up = 1
 		}
 		t.health.Up.WithLabelValues(t.Name).Set(up)
@@ -78,7 +79,7 @@ func (t *target) tellHealth(now time.Time) {
 	for dimension, d := range overflowDimensions() {
 		t.tellOverflow(dimension, t.ledger.Overflow(d))
 	}
-	t.forensicsHealth()
+	t.forensicsHealth(now)
 }
 
 func overflowDimensions() map[string]ledger.Dimension {
@@ -96,20 +97,17 @@ func (t *target) tellOverflow(dimension string, n int64) {
 func (t *target) tellStatus(now time.Time) {
 	s := &Status{
 		Target:       t.Name,
-		Up:           t.cycle.succeeded > 0 && t.cycle.failed == 0,
+		Up:           t.up,
 		NextCycle:    nextCycle(now, t.o.Interval),
 		Requests:     t.ledger.Requests(),
 		ListedTokens: t.ledger.Listed(),
 		WindowTokens: -1, WindowRequests: -1,
-		UnderAttack: len(t.attacks.underAttack()),
-		Forensics: ForensicsStatus{
-			Enabled: t.o.Forensics && t.Forensics,
-			Due:     len(t.plan.todo), Covered: t.plan.covered, Failed: t.plan.failed, Skipped: int(t.plan.skipped),
-		},
+		UnderAttack:       len(t.attacks.underAttack()),
+		Forensics:         t.forensicsStatus(now),
 		Errors:            append([]ErrorStatus{}, t.errors...),
 		StateSaved:        t.saved,
-		LastCycle:         t.cycle.began,
-		LastCycleDuration: t.cycle.took,
+		LastCycle:         t.last.began,
+		LastCycleDuration: t.last.took,
 	}
 	if t.window.fresh(now, t.o.Window) && t.window.whole {
 		s.WindowTokens, s.WindowRequests = t.window.tokens, t.window.requests
@@ -120,4 +118,16 @@ func (t *target) tellStatus(now time.Time) {
 		})
 	}
 	t.status.Store(s)
+}
+
+func (t *target) forensicsStatus(now time.Time) ForensicsStatus {
+	c := t.forensics.plan.Coverage()
+	s := ForensicsStatus{
+		Enabled: t.o.Forensics && t.Forensics,
+		Due:     c.Due, Covered: c.Covered, Skipped: c.Skipped, Failed: c.Failed,
+	}
+	if !c.Oldest.IsZero() {
+		s.OldestAge = now.Sub(c.Oldest)
+	}
+	return s
 }

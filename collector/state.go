@@ -39,7 +39,7 @@ type savedState struct {
 	Saved    time.Time
 	Ledger   *ledger.State
 	Attacks  attacksState
-	Cursor   ledger.TokenID
+	Cursor   ledger.TokenID // of forensics' turn
 }
 
 type attacksState struct {

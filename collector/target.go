@@ -32,12 +32,12 @@ type target struct {
 	log    *slog.Logger
 	turn   func() // tells that the loop makes progress
 
-	ledger  *ledger.Ledger
-	window  window
-	attacks *attacks
-	plan    plan
-	audit   audit
-	seams   seams
+	ledger    *ledger.Ledger
+	window    window
+	attacks   *attacks
+	forensics forensics
+	audit     audit
+	seams     seams
 
 	state    stateFile
 	keyCheck []byte
@@ -48,6 +48,8 @@ type target struct {
 	errors   []ErrorStatus // newest first
 	status   atomic.Pointer[Status]
 	cycle    cycle
+	last     cycle // the last one that ended
+	up       bool  // the last cycle that asked for reports got them
 }
 
 // cycle is what one cycle came to.
@@ -81,9 +83,10 @@ func newTarget(o *Options, t Target, key TokenKey, health *metrics.Health, pub P
 	hold := o.Interval / 2
 	c := &target{
 		Target: t, o: o, ids: key.hasher(), health: health, pub: pub, clock: clock, log: log, turn: turn,
-		attacks: newAttacks(t.Name, o.MaxTokens, hold),
-		told:    told{overflow: map[string]int64{}},
-		state:   newStateFile(o.StateDir, t.Name), keyCheck: key.check(),
+		attacks:   newAttacks(t.Name, o.MaxTokens, hold),
+		told:      told{overflow: map[string]int64{}},
+		forensics: newForensics(o),
+		state:     newStateFile(o.StateDir, t.Name), keyCheck: key.check(),
 	}
 	c.window.parts = 1
 	config := ledger.Config{
@@ -120,7 +123,7 @@ func (t *target) restore(config ledger.Config) error {
 		return fmt.Errorf("state file %s: %w. Nothing of it was used. Restore it from a copy, or remove it to begin the counters anew", t.state.path, err)
 	}
 	t.attacks.restore(saved.Attacks)
-	t.plan.cursor = saved.Cursor
+	t.forensics.plan.Resume(saved.Cursor)
 	t.told.missed = t.ledger.Missed()
 	t.told.overflow[metrics.DimensionToken] = t.ledger.OtherRequests()
 	for name, d := range overflowDimensions() {
@@ -158,6 +161,7 @@ func (t *target) runCycle(ctx context.Context) {
 		t.askForensics(ctx)
 	}
 	t.cycle.took = t.clock.Now().Sub(t.cycle.began)
+	t.last = t.cycle
 	t.health.CycleDuration.WithLabelValues(t.Name).Observe(t.cycle.took.Seconds())
 	t.commit()
 }

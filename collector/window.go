@@ -38,7 +38,8 @@ func (t *target) readWindow(ctx context.Context) {
 	to := t.clock.Now().Truncate(time.Minute)
 	span := ledger.Span{From: to.Add(-t.o.Window).Truncate(time.Minute), To: to}
 	next := window{parts: w.parts, tried: w.tried, ok: true, read: t.clock.Now(), span: span, listed: map[ledger.TokenID]int64{}}
-	choice := t.plan.choose(t)
+	choice := t.forensics.plan.Choose(t.budget(), t.cycle.began, t.suspected)
+	seen := map[ledger.TokenID]struct{}{} // of the suspects
 	var longest int64
 	for _, part := range cutEvenly(span, w.parts) {
 		s, err := t.ABS.Tokens(ctx, abs.Window(part), func(row *abs.Row) error {
@@ -46,7 +47,10 @@ func (t *target) readWindow(ctx context.Context) {
 			if t.ledger.IsListed(id) {
 				next.listed[id] += row.Requests
 			}
-			choice.offer(id, row.Token)
+			if _, ok := t.attacks.suspects[id]; ok {
+				seen[id] = struct{}{}
+			}
+			choice.Offer(id, row.Token, row.Requests)
 			return nil
 		})
 		if err != nil {
@@ -66,9 +70,9 @@ func (t *target) readWindow(ctx context.Context) {
 		next.parts = max(1, w.parts/2)
 	}
 	*w = next
-	t.plan = choice.done()
+	choice.Done()
 	for _, id := range sortedIDs(t.attacks.suspects) {
-		if _, seen := choice.seen[id]; seen {
+		if _, ok := seen[id]; ok {
 			continue
 		}
 		for _, e := range t.attacks.gone(id, t.clock.Now()) {

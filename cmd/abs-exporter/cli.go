@@ -18,9 +18,9 @@ const (
 // serve and demo share their flags; where their defaults differ, a set tag here gives
 // each its own.
 type cli struct {
-	Serve serveCmd `cmd:"" default:"withargs" help:"Poll every target and serve its metrics (the default command)." set:"interval=2m" set:"slot=30m" set:"reread=10m" set:"settle=2h" set:"window=3h" set:"lookback=0s" set:"dimensions=method,api,device" set:"statedir=data/" set:"listen=:9464" set:"loglevel=info" set:"absrate=20" set:"forensicsrate=10"`
+	Serve serveCmd `cmd:"" default:"withargs" help:"Poll every target and serve its metrics (the default command)." set:"interval=2m" set:"slot=30m" set:"reread=10m" set:"settle=2h" set:"window=3h" set:"lookback=0s" set:"dimensions=method,api,device" set:"statedir=data/" set:"listen=:9464" set:"loglevel=info" set:"absrate=20" set:"forensicsrate=10" set:"audit=24h"`
 
-	Demo demoCmd `cmd:"" help:"Try it out: a simulated ABS on loopback, polled and served, with nothing to configure." set:"interval=5s" set:"slot=2m" set:"reread=10s" set:"settle=3m" set:"window=5m" set:"lookback=20m" set:"dimensions=method,api,device,ip" set:"statedir=" set:"listen=127.0.0.1:9464" set:"loglevel=warn" set:"absrate=50" set:"forensicsrate=25" set:"tokens=40" set:"rate=240" set:"batch=1m" set:"delay=20s" set:"delaymax=1m"`
+	Demo demoCmd `cmd:"" help:"Try it out: a simulated ABS on loopback, polled and served, with nothing to configure." set:"interval=5s" set:"slot=2m" set:"reread=10s" set:"settle=3m" set:"window=5m" set:"lookback=20m" set:"dimensions=method,api,device,ip" set:"statedir=" set:"listen=127.0.0.1:9464" set:"loglevel=warn" set:"absrate=50" set:"forensicsrate=25" set:"audit=4m" set:"tokens=40" set:"rate=240" set:"batch=1m" set:"delay=20s" set:"delaymax=1m"`
 
 	Simulate simulateCmd `cmd:"" help:"Run the simulated ABS alone, over HTTPS with a certificate of its own making." set:"tokens=100" set:"rate=60" set:"batch=10m" set:"delay=5m" set:"delaymax=2h"`
 
@@ -49,6 +49,7 @@ type settings struct {
 	Collect   collectFlags   `embed:"" prefix:"collect." group:"collect"`
 	Forensics forensicsFlags `embed:"" prefix:"forensics." group:"forensics"`
 	Series    seriesFlags    `embed:"" prefix:"series." group:"series"`
+	Audit     auditFlags     `embed:"" prefix:"audit." group:"audit"`
 	State     stateFlags     `embed:"" prefix:"state." group:"state"`
 	Web       webFlags       `embed:"" prefix:"web." group:"web"`
 	Log       logFlags       `embed:"" prefix:"log." group:"log"`
@@ -94,6 +95,10 @@ type forensicsFlags struct {
 	Rate    float64 `default:"${forensicsrate}" help:"Forensics calls a second at most, within --abs.rate."`
 }
 
+type auditFlags struct {
+	Interval time.Duration `default:"${audit}" help:"Settled stretches are read again and held against what was counted. 0s: never."`
+}
+
 type seriesFlags struct {
 	TokenKeyFile string        `placeholder:"FILE" help:"Key of the token id: the file's bytes less a last line break, 16 at least. Default: made once and kept in the state directory."`
 	MaxTokens    int           `default:"1000" help:"Tokens with series of their own; the rest share _other. 0: no families with the label token."`
@@ -131,6 +136,7 @@ func flagGroups() []kong.Group {
 		{Key: "collect", Title: "Collecting", Description: "What is asked, and when."},
 		{Key: "forensics", Title: "Forensics"},
 		{Key: "series", Title: "Series", Description: "How many series there are, and how tokens are named."},
+		{Key: "audit", Title: "Audit"},
 		{Key: "state", Title: "State"},
 		{Key: "web", Title: "Web"},
 		{Key: "log", Title: "Log"},

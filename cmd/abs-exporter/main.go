@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -19,6 +20,9 @@ const (
 )
 
 func main() {
+	// net/http prints what a server sends uncalled-for through the standard logger, and
+	// what ABS sends may hold a token. The program's own log is another one.
+	log.SetOutput(io.Discard)
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 }
 

@@ -147,6 +147,7 @@ func (s *settings) collectorOptions() collector.Options {
 		MaxValues:     s.Series.MaxValues,
 		Dimensions:    s.Series.Dimensions,
 		Expire:        s.Series.Expire,
+		Audit:         s.Audit.Interval,
 		StateDir:      s.State.Dir,
 	}
 }

@@ -46,6 +46,9 @@ func (s *settings) checkCommon(p *problems) {
 	s.Collect.check(p)
 	s.Series.check(p)
 	s.Web.check(p)
+	if s.Audit.Interval < 0 {
+		p.addf("audit.interval", "must not be negative; 0s turns the audit off")
+	}
 	if s.Forensics.Rate <= 0 {
 		p.addf("forensics.rate", "must be above 0; to ask for no forensics, use --no-forensics.enabled")
 	}
