@@ -56,8 +56,9 @@ fmt: $(TOOLS)/golangci-lint ## format the code
 	@for m in $(MODULES); do (cd $$m && $(LINT) fmt --config $(TOP).golangci.yml ./...) || exit 1; done
 
 .PHONY: docs
-docs: ## write docs/metrics.md and docs/configuration.md anew from the code
-	$(GO) test ./metrics ./cmd/abs-exporter -run Reference -count 1 -update
+docs: ## write the generated parts of docs/ anew from the code
+	$(GO) test ./metrics ./cmd/abs-exporter ./collector/catalogue -run Reference -count 1 -update
+	$(GO) test ./collector/planner -run Simulation -count 1 -update
 
 .PHONY: deps
 deps: ## bring go.mod and go.sum up to date after imports or versions changed

@@ -22,8 +22,7 @@ import (
 // uses Client has to discard what that logger gets.
 type Client struct {
 	config    Config
-	tokens    *url.URL // of the oauthtokens report, without query
-	forensics *url.URL
+	urls      map[string]*url.URL // of each report, without query
 	transport http.RoundTripper
 	limiter   *rate.Limiter
 	slots     chan struct{}
@@ -42,9 +41,13 @@ func NewClient(config Config) (*Client, error) {
 		base.Path = "/" // JoinPath makes a path without a slash otherwise, which no server takes
 	}
 	c := &Client{
-		config:    config,
-		tokens:    base.JoinPath("v4", "abs", "oauthtokens"),
-		forensics: base.JoinPath("v4", "abs"),
+		config: config,
+		urls: map[string]*url.URL{
+			reportTokens:     base.JoinPath("v4", "abs", "oauthtokens"),
+			reportForensics:  base.JoinPath("v4", "abs"),
+			reportAttackList: base.JoinPath("v4", "abs", "attacklist"),
+			reportAttack:     base.JoinPath("v4", "abs", "attack"),
+		},
 		transport: config.Transport,
 		limiter:   rate.NewLimiter(rate.Limit(config.Rate), 1),
 		slots:     make(chan struct{}, config.Concurrency),
@@ -86,7 +89,7 @@ func (c *Client) Close() {
 // The error is an *Error or the error of row. (ABS reference guide, "OAuth2 token metrics".)
 func (c *Client) Tokens(ctx context.Context, w Window, row func(*Row) error) (Summary, error) {
 	var sum Summary
-	err := c.ask(ctx, reportTokens, w, nil, func(r *rowReader, body io.Reader, limit int64) (err error) {
+	err := c.ask(ctx, reportTokens, w, "", func(r *rowReader, body io.Reader, limit int64) (err error) {
 		sum, err = r.readTokens(body, limit, c.config.Location, row)
 		return err
 	})
@@ -103,7 +106,7 @@ func (c *Client) Forensics(ctx context.Context, w Window, token []byte) (Forensi
 		return Forensics{}, &Error{Report: reportForensics, Reason: ReasonOther, detail: "no token to ask about"}
 	}
 	var f Forensics
-	err := c.ask(ctx, reportForensics, w, token, func(r *rowReader, body io.Reader, limit int64) (err error) {
+	err := c.ask(ctx, reportForensics, w, "&token="+escape(string(token)), func(r *rowReader, body io.Reader, limit int64) (err error) {
 		f, err = r.readForensics(body, limit, c.config.Location)
 		return err
 	})
@@ -113,9 +116,59 @@ func (c *Client) Forensics(ctx context.Context, w Window, token []byte) (Forensi
 	return f, nil
 }
 
-// ask sends one request when rate and concurrency allow, and has the body read.
-func (c *Client) ask(ctx context.Context, report string, w Window, token []byte, read func(*rowReader, io.Reader, int64) error) error {
-	query, err := c.query(report, w, token)
+// AttackList reads the list of clients that ABS found to attack, and hands out its tokens
+// one by one while the body arrives. The list may hold hundreds of thousands that never
+// expire, within the window or not: what is new and worth asking about, the caller knows.
+// Memory does not grow with it. A token is good until hint returns; an error of hint stops
+// the reading and is returned as it is.
+//
+// The pages show of this report no more than the groups of clients, oauth_tokens among
+// them (ABS reference guide, "Reporting active and expired client identifiers"). So it is
+// read tolerantly: tokens are the members oauth_tokens and access_tokens at any depth,
+// arrays of strings or of objects with access_token, token or oauth_token; null or nothing
+// where there are none; all else is skipped. Refused, with an *Error, are an answer that is
+// not whole or not JSON, a message, and what is or seems another report; {} and [] are fine.
+// On an error the caller may keep hints it was handed if Truncated, and drops them otherwise.
+func (c *Client) AttackList(ctx context.Context, w Window, hint func(token []byte) error) (HintSummary, error) {
+	var sum HintSummary
+	err := c.ask(ctx, reportAttackList, w, "", func(r *rowReader, body io.Reader, limit int64) (err error) {
+		sum, err = r.readAttackList(body, limit, hint)
+		return err
+	})
+	if err != nil {
+		return HintSummary{}, err
+	}
+	return sum, nil
+}
+
+// Attacks reads the attack report with all attack types, about one API, or, with api "",
+// about attacks across APIs only; the restricted user may as well. It hands out tokens as
+// AttackList does, with the same tolerance and the same errors, and with each the attack
+// type and the API: of its own entry, or of the object that has the list, or of one around
+// it. Where ABS writes those behind the list, tokens wait for them, 1 MiB of them at most;
+// past that they come with "" for what is not known yet, so that memory stays bounded.
+//
+// (ABS reference guide, "Attack types REST API"; samples for one API and across APIs.)
+func (c *Client) Attacks(ctx context.Context, w Window, api string, hint func(Hint) error) (HintSummary, error) {
+	extra := "&type=0"
+	if api != "" {
+		extra = "&api=" + escape(api) + extra
+	}
+	var sum HintSummary
+	err := c.ask(ctx, reportAttack, w, extra, func(r *rowReader, body io.Reader, limit int64) (err error) {
+		sum, err = r.readAttacks(body, limit, hint)
+		return err
+	})
+	if err != nil {
+		return HintSummary{}, err
+	}
+	return sum, nil
+}
+
+// ask sends one request when rate and concurrency allow, and has the body read. extra
+// follows the dates in the query.
+func (c *Client) ask(ctx context.Context, report string, w Window, extra string, read func(*rowReader, io.Reader, int64) error) error {
+	query, err := c.query(report, w)
 	if err != nil {
 		return err
 	}
@@ -139,7 +192,7 @@ func (c *Client) ask(ctx context.Context, report string, w Window, token []byte,
 
 	r := c.readers.Get().(*rowReader)
 	start := c.config.Now()
-	err = c.exchange(ctx, report, query, r, read)
+	err = c.exchange(ctx, report, query+extra, r, read)
 	if c.config.Observe != nil {
 		c.config.Observe(Call{Report: report, Duration: c.config.Now().Sub(start), Bytes: r.read(), Err: err})
 	}
@@ -157,10 +210,7 @@ func (c *Client) exchange(parent context.Context, report, query string, r *rowRe
 	if err != nil {
 		return &Error{Report: report, Reason: ReasonAuth, cause: err, detail: err.Error() + "; the request was not sent"}
 	}
-	target := c.tokens
-	if report == reportForensics {
-		target = c.forensics
-	}
+	target := c.urls[report]
 	req := (&http.Request{
 		Method: http.MethodGet,
 		URL:    &url.URL{Scheme: target.Scheme, Host: target.Host, Path: target.Path, RawPath: target.RawPath, RawQuery: query},
@@ -215,7 +265,7 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 }
 
 // query is the query of the URL: dates as ABS's pages write them, with a bare colon.
-func (c *Client) query(report string, w Window, token []byte) (string, error) {
+func (c *Client) query(report string, w Window) (string, error) {
 	from, to := w.From.In(c.config.Location), w.To.In(c.config.Location)
 	bad := func(detail string) (string, error) {
 		return "", &Error{Report: report, Reason: ReasonOther, detail: detail + "; the request was not sent"}
@@ -231,9 +281,8 @@ func (c *Client) query(report string, w Window, token []byte) (string, error) {
 	if c.config.WindowEnd == Inclusive {
 		to = to.Add(-time.Minute)
 	}
-	query := "later_date=" + to.Format(queryLayout) + "&earlier_date=" + from.Format(queryLayout)
-	if token != nil {
-		query += "&token=" + strings.ReplaceAll(url.QueryEscape(string(token)), "+", "%20")
-	}
-	return query, nil
+	return "later_date=" + to.Format(queryLayout) + "&earlier_date=" + from.Format(queryLayout), nil
 }
+
+// escape makes a text a value of the query, whatever is in it.
+func escape(text string) string { return strings.ReplaceAll(url.QueryEscape(text), "+", "%20") }

@@ -252,6 +252,7 @@ func TestFailures(t *testing.T) {
 	}{
 		{"401", echo(401), Error{Reason: ReasonAuth, Status: 401}, "ABS refused the keys, or what their user may not read: 401 Unauthorized"},
 		{"403", echo(403), Error{Reason: ReasonAuth, Status: 403}, "ABS refused the keys, or what their user may not read: 403 Forbidden"},
+		{"400", echo(400), Error{Reason: ReasonStatus, Status: 400}, "ABS answered 400 Bad Request"},
 		{"404", echo(404), Error{Reason: ReasonStatus, Status: 404}, "ABS answered 404 Not Found"},
 		{"413", echo(413), Error{Reason: ReasonSize, Status: 413}, "ABS answered 413 Request Entity Too Large"},
 		{"414", echo(414), Error{Reason: ReasonStatus, Status: 414}, "ABS answered 414 Request URI Too Long"},
@@ -267,6 +268,13 @@ func TestFailures(t *testing.T) {
 			Error{Reason: ReasonStatus, Status: 503, RetryAfter: time.Minute},
 			"ABS answered 503 Service Unavailable, and asks to wait 1m0s",
 		},
+		{
+			"429 with a date", echo(429, "Retry-After", now.Add(time.Hour).Format(http.TimeFormat)),
+			Error{Reason: ReasonStatus, Status: 429, RetryAfter: time.Hour},
+			"ABS answered 429 Too Many Requests, and asks to wait 1h0m0s",
+		},
+		{"431", echo(431), Error{Reason: ReasonStatus, Status: 431}, "ABS answered 431 Request Header Fields Too Large"},
+		{"503 in seconds", echo(503, "Retry-After", " 7 "), Error{Reason: ReasonStatus, Status: 503, RetryAfter: 7 * time.Second}, "ABS answered 503 Service Unavailable, and asks to wait 7s"},
 		{"unknown status", echo(599, "Retry-After", "cAnArY"), Error{Reason: ReasonStatus, Status: 599}, "ABS answered 599"},
 		{"echo as a report", echo(200), Error{Reason: ReasonDecode}, "the answer is not JSON (byte 0)"},
 		{"nothing", echo(204), Error{Reason: ReasonDecode, Truncated: true}, "the body is empty (byte 0)"},
@@ -327,7 +335,9 @@ func TestFailures(t *testing.T) {
 			client := mustClient(t, config)
 			_, err1 := client.Tokens(context.Background(), hour, noRows)
 			_, err2 := client.Forensics(context.Background(), hour, []byte(someToken))
-			for report, err := range map[string]error{"oauthtokens": err1, "forensics": err2} {
+			_, err3 := client.AttackList(context.Background(), hour, func([]byte) error { return nil })
+			_, err4 := client.Attacks(context.Background(), hour, someToken, func(Hint) error { return nil })
+			for report, err := range map[string]error{"oauthtokens": err1, "forensics": err2, "attacklist": err3, "attack": err4} {
 				var e *Error
 				if !errors.As(err, &e) {
 					t.Fatalf("%s: %v", report, err)
@@ -335,18 +345,18 @@ func TestFailures(t *testing.T) {
 				checkQuiet(t, err)
 				if e.Report != report || e.Reason != c.want.Reason || ReasonOf(err) != c.want.Reason || e.Status != c.want.Status ||
 					e.Truncated != c.want.Truncated || e.RetryAfter != c.want.RetryAfter || c.want.Offset > 0 && e.Offset != c.want.Offset {
-					if c.name != "a whole report in a body that is cut" || report != "forensics" {
+					if c.name != "a whole report in a body that is cut" || report == "oauthtokens" {
 						t.Errorf("%#v\nwant %#v", e, c.want)
 					}
 				}
-				if report == "oauthtokens" && !strings.HasPrefix(err.Error(), "abs: "+report+": "+c.text) {
+				if c.name != "a whole report in a body that is cut" && !strings.HasPrefix(err.Error(), "abs: "+report+": "+c.text) {
 					t.Errorf("text %q, want %q", err, c.text)
 				}
 				if e.Reason == ReasonTimeout && !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("not a DeadlineExceeded: %v", err)
 				}
 			}
-			if len(calls) != 2 || calls[0].Err != err1 || calls[1].Err != err2 { //nolint:errorlint // the very ones
+			if len(calls) != 4 || calls[0].Err != err1 || calls[1].Err != err2 || calls[2].Err != err3 || calls[3].Err != err4 { //nolint:errorlint // the very ones
 				t.Errorf("observed %+v", calls)
 			}
 		})

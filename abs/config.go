@@ -58,7 +58,7 @@ type Config struct {
 	// included, but not the wait for Rate and Concurrency.
 	Timeout time.Duration
 	// Rate is in requests a second, without bursts, and Concurrency in requests at once,
-	// over both reports together.
+	// over all reports together.
 	Rate        float64
 	Concurrency int
 	// ResponseCap is ABS's response_size in bytes. A body that is longer than twice that,
@@ -78,7 +78,7 @@ type Config struct {
 
 // Call is one request that is over.
 type Call struct {
-	Report   string // "oauthtokens" or "forensics"
+	Report   string // "oauthtokens", "forensics", "attacklist" or "attack"
 	Duration time.Duration
 	Bytes    int64 // of the body that were read, after content decoding
 	Err      error // as returned to the caller

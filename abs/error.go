@@ -27,17 +27,21 @@ const (
 const (
 	reportTokens    = "oauthtokens"
 	reportForensics = "forensics"
+
+	reportAttackList = "attacklist"
+	reportAttack     = "attack"
 )
 
 // Error is why a report could not be had. Nothing in it comes from the keys, the token,
 // the URL's query or the text of an answer, so that it can be logged as it is.
 type Error struct {
-	Report string // "oauthtokens" or "forensics"
+	Report string // "oauthtokens", "forensics", "attacklist" or "attack"
 	Reason Reason
 	// Status is the HTTP status that was refused; 0 where another thing went wrong.
 	Status int
 	// Field is the member of the report that was refused, such as
 	// details[3].ip_list[0].methods. Keys of ABS's maps are not named in it: they are data.
+	// Where an answer is an array of reports, its index comes first: [2].access_tokens[0].
 	Field string
 	// Offset is where in the body, in bytes after content decoding, the reader gave up.
 	Offset int64

@@ -266,15 +266,20 @@ func (r *rowReader) checkName(want string) {
 		return
 	}
 	detail := "this is another report than " + want
-	// Only a name that ABS is known to use is repeated: anything else is data.
-	if i := strings.Index(otherReports, " "+got+" "); i >= 0 && !strings.Contains(got, " ") && got != "" {
+	if isOtherReport(got) {
 		detail = "this is the report " + got + ", not " + want
 	}
 	r.fail(at, detail)
 }
 
+// isOtherReport says whether ABS is known to use a name. No other is repeated in an error:
+// anything else is data.
+func isOtherReport(name string) bool {
+	return name != "" && !strings.Contains(name, " ") && strings.Contains(otherReports, " "+name+" ")
+}
+
 const otherReports = " oauth_token_metrics api_abs_token api_key_metrics username_metrics api_abs_api_key" +
-	" api_abs_username api_abs_cookie api_abs_ip api_metrics api_admin api_attack_type api_anomalies" +
+	" api_abs_username api_abs_cookie api_abs_ip api_metrics api_admin api_attack_type api_anomalies api_anomaly_type" +
 	" api_blockedconnections api_flowcontrol api_backend_errors api_discovery_summary "
 
 // document checks how the body begins, so that an error page is called one.

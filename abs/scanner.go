@@ -41,10 +41,11 @@ type scanner struct {
 
 	// Where in the report the scanner is, for errors.
 	report  string
-	section string // "summary", "details", or "" outside of both
-	rowAt   int    // the element of details at hand; -1: none
+	section string // "summary", "details", a list of tokens, or "" outside of all
+	rowAt   int    // the element of section at hand; -1: none
 	ipAt    int    // the element of ip_list at hand; -1: none
 	metrics bool   // inside details.metrics of forensics
+	topAt   int    // the report at hand of an answer that is an array of them; -1: it is none
 	at      string // the known member at hand
 }
 
@@ -55,7 +56,7 @@ func newScanner() *scanner {
 // reset readies the scanner for another body.
 func (s *scanner) reset(r io.Reader, limit int64, report string) {
 	*s = scanner{
-		r: r, limit: limit, report: report, rowAt: -1, ipAt: -1,
+		r: r, limit: limit, report: report, rowAt: -1, ipAt: -1, topAt: -1,
 		buf: s.buf, scratch: s.scratch[:0], key: s.key[:0],
 	}
 	s.buf[0] = 0
@@ -127,10 +128,9 @@ func (s *scanner) path() string {
 			p = append(p, ']')
 		}
 	}
+	index(s.topAt)
 	name(s.section)
-	if s.section == "details" {
-		index(s.rowAt)
-	}
+	index(s.rowAt)
 	if s.metrics {
 		name("metrics")
 	}

@@ -1,7 +1,9 @@
 package abs
 
 import (
+	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -181,6 +183,23 @@ func TestParseDate(t *testing.T) {
 	} {
 		if got := parseDate(text, kolkata); !got.Equal(want) {
 			t.Errorf("%q is %v, want %v", text, got, want)
+		}
+	}
+}
+
+// ABS tells of another token than it was asked about: one that it normalised, or a report
+// with the token left out or obfuscated. What was asked is known by who asked.
+func TestForensicsOfAnotherToken(t *testing.T) {
+	const body = `{"name":"api_abs_token","summary":{"total_requests":3,"total_attacks":1,"total_anomalies":0},` +
+		`"details":{"metrics":{"token":"TOKEN","total_requests":3,"ip_list":[]},"attack_types":{"A":["x"]},"anomaly_types":{}}}`
+	c := config("https://abs.example.com")
+	for _, told := range []string{"another", "", someToken} {
+		c.Transport = roundTrip(func(*http.Request) (*http.Response, error) {
+			return answer(strings.Replace(body, "TOKEN", told, 1)), nil
+		})
+		f, err := mustClient(t, c).Forensics(context.Background(), hour, []byte(someToken))
+		if err != nil || string(f.Metrics.Token) != told || f.Attacks != 1 || len(f.AttackTypes) != 1 {
+			t.Errorf("%q: %+v %v", told, f, err)
 		}
 	}
 }

@@ -5,9 +5,11 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/catalogue"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -19,7 +21,14 @@ type finding struct {
 }
 
 func compareFindings(a, b finding) int {
-	return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.API, b.API))
+	switch {
+	case a.Anomaly == b.Anomaly:
+		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.API, b.API))
+	case a.Anomaly:
+		return 1
+	default:
+		return -1
+	}
 }
 
 // Event is an attack or anomaly that begins or ends on a token: all APIs that the same
@@ -31,7 +40,9 @@ type Event struct {
 	Anomaly bool
 	Token   string // the token id
 	Type    string // as ABS spells it
-	APIs    []string
+	// Severity is ours, not ABS's: docs/attack-types.md.
+	Severity string
+	APIs     []string
 	// Window is what the answer covered; zero where the token has left the window.
 	Window abs.Window
 }
@@ -43,7 +54,7 @@ func (e Event) log(l *slog.Logger) {
 	if e.Began {
 		message = what + " began"
 	}
-	args := []any{"token", e.Token, what + "_type", e.Type, "apis", e.APIs}
+	args := []any{"token", e.Token, what + "_type", e.Type, "apis", e.APIs, "severity", e.Severity}
 	if !e.Window.To.IsZero() {
 		args = append(args, "window_from", e.Window.From.UTC(), "window_to", e.Window.To.UTC())
 	}
@@ -73,11 +84,12 @@ type attacks struct {
 	suspects   map[ledger.TokenID]*suspect
 	detections map[finding]*ledger.Counter // a pair once seen stays
 	births     ledger.Births
+	catalogue  *catalogue.Catalogue
 }
 
-func newAttacks(target string, maxTokens int, hold time.Duration) *attacks {
+func newAttacks(target string, maxTokens int, hold time.Duration, types *catalogue.Catalogue) *attacks {
 	return &attacks{
-		target: target, maxTokens: maxTokens,
+		target: target, maxTokens: maxTokens, catalogue: types,
 		suspects:   map[ledger.TokenID]*suspect{},
 		detections: map[finding]*ledger.Counter{},
 		births:     ledger.Births{Hold: hold},
@@ -111,15 +123,11 @@ func findings(told []abs.Finding, anomaly bool) []finding {
 			all = append(all, finding{anomaly, t.Type, ""})
 		}
 	}
-	slices.SortFunc(all, func(a, b finding) int {
-		if a.Anomaly != b.Anomaly {
-			if b.Anomaly {
-				return -1
-			}
-			return 1
-		}
-		return compareFindings(a, b)
-	})
+	return sortFindings(all)
+}
+
+func sortFindings(all []finding) []finding {
+	slices.SortFunc(all, compareFindings)
 	return slices.Compact(all)
 }
 
@@ -131,9 +139,10 @@ func (a *attacks) changes(id ledger.TokenID, before, now []finding, window abs.W
 			events[n-1].APIs = append(events[n-1].APIs, f.API)
 			return
 		}
+		entry, _ := a.catalogue.Lookup(f.Type)
 		events = append(events, Event{
 			At: at, Target: a.target, Began: began, Anomaly: f.Anomaly, Token: id.String(),
-			Type: f.Type, APIs: []string{f.API}, Window: window,
+			Type: f.Type, Severity: entry.Severity, APIs: []string{f.API}, Window: window,
 		})
 	}
 	for _, f := range now {
@@ -149,6 +158,36 @@ func (a *attacks) changes(id ledger.TokenID, before, now []finding, window abs.W
 	for _, f := range before {
 		if !slices.Contains(now, f) {
 			tell(f, false)
+		}
+	}
+	return events
+}
+
+// hinted takes all attacks that ABS tells of for one API, or across them, and gives what
+// has begun and ended by it.
+func (a *attacks) hinted(api string, found map[ledger.TokenID][]finding, window abs.Window, at time.Time) []Event {
+	for id := range a.suspects {
+		if _, ok := found[id]; !ok {
+			found[id] = nil
+		}
+	}
+	var events []Event
+	for _, id := range sortedIDs(found) {
+		s := a.suspects[id]
+		if s == nil {
+			s = &suspect{}
+		}
+		all := found[id]
+		for _, f := range s.findings {
+			if f.API != api {
+				all = append(all, f)
+			}
+		}
+		all = sortFindings(all)
+		events = append(events, a.changes(id, s.findings, all, window, at)...)
+		a.suspects[id] = &suspect{attacks: int64(len(all)), findings: all, answered: at}
+		if len(all) == 0 {
+			delete(a.suspects, id)
 		}
 	}
 	return events
@@ -243,10 +282,31 @@ func (a *attacks) gauges(now time.Time, limit time.Duration, isListed func(ledge
 	blocks := []metrics.Block{attackTokens, anomalyTokens, {
 		Family: metrics.TokensUnderAttack, Samples: []metrics.Sample{gauge(metrics.TokensUnderAttack, underAttack)},
 	}}
+	blocks = append(blocks, a.typeInfo())
 	if a.maxTokens == 0 {
 		return blocks
 	}
 	return append(blocks, attackTotals, anomalyTotals, attackSeries, anomalySeries)
+}
+
+// typeInfo says of every type that a series names what the catalogue knows of it.
+func (a *attacks) typeInfo() metrics.Block {
+	types := map[string]struct{}{}
+	for f := range a.detections {
+		types[f.Type] = struct{}{}
+	}
+	info := metrics.Block{Family: metrics.AttackTypeInfo}
+	for _, name := range slices.Sorted(maps.Keys(types)) {
+		entry, known := a.catalogue.Lookup(name)
+		id := ""
+		if known {
+			id = strconv.Itoa(entry.ID)
+		}
+		info.Samples = append(info.Samples, metrics.Sample{
+			Series: metrics.NewSeries(metrics.AttackTypeInfo, time.Time{}, a.target, name, id, entry.Category, entry.Severity), Value: 1,
+		})
+	}
+	return info
 }
 
 // byImportance orders the tokens for their series: under attack first, then those with

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/catalogue"
 	"github.com/abs-exporter/abs-exporter/collector/planner"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -149,6 +150,10 @@ func smooth(before, now time.Duration) time.Duration {
 
 func (t *target) event(e Event) {
 	e.log(t.log)
+	if _, told := t.unknown[e.Type]; e.Severity == catalogue.Unknown && !told {
+		t.unknown[e.Type] = struct{}{}
+		t.log.Warn("ABS tells of a type that the catalogue does not know; it is served as it is", "type", e.Type, "severity", e.Severity)
+	}
 	if t.o.Events != nil {
 		t.o.Events(e)
 	}

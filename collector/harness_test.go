@@ -43,6 +43,16 @@ func (*handClock) Sleep(ctx context.Context, _ time.Duration) error {
 	return ctx.Err()
 }
 
+// hinting is the user agent of a rig that reads hints.
+const hinting = "a rig that reads hints"
+
+func withHints(c *abs.Config, _ *Target) { c.UserAgent = hinting }
+
+func restricted(c *abs.Config, t *Target) {
+	c.User, c.Keys = abs.Restricted, abs.StaticKeys("abs_ak_ru", "abs_sk_ru")
+	t.Forensics = false
+}
+
 // rig is one target whose cycles are run by hand.
 type rig struct {
 	*target
@@ -69,19 +79,26 @@ func defaults() Options {
 }
 
 // newRig starts a target at the clock's time, against an ABS behind transport.
-func newRig(o Options, location *time.Location, end abs.WindowEnd, responseCap int64, clock *handClock, transport http.RoundTripper) (*rig, error) {
-	client, err := abs.NewClient(abs.Config{
+func newRig(o Options, location *time.Location, end abs.WindowEnd, responseCap int64, clock *handClock, transport http.RoundTripper, change ...func(*abs.Config, *Target)) (*rig, error) {
+	config := abs.Config{
 		URL: "http://abs.test", Keys: abs.StaticKeys("abs_ak", "abs_sk"), Location: location, WindowEnd: end,
 		Rate: 1e6, Concurrency: 8, ResponseCap: responseCap, Transport: transport, Now: clock.Now,
-	})
+	}
+	t := Target{Name: "t", Location: location, Inclusive: end == abs.Inclusive, Forensics: true, ResponseCap: responseCap}
+	for _, c := range change {
+		c(&config, &t)
+	}
+	client, err := abs.NewClient(config)
 	if err != nil {
 		return nil, err
 	}
+	t.ABS = client
+	if config.UserAgent == hinting {
+		t.Hints = client
+	}
 	r := &rig{clock: clock, registry: prometheus.NewRegistry(), log: &strings.Builder{}}
 	r.exposed = metrics.NewExposition(r.registry, metrics.Options{})
-	r.target, err = newTarget(&o, Target{
-		Name: "t", ABS: client, Location: location, Inclusive: end == abs.Inclusive, Forensics: true, ResponseCap: responseCap,
-	}, testKey, metrics.NewHealth(r.registry), r, clock, slog.New(slog.NewTextHandler(r.log, nil)), func() {})
+	r.target, err = newTarget(&o, t, testKey, metrics.NewHealth(r.registry), r, clock, slog.New(slog.NewTextHandler(r.log, nil)), func() {})
 	return r, err
 }
 

@@ -21,6 +21,8 @@ type Options struct {
 
 	Forensics     bool    // --forensics.enabled
 	ForensicsRate float64 // --forensics.rate: calls a second
+	// Severities are the operator's own, by attack type (--forensics.severity).
+	Severities map[string]string
 
 	MaxTokens  int           // --series.max-tokens
 	MaxValues  int           // --series.max-values
@@ -44,6 +46,8 @@ type Target struct {
 	Inclusive bool
 	// Forensics is false for a restricted user: ABS hands it no forensics.
 	Forensics bool
+	// Hints reads ABS's cheap reports of suspects; nil: they are not asked for.
+	Hints Hinter
 	// ResponseCap is how large an answer ABS gives, in bytes (--abs.response-cap).
 	ResponseCap int64
 }

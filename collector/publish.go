@@ -25,7 +25,7 @@ func (t *target) commit() {
 		t.attacks.births.Published(now)
 	}
 	blocks := append(append([]metrics.Block{}, t.counters...), t.windowGauges(now)...)
-	if t.o.Forensics && t.Forensics {
+	if t.o.Forensics && (t.Forensics || t.hints != nil) {
 		t.attacks.forget(t.ledger.IsListed)
 		blocks = append(blocks, t.attacks.gauges(now, t.o.Window, t.ledger.IsListed)...)
 	}

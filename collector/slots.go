@@ -52,7 +52,7 @@ func (t *target) readSlot(ctx context.Context, job ledger.Job) {
 	}
 	t.cycle.succeeded++
 	if t.truncated(summary) {
-		if halves, ok := t.ledger.Halves(job); ok && t.readHalves(ctx, job, halves, summary) {
+		if halves, ok := t.ledger.Halves(job); ok && !t.readHalves(ctx, job, halves, summary) {
 			reading.Discard()
 			return
 		}
@@ -80,30 +80,43 @@ func (t *target) truncated(s abs.Summary) bool {
 }
 
 // readHalves reads a truncated slot in halves and keeps them if they bring what was
-// left out: if their summaries add up to the whole's. Otherwise the whole is to be
-// counted as it stands.
+// left out: if their summaries add up to the whole's. It returns true if they don't, and
+// the whole is to be counted as it stands. As long as a half cannot be read, nobody
+// knows, and the whole counts as not read either: it might be settled by half of its
+// rows otherwise.
 func (t *target) readHalves(ctx context.Context, job ledger.Job, halves [2]ledger.Job, whole abs.Summary) bool {
 	early, earlySummary, err := t.read(ctx, halves[0])
 	if err != nil {
-		t.slotFailed(ctx, halves[0], err)
+		t.slotFailed(ctx, job, err)
 		return false
 	}
 	late, lateSummary, err := t.read(ctx, halves[1])
 	if err != nil {
 		early.Discard()
-		t.slotFailed(ctx, halves[1], err)
+		t.slotFailed(ctx, job, err)
 		return false
 	}
 	if earlySummary.Requests+lateSummary.Requests < whole.Requests {
 		early.Discard()
 		late.Discard()
 		t.ledger.KeepWhole(job)
-		return false
+		return true
 	}
 	t.ledger.Cut(job)
-	t.count(early, halves[0], earlySummary)
-	t.count(late, halves[1], lateSummary)
-	return true
+	t.countHalf(early, halves[0], earlySummary)
+	t.countHalf(late, halves[1], lateSummary)
+	return false
+}
+
+// countHalf counts a half, unless it is truncated itself: then it waits for its own
+// halves in the next cycle. A half that remembered too few rows would leave the
+// difference with the other half, and it would be counted again.
+func (t *target) countHalf(reading *ledger.Reading, job ledger.Job, s abs.Summary) {
+	if _, ok := t.ledger.Halves(job); ok && t.truncated(s) {
+		reading.Discard()
+		return
+	}
+	t.count(reading, job, s)
 }
 
 func (t *target) count(reading *ledger.Reading, job ledger.Job, s abs.Summary) {

@@ -67,7 +67,7 @@ func (a *attacks) state() attacksState {
 		s.Suspects = append(s.Suspects, suspectState{id, x.attacks, x.anomalies, x.findings, x.answered})
 	}
 	for f, c := range a.detections {
-		s.Detections = append(s.Detections, detectionState{f, c.Value, c.Born})
+		s.Detections = append(s.Detections, detectionState{f, c.Value, a.births.Birth(c)})
 	}
 	return s
 }

@@ -24,11 +24,12 @@ type story struct {
 	o     Options
 	end   abs.WindowEnd
 	clock *handClock
+	as    []func(*abs.Config, *Target)
 }
 
-func tell(t *testing.T, config simulator.Config, o Options, end abs.WindowEnd) *story {
+func tell(t *testing.T, config simulator.Config, o Options, end abs.WindowEnd, as ...func(*abs.Config, *Target)) *story {
 	t.Helper()
-	s := &story{t: t, o: o, end: end, clock: &handClock{now: storyBegin}, books: newBooks()}
+	s := &story{t: t, o: o, end: end, as: as, clock: &handClock{now: storyBegin}, books: newBooks()}
 	config.Now = s.clock.Now
 	if config.Tokens > 0 {
 		config.Begin = storyBegin
@@ -44,7 +45,7 @@ func tell(t *testing.T, config simulator.Config, o Options, end abs.WindowEnd) *
 func (s *story) restart() {
 	s.t.Helper()
 	var err error
-	if s.rig, err = newRig(s.o, time.UTC, s.end, 0, s.clock, s.sim.Transport()); err != nil {
+	if s.rig, err = newRig(s.o, time.UTC, s.end, 0, s.clock, s.sim.Transport(), s.as...); err != nil {
 		s.t.Fatal(err)
 	}
 	s.enter()

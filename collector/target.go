@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/catalogue"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -36,6 +37,8 @@ type target struct {
 	window    window
 	attacks   *attacks
 	forensics forensics
+	hints     *hints              // nil without
+	unknown   map[string]struct{} // types that were told not to be in the catalogue
 	audit     audit
 	seams     seams
 
@@ -78,21 +81,29 @@ func newTarget(o *Options, t Target, key TokenKey, health *metrics.Health, pub P
 	if err != nil {
 		return nil, err
 	}
+	types, err := catalogue.New(o.Severities)
+	if err != nil {
+		return nil, err
+	}
 	// A series that is served as 0 is to be scraped once before it moves. Cycles do not
 	// end as regularly as they begin, hence half.
 	hold := o.Interval / 2
 	c := &target{
 		Target: t, o: o, ids: key.hasher(), health: health, pub: pub, clock: clock, log: log, turn: turn,
-		attacks:   newAttacks(t.Name, o.MaxTokens, hold),
+		attacks:   newAttacks(t.Name, o.MaxTokens, hold, types),
 		told:      told{overflow: map[string]int64{}},
 		forensics: newForensics(o),
 		state:     newStateFile(o.StateDir, t.Name), keyCheck: key.check(),
 	}
 	c.window.parts = 1
+	c.unknown = map[string]struct{}{}
+	if o.Forensics && t.Hints != nil {
+		c.hints = newHints()
+	}
 	config := ledger.Config{
 		Target: t.Name,
 		Zone:   ledger.Zone{Location: t.Location, Inclusive: t.Inclusive},
-		Slot:   o.Slot, Reread: o.Reread, Settle: o.Settle,
+		Slot:   o.Slot, Reread: o.reread(), Settle: o.Settle,
 		MaxBackfill: o.MaxBackfill, Lookback: o.Lookback,
 		MaxTokens: o.MaxTokens, MaxValues: o.MaxValues, Dimensions: dimensions,
 		GiveWay: giveWay, Expire: o.Expire, Keep: auditKeep * o.Audit, ResponseCap: t.ResponseCap, Hold: hold,
@@ -157,6 +168,7 @@ func (t *target) runCycle(ctx context.Context) {
 		return // cut: what was read is in the ledger, but half a cycle is not published
 	}
 	t.commit()
+	t.readHints(ctx)
 	if t.o.Forensics && t.Forensics {
 		t.askForensics(ctx)
 	}

@@ -31,7 +31,7 @@ type window struct {
 // which tokens there are to ask forensics about.
 func (t *target) readWindow(ctx context.Context) {
 	w := &t.window
-	if ctx.Err() != nil || w.ok && t.cycle.began.Sub(w.tried) < t.o.Reread {
+	if ctx.Err() != nil || w.ok && t.cycle.began.Sub(w.tried) < t.o.reread() {
 		return
 	}
 	w.tried, w.ok = t.cycle.began, false
@@ -41,11 +41,18 @@ func (t *target) readWindow(ctx context.Context) {
 	choice := t.forensics.plan.Choose(t.budget(), t.cycle.began, t.suspected)
 	seen := map[ledger.TokenID]struct{}{} // of the suspects
 	var longest int64
+	var inWindow *filter
+	if t.hints != nil {
+		inWindow = newFilter()
+	}
 	for _, part := range cutEvenly(span, w.parts) {
 		s, err := t.ABS.Tokens(ctx, abs.Window(part), func(row *abs.Row) error {
 			id := t.ids.id(row.Token)
 			if t.ledger.IsListed(id) {
 				next.listed[id] += row.Requests
+			}
+			if inWindow != nil {
+				inWindow.add(id)
 			}
 			if _, ok := t.attacks.suspects[id]; ok {
 				seen[id] = struct{}{}
@@ -71,6 +78,13 @@ func (t *target) readWindow(ctx context.Context) {
 	}
 	*w = next
 	choice.Done()
+	if t.hints != nil {
+		t.hints.inWindow = inWindow
+	}
+	if !t.Forensics { // ABS may obfuscate a token otherwise here than in its attack reports
+		t.turn()
+		return
+	}
 	for _, id := range sortedIDs(t.attacks.suspects) {
 		if _, ok := seen[id]; ok {
 			continue

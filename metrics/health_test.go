@@ -68,8 +68,8 @@ func TestHealthInit(t *testing.T) {
 		}
 	}
 	want := map[string]int{
-		"abs_cycle_duration_seconds": 2, "abs_report_duration_seconds": 4, "abs_report_bytes_total": 4,
-		"abs_report_failures_total": 28, "abs_slots": 4, "abs_missed_slots_total": 2, "abs_request_delay_seconds": 2,
+		"abs_cycle_duration_seconds": 2, "abs_report_duration_seconds": 8, "abs_report_bytes_total": 8,
+		"abs_report_failures_total": 56, "abs_slots": 4, "abs_missed_slots_total": 2, "abs_request_delay_seconds": 2,
 		"abs_report_regressions_total": 2, "abs_forensics_tokens": 8, "abs_series_overflow_requests_total": 10,
 		"abs_state_save_failures_total": 2,
 	}

@@ -47,7 +47,7 @@ adding. A family marked *experimental* may still change.
 | word | meaning |
 |---|---|
 | **target** | One ABS deployment that the exporter reads. One process reads one or many. |
-| **report** | One answer of ABS: ` + "`oauthtokens`" + ` (token metrics) or ` + "`forensics`" + ` (one token). |
+| **report** | One answer of ABS: ` + "`oauthtokens`" + ` (token metrics), ` + "`forensics`" + ` (one token), or one of the hints ` + "`attacklist`" + ` and ` + "`attack`" + ` (which tokens are suspects). |
 | **window** | The time that a report covers, to the minute, in the target's time zone. Never past now. |
 | **slot** | A window aligned to the clock that the counters are fed from (` + "`--collect.slot`" + ` long), read again until it is settled. |
 | **token id** | The stand-in for a token, everywhere: 16 hex digits, the first 64 bits of HMAC-SHA256(key, token). The token itself never leaves the process, except towards ABS. |

@@ -2,8 +2,10 @@ package metrics
 
 // Values of the labels whose sets are closed.
 const (
-	ReportTokens    = "oauthtokens" // the token metrics report
-	ReportForensics = "forensics"   // one token's forensics
+	ReportTokens     = "oauthtokens" // the token metrics report
+	ReportForensics  = "forensics"   // one token's forensics
+	ReportAttackList = "attacklist"  // the list of clients found to attack: a hint
+	ReportAttack     = "attack"      // the attack report, of one API or across APIs: a hint
 
 	ReasonAuth       = "auth"
 	ReasonTimeout    = "timeout"
@@ -31,7 +33,9 @@ const (
 // Other is the value that a label has for everything past its limit of series.
 const Other = "_other"
 
-func reports() []string { return []string{ReportTokens, ReportForensics} }
+func reports() []string {
+	return []string{ReportTokens, ReportForensics, ReportAttackList, ReportAttack}
+}
 
 func reasons() []string {
 	return []string{ReasonAuth, ReasonTimeout, ReasonConnection, ReasonStatus, ReasonDecode, ReasonSize, ReasonOther}
@@ -266,7 +270,7 @@ var (
 	ForensicsOldestAge = &Family{
 		Name: "abs_forensics_oldest_age_seconds", Type: Gauge, Unit: "seconds", Group: GroupHealth, Stability: Stable,
 		Labels: []string{LabelTarget},
-		Help:   "Age of the oldest forensics answer that attack series stand on, in seconds. Absent while there is none.",
+		Help:   "Since when every token that stayed in the window was asked about, in seconds: how old a forensics answer can be. Absent before all were.",
 	}
 	SeriesOverflow = &Family{
 		Name: "abs_series_overflow_requests_total", Type: Counter, Unit: "requests", Group: GroupHealth, Stability: Stable,
@@ -325,8 +329,8 @@ func labelMeanings() []struct{ name, meaning string } {
 		{"anomaly_type", "name of the anomaly type, in ABS's spelling"},
 		{"id", "ABS's number of the attack type; empty if it is not known"},
 		{"category", "what the attack is after, from the exporter's catalogue; empty if it is not known"},
-		{"severity", "how bad it is: the exporter's judgement or the configuration's, not ABS's; `unknown` for a type that is in neither"},
-		{"report", "which report was asked for: `oauthtokens` is token metrics, `forensics` is one token"},
+		{"severity", "how bad it is: the exporter's judgement or the configuration's, not ABS's; `unknown` for a type that it does not know"},
+		{"report", "which report was asked for: `oauthtokens` is token metrics, `forensics` is one token, `attacklist` and `attack` are the hints that name suspects"},
 		{"reason", "why it failed: keys refused (`auth`), no answer in time (`timeout`), no connection or TLS (`connection`), another HTTP status (`status`), a body that is no such report (`decode`), a body past the limit (`size`), anything else (`other`)"},
 		{"state", "of a slot: `open` (read again until settled) or `pending` (to be made up); of a token in forensics: `due`, `covered`, `skipped` (ABS refuses to be asked about it) or `failed`"},
 		{"dimension", "the label whose series were all taken"},

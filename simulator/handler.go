@@ -384,7 +384,7 @@ func (s *Simulator) deliver(w *answer, r *http.Request, body func(io.Writer) err
 	w.Header().Set("Content-Type", "application/json")
 	var (
 		to     io.Writer = w
-		finish           = func() error { return nil }
+		finish           = func(bool) error { return nil } // whether the body is torn
 	)
 	if !s.cfg.NoGzip && acceptsGzip(r.Header) {
 		w.Header().Set("Content-Encoding", "gzip")
@@ -392,9 +392,11 @@ func (s *Simulator) deliver(w *answer, r *http.Request, body func(io.Writer) err
 		if err != nil { // cannot be: the level exists
 			panic(err)
 		}
-		to, finish = z, z.Close
-		if torn {
-			finish = z.Flush
+		to, finish = z, func(torn bool) error {
+			if torn {
+				return z.Flush()
+			}
+			return z.Close()
 		}
 		if fault != nil && fault.Kind == FaultStall {
 			wait := then
@@ -414,10 +416,11 @@ func (s *Simulator) deliver(w *answer, r *http.Request, body func(io.Writer) err
 	// A client that has read a gzip's end may ask again before this call returns: it
 	// then has one call in flight, not two.
 	w.done()
-	if e := finish(); e != nil {
+	torn = torn && err != nil // a body below the cap ends as it should
+	if e := finish(torn); e != nil {
 		tear(w)
 	}
-	if err != nil && torn {
+	if torn {
 		w.flush()
 		tear(w)
 	}

@@ -91,8 +91,10 @@ type collectFlags struct {
 }
 
 type forensicsFlags struct {
-	Enabled bool    `default:"true" negatable:"" help:"Ask ABS for the forensics of the window's tokens: attacks and anomalies."`
-	Rate    float64 `default:"${forensicsrate}" help:"Forensics calls a second at most, within --abs.rate."`
+	Enabled  bool              `default:"true" negatable:"" help:"Ask ABS for the forensics of the window's tokens: attacks and anomalies."`
+	Rate     float64           `default:"${forensicsrate}" help:"Forensics calls a second at most, within --abs.rate; tokens most worth asking about first."`
+	Hints    bool              `default:"true" negatable:"" help:"Read ABS's attack list and attack report once a cycle, to learn whom to ask about first."`
+	Severity map[string]string `placeholder:"TYPE=SEVERITY" help:"Severity of an attack type (its name or id) in place of the one of docs/attack-types.md: critical, warning or info. Repeatable."`
 }
 
 type auditFlags struct {

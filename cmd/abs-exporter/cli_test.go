@@ -206,7 +206,7 @@ state: {dir: ""}
 		Window:      3 * time.Hour,
 		MaxBackfill: 24 * time.Hour,
 	}
-	want.Forensics = forensicsFlags{Enabled: false, Rate: 10}
+	want.Forensics = forensicsFlags{Enabled: false, Rate: 10, Hints: true}
 	want.Web.ListenAddress = []string{"127.0.0.1:1", "127.0.0.1:2"}
 	want.Series.Dimensions = []string{}
 	want.State.Dir = ""

@@ -97,6 +97,9 @@ func newExporter(s *settings, targets []targetFlags, clock collector.Clock, log 
 			Forensics:   t.User != userRestricted,
 			ResponseCap: int64(t.ResponseCap),
 		}
+		if s.Forensics.Hints {
+			asked[i].Hints = client
+		}
 	}
 	e.collector, err = collector.New(s.collectorOptions(), asked, key, health, exposition, clock, log)
 	if err != nil {
@@ -143,6 +146,7 @@ func (s *settings) collectorOptions() collector.Options {
 		MaxBackfill:   s.Collect.MaxBackfill,
 		Forensics:     s.Forensics.Enabled,
 		ForensicsRate: s.Forensics.Rate,
+		Severities:    s.Forensics.Severity,
 		MaxTokens:     s.Series.MaxTokens,
 		MaxValues:     s.Series.MaxValues,
 		Dimensions:    s.Series.Dimensions,

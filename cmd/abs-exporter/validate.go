@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/exporter-toolkit/web"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/catalogue"
 )
 
 // targetFlags is a target whose settings were checked.
@@ -48,6 +49,9 @@ func (s *settings) checkCommon(p *problems) {
 	s.Web.check(p)
 	if s.Audit.Interval < 0 {
 		p.addf("audit.interval", "must not be negative; 0s turns the audit off")
+	}
+	if _, err := catalogue.New(s.Forensics.Severity); err != nil {
+		p.addf("forensics.severity", "%s", err)
 	}
 	if s.Forensics.Rate <= 0 {
 		p.addf("forensics.rate", "must be above 0; to ask for no forensics, use --no-forensics.enabled")

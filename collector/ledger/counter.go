@@ -21,6 +21,7 @@ type Births struct {
 	// Hold is how long a newborn is served as 0.
 	Hold    time.Duration
 	offered []*Counter
+	staged  time.Time // when the snapshot was staged
 }
 
 // Sample is what a counter shows in the snapshot that is staged now.
@@ -33,6 +34,7 @@ func (b *Births) Sample(c *Counter, now time.Time, f *metrics.Family, values ...
 
 // known is Sample for a series that was made before, which is nearly always.
 func (b *Births) known(c *Counter, now time.Time) (metrics.Sample, bool) {
+	b.staged = now
 	if c.series == nil || c.Born.IsZero() {
 		return metrics.Sample{}, false
 	}
@@ -56,6 +58,16 @@ func (b *Births) first(c *Counter, now time.Time, f *metrics.Family, values ...s
 		s.Series = c.series
 	}
 	return s
+}
+
+// Birth is what the state remembers of a birth: nothing while the counter is still
+// staged as 0. The process may end before anybody has seen that 0, so that the next one
+// has to serve it for the whole time again.
+func (b *Births) Birth(c *Counter) time.Time {
+	if b.staged.Sub(c.Born) < b.Hold {
+		return time.Time{}
+	}
+	return c.Born
 }
 
 // Published tells that the snapshot staged at now is served.

@@ -121,6 +121,9 @@ func (l *Ledger) Overflow(d Dimension) int64 {
 	return 0
 }
 
+// Values are the names that a dimension has had, without Other, first come first.
+func (l *Ledger) Values(d Dimension) []string { return l.tables[d].names[1:] }
+
 // OtherRequests is how many requests were counted under token="_other".
 func (l *Ledger) OtherRequests() int64 { return l.other.total.Value }
 

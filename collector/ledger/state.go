@@ -75,7 +75,7 @@ type PieceRecord struct {
 	Bytes          int64
 }
 
-// State is the ledger's, as staged. A series that was not published yet is born again.
+// State is the ledger's, as staged. A series that is still staged as 0 is born again.
 func (l *Ledger) State() *State {
 	s := &State{
 		Next: l.next, Newest: l.newest, Piece: l.piece, Missed: l.missed, Busy: l.busy, LastGain: l.lastGain,
@@ -83,11 +83,11 @@ func (l *Ledger) State() *State {
 	for d, t := range l.tables {
 		s.Tables[d] = t.names[1:]
 	}
-	s.Whole.add(&l.whole)
-	s.Other.add(&l.other)
+	s.Whole.add(&l.whole, &l.births)
+	s.Other.add(&l.other, &l.births)
 	places := l.sorted()
 	for _, p := range places {
-		s.Listed.add(&l.accounts[p])
+		s.Listed.add(&l.accounts[p], &l.births)
 	}
 	index := map[*slot]int{}
 	for i, o := range l.slots {
@@ -113,17 +113,17 @@ func (l *Ledger) State() *State {
 	return s
 }
 
-func (s *AccountsState) add(a *account) {
+func (s *AccountsState) add(a *account, b *Births) {
 	s.IDs = append(s.IDs, uint64(a.id))
 	s.Totals = append(s.Totals, a.total.Value)
-	s.Born = append(s.Born, nanoseconds(a.total.Born))
+	s.Born = append(s.Born, nanoseconds(b.Birth(&a.total)))
 	s.Gained = append(s.Gained, int64(a.gained))
 	s.Cells = append(s.Cells, len(a.cells))
 	for i := range a.cells {
 		c := &a.cells[i]
 		s.Keys = append(s.Keys, uint32(c.k))
 		s.Values = append(s.Values, c.Value)
-		s.Borns = append(s.Borns, nanoseconds(c.Born))
+		s.Borns = append(s.Borns, nanoseconds(b.Birth(&c.Counter)))
 	}
 }
 

@@ -38,10 +38,10 @@ func (p *Planner) Choose(budget int, now time.Time, suspects func(ID) (Suspect, 
 // Offer takes a row of the report. A token with several rows may be offered several
 // times.
 func (c *Choice) Offer(id ID, token []byte, requests int64) {
-	c.rows++
 	if c.budget == 0 || c.p.isRefused(id) {
 		return
 	}
+	c.rows++
 	if s, ok := c.suspects(id); ok && s.Findings {
 		if age := c.now.Sub(s.Answered); age >= c.p.again {
 			c.again.offer(id, token, ^uint64(age)) // the longest unheard first
@@ -64,6 +64,11 @@ func (c *Choice) Offer(id ID, token []byte, requests int64) {
 func (c *Choice) Done() {
 	p := c.p
 	p.adapt()
+	p.former = time.Time{}
+	if p.beyond == 0 && len(p.first)+len(p.turns) == 0 {
+		p.former = p.made
+	}
+	p.made = c.now
 	p.first, p.turns = p.first[:0], p.turns[:0]
 	p.before, p.covered = p.covered, map[ID]struct{}{}
 	clear(p.failed)
@@ -82,7 +87,7 @@ func (c *Choice) Done() {
 		take(&p.first, &c.changed, Changed)
 	}
 	take(&p.turns, &c.turn, InTurn)
-	p.skipped = max(0, c.rows-int64(len(chosen))-c.fresh)
+	p.beyond = max(0, c.rows-int64(len(chosen))-c.fresh)
 }
 
 // best keeps the tokens of least score, a token each.

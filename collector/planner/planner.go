@@ -67,7 +67,9 @@ type Planner struct {
 	covered map[ID]struct{} // in this plan
 	before  map[ID]struct{} // in the one before, and not in this one
 	failed  map[ID]struct{}
-	skipped int64
+	beyond  int64     // tokens of the window for which the plan has no call
+	made    time.Time // the plan
+	former  time.Time // the one before, if it was worked through; else zero
 }
 
 // rate is how many calls found something new, fading.
@@ -213,21 +215,31 @@ func (p *Planner) adapt() {
 
 // Coverage is what forensics knows of the window's tokens.
 type Coverage struct {
-	Due     int // to be asked about until the window is read again
+	Due     int // still to be asked about
 	Covered int // answered in this plan or in the one before
-	Skipped int // not to be asked about for now: past the budget, or refused by ABS
+	Skipped int // ABS refuses to be asked about them
 	Failed  int // asked about since the plan was made, without an answer
 	// Oldest is since when every token that is in the window all the time was asked
-	// about once: the age of the oldest answer. Zero time: not all were yet.
+	// about: the age of the oldest answer. Zero: not all were yet.
 	Oldest time.Time
 }
 
 // Coverage tells how far the plan has come.
 func (p *Planner) Coverage() Coverage {
-	return Coverage{
-		Due: len(p.hinted) + len(p.first) + len(p.turns), Covered: len(p.covered) + len(p.before), Failed: len(p.failed),
-		Skipped: int(p.skipped) + len(p.refused), Oldest: p.turn.oldest(),
+	waiting := len(p.hinted) + len(p.first) + len(p.turns)
+	c := Coverage{
+		Due: waiting + int(p.beyond), Covered: len(p.covered) + len(p.before),
+		Skipped: len(p.refused), Failed: len(p.failed),
 	}
+	switch {
+	case p.beyond > 0:
+		c.Oldest = p.turn.oldest()
+	case waiting == 0:
+		c.Oldest = p.made
+	default:
+		c.Oldest = p.former
+	}
+	return c
 }
 
 // Bound is how long it takes at most until every token of a window was asked about, at a
