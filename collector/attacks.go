@@ -228,26 +228,21 @@ func (a *attacks) stageCounters(now time.Time) []metrics.Block {
 	return []metrics.Block{attacks, anomalies}
 }
 
-// gauges are what is under way, as far as it was told within limit.
-func (a *attacks) gauges(now time.Time, limit time.Duration, isListed func(ledger.TokenID) bool) []metrics.Block {
+// stageGauges gives what is under way, as far as it was told within limit.
+func (a *attacks) stageGauges(g *gauges, now time.Time, limit time.Duration) []metrics.Block {
 	var (
 		attackTotals  = metrics.Block{Family: metrics.TokenAttacks}
 		anomalyTotals = metrics.Block{Family: metrics.TokenAnomalies}
 		attackSeries  = metrics.Block{Family: metrics.TokenAttack}
 		anomalySeries = metrics.Block{Family: metrics.TokenAnomaly}
-		attackTokens  = metrics.Block{Family: metrics.AttackTokens}
-		anomalyTokens = metrics.Block{Family: metrics.AnomalyTokens}
 		tokens        = map[finding]int64{}
 		underAttack   int64
-		shown         int // tokens that have series, at most maxTokens with findings
-		gauge         = func(f *metrics.Family, n int64, labels ...string) metrics.Sample {
-			return metrics.Sample{Series: metrics.NewSeries(f, time.Time{}, append([]string{a.target}, labels...)...), Value: n}
-		}
+		shown         int // tokens that have series, at most maxTokens
 	)
 	for f := range a.detections {
 		tokens[f] = 0
 	}
-	for _, id := range a.byImportance(isListed) {
+	for _, id := range a.byImportance() {
 		s := a.suspects[id]
 		if now.Sub(s.answered) > limit {
 			continue
@@ -261,36 +256,39 @@ func (a *attacks) gauges(now time.Time, limit time.Duration, isListed func(ledge
 		if shown++; shown > a.maxTokens {
 			continue
 		}
-		token := id.String()
-		attackTotals.Samples = append(attackTotals.Samples, gauge(metrics.TokenAttacks, s.attacks, token))
-		anomalyTotals.Samples = append(anomalyTotals.Samples, gauge(metrics.TokenAnomalies, s.anomalies, token))
+		attackTotals.Samples = append(attackTotals.Samples, g.ofToken(metrics.TokenAttacks, s.attacks, id))
+		anomalyTotals.Samples = append(anomalyTotals.Samples, g.ofToken(metrics.TokenAnomalies, s.anomalies, id))
 		for _, f := range s.findings {
+			block := &attackSeries
 			if f.Anomaly {
-				anomalySeries.Samples = append(anomalySeries.Samples, gauge(metrics.TokenAnomaly, 1, token, f.Type, f.API))
-			} else {
-				attackSeries.Samples = append(attackSeries.Samples, gauge(metrics.TokenAttack, 1, token, f.Type, f.API))
+				block = &anomalySeries
 			}
+			block.Samples = append(block.Samples, g.ofToken(block.Family, 1, id, f.Type, f.API))
 		}
 	}
-	for _, f := range slices.SortedFunc(maps.Keys(tokens), compareFindings) {
-		if f.Anomaly {
-			anomalyTokens.Samples = append(anomalyTokens.Samples, gauge(metrics.AnomalyTokens, tokens[f], f.Type, f.API))
-		} else {
-			attackTokens.Samples = append(attackTokens.Samples, gauge(metrics.AttackTokens, tokens[f], f.Type, f.API))
-		}
-	}
-	blocks := []metrics.Block{attackTokens, anomalyTokens, {
-		Family: metrics.TokensUnderAttack, Samples: []metrics.Sample{gauge(metrics.TokensUnderAttack, underAttack)},
-	}}
-	blocks = append(blocks, a.typeInfo())
+	blocks := append(a.countGauges(g, tokens), g.block(metrics.TokensUnderAttack, underAttack), a.typeInfo(g))
 	if a.maxTokens == 0 {
 		return blocks
 	}
 	return append(blocks, attackTotals, anomalyTotals, attackSeries, anomalySeries)
 }
 
+// countGauges says how many tokens there are to each type and API.
+func (a *attacks) countGauges(g *gauges, tokens map[finding]int64) []metrics.Block {
+	attacks := metrics.Block{Family: metrics.AttackTokens}
+	anomalies := metrics.Block{Family: metrics.AnomalyTokens}
+	for _, f := range slices.SortedFunc(maps.Keys(tokens), compareFindings) {
+		block := &attacks
+		if f.Anomaly {
+			block = &anomalies
+		}
+		block.Samples = append(block.Samples, g.sample(block.Family, tokens[f], f.Type, f.API))
+	}
+	return []metrics.Block{attacks, anomalies}
+}
+
 // typeInfo says of every type that a series names what the catalogue knows of it.
-func (a *attacks) typeInfo() metrics.Block {
+func (a *attacks) typeInfo(g *gauges) metrics.Block {
 	types := map[string]struct{}{}
 	for f := range a.detections {
 		types[f.Type] = struct{}{}
@@ -302,32 +300,29 @@ func (a *attacks) typeInfo() metrics.Block {
 		if known {
 			id = strconv.Itoa(entry.ID)
 		}
-		info.Samples = append(info.Samples, metrics.Sample{
-			Series: metrics.NewSeries(metrics.AttackTypeInfo, time.Time{}, a.target, name, id, entry.Category, entry.Severity), Value: 1,
-		})
+		info.Samples = append(info.Samples, g.sample(info.Family, 1, name, id, entry.Category, entry.Severity))
 	}
 	return info
 }
 
 // byImportance orders the tokens for their series: under attack first, then those with
 // anomalies, then by id, so that the choice does not change from cycle to cycle.
-func (a *attacks) byImportance(isListed func(ledger.TokenID) bool) []ledger.TokenID {
-	rank := func(id ledger.TokenID) int {
-		s := a.suspects[id]
+func (a *attacks) byImportance() []ledger.TokenID {
+	var byRank [3][]ledger.TokenID
+	for id, s := range a.suspects {
+		rank := 2
 		switch {
 		case s.attacked():
-			return 0
+			rank = 0
 		case len(s.findings) > 0:
-			return 1
-		case isListed(id):
-			return 2
-		default:
-			return 3
+			rank = 1
 		}
+		byRank[rank] = append(byRank[rank], id)
 	}
-	return slices.SortedFunc(maps.Keys(a.suspects), func(x, y ledger.TokenID) int {
-		return cmp.Or(cmp.Compare(rank(x), rank(y)), cmp.Compare(x, y))
-	})
+	for _, ids := range byRank {
+		slices.Sort(ids)
+	}
+	return slices.Concat(byRank[:]...)
 }
 
 // forget drops the tokens that are neither suspect nor listed any more.

@@ -24,10 +24,11 @@ func (t *target) commit() {
 		t.ledger.Published(now)
 		t.attacks.births.Published(now)
 	}
+	t.gauges.begin()
 	blocks := append(append([]metrics.Block{}, t.counters...), t.windowGauges(now)...)
 	if t.o.Forensics && (t.Forensics || t.hints != nil) {
 		t.attacks.forget(t.ledger.IsListed)
-		blocks = append(blocks, t.attacks.gauges(now, t.o.Window, t.ledger.IsListed)...)
+		blocks = append(blocks, t.attacks.stageGauges(t.gauges, now, t.o.Window)...)
 	}
 	t.pub.Publish(t.Name, &metrics.Snapshot{Blocks: blocks})
 	t.tellHealth(now)

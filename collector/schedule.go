@@ -2,11 +2,25 @@ package collector
 
 import "time"
 
-// nextCycle is the first instant of the clock's grid after now. All exporters of one
-// interval ask at the same instants, whenever they were started; a cycle that takes
-// longer than the interval leaves out the instants that it covers.
-func nextCycle(now time.Time, interval time.Duration) time.Time {
-	return now.Truncate(interval).Add(interval)
+// nextCycle is the first instant of the clock's grid after t. All exporters of one
+// interval ask at the same instants, whenever they were started.
+func nextCycle(t time.Time, interval time.Duration) time.Time {
+	return t.Truncate(interval).Add(interval)
+}
+
+// wait is how long to wait at now for the cycle after the one that began at began. A
+// cycle that ends with the interval, as forensics may take all of it, is followed at
+// once; one that takes longer leaves out the instants that it covers.
+func wait(began, now time.Time, interval time.Duration) time.Duration {
+	next := nextCycle(began, interval)
+	switch late := now.Sub(next); {
+	case late <= 0:
+		return -late
+	case late < interval/4:
+		return 0
+	default:
+		return nextCycle(now, interval).Sub(now)
+	}
 }
 
 // reread is the age from which a reading is made again. Cycles begin a little after the

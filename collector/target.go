@@ -37,6 +37,7 @@ type target struct {
 	window    window
 	attacks   *attacks
 	forensics forensics
+	gauges    *gauges
 	hints     *hints              // nil without
 	unknown   map[string]struct{} // types that were told not to be in the catalogue
 	audit     audit
@@ -92,8 +93,8 @@ func newTarget(o *Options, t Target, key TokenKey, health *metrics.Health, pub P
 		Target: t, o: o, ids: key.hasher(), health: health, pub: pub, clock: clock, log: log, turn: turn,
 		attacks:   newAttacks(t.Name, o.MaxTokens, hold, types),
 		told:      told{overflow: map[string]int64{}},
-		forensics: newForensics(o),
-		state:     newStateFile(o.StateDir, t.Name), keyCheck: key.check(),
+		forensics: newForensics(o), gauges: newGauges(t.Name),
+		state: newStateFile(o.StateDir, t.Name), keyCheck: key.check(),
 	}
 	c.window.parts = 1
 	c.unknown = map[string]struct{}{}
@@ -149,8 +150,7 @@ func (t *target) run(ctx context.Context) error {
 	for {
 		t.runCycle(ctx)
 		t.turn()
-		now := t.clock.Now()
-		if err := t.clock.Sleep(ctx, nextCycle(now, t.o.Interval).Sub(now)); err != nil {
+		if err := t.clock.Sleep(ctx, wait(t.cycle.began, t.clock.Now(), t.o.Interval)); err != nil {
 			return nil //nolint:nilerr // the context's end is how a loop is meant to end
 		}
 	}

@@ -126,31 +126,24 @@ func (w *window) fresh(now time.Time, limit time.Duration) bool {
 	return !w.read.IsZero() && now.Sub(w.read) <= limit
 }
 
-// gauges are the families that the window report feeds; none when it is too long ago.
+// windowGauges are the families that the window report feeds; none when it is too long
+// ago.
 func (t *target) windowGauges(now time.Time) []metrics.Block {
-	w := &t.window
+	w, g := &t.window, t.gauges
 	if !w.fresh(now, t.o.Window) {
 		return nil
 	}
-	blocks := []metrics.Block{t.gauge(metrics.WindowSeconds, int64(w.span.To.Sub(w.span.From)/time.Second))}
+	blocks := []metrics.Block{g.block(metrics.WindowSeconds, int64(w.span.To.Sub(w.span.From)/time.Second))}
 	if w.whole {
-		blocks = append(blocks, t.gauge(metrics.WindowTokens, w.tokens), t.gauge(metrics.WindowRequests, w.requests),
-			t.gauge(metrics.WindowUnlistedRequests, w.unlisted))
+		blocks = append(blocks, g.block(metrics.WindowTokens, w.tokens), g.block(metrics.WindowRequests, w.requests),
+			g.block(metrics.WindowUnlistedRequests, w.unlisted))
 	}
 	if t.o.MaxTokens == 0 {
 		return blocks
 	}
-	perToken := metrics.Block{Family: metrics.TokenWindowRequests}
+	perToken := metrics.Block{Family: metrics.TokenWindowRequests, Samples: make([]metrics.Sample, 0, len(w.listed))}
 	for _, id := range sortedIDs(w.listed) {
-		perToken.Samples = append(perToken.Samples, metrics.Sample{
-			Series: metrics.NewSeries(metrics.TokenWindowRequests, time.Time{}, t.Name, id.String()), Value: w.listed[id],
-		})
+		perToken.Samples = append(perToken.Samples, g.ofToken(perToken.Family, w.listed[id], id))
 	}
 	return append(blocks, perToken)
-}
-
-func (t *target) gauge(f *metrics.Family, value int64) metrics.Block {
-	return metrics.Block{Family: f, Samples: []metrics.Sample{
-		{Series: metrics.NewSeries(f, time.Time{}, t.Name), Value: value},
-	}}
 }

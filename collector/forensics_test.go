@@ -1,0 +1,149 @@
+package collector
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/metrics"
+	"github.com/abs-exporter/abs-exporter/simulator"
+)
+
+// ABS answers in 40 ms, then in 2 s: the calls stay within rate and concurrency, and the
+// reports that feed the counters are asked for when it is time to.
+func TestForensicsKeepsPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := simulator.New(simulator.Config{
+			Seed: 15, Tokens: 3000, Rate: 2, Now: time.Now, MaxTokenLen: 60, CallLog: 100_000,
+		})
+		client, err := abs.NewClient(abs.Config{
+			URL: "http://abs.test", Keys: abs.StaticKeys("abs_ak", "abs_sk"), Transport: sim.Transport(),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := defaults()
+		o.ForensicsRate = 10
+		registry := prometheus.NewRegistry()
+		c, err := New(o, []Target{{Name: "t", ABS: client, Hints: client, Forensics: true}}, testKey,
+			metrics.NewHealth(registry), metrics.NewExposition(registry, metrics.Options{}), SystemClock{}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- c.Run(ctx) }()
+		calls := map[time.Duration]int{}
+		for _, delay := range []time.Duration{40 * time.Millisecond, 2 * time.Second} {
+			if err := sim.SetFaults(simulator.Fault{Kind: "slow", Delay: delay}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(30*time.Second - time.Duration(time.Now().Unix()%30)*time.Second)
+			synctest.Wait()
+			sim.ResetStats()
+			time.Sleep(30 * time.Minute)
+			synctest.Wait()
+			stats := sim.Stats()
+			calls[delay] = len(stats.Log["forensics"])
+			checkPace(t, delay, stats, o)
+		}
+		if calls[40*time.Millisecond] < 5000 {
+			t.Errorf("%d calls in half an hour of a quick ABS: the plan is not worked through", calls[40*time.Millisecond])
+		}
+		if calls[2*time.Second] > calls[40*time.Millisecond]/4 {
+			t.Errorf("a slow ABS got %d calls, a quick one %d", calls[2*time.Second], calls[40*time.Millisecond])
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+	})
+}
+
+func checkPace(t *testing.T, delay time.Duration, stats simulator.Stats, o Options) {
+	t.Helper()
+	if stats.MaxInFlight > abs.DefaultConcurrency {
+		t.Errorf("answers in %v: %d calls at once", delay, stats.MaxInFlight)
+	}
+	forensics := stats.Log["forensics"]
+	const second = 10
+	for i := second; i < len(forensics); i++ {
+		if gap := forensics[i].At.Sub(forensics[i-second].At); gap < 900*time.Millisecond {
+			t.Fatalf("answers in %v: %d calls in %v", delay, second+1, gap)
+		}
+	}
+	// A cycle begins by asking for the slot that has not ended: on the grid, to the second.
+	cycles := 0
+	for _, call := range stats.Log["oauthtokens"] {
+		if call.At.Sub(call.At.Truncate(o.Interval)) < time.Second {
+			cycles++
+		}
+	}
+	if cycles < 14 {
+		t.Errorf("answers in %v: %d of 15 cycles began on time", delay, cycles)
+	}
+}
+
+// Each attack is counted once, whatever fails in between and however often the exporter
+// is started again: 30 % of the calls fail, and there are three restarts.
+func TestDetectionsAreExact(t *testing.T) {
+	o := defaults()
+	o.StateDir = t.TempDir()
+	s := tell(t, simulator.Config{Seed: 16}, o, abs.Exclusive, withHints)
+	types := []string{"Data Poisoning Attack", "Sequence Attack", "An attack type of tomorrow, \"quoted\"\nand broken"}
+	want := map[string]int{}
+	for i := range 40 {
+		token := fmt.Sprintf("explicit-token-%02d-with-attacks", i)
+		for m := 0; m < 20*60; m += 7 {
+			s.sim.Add(simulator.Event{At: storyBegin.Add(time.Duration(m) * time.Minute), Token: token, API: "shop"})
+		}
+		kind := types[i%len(types)]
+		// Twice, with the window between them; every other time on two APIs.
+		for _, begin := range []time.Duration{0, 9 * time.Hour} {
+			a := simulator.Attack{Token: token, Type: kind, From: storyBegin.Add(begin + time.Duration(i)*time.Minute)}
+			a.To = a.From.Add(2 * time.Hour)
+			if a.APIs = []string{"shop"}; i%2 == 0 {
+				a.APIs = append(a.APIs, "cards")
+			}
+			for _, api := range a.APIs {
+				want[kind+"|"+api]++
+			}
+			s.sim.AddAttack(a)
+		}
+	}
+	if err := s.sim.SetFaults(simulator.Fault{Report: "forensics", Kind: "status", Code: 500, Probability: 0.3}); err != nil {
+		t.Fatal(err)
+	}
+	began := 0
+	for _, until := range []time.Duration{40 * time.Minute, 2 * time.Hour, 10 * time.Hour, 19 * time.Hour} {
+		s.until(until)
+		began += strings.Count(s.log.String(), "attack began")
+		if until < 19*time.Hour {
+			s.restart()
+		}
+	}
+	got := map[string]int{}
+	for _, sample := range s.books.live {
+		if sample.Series.Family() == metrics.AttackDetections {
+			v := sample.Series.Values()
+			got[v[1]+"|"+v[2]] = int(sample.Value)
+		}
+	}
+	for pair, n := range want {
+		if got[pair] != n {
+			t.Errorf("%q: detected %d times of %d", pair, got[pair], n)
+		}
+	}
+	if began != 2*40 {
+		t.Errorf("the log tells of %d beginnings, there were 80", began)
+	}
+	s.shows(`abs_tokens_under_attack{target="t"} 0`)
+}
