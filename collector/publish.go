@@ -12,8 +12,13 @@ import (
 // gauges and attacks go on.
 func (t *target) commit() {
 	now := t.clock.Now()
+	// What was born in a cycle stays at 0 in the second commit of that cycle: values come
+	// to light by whole cycles.
+	if t.cycle.staged.IsZero() {
+		t.cycle.staged = now
+	}
 	t.ledger.SetUnderAttack(t.attacks.underAttack())
-	staged := append(t.ledger.Stage(now), t.attacks.stageCounters(now)...)
+	staged := append(t.ledger.Stage(t.cycle.staged), t.attacks.stageCounters(t.cycle.staged)...)
 	if err := t.save(now); err != nil {
 		t.ledger.Withdrawn()
 		t.attacks.births.Withdrawn()

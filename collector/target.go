@@ -59,6 +59,7 @@ type target struct {
 // cycle is what one cycle came to.
 type cycle struct {
 	began           time.Time
+	staged          time.Time // its first commit
 	took            time.Duration
 	succeeded       int
 	failed          int
@@ -87,8 +88,8 @@ func newTarget(o *Options, t Target, key TokenKey, health *metrics.Health, pub P
 		return nil, err
 	}
 	// A series that is served as 0 is to be scraped once before it moves. Cycles do not
-	// end as regularly as they begin, hence half.
-	hold := o.Interval / 2
+	// end as regularly as they begin, hence not all of an interval.
+	hold := o.Interval / 8 * 7
 	c := &target{
 		Target: t, o: o, ids: key.hasher(), health: health, pub: pub, clock: clock, log: log, turn: turn,
 		attacks:   newAttacks(t.Name, o.MaxTokens, hold, types),

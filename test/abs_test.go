@@ -1,0 +1,51 @@
+package test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/abs-exporter/abs-exporter/simulator"
+)
+
+// startABS serves a simulated ABS that lives in the test's process, over HTTPS, and gives
+// the flags by which serve finds it. wrap, if not nil, stands before it.
+func startABS(t *testing.T, sim *simulator.Simulator, wrap func(http.Handler) http.Handler) (server *httptest.Server, flags []string) {
+	t.Helper()
+	handler := sim.Handler()
+	if wrap != nil {
+		handler = wrap(handler)
+	}
+	server = httptest.NewUnstartedServer(handler)
+	server.EnableHTTP2 = wrap == nil // a handler that takes the connection over needs HTTP/1.1
+	server.StartTLS()
+	t.Cleanup(func() {
+		server.CloseClientConnections() // or Close would wait for answers that hang
+		server.Close()
+	})
+	sum := sha256.Sum256(server.Certificate().Raw)
+	return server, []string{
+		"--abs.url=" + server.URL,
+		"--abs.name=test",
+		"--abs.tls.fingerprint=" + hex.EncodeToString(sum[:]),
+	}
+}
+
+// keyFiles writes keys into files and gives the flags that name them.
+func keyFiles(t *testing.T, access, secret string) []string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{"access": access, "secret": secret} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return []string{
+		"--abs.access-key-file=" + filepath.Join(dir, "access"),
+		"--abs.secret-key-file=" + filepath.Join(dir, "secret"),
+	}
+}

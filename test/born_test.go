@@ -1,0 +1,45 @@
+package test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/abs-exporter/abs-exporter/simulator"
+)
+
+// A series is served as 0 for one whole cycle before its first value, so that a Prometheus
+// that scrapes no oftener than that sees the first increase. The forensics of this ABS take
+// most of a cycle, and what they bring is published in between.
+func TestSeriesAreBornForAWholeCycle(t *testing.T) {
+	t.Parallel()
+	const interval = 4 * time.Second
+	const key = "the key of the token ids"
+	keyFile := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(keyFile, []byte(key), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sim, flags := busyABS(t)
+	e := startServe(t, nil, append(flags, "--collect.interval="+interval.String(), "--collect.reread="+interval.String(),
+		"--forensics.rate=8", "--series.token-key-file="+keyFile)...)
+	counted(t, e) // the cycle that the process's start began is over: from here on they are whole
+
+	const token = "a token that nobody has seen before"
+	sim.Add(simulator.Event{At: time.Now().Add(-10 * time.Minute), Token: token, N: 7})
+	series := fmt.Sprintf(`abs_token_requests_total{target="test",token="%s"}`, tokenID(key, token))
+	var born, rose time.Time
+	until(t, "the token has its count", func() bool {
+		switch n, ok := e.value(t, series); {
+		case ok && n == 0 && born.IsZero():
+			born = time.Now()
+		case ok && n == 7:
+			rose = time.Now()
+		}
+		return !rose.IsZero()
+	})
+	if born.IsZero() || rose.Sub(born) < interval*7/8 {
+		t.Errorf("the series was 0 for %v, want %v", rose.Sub(born), interval)
+	}
+}

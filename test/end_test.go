@@ -1,0 +1,63 @@
+package test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/abs-exporter/abs-exporter/simulator"
+)
+
+// soon is how long ending may take: less than the ten seconds that Docker gives.
+const soon = 5 * time.Second
+
+// SIGTERM ends the demo with 0, in the midst of things or while ABS hangs.
+func TestDemoEnds(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, faults string }{
+		{name: "ABS is well"},
+		{"ABS does not answer", `[{"kind":"hang"}]`},
+		{"ABS stops in the middle of an answer", `[{"kind":"stall","delay":"10m"}]`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			d := startDemo(t)
+			if tc.faults != "" {
+				d.setFaults(t, tc.faults)
+				until(t, "a call hangs", func() bool {
+					var stats simulator.Stats
+					d.simulator(t, "/simulator/stats", &stats)
+					for _, calls := range stats.Log {
+						for _, c := range calls {
+							if c.Took == 0 && time.Since(c.Time) > time.Second {
+								return true
+							}
+						}
+					}
+					return false
+				})
+			}
+			if status, took := d.terminate(t); status != 0 || took > soon {
+				t.Errorf("it ended with status %d after %v", status, took)
+			}
+		})
+	}
+}
+
+// SIGTERM during the very first request, which ABS never answers: nothing was read, and
+// the pages were there all the same.
+func TestServeEndsDuringItsFirstRequest(t *testing.T) {
+	t.Parallel()
+	sim := simulator.New(simulator.Config{Tokens: 10, Rate: 60})
+	if err := sim.SetFaults(simulator.Fault{Kind: simulator.FaultHang}); err != nil {
+		t.Fatal(err)
+	}
+	_, flags := startABS(t, sim, nil)
+	e := startServe(t, nil, append(flags, keyFiles(t, "abs_ak", "abs_sk")...)...)
+	until(t, "ABS is asked", func() bool { return sim.Stats().MaxInFlight > 0 })
+	for _, page := range []string{"healthz", "readyz", "metrics", ""} {
+		e.get(t, page)
+	}
+	if status, took := e.terminate(t); status != 0 || took > soon {
+		t.Errorf("it ended with status %d after %v", status, took)
+	}
+}

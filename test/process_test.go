@@ -1,0 +1,283 @@
+package test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience is how long a test waits for what should come at once. It is only ever used
+// up by a test that fails.
+const patience = 120 * time.Second
+
+// process is the built abs-exporter, started as a user starts it.
+type process struct {
+	cmd    *exec.Cmd
+	stdout *output
+	stderr *output
+	ended  chan struct{} // closed once it has ended and all that it wrote is here
+}
+
+// start runs abs-exporter until it ends, or the test does. env is added to an
+// environment without any variable of abs-exporter.
+func start(t *testing.T, env []string, args ...string) *process {
+	t.Helper()
+	p := &process{
+		cmd:    exec.Command(binary(t), args...),
+		stdout: newOutput(), stderr: newOutput(), ended: make(chan struct{}),
+	}
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "ABS_EXPORTER_") {
+			p.cmd.Env = append(p.cmd.Env, v)
+		}
+	}
+	p.cmd.Env = append(p.cmd.Env, env...)
+	p.cmd.Dir = t.TempDir() // serve keeps its state in ./data unless told otherwise
+	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = p.cmd.Wait() // what it ended with is in ProcessState
+		p.stdout.end()
+		p.stderr.end()
+		close(p.ended)
+	}()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill() // it has ended already, unless the test failed
+		<-p.ended
+		if t.Failed() {
+			t.Logf("abs-exporter %s\nstdout:\n%s\nstderr:\n%s", strings.Join(args, " "), tail(p.stdout.String()), tail(p.stderr.String()))
+		}
+	})
+	return p
+}
+
+func tail(text string) string {
+	const most = 4 << 10
+	if len(text) <= most {
+		return text
+	}
+	return "[…]" + text[len(text)-most:]
+}
+
+// status is the exit status, once the process has ended by itself.
+func (p *process) status(t *testing.T) int {
+	t.Helper()
+	select {
+	case <-p.ended:
+		return p.cmd.ProcessState.ExitCode()
+	case <-time.After(patience):
+		t.Fatalf("it still runs after %v", patience)
+		return -1
+	}
+}
+
+// terminate ends the process as an init system does.
+func (p *process) terminate(t *testing.T) (status int, took time.Duration) {
+	t.Helper()
+	begun := time.Now()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatalf("it cannot be told to end: %v", err)
+	}
+	status = p.status(t)
+	return status, time.Since(begun)
+}
+
+// output is what a process writes to one of its streams. A test can wait for a line.
+type output struct {
+	mu      sync.Mutex
+	text    bytes.Buffer
+	over    bool
+	changed chan struct{} // closed and replaced whenever there is more
+}
+
+func newOutput() *output { return &output{changed: make(chan struct{})} }
+
+// Write implements io.Writer.
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.tell()
+	return o.text.Write(b)
+}
+
+func (o *output) end() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.over = true
+	o.tell()
+}
+
+func (o *output) tell() {
+	close(o.changed)
+	o.changed = make(chan struct{})
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// find waits for the pattern and gives its first group.
+func (o *output) find(t *testing.T, pattern string) string {
+	t.Helper()
+	re, limit := regexp.MustCompile(pattern), time.After(patience)
+	for {
+		o.mu.Lock()
+		found, over, changed := re.FindSubmatch(o.text.Bytes()), o.over, o.changed
+		o.mu.Unlock()
+		if found != nil {
+			return string(found[1])
+		}
+		if over {
+			t.Fatalf("it has ended without saying %s", pattern)
+		}
+		select {
+		case <-changed:
+		case <-limit:
+			t.Fatalf("it does not say %s", pattern)
+		}
+	}
+}
+
+// exporter is a process that serves.
+type exporter struct {
+	*process
+	url string // of the status page, with the slash
+}
+
+// startServe runs serve on a free port of loopback.
+func startServe(t *testing.T, env []string, args ...string) *exporter {
+	t.Helper()
+	p := start(t, env, append([]string{"serve", "--web.listen-address=127.0.0.1:0"}, args...)...)
+	return &exporter{p, "http://" + p.stderr.find(t, `Listening on.*?address\W+([0-9.]+:[0-9]+)`) + "/"}
+}
+
+// demo is the demo: the exporter, and the simulated ABS's own side door.
+type demo struct {
+	exporter
+	abs string
+}
+
+// startDemo runs the demo on a free port of loopback.
+func startDemo(t *testing.T, args ...string) *demo {
+	t.Helper()
+	p := start(t, nil, append([]string{"demo", "--web.listen-address=127.0.0.1:0"}, args...)...)
+	return &demo{
+		exporter{p, p.stdout.find(t, `status page +(http://\S+)`)},
+		p.stdout.find(t, `simulated ABS +(https://\S+)`),
+	}
+}
+
+// simulator asks the demo's ABS what no ABS tells, such as /simulator/truth.
+func (d *demo) simulator(t *testing.T, path string, into any) {
+	t.Helper()
+	body := d.call(t, http.MethodGet, path, "")
+	if err := json.Unmarshal([]byte(body), into); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}
+
+// setFaults lets the demo's ABS go wrong, as the demo tells users to.
+func (d *demo) setFaults(t *testing.T, faults string) {
+	t.Helper()
+	d.call(t, http.MethodPut, "/simulator/faults", faults)
+}
+
+func (d *demo) call(t *testing.T, method, path, body string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, d.abs+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _, err := answer(sideDoor, req)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return text
+}
+
+// sideDoor trusts the certificate that the demo has made a moment ago.
+var sideDoor = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+
+// get is a page of the exporter.
+func (e *exporter) get(t *testing.T, path string) string {
+	t.Helper()
+	text, _ := e.scrape(t, path, "")
+	return text
+}
+
+// scrape is a page of the exporter in a format, and its content type.
+func (e *exporter) scrape(t *testing.T, path, accept string) (body, contentType string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, e.url+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if accept != "" {
+		req.Header.Set("Accept", accept)
+	}
+	body, contentType, err = answer(http.DefaultClient, req)
+	if err != nil {
+		t.Fatalf("/%s: %v", path, err)
+	}
+	return body, contentType
+}
+
+func answer(client *http.Client, req *http.Request) (body, contentType string, err error) {
+	resp, err := client.Do(req)
+	if err != nil {
+		return "", "", err
+	}
+	defer func() { _ = resp.Body.Close() }() // only read from
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return "", "", err
+	}
+	if resp.StatusCode/100 != 2 {
+		return "", "", errors.New(resp.Status)
+	}
+	return string(text), resp.Header.Get("Content-Type"), nil
+}
+
+// value is the value of a series of /metrics, written as there, and whether it is there.
+func (e *exporter) value(t *testing.T, series string) (float64, bool) {
+	t.Helper()
+	for line := range strings.Lines(e.get(t, "metrics")) {
+		if rest, ok := strings.CutPrefix(line, series+" "); ok {
+			var v float64
+			if _, err := fmt.Sscan(rest, &v); err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+			return v, true
+		}
+	}
+	return 0, false
+}
+
+// until asks again and again until done says true. The answer is another process's: there
+// is nothing else to wait for.
+func until(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for limit := time.After(patience); !done(); {
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-limit:
+			t.Fatalf("%s: not after %v", what, patience)
+		}
+	}
+}

@@ -1,0 +1,107 @@
+package promtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/textparse"
+	"github.com/prometheus/prometheus/model/value"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/tsdb"
+)
+
+// Ingester is a Prometheus whose scrapes are handed in, at any time: days of a virtual
+// clock pass in seconds. What it stores of a page is what a scrape stores, read by the
+// same parser, stale markers included.
+type Ingester struct {
+	Prometheus
+	symbols *labels.SymbolTable
+	live    map[string]*stored // by the text of the series
+	pages   int
+}
+
+type stored struct {
+	ref    storage.SeriesRef
+	labels labels.Labels
+	page   int
+}
+
+// Open is an Ingester without samples.
+func Open(tb testing.TB) *Ingester {
+	tb.Helper()
+	log := slog.New(slog.NewTextHandler(tb.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	options := tsdb.DefaultOptions()
+	options.RetentionDuration = 0
+	db, err := tsdb.Open(tb.TempDir(), log, nil, options, nil)
+	if err != nil {
+		tb.Fatalf("opening the database: %v", err)
+	}
+	tb.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			tb.Errorf("closing Prometheus's database: %v", err)
+		}
+	})
+	return &Ingester{
+		Prometheus: Prometheus{tb: tb, db: db}, symbols: labels.NewSymbolTable(), live: map[string]*stored{},
+	}
+}
+
+// Ingest stores a page in Prometheus's text format as scraped at a time.
+func (in *Ingester) Ingest(at time.Time, page []byte) {
+	in.tb.Helper()
+	if err := in.ingest(at.UnixMilli(), page); err != nil {
+		in.tb.Fatalf("storing what was scraped at %v: %v", at, err)
+	}
+}
+
+func (in *Ingester) ingest(at int64, page []byte) error {
+	parser, err := textparse.New(page, "text/plain; version=0.0.4", in.symbols, textparse.ParserOptions{})
+	if err != nil {
+		return err
+	}
+	in.pages++
+	app := in.db.Appender(context.Background())
+	for {
+		entry, err := parser.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return errors.Join(err, app.Rollback())
+		}
+		if entry != textparse.EntrySeries {
+			continue
+		}
+		text, _, v := parser.Series()
+		s, ok := in.live[string(text)]
+		if !ok {
+			s = &stored{}
+			parser.Labels(&s.labels)
+			in.live[string(text)] = s
+		}
+		if s.page == in.pages {
+			return errors.Join(fmt.Errorf("%s is there twice", text), app.Rollback())
+		}
+		s.page = in.pages
+		if s.ref, err = app.Append(s.ref, s.labels, at, v); err != nil {
+			return errors.Join(fmt.Errorf("%s: %w", text, err), app.Rollback())
+		}
+	}
+	for text, s := range in.live {
+		if s.page == in.pages {
+			continue
+		}
+		if _, err := app.Append(s.ref, s.labels, at, math.Float64frombits(value.StaleNaN)); err != nil {
+			return errors.Join(err, app.Rollback())
+		}
+		delete(in.live, text)
+	}
+	return app.Commit()
+}

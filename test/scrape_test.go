@@ -1,0 +1,73 @@
+package test
+
+import (
+	"maps"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/config"
+
+	"github.com/abs-exporter/abs-exporter/simulator"
+)
+
+// However many Prometheis and people ask the exporter, ABS does not notice.
+func TestScrapesNeverCallABS(t *testing.T) {
+	t.Parallel()
+	sim := simulator.New(simulator.Config{Tokens: 20, Rate: 600, Immediate: true})
+	_, flags := startABS(t, sim, nil)
+	// The next cycle is at the next midnight: should it come right now, it is seen.
+	e := startServe(t, nil, append(append(flags, keyFiles(t, "abs_ak", "abs_sk")...),
+		"--collect.interval=24h", "--collect.slot=24h", "--collect.reread=24h", "--collect.window=24h",
+		"--collect.max-backfill=48h", "--collect.lookback=1h", "--forensics.rate=100")...)
+	cycles := func() float64 {
+		n, _ := e.value(t, `abs_cycle_duration_seconds_count{target="test"}`)
+		return n
+	}
+	until(t, "the first cycle is over", func() bool { return cycles() > 0 })
+	begun, before := cycles(), sim.Stats().Calls
+	if before["oauthtokens"] == 0 || before["forensics"] == 0 {
+		t.Fatalf("the cycle asked for nothing: %v", before)
+	}
+
+	var scrapes sync.WaitGroup
+	for i := range 50 {
+		scrapes.Go(func() {
+			formats := config.DefaultProtoFirstScrapeProtocols
+			e.scrape(t, "metrics", config.ScrapeProtocolsHeaders[formats[i%len(formats)]])
+			e.get(t, "")
+		})
+	}
+	scrapes.Wait()
+
+	if after := sim.Stats().Calls; !maps.Equal(before, after) && cycles() == begun {
+		t.Errorf("ABS was asked for %v before and %v after 50 scrapes", before, after)
+	}
+}
+
+// An ended slot is read again as often as --collect.reread says, and not a cycle later
+// because a cycle began a moment sooner than the one before.
+func TestEndedSlotsAreReadOnTime(t *testing.T) {
+	t.Parallel()
+	sim, flags := busyABS(t)
+	const reread = 2 * time.Second
+	startServe(t, nil, append(flags, "--collect.interval=1s", "--collect.reread="+reread.String())...)
+	var at []time.Time
+	until(t, "the oldest slot was read six times", func() bool {
+		at = nil
+		oldest := ""
+		for _, call := range sim.Stats().Log["oauthtokens"] {
+			if oldest == "" {
+				oldest = call.Earlier // slots are read oldest first
+			}
+			if call.Earlier == oldest {
+				at = append(at, call.Time)
+			}
+		}
+		return len(at) >= 6
+	})
+	// The first cycle begins with the process, the others with the clock's grid.
+	if every := at[5].Sub(at[1]) / 4; every > reread+reread/4 {
+		t.Errorf("an ended slot is read every %v, want %v", every, reread)
+	}
+}

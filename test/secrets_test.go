@@ -1,0 +1,315 @@
+package test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/config"
+
+	"github.com/abs-exporter/abs-exporter/simulator"
+)
+
+// canary is in every secret of these tests, and nowhere else. The tokens around it hold
+// what has to be escaped in a URL, in JSON, in a label and in a log.
+const (
+	canary       = "c4n4ry"
+	canaryAccess = "access-" + canary + "-k"
+	canarySecret = "secret-" + canary + "-k"
+)
+
+func canaryTokens() []string {
+	return []string{
+		canary + "-plain-0123456789abcdef",
+		canary + "+/==&token=" + canary,
+		canary + ` "quoted"\{},` + "\n" + canary,
+		"eyJhbGciOiJSUzI1NiJ9." + canary + "." + strings.Repeat(canary, 100),
+	}
+}
+
+// Keys and tokens go to ABS and nowhere else, whatever ABS answers: all that the exporter
+// writes and shows is searched for them, at the highest level of the log, while ABS goes
+// wrong in each way that it can, and answers with what it was asked.
+func TestNoSecretIsTold(t *testing.T) {
+	t.Parallel()
+	for _, report := range []string{"oauthtokens", "forensics"} {
+		t.Run(report+" over HTTP 2, keys from variables", func(t *testing.T) {
+			t.Parallel()
+			sim := canaryABS()
+			_, flags := startABS(t, sim, nil)
+			c := startCanary(t, sim, &echoes{}, append(flags, "--log.format=json"),
+				"ABS_EXPORTER_ABS_ACCESS_KEY="+canaryAccess, "ABS_EXPORTER_ABS_SECRET_KEY="+canarySecret)
+			for _, fault := range canaryFaults() {
+				if fault.Code == http.StatusRequestEntityTooLarge && report == "forensics" {
+					continue // a token for which ABS answers so is never asked about again
+				}
+				fault.Report = report
+				c.during(t, report, func() {
+					if err := sim.SetFaults(fault); err != nil {
+						t.Fatal(err)
+					}
+				})
+			}
+			for _, reason := range []string{"auth", "timeout", "connection", "status", "decode", "size"} {
+				series := fmt.Sprintf(`abs_report_failures_total{reason="%s",report="%s",target="test"}`, reason, report)
+				if n, _ := c.value(t, series); n == 0 {
+					t.Errorf("%s has counted nothing", series)
+				}
+			}
+			c.search(t, report, len(canaryFaults()))
+		})
+		t.Run(report+" echoed over HTTP 1.1, keys from files", func(t *testing.T) {
+			t.Parallel()
+			sim, echo := canaryABS(), &echoes{report: report}
+			_, flags := startABS(t, sim, echo.before)
+			c := startCanary(t, sim, echo, append(flags, keyFiles(t, canaryAccess, canarySecret)...))
+			for _, reply := range canaryReplies() {
+				c.during(t, report, func() { echo.set(reply) })
+			}
+			c.search(t, report, len(canaryReplies()))
+		})
+	}
+}
+
+// canaryExporter has had to do with secrets, and has shown things since.
+type canaryExporter struct {
+	*exporter
+	sim   *simulator.Simulator
+	echo  *echoes
+	dir   string // of its state
+	shown []string
+}
+
+func startCanary(t *testing.T, sim *simulator.Simulator, echo *echoes, flags []string, env ...string) *canaryExporter {
+	t.Helper()
+	dir := t.TempDir()
+	e := startServe(t, env, append(flags, "--state.dir="+dir, "--log.level=debug",
+		"--abs.timeout=200ms", "--abs.response-cap=1MB", "--abs.rate=1000", "--forensics.rate=1000",
+		"--collect.interval=250ms", "--collect.reread=250ms", "--collect.lookback=1h",
+		"--series.dimensions=method,api,device,ip")...)
+	counted(t, e)
+	until(t, "ABS is asked about the tokens", func() bool {
+		for _, call := range sim.Stats().Log["forensics"] {
+			if strings.Contains(call.Token, canary) {
+				return true
+			}
+		}
+		return false
+	})
+	return &canaryExporter{e, sim, echo, dir, []string{e.pages(t)}}
+}
+
+// during lets something go wrong with a report for a whole cycle, at least: the log tells of
+// the first failure of a cycle only.
+func (c *canaryExporter) during(t *testing.T, report string, wrong func()) {
+	t.Helper()
+	cycles := func() float64 {
+		n, _ := c.value(t, `abs_cycle_duration_seconds_count{target="test"}`)
+		return n
+	}
+	calls := func() int64 { return c.sim.Stats().Calls[report] + c.echo.calls() }
+	wrong()
+	begun := cycles()
+	until(t, "the cycle under way is over", func() bool { return cycles() > begun })
+	asked := calls()
+	until(t, "ABS is asked for "+report, func() bool { return calls() > asked })
+	begun = cycles()
+	until(t, "the cycle is over", func() bool { return cycles() > begun })
+	c.shown = append(c.shown, c.pages(t))
+}
+
+// search ends the exporter and searches all that it has written and shown. least is how
+// many failures the log must tell of, so that there is something to search in.
+func (c *canaryExporter) search(t *testing.T, report string, least int) {
+	t.Helper()
+	if status, _ := c.terminate(t); status != 0 {
+		t.Errorf("it ended with status %d", status)
+	}
+	log := c.stderr.String()
+	searchSecrets(t, "the standard output", c.stdout.String())
+	searchSecrets(t, "the log", log)
+	searchSecrets(t, "a page", strings.Join(c.shown, "\n"))
+	for name, text := range contents(t, c.dir) {
+		searchSecrets(t, "the file "+name, text)
+		searchSecrets(t, "a file's name", name)
+	}
+	if n := strings.Count(log, "abs: "+report+": "); n < least {
+		t.Errorf("the log tells of %d failures of %s, want %d at least", n, report, least)
+	}
+	if !strings.Contains(log, "slot read") {
+		t.Error("the log is not at its highest level")
+	}
+}
+
+// pages is all that the exporter shows now.
+func (e *exporter) pages(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	for _, p := range []config.ScrapeProtocol{config.PrometheusText0_0_4, config.OpenMetricsText1_0_0, config.PrometheusProto} {
+		text, _ := e.scrape(t, "metrics", config.ScrapeProtocolsHeaders[p])
+		all.WriteString(text)
+	}
+	for _, page := range []string{"", "healthz", "readyz"} {
+		all.WriteString(e.get(t, page))
+	}
+	return all.String()
+}
+
+// searchSecrets looks for the secrets as they are and in the forms that carelessness gives
+// them.
+func searchSecrets(t *testing.T, place, text string) {
+	t.Helper()
+	needles := []string{canary}
+	for _, secret := range append(canaryTokens(), canaryAccess, canarySecret) {
+		needles = append(needles, hex.EncodeToString([]byte(secret)),
+			strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(secret)), "="),
+			strings.TrimRight(base64.URLEncoding.EncodeToString([]byte(secret)), "="), url.QueryEscape(secret))
+	}
+	text = strings.ToLower(text)
+	for _, n := range needles {
+		if at := strings.Index(text, strings.ToLower(n)); at >= 0 {
+			t.Errorf("%s tells a secret: …%q…", place, text[max(0, at-150):min(len(text), at+len(n)+50)])
+			return
+		}
+	}
+	for _, n := range []string{"earlier_date=", "x-abs-"} {
+		if strings.Contains(text, n) {
+			t.Errorf("%s holds a query or a header of ABS's: %s", place, n)
+		}
+	}
+}
+
+func canaryABS() *simulator.Simulator {
+	sim := simulator.New(simulator.Config{AccessKey: canaryAccess, SecretKey: canarySecret, Immediate: true})
+	now := time.Now()
+	for i, token := range canaryTokens() {
+		sim.Add(simulator.Event{At: now.Add(-20 * time.Minute), Token: token, IP: fmt.Sprintf("192.0.2.%d", i), N: 10})
+		sim.AddAttack(simulator.Attack{
+			Token: token, Type: "Data Exfiltration Attack Type 1", ID: 1, APIs: []string{"shop"},
+			From: now.Add(-time.Hour), To: now.Add(time.Hour),
+		})
+	}
+	return sim
+}
+
+// canaryFaults are all kinds of faults, with bodies that tell secrets in every place where
+// a reader may stumble.
+func canaryFaults() (faults []simulator.Fault) {
+	for _, code := range []int{302, 400, 401, 403, 404, 413, 429, 500, 503} {
+		faults = append(faults, simulator.Fault{Kind: simulator.FaultStatus, Code: code, RetryAfter: canarySecret})
+	}
+	for _, kind := range []string{
+		simulator.FaultCut, simulator.FaultAbort, simulator.FaultHTML, simulator.FaultHang,
+		simulator.FaultReset, simulator.FaultWrongReport, simulator.FaultGarbage,
+	} {
+		faults = append(faults, simulator.Fault{Kind: kind})
+	}
+	faults = append(faults, simulator.Fault{Kind: simulator.FaultStall, Delay: time.Minute})
+	for _, body := range []string{
+		"TOKEN KEY", `"TOKEN"`, `["TOKEN"]`, "<TOKEN>", "{TOKEN}", `{"TOKEN":"KEY"`, `{"TOKEN" KEY}`,
+		`{"message":"TOKEN","date":"KEY"}`,
+		`{"name":"TOKEN","TOKEN":"KEY"}`,
+		`{"name":TOKEN}`,
+		`{"name":"oauth_token_metrics","earlier_date":"TOKEN","later_date":"KEY"}`,
+		`{"name":"oauth_token_metrics","summary":"TOKEN"}`,
+		`{"name":"oauth_token_metrics","summary":{"TOKEN":"KEY","total_requests":"TOKEN"}}`,
+		`{"name":"oauth_token_metrics","details":[{"token":"TOKEN","total_requests":-1}]}`,
+		`{"name":"oauth_token_metrics","details":[{"token":"TOKEN"}]}`,
+		`{"name":"oauth_token_metrics","details":[{"token":"TOKEN","total_requests":1,"ip_list":[{"ip":"KEY","total_requests":1,"methods":{"TOKEN":1.5}}]}]}`,
+		`{"name":"oauth_token_metrics","details":[{"token":"TOKEN","total_requests":1,"ip_list":[{"urls":{"/TOKEN":"KEY"}}]}]}`,
+		`{"name":"api_abs_token","summary":{"total_requests":"TOKEN"}}`,
+		`{"name":"api_abs_token","attack_types":{"TOKEN":"KEY"}}`,
+		`{"name":"api_abs_token","details":{"attack_types":{"TOKEN":{"KEY":1}}}}`,
+		`{"name":"api_abs_token","details":{"metrics":{"token":"TOKEN","total_requests":"KEY"}}}`,
+		`{"x":[` + strings.Repeat(`"TOKEN",`, 1<<17), // longer than the cap allows
+		"{\"name\":\"oauth_token_metrics\",\"x\":" + strings.Repeat(`{"TOKEN":`, 1000),
+	} {
+		body = strings.NewReplacer("TOKEN", canary+"-plain-0123456789abcdef", "KEY", canarySecret).Replace(body)
+		faults = append(faults, simulator.Fault{Kind: simulator.FaultBody, Body: body})
+	}
+	return faults
+}
+
+// canaryReplies are answers below HTTP's own rules. ECHO stands for the request, with its
+// query and its headers, in one line; LINES for the same as it came.
+func canaryReplies() []string {
+	return []string{
+		"ECHO\r\n\r\n",
+		"LINES",
+		"HTTP/1.1 ECHO\r\n\r\n",
+		"HTTP/1.1 2x0 ECHO\r\n\r\n",
+		"HTTP/9.9 200 ECHO\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nECHO\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: ECHO\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: ECHO\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nECHO\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nECHO\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Type: ECHO\r\nContent-Length: 5\r\n\r\n{",
+		"HTTP/1.1 302 ECHO\r\nLocation: https://ECHO/\r\nContent-Length: 0\r\n\r\n",
+		"HTTP/1.1 401 ECHO\r\nWWW-Authenticate: ECHO\r\nContent-Length: 0\r\n\r\n",
+		"HTTP/1.1 503 ECHO\r\nRetry-After: ECHO\r\nContent-Length: 0\r\n\r\n",
+		"HTTP/1.1 200 ECHO\r\nContent-Length: 4\r\n\r\nECHO ECHO",
+	}
+}
+
+// echoes stands before the simulated ABS and answers calls for a report with what was asked.
+type echoes struct {
+	report string
+
+	mu    sync.Mutex
+	reply string // empty: the simulated ABS answers
+	count int64  // calls that were answered here
+}
+
+func (e *echoes) set(reply string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.reply = reply
+}
+
+func (e *echoes) calls() int64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.count
+}
+
+// next is the reply to a call; empty, the simulated ABS answers it.
+func (e *echoes) next(r *http.Request) string {
+	path := map[string]string{"oauthtokens": "/v4/abs/oauthtokens", "forensics": "/v4/abs"}[e.report]
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.reply == "" || r.URL.Path != path {
+		return ""
+	}
+	e.count++
+	return e.reply
+}
+
+func (e *echoes) before(abs http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reply := e.next(r)
+		if reply == "" {
+			abs.ServeHTTP(w, r)
+			return
+		}
+		asked, err := httputil.DumpRequest(r, false)
+		if err != nil {
+			panic(err) // a request that was read can be written
+		}
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err) // this is HTTP/1.1
+		}
+		defer func() { _ = conn.Close() }() // whoever asked sees it
+		line := bytes.ReplaceAll(bytes.TrimSpace(asked), []byte("\r\n"), []byte(" "))
+		_, _ = strings.NewReplacer("ECHO", string(line), "LINES", string(asked)).WriteString(conn, reply) // likewise
+	})
+}
