@@ -15,7 +15,7 @@ import (
 // most of a cycle, and what they bring is published in between.
 func TestSeriesAreBornForAWholeCycle(t *testing.T) {
 	t.Parallel()
-	const interval = 4 * time.Second
+	const interval, slot = 4 * time.Second, 12 * time.Hour
 	const key = "the key of the token ids"
 	keyFile := filepath.Join(t.TempDir(), "key")
 	if err := os.WriteFile(keyFile, []byte(key), 0o600); err != nil {
@@ -23,11 +23,17 @@ func TestSeriesAreBornForAWholeCycle(t *testing.T) {
 	}
 	sim, flags := busyABS(t)
 	e := startServe(t, nil, append(flags, "--collect.interval="+interval.String(), "--collect.reread="+interval.String(),
+		"--collect.slot="+slot.String(), "--collect.window="+slot.String(),
 		"--forensics.rate=8", "--series.token-key-file="+keyFile)...)
 	counted(t, e) // the cycle that the process's start began is over: from here on they are whole
 
+	// In the slot that has not ended, which alone admits tokens, whatever the time of day.
 	const token = "a token that nobody has seen before"
-	sim.Add(simulator.Event{At: time.Now().Add(-10 * time.Minute), Token: token, N: 7})
+	at := time.Now().Add(-2 * time.Minute)
+	if begin := time.Now().Truncate(slot); at.Before(begin) {
+		at = begin
+	}
+	sim.Add(simulator.Event{At: at, Token: token, N: 7})
 	series := fmt.Sprintf(`abs_token_requests_total{target="test",token="%s"}`, tokenID(key, token))
 	var born, rose time.Time
 	until(t, "the token has its count", func() bool {
