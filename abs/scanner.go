@@ -172,6 +172,14 @@ func (s *scanner) expected(want string) {
 // peek skips white space and gives the next byte without consuming it. It gives 0 at the
 // end of the stream (a zero in the data is told by pos < end, and is refused by all).
 func (s *scanner) peek() byte {
+	if c := s.buf[s.pos]; c > ' ' {
+		return c
+	}
+	return s.peekOn()
+}
+
+// peekOn is peek where there is white space, or the end of the buffer.
+func (s *scanner) peekOn() byte {
 	for {
 		i := s.pos
 		c := s.buf[i]

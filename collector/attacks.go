@@ -85,6 +85,8 @@ type attacks struct {
 	detections map[finding]*ledger.Counter // a pair once seen stays
 	births     ledger.Births
 	catalogue  *catalogue.Catalogue
+
+	shownUnderAttack int // tokens, as the gauges last told
 }
 
 func newAttacks(target string, maxTokens int, hold time.Duration, types *catalogue.Catalogue) *attacks {
@@ -266,6 +268,7 @@ func (a *attacks) stageGauges(g *gauges, now time.Time, limit time.Duration) []m
 			block.Samples = append(block.Samples, g.ofToken(block.Family, 1, id, f.Type, f.API))
 		}
 	}
+	a.shownUnderAttack = int(underAttack)
 	blocks := append(a.countGauges(g, tokens), g.block(metrics.TokensUnderAttack, underAttack), a.typeInfo(g))
 	if a.maxTokens == 0 {
 		return blocks

@@ -65,8 +65,13 @@ func (t *target) runAudit(ctx context.Context) {
 	})
 	if err != nil {
 		reading.Drop()
-		if ctx.Err() == nil {
+		switch {
+		case ctx.Err() != nil:
+		case refusal(err) == ledger.Unavailable:
 			t.failure("an audit could not be read", err, "it is tried again in the next cycle; no counter depends on it")
+		default:
+			t.ledger.SkipAudit(due)
+			t.failure("an audit could not be read as one report", err, span(due.Span)+" is left out of the audit; no counter depends on it")
 		}
 		return
 	}

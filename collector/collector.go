@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gofrs/flock"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/abs-exporter/abs-exporter/metrics"
@@ -17,49 +16,40 @@ import (
 type Collector struct {
 	targets []*target
 	clock   Clock
-	limit   time.Duration // longer without a sign of life and a loop is taken for stuck
-	turned  atomic.Int64  // when a loop last made progress: Unix nanoseconds
-	lock    *flock.Flock  // of the state directory; nil without one
+	limit   time.Duration   // longer without a sign of life and a loop is taken for stuck
+	turned  []*atomic.Int64 // when each loop last made progress: Unix nanoseconds
 }
 
 // New prepares the targets, with the state that the last process left, and publishes
-// what they stand at. The token key is what token ids are made with.
+// what they stand at. The token key is what token ids are made with. Whoever calls it
+// with a state directory holds its LockState.
 func New(o Options, targets []Target, key TokenKey, health *metrics.Health, pub Publisher, clock Clock, log *slog.Logger) (*Collector, error) {
 	if len(key) < MinTokenKey {
 		return nil, errShortKey
 	}
-	lock, err := lockState(o.StateDir)
-	if err != nil {
-		return nil, err
-	}
-	c := &Collector{clock: clock, lock: lock, limit: max(10*o.Interval, 30*time.Minute)}
+	c := &Collector{clock: clock, limit: max(10*o.Interval, 30*time.Minute)}
 	for _, t := range targets {
-		prepared, err := newTarget(&o, t, key, health, pub, clock, log.With("target", t.Name), c.turn)
+		turned := &atomic.Int64{}
+		turn := func() { turned.Store(clock.Now().UnixNano()) }
+		turn()
+		c.turned = append(c.turned, turned)
+		prepared, err := newTarget(&o, t, key, health, pub, clock, log.With("target", t.Name), turn)
 		if err != nil {
-			c.unlock()
 			return nil, fmt.Errorf("target %q: %w", t.Name, err)
 		}
 		c.targets = append(c.targets, prepared)
 	}
-	c.turn()
 	return c, nil
 }
 
 // Run polls until ctx ends; the cycle under way is cut then. It returns nil on a
-// clean end, and the state directory is free for another process.
+// clean end.
 func (c *Collector) Run(ctx context.Context) error {
-	defer c.unlock()
 	group, ctx := errgroup.WithContext(ctx)
 	for _, t := range c.targets {
 		group.Go(func() error { return t.run(ctx) })
 	}
 	return group.Wait()
-}
-
-func (c *Collector) unlock() {
-	if c.lock != nil {
-		_ = c.lock.Close() // the process's end would let go of it too
-	}
 }
 
 // Status is as of the last commit of each target, in the order of the targets.
@@ -71,10 +61,14 @@ func (c *Collector) Status() []Status {
 	return all
 }
 
-func (c *Collector) turn() { c.turned.Store(c.clock.Now().UnixNano()) }
-
-// LastTurn is when a loop last made progress.
-func (c *Collector) LastTurn() time.Time { return time.Unix(0, c.turned.Load()) }
+// LastTurn is when the loop that has been still for longest last made progress.
+func (c *Collector) LastTurn() time.Time {
+	last := c.clock.Now().UnixNano()
+	for _, turned := range c.turned {
+		last = min(last, turned.Load())
+	}
+	return time.Unix(0, last)
+}
 
 // Alive tells whether the loops turn. It never depends on what ABS answers: every
 // request ends by its timeout, so that a loop without progress for long is stuck.

@@ -29,6 +29,7 @@ type forensics struct {
 	latency time.Duration // of an answer, smoothed
 	until   time.Time     // ABS asked to be left alone until then (Retry-After)
 	limiter *rate.Limiter
+	oldest  time.Time // since when all tokens were asked about; zero: never yet
 }
 
 func newForensics(o *Options) forensics {
@@ -80,13 +81,8 @@ func (t *target) askForensics(ctx context.Context) {
 	if left <= 0 || now.Before(t.forensics.until) {
 		return
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := t.untilNextCycle(ctx, left)
 	defer cancel()
-	go func() {
-		if t.clock.Sleep(ctx, left) == nil {
-			cancel() // the next cycle is due
-		}
-	}()
 	to := now.Truncate(time.Minute)
 	window := abs.Window{From: to.Add(-t.o.Window).Truncate(time.Minute), To: to}
 	answers := make(chan answer)
@@ -108,6 +104,18 @@ func (t *target) askForensics(ctx context.Context) {
 		t.take(ctx, a, cancel)
 	}
 	t.turn()
+}
+
+// untilNextCycle ends when the next cycle is due: the reports that feed the counters go
+// first.
+func (t *target) untilNextCycle(ctx context.Context, left time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		if t.clock.Sleep(ctx, min(left, t.o.Interval)) == nil {
+			cancel()
+		}
+	}()
+	return ctx, cancel
 }
 
 // ask makes one call, at the rate.
@@ -205,6 +213,9 @@ func (t *target) forensicsHealth(now time.Time) {
 	set(metrics.ForensicsFailed, c.Failed)
 	set(metrics.ForensicsSkipped, c.Skipped)
 	if !c.Oldest.IsZero() {
-		t.health.ForensicsOldestAge.WithLabelValues(t.Name).Set(now.Sub(c.Oldest).Seconds())
+		t.forensics.oldest = c.Oldest
+	}
+	if oldest := t.forensics.oldest; !oldest.IsZero() { // it goes on ageing while a plan is not worked through
+		t.health.ForensicsOldestAge.WithLabelValues(t.Name).Set(now.Sub(oldest).Seconds())
 	}
 }

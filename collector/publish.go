@@ -31,6 +31,7 @@ func (t *target) commit() {
 	}
 	t.gauges.begin()
 	blocks := append(append([]metrics.Block{}, t.counters...), t.windowGauges(now)...)
+	t.attacks.shownUnderAttack = 0
 	if t.o.Forensics && (t.Forensics || t.hints != nil) {
 		t.attacks.forget(t.ledger.IsListed)
 		blocks = append(blocks, t.attacks.stageGauges(t.gauges, now, t.o.Window)...)
@@ -108,7 +109,7 @@ func (t *target) tellStatus(now time.Time) {
 		Requests:     t.ledger.Requests(),
 		ListedTokens: t.ledger.Listed(),
 		WindowTokens: -1, WindowRequests: -1,
-		UnderAttack:       len(t.attacks.underAttack()),
+		UnderAttack:       t.attacks.shownUnderAttack,
 		Forensics:         t.forensicsStatus(now),
 		Errors:            append([]ErrorStatus{}, t.errors...),
 		StateSaved:        t.saved,
@@ -132,8 +133,8 @@ func (t *target) forensicsStatus(now time.Time) ForensicsStatus {
 		Enabled: t.o.Forensics && t.Forensics,
 		Due:     c.Due, Covered: c.Covered, Skipped: c.Skipped, Failed: c.Failed,
 	}
-	if !c.Oldest.IsZero() {
-		s.OldestAge = now.Sub(c.Oldest)
+	if oldest := t.forensics.oldest; !oldest.IsZero() {
+		s.OldestAge = now.Sub(oldest)
 	}
 	return s
 }

@@ -15,7 +15,7 @@ func wait(began, now time.Time, interval time.Duration) time.Duration {
 	next := nextCycle(began, interval)
 	switch late := now.Sub(next); {
 	case late <= 0:
-		return -late
+		return min(-late, interval) // the clock may have been set back in between
 	case late < interval/4:
 		return 0
 	default:

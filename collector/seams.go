@@ -35,6 +35,10 @@ func (t *target) checkSeams(ctx context.Context) {
 			}
 			return
 		}
+		if t.truncated(summary) {
+			t.seams.done = true // rows were left out: sums say nothing
+			return
+		}
 		told[i] = summary.RowRequests
 	}
 	if told[1] == 0 && told[0]+told[2] == 0 { // nothing to be told yet

@@ -77,7 +77,7 @@ func (a *attacks) restore(s attacksState) {
 		a.suspects[x.ID] = &suspect{x.Attacks, x.Anomalies, x.Findings, x.Answered}
 	}
 	for _, d := range s.Detections {
-		a.detections[d.Finding] = &ledger.Counter{Value: d.Value, Born: d.Born}
+		a.detections[d.Finding] = ledger.RestoredCounter(d.Value, d.Born)
 	}
 }
 
@@ -192,11 +192,16 @@ func syncDir(path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// lockState makes sure that no other process counts into the directory. Where nothing
-// can be written, saving will fail too, and rule 9 of the ledger takes care of that.
-func lockState(dir string) (*flock.Flock, error) {
+// StateLock keeps other processes out of a state directory, and out of the token key
+// that is kept there. The process's end lets go of it.
+type StateLock struct{ lock *flock.Flock }
+
+// LockState makes the directory, if need be, and makes sure that no other process counts
+// into it. Where nothing can be written, saving will fail too, and rule 9 of the ledger
+// takes care of that. An empty dir needs no lock.
+func LockState(dir string) (*StateLock, error) {
 	if dir == "" {
-		return nil, nil //nolint:nilnil // nothing to lock
+		return &StateLock{}, nil
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("the state directory cannot be made: %w", err)
@@ -206,5 +211,13 @@ func lockState(dir string) (*flock.Flock, error) {
 	if err == nil && !held {
 		return nil, fmt.Errorf("another abs-exporter is running with the state directory %s: two would overwrite each other's counters. Give each a --state.dir of its own", dir)
 	}
-	return lock, nil
+	return &StateLock{lock}, nil
+}
+
+// Close lets another process have the directory.
+func (l *StateLock) Close() error {
+	if l.lock == nil {
+		return nil
+	}
+	return l.lock.Close()
 }

@@ -371,17 +371,17 @@ func TestStateOfAnotherKey(t *testing.T) {
 
 func TestStateDirectoryIsLocked(t *testing.T) {
 	dir := t.TempDir()
-	lock, err := lockState(dir)
+	lock, err := LockState(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := lockState(dir); err == nil || !strings.Contains(err.Error(), dir) {
+	if _, err := LockState(dir); err == nil || !strings.Contains(err.Error(), dir) {
 		t.Errorf("the second process: %v", err)
 	}
 	if err := lock.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := lockState(dir)
+	again, err := LockState(dir)
 	if err != nil {
 		t.Fatalf("after the first has ended: %v", err)
 	}

@@ -135,6 +135,10 @@ func (t *target) restore(config ledger.Config) error {
 	if t.ledger, err = ledger.Restore(config, saved.Ledger); err != nil {
 		return fmt.Errorf("state file %s: %w. Nothing of it was used. Restore it from a copy, or remove it to begin the counters anew", t.state.path, err)
 	}
+	if t.ledger.Rezoned {
+		t.log.Warn("--abs.timezone or --abs.window-end is another than before",
+			"consequence", "what ABS holds in the slots that are still open is taken as read and not counted")
+	}
 	t.attacks.restore(saved.Attacks)
 	t.forensics.plan.Resume(saved.Cursor)
 	t.told.missed = t.ledger.Missed()
@@ -162,13 +166,15 @@ func (t *target) run(ctx context.Context) error {
 func (t *target) runCycle(ctx context.Context) {
 	t.cycle = cycle{began: t.clock.Now()}
 	t.readSlots(ctx)
-	t.readWindow(ctx)
-	t.checkSeams(ctx)
-	t.runAudit(ctx)
 	if ctx.Err() != nil {
 		return // cut: what was read is in the ledger, but half a cycle is not published
 	}
 	t.commit()
+	if t.readWindow(ctx) {
+		t.commit()
+	}
+	t.checkSeams(ctx)
+	t.runAudit(ctx)
 	t.readHints(ctx)
 	if t.o.Forensics && t.Forensics {
 		t.askForensics(ctx)

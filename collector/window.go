@@ -28,16 +28,17 @@ type window struct {
 }
 
 // readWindow reads the sliding window when it is time to: for its gauges, and to learn
-// which tokens there are to ask forensics about.
-func (t *target) readWindow(ctx context.Context) {
+// which tokens there are to ask forensics about. It tells whether it was read.
+func (t *target) readWindow(ctx context.Context) bool {
 	w := &t.window
 	if ctx.Err() != nil || w.ok && t.cycle.began.Sub(w.tried) < t.o.reread() {
-		return
+		return false
 	}
 	w.tried, w.ok = t.cycle.began, false
 	to := t.clock.Now().Truncate(time.Minute)
 	span := ledger.Span{From: to.Add(-t.o.Window).Truncate(time.Minute), To: to}
 	next := window{parts: w.parts, tried: w.tried, ok: true, read: t.clock.Now(), span: span, listed: map[ledger.TokenID]int64{}}
+	complete := true
 	choice := t.forensics.plan.Choose(t.budget(), t.cycle.began, t.suspected)
 	seen := map[ledger.TokenID]struct{}{} // of the suspects
 	var longest int64
@@ -62,7 +63,7 @@ func (t *target) readWindow(ctx context.Context) {
 		})
 		if err != nil {
 			t.windowFailed(ctx, err)
-			return
+			return false
 		}
 		t.cycle.succeeded++
 		next.whole = w.parts == 1 && s.HasSummary
@@ -71,6 +72,7 @@ func (t *target) readWindow(ctx context.Context) {
 		next.unlisted = max(0, s.Requests-s.RowRequests)
 		if s.Bytes >= t.ResponseCap/10*9 && s.RowRequests < s.Requests && w.parts < maxWindowParts {
 			next.parts = w.parts * 2 // rows seem to have been left out
+			complete = false
 		}
 	}
 	if longest < t.ResponseCap/5 {
@@ -81,9 +83,11 @@ func (t *target) readWindow(ctx context.Context) {
 	if t.hints != nil {
 		t.hints.inWindow = inWindow
 	}
-	if !t.Forensics { // ABS may obfuscate a token otherwise here than in its attack reports
+	// A token that is not listed is gone only if all are. And for a restricted user ABS
+	// may obfuscate a token otherwise here than in its attack reports.
+	if !complete || !t.Forensics {
 		t.turn()
-		return
+		return true
 	}
 	for _, id := range sortedIDs(t.attacks.suspects) {
 		if _, ok := seen[id]; ok {
@@ -94,6 +98,7 @@ func (t *target) readWindow(ctx context.Context) {
 		}
 	}
 	t.turn()
+	return true
 }
 
 func (t *target) windowFailed(ctx context.Context, err error) {

@@ -35,9 +35,11 @@ const (
 	// GroupHealth holds what the exporter says of itself; the registry carries it, never a snapshot. So no family
 	// can come from both, and no scrape can hold a series twice.
 	GroupHealth Group = "Health"
+	// GroupPush holds what becomes of OTLP pushes. The registry carries it, and only while pushing is on.
+	GroupPush Group = "Push"
 )
 
-// LabelTarget is the first label of every family but abs_exporter_build_info: the name of one ABS deployment.
+// LabelTarget is the first label of every family but abs_exporter_build_info and those of GroupPush: the name of one ABS deployment.
 const LabelTarget = "target"
 
 // Family describes one metric family. The values in the table are shared and must not be written to.

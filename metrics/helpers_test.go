@@ -190,7 +190,7 @@ func randomSnapshot(r *rand.Rand, target string) *Snapshot {
 	s := &Snapshot{}
 	seen := map[string]bool{}
 	for _, f := range Table() {
-		if f.Group == GroupHealth || r.IntN(4) == 0 {
+		if f.Group == GroupHealth || f.Group == GroupPush || r.IntN(4) == 0 {
 			continue
 		}
 		for range 1 + r.IntN(2) {
@@ -228,10 +228,11 @@ func fullExposition(t testing.TB) (*Exposition, *Health) {
 		vec.WithLabelValues("shop").Set(1)
 	}
 	h.ReportLastSuccess.WithLabelValues("shop", ReportTokens).Set(1)
+	NewPushHealth(reg, SignalMetrics).LastSuccess.WithLabelValues(SignalMetrics).Set(1)
 	e := NewExposition(reg, Options{Registerer: reg})
 	s := &Snapshot{}
 	for _, f := range Table() {
-		if f.Group == GroupHealth {
+		if f.Group == GroupHealth || f.Group == GroupPush {
 			continue
 		}
 		values := []string{"shop"}

@@ -33,6 +33,10 @@ func chapters() []chapter {
 			"What to watch of the exporter itself. Counters and histograms exist from the start, with every value of a closed " +
 				"set, at 0.",
 		},
+		{
+			GroupPush, "Pushing over OTLP",
+			"Absent unless OTLP is on ([OpenTelemetry](opentelemetry.md)). They tell of the process, so they have no `target`.",
+		},
 	}
 }
 
@@ -54,7 +58,7 @@ adding. A family marked *experimental* may still change.
 
 ## What holds for all of them
 
-- Every series has the label ` + "`target`" + `. The exception is ` + "`abs_exporter_build_info`" + `, which tells of the process, as do
+- Every series has the label ` + "`target`" + `. The exceptions are ` + "`abs_exporter_build_info` and `abs_otlp_*`" + `, which tell of the process, as do
   client_golang's ` + "`go_*`, `process_*` and `promhttp_*`" + `.
 - **Born at 0.** A new counter series of requests or detections is served as 0 for one whole cycle before its first value,
   so that every Prometheus sees the first increase, with no feature flag. A series restored from the state directory goes on where it was.

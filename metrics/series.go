@@ -24,12 +24,7 @@ var textEscaper = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
 // series' counting began; the zero time, as for gauges, is none. It panics when the number of values is wrong, or when f
 // belongs to the exporter's health, which the registry serves: both are mistakes of the caller that no input can cause.
 func NewSeries(f *Family, created time.Time, values ...string) *Series {
-	if len(values) != len(f.Labels) {
-		panic(fmt.Sprintf("metrics: %s has %d labels, got %d values", f.Name, len(f.Labels), len(values)))
-	}
-	if f.Group == GroupHealth {
-		panic(fmt.Sprintf("metrics: %s is served by the registry, not by snapshots", f.Name))
-	}
+	checkValues(f, len(values))
 	s := &Series{family: f}
 	if !created.IsZero() {
 		s.created = created.UnixMilli()
@@ -51,12 +46,22 @@ func NewSeries(f *Family, created time.Time, values ...string) *Series {
 		}
 		b.WriteString(f.Labels[i])
 		b.WriteString(`="`)
-		b.WriteString(textEscaper.Replace(strings.ToValidUTF8(v, "\uFFFD"))) // both return v itself where it is plain
+		b.WriteString(escaped(v))
 		b.WriteByte('"')
 	}
 	b.WriteByte('}')
 	s.text = b.String()
 	return s
+}
+
+// checkValues panics on mistakes of the caller that no input can cause.
+func checkValues(f *Family, values int) {
+	if values != len(f.Labels) {
+		panic(fmt.Sprintf("metrics: %s has %d labels, got %d values", f.Name, len(f.Labels), values))
+	}
+	if f.Group == GroupHealth {
+		panic(fmt.Sprintf("metrics: %s is served by the registry, not by snapshots", f.Name))
+	}
 }
 
 // Family is the family that the series belongs to.

@@ -28,6 +28,13 @@ const (
 	DimensionAPI    = "api"
 	DimensionDevice = "device"
 	DimensionIP     = "ip"
+
+	SignalMetrics = "metrics"
+	SignalLogs    = "logs"
+
+	OutcomeSuccess = "success"
+	OutcomePartial = "partial"
+	OutcomeFailure = "failure"
 )
 
 // Other is the value that a label has for everything past its limit of series.
@@ -299,6 +306,30 @@ var (
 	}
 )
 
+// What OTLP pushes come to. They tell of the process, as BuildInfo does, and exist only while pushing is on.
+var (
+	OTLPRequests = &Family{
+		Name: "abs_otlp_requests_total", Type: Counter, Unit: "requests", Group: GroupPush, Stability: Experimental,
+		Labels: []string{"signal", "outcome"},
+		LabelValues: map[string][]string{
+			"signal":  {SignalMetrics, SignalLogs},
+			"outcome": {OutcomeSuccess, OutcomePartial, OutcomeFailure},
+		},
+		Help: "Requests to the OTLP receiver, by what became of them.",
+		Note: "`partial`: the receiver took the request and refused some of it. A failure of metrics loses nothing that lasts: sums are cumulative, and the next push tells the same and more.",
+	}
+	OTLPDropped = &Family{
+		Name: "abs_otlp_dropped_total", Type: Counter, Unit: "records", Group: GroupPush, Stability: Experimental,
+		Labels: []string{"signal"}, LabelValues: map[string][]string{"signal": {SignalMetrics, SignalLogs}},
+		Help: "Points of metrics that the OTLP receiver refused for good, and log records that it refused or that the full queue gave up.",
+	}
+	OTLPLastSuccess = &Family{
+		Name: "abs_otlp_last_success_timestamp_seconds", Type: Gauge, Unit: "seconds", Group: GroupPush, Stability: Experimental,
+		Labels: []string{"signal"}, LabelValues: map[string][]string{"signal": {SignalMetrics, SignalLogs}},
+		Help: "When the OTLP receiver last took everything that was to be told, in seconds since 1970. Absent until it has.",
+	}
+)
+
 // Table is the one table of metrics: every abs_* family, in the order in which they are exposed and documented.
 // What is not in it is not served. The families are shared; only the slice is the caller's.
 func Table() []*Family {
@@ -313,6 +344,8 @@ func Table() []*Family {
 		Up, CycleDuration, ReportDuration, ReportBytes, ReportFailures, ReportLastSuccess, LastNewRequests,
 		Slots, MissedSlots, RequestDelay, ReportRegressions, AuditDifference, ForensicsTokens, ForensicsOldestAge,
 		SeriesOverflow, StateSaveFailures, StateLastSave, BuildInfo,
+
+		OTLPRequests, OTLPDropped, OTLPLastSuccess,
 	}
 }
 
@@ -334,6 +367,8 @@ func labelMeanings() []struct{ name, meaning string } {
 		{"reason", "why it failed: keys refused (`auth`), no answer in time (`timeout`), no connection or TLS (`connection`), another HTTP status (`status`), a body that is no such report (`decode`), a body past the limit (`size`), anything else (`other`)"},
 		{"state", "of a slot: `open` (read again until settled) or `pending` (to be made up); of a token in forensics: `due`, `covered`, `skipped` (ABS refuses to be asked about it) or `failed`"},
 		{"dimension", "the label whose series were all taken"},
+		{"signal", "what is pushed over OTLP: `metrics` or `logs` (events)"},
+		{"outcome", "what the OTLP receiver made of a request: all of it taken (`success`), some of it refused (`partial`), none of it taken (`failure`)"},
 		{"version", "the exporter's version"},
 		{"revision", "the commit it was built from"},
 		{"goversion", "the Go version it was built with"},

@@ -29,7 +29,7 @@ func TestTableIsThePublicInterface(t *testing.T) {
 	var got []string
 	for _, f := range Table() {
 		labels := f.Labels
-		if f == BuildInfo {
+		if f == BuildInfo || f.Group == GroupPush {
 			if f.HasLabel(LabelTarget) {
 				t.Errorf("%s tells of the process and must not bear a target", f.Name)
 			}
@@ -101,13 +101,13 @@ func TestTableIsWellFormed(t *testing.T) {
 		if f.Stability != Stable && f.Stability != Experimental {
 			t.Errorf("%s: stability %q", f.Name, f.Stability)
 		}
-		if !slices.Contains([]Group{GroupCounters, GroupWindow, GroupHealth}, f.Group) {
+		if !slices.Contains([]Group{GroupCounters, GroupWindow, GroupHealth, GroupPush}, f.Group) {
 			t.Errorf("%s: group %q", f.Name, f.Group)
 		}
 		if (f.Type == Histogram) != (len(f.Buckets) > 0) || !slices.IsSorted(f.Buckets) {
 			t.Errorf("%s: type %s with buckets %v", f.Name, f.Type, f.Buckets)
 		}
-		if f.Type == Histogram && f.Group != GroupHealth {
+		if f.Type == Histogram && f.Group != GroupHealth && f.Group != GroupPush {
 			t.Errorf("%s: snapshots cannot carry histograms", f.Name)
 		}
 		// No gauge with the unit 1, and no unit that contradicts the name.

@@ -24,6 +24,10 @@ type cli struct {
 
 	Simulate simulateCmd `cmd:"" help:"Run the simulated ABS alone, over HTTPS with a certificate of its own making." set:"tokens=100" set:"rate=60" set:"batch=10m" set:"delay=5m" set:"delaymax=2h"`
 
+	Resolve resolveCmd `cmd:"" help:"Find the token behind a token id in ABS's reports, and print what ABS knows of it. Takes the flags of serve." set:"interval=2m" set:"slot=30m" set:"reread=10m" set:"settle=2h" set:"window=3h" set:"lookback=0s" set:"dimensions=method,api,device" set:"statedir=data/" set:"listen=:9464" set:"loglevel=info" set:"absrate=20" set:"forensicsrate=10" set:"audit=24h"`
+
+	Assets assetsCmd `cmd:"" help:"Write the dashboards, alert rules and Alertmanager example that the binary carries."`
+
 	Version versionCmd `cmd:"" help:"Print version, commit and Go version."`
 }
 
@@ -52,6 +56,7 @@ type settings struct {
 	Audit     auditFlags     `embed:"" prefix:"audit." group:"audit"`
 	State     stateFlags     `embed:"" prefix:"state." group:"state"`
 	Web       webFlags       `embed:"" prefix:"web." group:"web"`
+	OTLP      otlpFlags      `embed:"" prefix:"otlp." group:"otlp"`
 	Log       logFlags       `embed:"" prefix:"log." group:"log"`
 }
 
@@ -141,7 +146,10 @@ func flagGroups() []kong.Group {
 		{Key: "audit", Title: "Audit"},
 		{Key: "state", Title: "State"},
 		{Key: "web", Title: "Web"},
+		{Key: "otlp", Title: "OpenTelemetry", Description: "Pushing over OTLP. Each flag stands for the OTEL_* variable that it names and goes before it; a variable of one signal, such as OTEL_EXPORTER_OTLP_METRICS_ENDPOINT, goes before both."},
 		{Key: "log", Title: "Log"},
+		{Key: "resolve", Title: "Resolving a token id", Description: "Of resolve, flags only."},
+		{Key: "assets", Title: "Assets", Description: "Of assets, flags only."},
 		{Key: "simulate", Title: "Simulated ABS", Description: "Of simulate and of demo."},
 	}
 }

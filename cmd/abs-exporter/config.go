@@ -123,8 +123,8 @@ func readConfiguration(name string, data []byte, flags []*kong.Flag) (*configura
 		parents:       map[string]bool{"": true},
 	}
 	for _, f := range flags {
-		if f.Name == "config" || f.Name == "help" {
-			continue
+		if f.Name == "config" || f.Name == "help" || len(f.Tag.Envs) == 0 {
+			continue // no setting
 		}
 		r.flags[f.Name] = f
 		for i, c := range f.Name {

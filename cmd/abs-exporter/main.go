@@ -60,6 +60,10 @@ func (in *invocation) run(ctx context.Context, stdout, stderr io.Writer) error {
 		return printVersion(stdout)
 	case commandSimulate:
 		return in.runSimulate(ctx, stdout)
+	case commandResolve:
+		return in.runResolve(ctx, stdout, stderr)
+	case commandAssets:
+		return in.runAssets(stdout)
 	case commandDemo:
 		return in.runDemo(ctx, stdout, stderr)
 	default:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/alecthomas/kong"
 )
@@ -14,6 +15,8 @@ const (
 	commandServe    = "serve"
 	commandDemo     = "demo"
 	commandSimulate = "simulate"
+	commandResolve  = "resolve"
+	commandAssets   = "assets"
 	commandVersion  = "version"
 
 	envPrefix = "ABS_EXPORTER"
@@ -69,6 +72,8 @@ func parse(args []string, stdout io.Writer) (*invocation, error) {
 	switch in.command {
 	case commandServe:
 		in.targets, problems = in.cli.Serve.check(in, ctx)
+	case commandResolve:
+		in.targets, problems = in.cli.Resolve.check(in, ctx)
 	case commandDemo:
 		problems = in.cli.Demo.check(in)
 	case commandSimulate:
@@ -129,6 +134,9 @@ func newPlaces(ctx *kong.Context, file *configuration) places {
 // describe names the setting as the user wrote it: the flag, the variable, or the
 // file's line and key.
 func (p places) describe(pr problem) error {
+	if strings.HasPrefix(pr.name, "OTEL_") { // a variable that no flag is made of
+		return fmt.Errorf("%s: %s", pr.name, pr.text)
+	}
 	if pr.target >= 0 && p.file != nil && pr.target < len(p.file.targets) {
 		t := p.file.targets[pr.target]
 		key := pr.name[len("abs."):]

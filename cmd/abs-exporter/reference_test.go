@@ -34,7 +34,12 @@ func TestFlagsAreDescribed(t *testing.T) {
 	for _, command := range parser.Model.Children {
 		for _, f := range command.Flags {
 			env := envPrefix + "_" + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(f.Name))
-			if len(f.Tag.Envs) != 1 || f.Tag.Envs[0] != env {
+			switch {
+			case f.Group != nil && (f.Group.Key == "resolve" || f.Group.Key == "assets"):
+				if len(f.Tag.Envs) != 0 {
+					t.Errorf("--%s is of one call, but has the variables %q", f.Name, f.Tag.Envs)
+				}
+			case len(f.Tag.Envs) != 1 || f.Tag.Envs[0] != env:
 				t.Errorf("--%s has the variables %q, want %s", f.Name, f.Tag.Envs, env)
 			}
 			if f.Group == nil || !strings.HasSuffix(f.Help, ".") {
@@ -56,6 +61,7 @@ func reference(app *kong.Application, sample string) string {
 		commands[c.Name] = c
 	}
 	serve, demo, simulate := commands[commandServe], commands[commandDemo], commands[commandSimulate]
+	resolve, assets := commands[commandResolve], commands[commandAssets]
 
 	p("# Configuration\n")
 	p("<!-- Made from the flags by: go test ./cmd/abs-exporter -run TestReference -update -->\n")
@@ -85,8 +91,21 @@ func reference(app *kong.Application, sample string) string {
 	p("```yaml\n%s```\n", sample)
 	p("## Settings of `serve` and `demo`\n")
 	for _, group := range flagGroups() {
-		if group.Key != "simulate" {
+		switch group.Key {
+		case "simulate", "resolve", "assets":
+		default:
 			table(p, group, serve.Flags)
+		}
+	}
+	p("## Settings of `resolve` and `assets`\n")
+	p("`resolve TOKEN_ID` takes the settings of `serve` as well: start it with the same ones, and it finds the same tokens.")
+	p("It needs the key of the token ids that `serve` uses (`--series.token-key-file`, or `--state.dir`) and makes none.\n")
+	for _, group := range flagGroups() {
+		switch group.Key {
+		case "resolve":
+			table(p, group, resolve.Flags)
+		case "assets":
+			table(p, group, assets.Flags)
 		}
 	}
 	p("## Defaults of `demo`\n")
@@ -129,6 +148,10 @@ func table(p func(string, ...any), group kong.Group, flags []*kong.Flag) {
 	p("| flag and variable | type | default | meaning |\n|---|---|---|---|")
 	for _, f := range flags {
 		if f.Group == nil || f.Group.Key != group.Key {
+			continue
+		}
+		if len(f.Tag.Envs) == 0 {
+			p("| `--%s` | %s | %s | %s |", f.Name, typeOf(f), defaultOf(f), cell(f.Help))
 			continue
 		}
 		p("| `--%s`<br>`%s`<br>%s | %s | %s | %s |", f.Name, f.Tag.Envs[0], yamlKey(f.Name), typeOf(f), defaultOf(f), cell(f.Help))

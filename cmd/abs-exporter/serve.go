@@ -15,6 +15,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector"
 	"github.com/abs-exporter/abs-exporter/metrics"
+	"github.com/abs-exporter/abs-exporter/otlp"
 )
 
 func (in *invocation) runServe(ctx context.Context, stderr io.Writer) error {
@@ -49,6 +50,8 @@ type exporter struct {
 	listeners []net.Listener // of the pages
 	probe     net.Listener   // nil without --web.probe-address
 	pages     *pages
+	lock      *collector.StateLock // nil before it was asked for
+	pusher    *otlp.Pusher         // nil: nothing is pushed
 	webConfig string
 	log       *slog.Logger
 }
@@ -78,6 +81,21 @@ func newExporter(s *settings, targets []targetFlags, clock collector.Clock, log 
 		Logger:             log,
 	})
 
+	options := s.collectorOptions()
+	publisher := collector.Publisher(exposition)
+	e.pusher, err = s.OTLP.pusher(b, e.listeners[0].Addr(), registry, clock, log)
+	if err != nil {
+		return nil, err
+	}
+	if e.pusher != nil {
+		publisher, options.Events = e.pusher.Tee(exposition), e.pusher.Event
+		log = slog.New(e.pusher.LogHandler(log.Handler()))
+		e.log = log
+	}
+
+	if e.lock, err = collector.LockState(s.State.Dir); err != nil {
+		return nil, err
+	}
 	key, err := tokenKey(s.Series.TokenKeyFile, s.State.Dir, log)
 	if err != nil {
 		return nil, err
@@ -101,7 +119,7 @@ func newExporter(s *settings, targets []targetFlags, clock collector.Clock, log 
 			asked[i].Hints = client
 		}
 	}
-	e.collector, err = collector.New(s.collectorOptions(), asked, key, health, exposition, clock, log)
+	e.collector, err = collector.New(options, asked, key, health, publisher, clock, log)
 	if err != nil {
 		return nil, err
 	}
@@ -165,8 +183,18 @@ func (e *exporter) run(ctx context.Context) error {
 	defer e.close()
 	group, ctx := errgroup.WithContext(ctx)
 
-	// Polls the targets; the cycle under way is cut when ctx ends.
-	group.Go(func() error { return e.collector.Run(ctx) })
+	// Polls the targets; the cycle under way is cut when ctx ends. What it told last is
+	// pushed after that.
+	polled, ended := context.WithCancel(context.WithoutCancel(ctx))
+	group.Go(func() error {
+		defer ended()
+		return e.collector.Run(ctx)
+	})
+
+	// Pushes what is published, where that was asked for.
+	if e.pusher != nil {
+		group.Go(func() error { return e.pusher.Run(polled) })
+	}
 
 	// Answers scrapes, people and probes, each listener with a server of its own,
 	// because exporter-toolkit wraps a server's handler once for each listener.
@@ -197,5 +225,8 @@ func (e *exporter) close() {
 	}
 	for _, c := range e.clients {
 		c.Close()
+	}
+	if e.lock != nil {
+		_ = e.lock.Close() // the process's end would let go of it too
 	}
 }

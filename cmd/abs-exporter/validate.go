@@ -47,6 +47,7 @@ func (s *settings) checkCommon(p *problems) {
 	s.Collect.check(p)
 	s.Series.check(p)
 	s.Web.check(p)
+	s.OTLP.check(p)
 	if s.Audit.Interval < 0 {
 		p.addf("audit.interval", "must not be negative; 0s turns the audit off")
 	}

@@ -22,11 +22,10 @@ func (id TokenID) String() string {
 // the whole target.
 type account struct {
 	id    TokenID
-	total Counter
+	total count
 	cells []accountCell // in the order of their keys
 	// gained is the reading of the ledger's busy clock at the last gain.
 	gained time.Duration
-	labels []string // the label values that all of its series begin with
 	// behind: what was staged last does not show all that was counted, as a series of it
 	// is still served as 0.
 	behind bool
@@ -34,15 +33,20 @@ type account struct {
 
 type accountCell struct {
 	k key
-	Counter
+	count
 }
 
-func (a *account) gain(k key, n int64) {
-	i, ok := slices.BinarySearchFunc(a.cells, k, func(c accountCell, k key) int { return int(c.k) - int(k) })
-	if !ok {
+// gain adds n to the cell of k, which stands at from or behind it, and tells where.
+func (a *account) gain(k key, n int64, from int) int {
+	i := from
+	for i < len(a.cells) && a.cells[i].k < k {
+		i++
+	}
+	if i == len(a.cells) || a.cells[i].k != k {
 		a.cells = slices.Insert(a.cells, i, accountCell{k: k})
 	}
 	a.cells[i].Value += n
+	return i
 }
 
 // families are the metrics that an account's counters show as; nil where they have no

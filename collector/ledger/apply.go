@@ -1,6 +1,9 @@
 package ledger
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Outcome is what a reading came to.
 type Outcome struct {
@@ -16,7 +19,11 @@ func (r *Reading) Apply(bytes int64) Outcome {
 	l, p := r.l, r.job.part
 	defer r.Discard()
 	r.gather()
+	p.room(l.c.MaxTokens)
 	r.admit()
+	if p.withoutIP {
+		r.dropIPs()
+	}
 	out := Outcome{SlotEnd: p.slot.To}
 	alone, restEver := len(p.pieces) == 1, p.restEver
 	for _, place := range l.places {
@@ -116,44 +123,90 @@ func (r *Reading) count() int64 {
 			continue
 		}
 		a := &l.accounts[place]
-		got := l.share(a, &p.counted[place], &r.told[place], p.slot, left)
+		got := l.share(a, &p.counted[place], &r.told[place], left)
 		if got > 0 {
 			a.gained = l.busy
 		}
 		left -= got
 	}
-	l.share(&l.other, &p.rest, &r.rest, p.slot, left)
+	l.share(&l.other, &p.rest, &r.rest, left)
+	l.total(p.slot)
 	p.restEver = p.restEver || !p.rest.isZero()
 	return gain
 }
 
 // share gives an account its rise, at most what is left of the whole's gain; and inside
-// it every value its rise, a dimension at most what the account has been counted.
-func (l *Ledger) share(a *account, counted, told *vector, s *slot, left int64) int64 {
+// it every value its rise, a dimension at most what the account has been counted. What
+// the values rose by is for total to add to the target's.
+func (l *Ledger) share(a *account, counted, told *vector, left int64) int64 {
 	got := min(max(0, told.total-counted.total), left)
 	counted.total += got
 	a.total.Value += got
 	sums := counted.byDimension()
-	rise := func(k key, n int64) {
+	if a.cells == nil && got > 0 {
+		a.cells = make([]accountCell, 0, len(told.cells))
+	}
+	place := 0 // in the account
+	rise := func(k key, n int64) int64 {
 		d := k.dimension()
 		if n = min(n, counted.total-sums[d]); n <= 0 {
-			return
+			return 0
 		}
 		sums[d] += n
-		counted.add(k, n)
-		a.gain(k, n)
-		l.whole.gain(k, n)
-		s.counted.add(k, n)
+		place = a.gain(k, n, place)
+		for int(k.value()) >= len(l.gains[d]) {
+			l.gains[d] = append(l.gains[d], 0)
+		}
+		l.gains[d][k.value()] += n
+		return n
 	}
+	owed := false
+	if len(counted.cells) == 0 && got > 0 {
+		counted.cells = slices.Grow(counted.cells, len(told.cells))
+	}
+	i := 0
 	for _, c := range told.cells {
-		rise(c.k, c.n-counted.at(c.k))
+		for i < len(counted.cells) && counted.cells[i].k < c.k {
+			owed = owed || counted.cells[i].n < 0
+			i++
+		}
+		if i < len(counted.cells) && counted.cells[i].k == c.k {
+			counted.cells[i].n += rise(c.k, c.n-counted.cells[i].n)
+			owed = owed || counted.cells[i].n < 0
+			continue
+		}
+		if n := rise(c.k, c.n); n > 0 {
+			counted.cells = slices.Insert(counted.cells, i, cell{c.k, n})
+		}
 	}
-	for _, c := range counted.cells {
+	for ; i < len(counted.cells); i++ {
+		owed = owed || counted.cells[i].n < 0
+	}
+	if !owed {
+		return got
+	}
+	place = 0
+	for i, c := range counted.cells {
 		if c.n < 0 { // remembered as owed, and not told of here
-			rise(c.k, told.at(c.k)-c.n)
+			counted.cells[i].n += rise(c.k, told.at(c.k)-c.n)
 		}
 	}
 	return got
+}
+
+// total adds what the accounts' values rose by to the target's and the slot's.
+func (l *Ledger) total(s *slot) {
+	place := 0
+	for d, gains := range l.gains {
+		for v, n := range gains {
+			if n != 0 {
+				k := keyOf(Dimension(d), uint32(v))
+				place = l.whole.gain(k, n, place)
+				s.counted.add(k, n)
+			}
+		}
+		clear(gains)
+	}
 }
 
 // splitOff makes a piece of a cut part, now read, a part of its own. It remembers what

@@ -47,6 +47,13 @@ func (l *Ledger) BeginAudit(a Audit, began time.Time) *Reading {
 	return l.Begin(Job{Span: a.Span, quiet: true}, began)
 }
 
+// SkipAudit leaves a stretch out whose report cannot be had.
+func (l *Ledger) SkipAudit(a Audit) {
+	for _, s := range a.slots {
+		s.audited = true
+	}
+}
+
 // ApplyAudit gives how much more ABS tells of the stretch now than was counted. A
 // surplus is counted, under Other, so that no audit finds it again; what is missing was
 // taken back by ABS, and nothing is.
@@ -67,7 +74,8 @@ func (r *Reading) ApplyAudit(a Audit) (difference int64) {
 		l.whole.total.Value += surplus
 		last := a.slots[len(a.slots)-1]
 		last.counted.total += surplus
-		l.share(&l.other, &counted, &r.rest, last, surplus)
+		l.share(&l.other, &counted, &r.rest, surplus)
+		l.total(last)
 	}
 	return difference
 }

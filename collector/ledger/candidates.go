@@ -9,7 +9,7 @@ import (
 // them, while the rows go by: the worst is on top of the heap.
 type candidates struct {
 	limit int
-	heap  candidateHeap
+	heap  candidateHeap // a heap once it is full; before, in no order
 	spare []*candidate
 	of    map[TokenID]*candidate
 	// passed is a filter over the ids that were passed over: one of them that comes
@@ -23,6 +23,10 @@ type candidates struct {
 // in eight.
 const passedWords = 1 << 17
 
+// maxSpare is how many candidates are kept for later readings although fewer places are
+// open by then.
+const maxSpare = 1024
+
 type candidate struct {
 	id       TokenID
 	attacked bool
@@ -32,15 +36,18 @@ type candidate struct {
 
 func (c *candidates) reset(limit int) {
 	c.limit = limit
+	if spare := len(c.spare) + len(c.heap); spare > 2*limit+maxSpare {
+		c.heap, c.spare, c.of = nil, nil, nil // of when more places were open
+	}
 	c.spare = append(c.spare, c.heap...)
 	c.heap = c.heap[:0]
-	if c.of == nil {
-		c.of = make(map[TokenID]*candidate, limit)
-	}
-	clear(c.of)
 	if limit == 0 {
 		return
 	}
+	if c.of == nil {
+		c.of = make(map[TokenID]*candidate, min(limit, maxSpare))
+	}
+	clear(c.of)
 	if c.passed == nil {
 		c.passed = make([]uint64, passedWords)
 	}
@@ -55,53 +62,64 @@ func (c *candidates) bit(id TokenID) (word, mask uint64) {
 	return h / 64 % passedWords, 1 << (h % 64)
 }
 
-// offer takes a row of a token without a place.
+// offer takes a row of a token without a place. It puts the cells in order.
 func (c *candidates) offer(id TokenID, requests int64, attacked bool, cells []cell) {
 	if c.limit == 0 {
 		return
 	}
+	full := len(c.heap) == c.limit
 	if k, ok := c.of[id]; ok {
 		k.told.total += requests
-		for _, x := range cells {
-			k.told.add(x.k, x.n)
+		k.told.merge(inOrder(cells), 1)
+		if full {
+			heap.Fix(&c.heap, k.at)
 		}
-		heap.Fix(&c.heap, k.at)
 		return
 	}
 	word, mask := c.bit(id)
 	if c.passed[word]&mask != 0 {
 		return
 	}
-	if len(c.heap) == c.limit {
+	var k *candidate
+	if full {
 		worst := c.heap[0]
 		if !better(attacked, requests, id, worst) {
 			c.passed[word] |= mask
 			return
 		}
-		heap.Pop(&c.heap)
 		delete(c.of, worst.id)
 		word, mask = c.bit(worst.id)
 		c.passed[word] |= mask
-		c.spare = append(c.spare, worst)
+		k = worst
+	} else {
+		k = c.take()
+		k.at = len(c.heap)
+		c.heap = append(c.heap, k)
 	}
-	k := c.take()
 	k.id, k.attacked = id, attacked
 	k.told.reset()
 	k.told.total = requests
-	for _, x := range cells {
-		k.told.add(x.k, x.n)
-	}
+	k.told.merge(inOrder(cells), 1)
 	c.of[id] = k
-	heap.Push(&c.heap, k)
+	switch {
+	case full:
+		heap.Fix(&c.heap, k.at)
+	case len(c.heap) == c.limit:
+		heap.Init(&c.heap)
+	}
 }
 
 func (c *candidates) take() *candidate {
-	if n := len(c.spare); n > 0 {
-		k := c.spare[n-1]
-		c.spare = c.spare[:n-1]
-		return k
+	if len(c.spare) == 0 {
+		block := make([]candidate, 64)
+		for i := range block {
+			c.spare = append(c.spare, &block[i])
+		}
 	}
-	return &candidate{}
+	last := len(c.spare) - 1
+	k := c.spare[last]
+	c.spare = c.spare[:last]
+	return k
 }
 
 // best gives the candidates, the best first. The heap is none afterwards.
@@ -140,15 +158,9 @@ func (h candidateHeap) Swap(i, j int) {
 	h[i].at, h[j].at = i, j
 }
 
-func (h *candidateHeap) Push(x any) {
-	k := x.(*candidate) //nolint:forcetypeassert // the heap holds nothing else
-	k.at = len(*h)
-	*h = append(*h, k)
-}
+// Push and Pop are for heap.Interface alone: the heap is filled before it is one, and
+// what comes takes the place of the worst.
+func (h *candidateHeap) Push(any) {}
 
-func (h *candidateHeap) Pop() any {
-	old := *h
-	k := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return k
-}
+// Pop is as Push.
+func (h *candidateHeap) Pop() any { return nil }

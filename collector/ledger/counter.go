@@ -12,7 +12,13 @@ import (
 type Counter struct {
 	Value  int64
 	Born   time.Time // when it was first served, as 0; zero: not yet
+	shown  bool      // its value was served since: it is from then on, whatever becomes of the clock
 	series *metrics.Series
+}
+
+// RestoredCounter is a counter as the state has it: only births whose value was served.
+func RestoredCounter(value int64, born time.Time) *Counter {
+	return &Counter{Value: value, Born: born, shown: !born.IsZero()}
 }
 
 // Births are the series that the snapshot being staged shows for the first time. They
@@ -39,7 +45,7 @@ func (b *Births) known(c *Counter, now time.Time) (metrics.Sample, bool) {
 		return metrics.Sample{}, false
 	}
 	s := metrics.Sample{Series: c.series}
-	if now.Sub(c.Born) >= b.Hold {
+	if c.shown = c.shown || now.Sub(c.Born) >= b.Hold; c.shown {
 		s.Value = c.Value
 	}
 	return s, true
@@ -64,16 +70,21 @@ func (b *Births) first(c *Counter, now time.Time, f *metrics.Family, values ...s
 // staged as 0. The process may end before anybody has seen that 0, so that the next one
 // has to serve it for the whole time again.
 func (b *Births) Birth(c *Counter) time.Time {
-	if b.staged.Sub(c.Born) < b.Hold {
+	if !c.shown {
 		return time.Time{}
 	}
 	return c.Born
 }
 
-// Published tells that the snapshot staged at now is served.
+// Published tells that the snapshot that was staged is served from now on.
 func (b *Births) Published(now time.Time) {
 	for _, c := range b.offered {
 		c.Born = now
+		if !now.Equal(b.staged) {
+			// Its created timestamp is to be its birth, or it would be another one after a
+			// restart. It is still served as 0, so that it may yet begin anew.
+			c.series = nil
+		}
 	}
 	b.offered = b.offered[:0]
 }

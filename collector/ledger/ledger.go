@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
 // Config is what a ledger goes by. Zero values are not defaults.
@@ -29,6 +31,10 @@ type Config struct {
 // Ledger counts the requests of one target. It is not safe for concurrent use; one
 // reading is under way at a time.
 type Ledger struct {
+	// Rezoned tells that the state was counted in another zone or with another window end,
+	// so that what is in the open slots had to be taken as read.
+	Rezoned bool
+
 	c      Config
 	tables [dimensions]*table
 	keepIP bool
@@ -56,10 +62,13 @@ type Ledger struct {
 	busy     time.Duration
 	lastGain time.Time
 
-	births   Births
-	withheld bool       // what was staged last is not served
-	spare    []*Reading // whose buffers are used again
-	order    []int      // listed places in the order of their ids; nil when stale
+	births   births
+	withheld bool                // what was staged last is not served
+	spare    []*Reading          // whose buffers are used again
+	gains    [dimensions][]int64 // of the reading that is being counted, not yet in the totals
+	batch    metrics.Batch
+	staged   []metrics.Block // as long as they are what Stage would give
+	order    []int           // listed places in the order of their ids; nil when stale
 }
 
 // New is a ledger without state. It counts nothing before the first Advance.
@@ -69,7 +78,7 @@ func New(c Config) *Ledger {
 		places:   make(map[TokenID]int, c.MaxTokens),
 		attacked: map[TokenID]struct{}{},
 		piece:    c.Slot,
-		births:   Births{Hold: c.Hold},
+		births:   births{hold: c.Hold},
 	}
 	for d := range l.tables {
 		l.tables[d] = newTable(c.MaxValues, nil)
@@ -77,8 +86,6 @@ func New(c Config) *Ledger {
 	for _, d := range c.Dimensions {
 		l.keepIP = l.keepIP || d == IP
 	}
-	l.whole.labels = []string{c.Target}
-	l.other.labels = []string{c.Target, Other}
 	l.accounts = make([]account, c.MaxTokens)
 	for p := range l.accounts {
 		l.free = append(l.free, c.MaxTokens-1-p)
@@ -107,15 +114,9 @@ func (l *Ledger) Regressions() int64 { return l.regressions }
 // Overflow is how many requests were counted under Other for want of series: of a
 // dimension, or of tokens.
 func (l *Ledger) Overflow(d Dimension) int64 {
-	account := &l.whole
-	if d == IP {
-		account = &l.other
-	}
-	if len(account.cells) > 0 {
-		for i := range account.cells {
-			if account.cells[i].k == keyOf(d, 0) {
-				return account.cells[i].Value
-			}
+	for i := range l.whole.cells {
+		if l.whole.cells[i].k == keyOf(d, 0) {
+			return l.whole.cells[i].Value
 		}
 	}
 	return 0
@@ -130,11 +131,14 @@ func (l *Ledger) OtherRequests() int64 { return l.other.total.Value }
 // SetUnderAttack tells which tokens come first when places are given.
 func (l *Ledger) SetUnderAttack(ids map[TokenID]struct{}) { l.attacked = ids }
 
+// twoBatches is two of ABS's batches of ten minutes.
+const twoBatches = 20 * time.Minute
+
 // tick moves the busy clock at a gain. A longer pause than ABS's batches make counts
 // as one in which nothing arrived.
 func (l *Ledger) tick(now time.Time) {
 	if !l.lastGain.IsZero() && now.After(l.lastGain) {
-		l.busy += min(now.Sub(l.lastGain), 2*l.c.Reread)
+		l.busy += min(now.Sub(l.lastGain), max(2*l.c.Reread, twoBatches))
 	}
 	if now.After(l.lastGain) {
 		l.lastGain = now

@@ -70,8 +70,8 @@ func (r *Reading) admit() {
 			idle = idle[1:]
 		}
 		p := l.list(c.id)
-		r.told[p].set(&c.told)
 		r.rest.move(&c.told, -1)
+		r.told[p], c.told = c.told, r.told[p]
 	}
 }
 
@@ -89,9 +89,7 @@ func (l *Ledger) list(id TokenID) (place int) {
 	place = l.free[len(l.free)-1]
 	l.free = l.free[:len(l.free)-1]
 	l.places[id] = place
-	l.accounts[place] = account{
-		id: id, gained: l.busy, behind: true, labels: []string{l.c.Target, id.String()},
-	}
+	l.accounts[place] = account{id: id, gained: l.busy, behind: true}
 	l.order = nil
 	return place
 }
@@ -100,7 +98,7 @@ func (l *Ledger) list(id TokenID) (place int) {
 // to the rest, so that nothing is counted again when the token returns.
 func (l *Ledger) leave(place int) {
 	for _, p := range l.parts {
-		if !p.joined[place] {
+		if len(p.joined) == 0 || !p.joined[place] {
 			continue
 		}
 		v := &p.counted[place]

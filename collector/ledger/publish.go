@@ -8,68 +8,150 @@ import (
 )
 
 // Stage gives the counter series as they will be served from now on. Published or
-// Withdrawn must follow before the next reading.
+// Withdrawn must follow before the next reading. A cycle that commits twice gets the same
+// blocks twice, if nothing was read in between.
 func (l *Ledger) Stage(now time.Time) []metrics.Block {
-	blocks := l.stage(nil, wholeFamilies(), now, []*account{&l.whole})
-	if l.c.MaxTokens == 0 {
-		return blocks
+	if l.staged != nil && l.births.staged == now.UnixNano() {
+		l.births.any = false
+		return slices.Clone(l.staged)
 	}
-	listed := []*account{&l.other}
-	for _, p := range l.sorted() {
-		l.accounts[p].behind = false
-		listed = append(listed, &l.accounts[p])
+	l.births.staged, l.births.any = now.UnixNano(), false
+	blocks := l.stage(nil, wholeFamilies(), &l.whole, nil)
+	if l.c.MaxTokens > 0 {
+		blocks = l.stage(blocks, tokenFamilies(l.c.Dimensions), &l.other, l.sorted())
 	}
-	return l.stage(blocks, tokenFamilies(l.c.Dimensions), now, listed)
+	l.staged = blocks
+	return slices.Clone(blocks)
 }
 
 // Published tells that what was staged at now is served.
 func (l *Ledger) Published(now time.Time) {
-	l.births.Published(now)
 	l.withheld = false
+	if !l.births.any {
+		return
+	}
+	at := now.UnixNano()
+	b := &l.births
+	if at != b.staged {
+		l.staged = nil // their created timestamps become others
+	}
+	b.published(&l.whole, at)
+	b.published(&l.other, at)
+	for _, p := range l.places {
+		b.published(&l.accounts[p], at)
+	}
 }
 
 // Withdrawn tells that it will not be. Until something is, no token leaves: its last
 // requests would never have been served.
 func (l *Ledger) Withdrawn() {
-	l.births.Withdrawn()
 	l.withheld = true
+	l.staged = nil
 }
 
-func (l *Ledger) stage(blocks []metrics.Block, f families, now time.Time, accounts []*account) []metrics.Block {
-	total := metrics.Block{Family: f.total, Samples: make([]metrics.Sample, 0, len(accounts))}
-	for _, a := range accounts {
-		total.Samples = append(total.Samples, l.sample(&a.total, now, f.total, a, ""))
+// stage appends the blocks of the families: of one account first, then of those at places.
+func (l *Ledger) stage(blocks []metrics.Block, f families, first *account, places []int) []metrics.Block {
+	var sizes [dimensions]int
+	first.count(&sizes)
+	for _, p := range places {
+		l.accounts[p].count(&sizes)
 	}
-	blocks = append(blocks, total)
+	total := make([]metrics.Sample, 0, 1+len(places))
+	var cells [dimensions][]metrics.Sample
 	for d, family := range f.cells {
-		if family == nil {
-			continue
+		if family != nil {
+			cells[d] = make([]metrics.Sample, 0, sizes[d])
 		}
-		block := metrics.Block{Family: family, Samples: make([]metrics.Sample, 0, 2*len(accounts))}
-		names := l.tables[d].names
-		for _, a := range accounts {
-			for i := range a.cells {
-				if c := &a.cells[i]; c.k.dimension() == Dimension(d) {
-					block.Samples = append(block.Samples, l.sample(&c.Counter, now, family, a, names[c.k.value()]))
-				}
+	}
+	for i := range 1 + len(places) {
+		a := first
+		if i > 0 {
+			a = &l.accounts[places[i-1]]
+		}
+		l.bear(a, &f)
+		s := l.births.sample(&a.total)
+		a.behind = s.Value != a.total.Value
+		total = append(total, s)
+		for i := range a.cells {
+			c := &a.cells[i]
+			d := c.k.dimension()
+			if f.cells[d] == nil {
+				continue
 			}
+			s := l.births.sample(&c.count)
+			a.behind = a.behind || s.Value != c.Value
+			cells[d] = append(cells[d], s)
 		}
-		blocks = append(blocks, block)
+	}
+	blocks = append(blocks, metrics.Block{Family: f.total, Samples: total})
+	for d, family := range f.cells {
+		if family != nil {
+			blocks = append(blocks, metrics.Block{Family: family, Samples: cells[d]})
+		}
 	}
 	return blocks
 }
 
-func (l *Ledger) sample(c *Counter, now time.Time, f *metrics.Family, a *account, value string) metrics.Sample {
-	s, ok := l.births.known(c, now)
-	if !ok {
-		labels := slices.Clone(a.labels)
-		if f != metrics.Requests && f != metrics.TokenRequests {
-			labels = append(labels, value)
-		}
-		s = l.births.first(c, now, f, labels...)
+func (a *account) count(sizes *[dimensions]int) {
+	for i := range a.cells {
+		sizes[a.cells[i].k.dimension()]++
 	}
-	a.behind = a.behind || s.Value != c.Value
-	return s
+}
+
+// bear makes the series of an account that it does not have yet, all in one.
+func (l *Ledger) bear(a *account, f *families) {
+	if a.allMade(f) {
+		return
+	}
+	values := make([]string, 0, 3)
+	values = append(values, l.c.Target)
+	switch {
+	case a == &l.whole:
+	case a == &l.other:
+		values = append(values, Other)
+	default:
+		values = append(values, a.id.String())
+	}
+	b := &l.batch
+	if !a.total.made() {
+		b.Add(f.total, l.births.created(&a.total), values...)
+	}
+	cell := append(values, "") //nolint:gocritic // the same array on purpose: one place more
+	for i := range a.cells {
+		if c := &a.cells[i]; f.wants(c) {
+			cell[len(values)] = l.name(c.k)
+			b.Add(f.cells[c.k.dimension()], l.births.created(&c.count), cell...)
+		}
+	}
+	made := b.Make()
+	if !a.total.made() {
+		a.total.series, made = &made[0], made[1:]
+	}
+	for i := range a.cells {
+		if c := &a.cells[i]; f.wants(c) {
+			c.series, made = &made[0], made[1:]
+		}
+	}
+}
+
+// wants tells that a cell has no series yet and is to have one.
+func (f *families) wants(c *accountCell) bool {
+	return !c.made() && f.cells[c.k.dimension()] != nil
+}
+
+func (l *Ledger) name(k key) string { return l.tables[k.dimension()].names[k.value()] }
+
+// allMade tells that an account has all of its series, as nearly always.
+func (a *account) allMade(f *families) bool {
+	if !a.total.made() {
+		return false
+	}
+	for i := range a.cells {
+		if f.wants(&a.cells[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // sorted are the places of the listed tokens in the order of their ids: an order that

@@ -26,6 +26,7 @@ type Reading struct {
 // Begin starts the reading of a job whose request was sent at began. Apply, Drop or
 // Discard must end it.
 func (l *Ledger) Begin(j Job, began time.Time) *Reading {
+	l.staged = nil
 	var r *Reading
 	if n := len(l.spare); n > 0 {
 		r, l.spare = l.spare[n-1], l.spare[:n-1]
@@ -59,9 +60,7 @@ func (r *Reading) Add(id TokenID, row *abs.Row) {
 	if p, ok := r.l.places[id]; ok {
 		v := &r.told[p]
 		v.total += row.Requests
-		for _, c := range r.row {
-			v.add(c.k, c.n)
-		}
+		v.merge(inOrder(r.row), 1)
 		return
 	}
 	r.rest.total += row.Requests
@@ -83,6 +82,19 @@ func (r *Reading) split(d Dimension, counts []abs.Count) {
 		}
 		r.row = append(r.row, cell{keyOf(d, v), c.N})
 	}
+}
+
+// dropIPs takes the IPs out, which stand behind all other cells.
+func (r *Reading) dropIPs() {
+	r.rest.dropIPs()
+	for p := range r.told {
+		r.told[p].dropIPs()
+	}
+}
+
+func (v *vector) dropIPs() {
+	i, _ := v.search(keyOf(IP, 0))
+	v.cells = v.cells[:i]
 }
 
 // Drop ends a reading that failed: the last one that was begun.

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -45,11 +46,13 @@ type part struct {
 	// baseline: the first reading is taken as read and not counted (rule 8).
 	baseline bool
 
-	total    int64    // counted in all: rest and joined tokens
-	rest     vector   // counted of all tokens that have not joined
-	restEver bool     // something was counted under the rest
-	joined   []bool   // by place
-	counted  []vector // by place
+	total    int64  // counted in all: rest and joined tokens
+	rest     vector // counted of all tokens that have not joined
+	restEver bool   // something was counted under the rest
+	// withoutIP: it was counted from when IPs were not, and so goes on without them.
+	withoutIP bool
+	joined    []bool   // by place
+	counted   []vector // by place
 }
 
 // piece is a window that is read as one report.
@@ -67,8 +70,12 @@ type piece struct {
 // Advance opens the slots that have begun by now and gives up those that are too old.
 // The first one of a ledger without state sets where counting begins.
 func (l *Ledger) Advance(now time.Time) {
+	l.staged = nil
 	if l.next.IsZero() {
 		l.begin(now)
+	}
+	if l.next.Sub(now) > 2*l.c.Slot+mergedAtMost {
+		l.rewind(now)
 	}
 	for l.next.Before(now) {
 		s := l.c.Zone.Slot(l.next, l.c.Slot)
@@ -93,6 +100,27 @@ func (l *Ledger) Advance(now time.Time) {
 		l.close(p)
 	}
 	l.expire()
+}
+
+// mergedAtMost is how much longer than others a slot is that touches an hour which comes
+// twice.
+const mergedAtMost = 3 * time.Hour
+
+// rewind forgets the slots of a future that a clock which ran ahead had opened, as far as
+// nothing was counted from them.
+func (l *Ledger) rewind(now time.Time) {
+	l.next = l.c.Zone.Slot(now, l.c.Slot).From
+	ahead := func(s *slot) bool { return !s.From.Before(l.next) && s.counted.total == 0 }
+	l.parts = slices.DeleteFunc(l.parts, func(p *part) bool { return ahead(p.slot) })
+	l.slots = slices.DeleteFunc(l.slots, ahead)
+	for _, s := range l.slots {
+		if s.To.After(l.next) {
+			l.next = s.To
+		}
+	}
+	if l.newest.After(now) {
+		l.newest = time.Time{}
+	}
 }
 
 // begin opens the slots that may still fill up. Of what is in them already, only what
@@ -135,11 +163,17 @@ func (l *Ledger) open(s *slot, span Span, baseline bool) {
 			to = span.To
 		}
 		p := &part{slot: s, baseline: baseline, pieces: []piece{{Span: Span{from, to}}}}
-		p.joined = make([]bool, l.c.MaxTokens)
-		p.counted = make([]vector, l.c.MaxTokens)
 		l.parts = append(l.parts, p)
 		s.parts++
 		from = to
+	}
+}
+
+// room makes room for what is counted of listed tokens, once there is something: a pause
+// may leave many parts to read.
+func (p *part) room(places int) {
+	if p.joined == nil {
+		p.joined, p.counted = make([]bool, places), make([]vector, places)
 	}
 }
 
@@ -178,14 +212,16 @@ func (l *Ledger) prune() {
 
 // Job is a window to read next.
 type Job struct {
-	Span    // what to ask for; its end is never past now
-	part    *part
-	whole   Span // the piece
-	Current bool // of the slot that has not ended
-	quiet   bool // its reading lists nobody, as another one is under way meanwhile
+	Span     // what to ask for; its end is never past now
+	part     *part
+	whole    Span // the piece
+	Current  bool // of the slot that has not ended
+	timeouts int  // of the piece, in a row
+	quiet    bool // its reading lists nobody, as another one is under way meanwhile
 }
 
-// Due is what to read in a cycle that begins now, oldest first: the slot that has not
+// Due is what to read in a cycle that begins now, oldest first but for those that timed
+// out before, which would keep the others waiting: the slot that has not
 // ended; ended ones after each Reread; those whose reading failed; and, once it is time
 // for it, those that can be settled.
 func (l *Ledger) Due(now time.Time) []Job {
@@ -201,10 +237,12 @@ func (l *Ledger) Due(now time.Time) []Job {
 			if !ask.To.After(ask.From) || !w.due(now, l.c) {
 				continue
 			}
-			jobs = append(jobs, Job{Span: ask, part: p, whole: w.Span, Current: p.slot.To.After(now)})
+			jobs = append(jobs, Job{Span: ask, part: p, whole: w.Span, timeouts: w.timeouts, Current: p.slot.To.After(now)})
 		}
 	}
-	slices.SortStableFunc(jobs, func(a, b Job) int { return a.From.Compare(b.From) })
+	slices.SortStableFunc(jobs, func(a, b Job) int {
+		return cmp.Or(cmp.Compare(a.timeouts, b.timeouts), a.From.Compare(b.From))
+	})
 	return jobs
 }
 

@@ -9,6 +9,13 @@ import (
 // State is all that a ledger must know to go on after a restart, in a form that gob
 // writes fast: columns instead of many small structs. It holds token ids, no tokens.
 type State struct {
+	// What the counts stand on. Where the configuration is another by now, Restore takes
+	// care that no series tells of what was counted when it was not there.
+	Dimensions []Dimension
+	Tokens     bool   // there were series of tokens
+	Zone       string // of ABS's wall clock
+	Inclusive  bool
+
 	Tables   [dimensions][]string
 	Whole    AccountsState // one
 	Other    AccountsState // one
@@ -23,24 +30,16 @@ type State struct {
 	LastGain time.Time
 }
 
-// AccountsState is accounts by columns; those of the cells run on from account to account.
+// AccountsState is accounts, one after the other: see packed.
 type AccountsState struct {
-	IDs    []uint64
-	Totals []int64
-	Born   []int64 // Unix nanoseconds; 0: not yet
-	Gained []int64 // nanoseconds of the busy clock
-	Cells  []int   // how many each account has
-	Keys   []uint32
-	Values []int64
-	Borns  []int64
+	Accounts int
+	Packed   []byte
 }
 
-// VectorsState is vectors by columns.
+// VectorsState is vectors, likewise.
 type VectorsState struct {
-	Totals []int64
-	Cells  []int
-	Keys   []uint32
-	Values []int64
+	Vectors int
+	Packed  []byte
 }
 
 // SlotRecord is a slot.
@@ -57,14 +56,15 @@ type SlotRecord struct {
 
 // PartRecord is an unsettled part.
 type PartRecord struct {
-	Slot     int // its place in State.Slots
-	Pieces   []PieceRecord
-	Baseline bool
-	RestEver bool
-	Total    int64
-	Rest     VectorsState // one
-	Joined   []bool       // by place in State.Listed, as are Counted
-	Counted  VectorsState
+	Slot      int // its place in State.Slots
+	Pieces    []PieceRecord
+	Baseline  bool
+	RestEver  bool
+	WithoutIP bool
+	Total     int64
+	Rest      VectorsState // one
+	Joined    []bool       // by place in State.Listed, as are Counted
+	Counted   VectorsState
 }
 
 // PieceRecord is a window that a part is read in.
@@ -78,16 +78,23 @@ type PieceRecord struct {
 // State is the ledger's, as staged. A series that is still staged as 0 is born again.
 func (l *Ledger) State() *State {
 	s := &State{
+		Dimensions: l.c.Dimensions, Tokens: l.c.MaxTokens > 0,
+		Zone: l.c.Zone.Location.String(), Inclusive: l.c.Zone.Inclusive,
 		Next: l.next, Newest: l.newest, Piece: l.piece, Missed: l.missed, Busy: l.busy, LastGain: l.lastGain,
 	}
 	for d, t := range l.tables {
 		s.Tables[d] = t.names[1:]
 	}
-	s.Whole.add(&l.whole, &l.births)
-	s.Other.add(&l.other, &l.births)
+	s.Whole.add(&l.whole)
+	s.Other.add(&l.other)
 	places := l.sorted()
+	cells := 0
 	for _, p := range places {
-		s.Listed.add(&l.accounts[p], &l.births)
+		cells += len(l.accounts[p].cells)
+	}
+	s.Listed.Packed = make([]byte, 0, 32*len(places)+4*cells) // as long as it becomes, or nearly
+	for _, p := range places {
+		s.Listed.add(&l.accounts[p])
 	}
 	index := map[*slot]int{}
 	for i, o := range l.slots {
@@ -97,11 +104,10 @@ func (l *Ledger) State() *State {
 		s.Slots = append(s.Slots, v)
 	}
 	for _, p := range l.parts {
-		v := PartRecord{Slot: index[p.slot], Baseline: p.baseline, RestEver: p.restEver, Total: p.total}
+		v := PartRecord{Slot: index[p.slot], Baseline: p.baseline, RestEver: p.restEver, WithoutIP: p.withoutIP, Total: p.total}
 		v.Rest.add(&p.rest)
-		for _, place := range places {
-			v.Joined = append(v.Joined, p.joined[place])
-			v.Counted.add(&p.counted[place])
+		if p.joined != nil { // else nothing was counted yet
+			v.addCounted(p, places)
 		}
 		for _, w := range p.pieces {
 			v.Pieces = append(v.Pieces, PieceRecord{
@@ -113,41 +119,17 @@ func (l *Ledger) State() *State {
 	return s
 }
 
-func (s *AccountsState) add(a *account, b *Births) {
-	s.IDs = append(s.IDs, uint64(a.id))
-	s.Totals = append(s.Totals, a.total.Value)
-	s.Born = append(s.Born, nanoseconds(b.Birth(&a.total)))
-	s.Gained = append(s.Gained, int64(a.gained))
-	s.Cells = append(s.Cells, len(a.cells))
-	for i := range a.cells {
-		c := &a.cells[i]
-		s.Keys = append(s.Keys, uint32(c.k))
-		s.Values = append(s.Values, c.Value)
-		s.Borns = append(s.Borns, nanoseconds(b.Birth(&c.Counter)))
+func (v *PartRecord) addCounted(p *part, places []int) {
+	cells := 0
+	for _, place := range places {
+		cells += len(p.counted[place].cells)
 	}
-}
-
-func (s *VectorsState) add(v *vector) {
-	s.Totals = append(s.Totals, v.total)
-	s.Cells = append(s.Cells, len(v.cells))
-	for _, c := range v.cells {
-		s.Keys = append(s.Keys, uint32(c.k))
-		s.Values = append(s.Values, c.n)
+	v.Joined = make([]bool, 0, len(places))
+	v.Counted.Packed = make([]byte, 0, 4*len(places)+3*cells) // likewise
+	for _, place := range places {
+		v.Joined = append(v.Joined, p.joined[place])
+		v.Counted.add(&p.counted[place])
 	}
-}
-
-func nanoseconds(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixNano()
-}
-
-func instant(ns int64) time.Time {
-	if ns == 0 {
-		return time.Time{}
-	}
-	return time.Unix(0, ns).UTC()
 }
 
 var errState = errors.New("the state contradicts itself")
@@ -171,7 +153,6 @@ func Restore(c Config, s *State) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	whole[0].labels, other[0].labels = l.whole.labels, l.other.labels
 	l.whole, l.other = whole[0], other[0]
 	places := l.place(listed)
 	for _, v := range s.Slots {
@@ -190,7 +171,50 @@ func Restore(c Config, s *State) (*Ledger, error) {
 	}
 	l.next, l.newest, l.missed, l.busy, l.lastGain = s.Next, s.Newest, s.Missed, s.Busy, s.LastGain
 	l.piece = max(time.Minute, min(s.Piece, c.Slot))
+	l.adapt(s)
 	return l, nil
+}
+
+// adapt takes care of settings that are others than those of the state.
+func (l *Ledger) adapt(s *State) {
+	if !s.Tokens {
+		l.other = account{} // it was not served, and is born now
+	}
+	for _, d := range l.c.Dimensions {
+		if slices.Contains(s.Dimensions, d) {
+			continue
+		}
+		l.other.drop(d)
+		for p := range l.accounts {
+			l.accounts[p].drop(d)
+		}
+		if d == IP {
+			for _, p := range l.parts {
+				p.withoutIP = true
+			}
+		}
+	}
+	if s.Zone == l.c.Zone.Location.String() && s.Inclusive == l.c.Zone.Inclusive {
+		return
+	}
+	// The same windows are other requests now: what ABS tells of the open ones is taken as
+	// read, and those that have settled are not audited.
+	l.Rezoned = true
+	for _, o := range l.slots {
+		o.audited, o.baseline = true, true
+	}
+	for _, p := range l.parts {
+		*p = part{slot: p.slot, pieces: p.pieces, baseline: true, withoutIP: p.withoutIP}
+		for i := range p.pieces {
+			p.pieces[i].read = time.Time{}
+		}
+	}
+}
+
+// drop forgets the counters of a dimension that had no series, so that what it counted
+// meanwhile is in none.
+func (a *account) drop(d Dimension) {
+	a.cells = slices.DeleteFunc(a.cells, func(c accountCell) bool { return c.k.dimension() == d })
 }
 
 // place gives the listed accounts their places: -1 for those without one any more.
@@ -205,9 +229,7 @@ func (l *Ledger) place(listed []account) []int {
 		places[i] = -1
 		if n < l.c.MaxTokens {
 			places[i] = l.list(listed[i].id)
-			labels := l.accounts[places[i]].labels
 			l.accounts[places[i]] = listed[i]
-			l.accounts[places[i]].labels = labels
 		}
 	}
 	return places
@@ -219,15 +241,18 @@ func (l *Ledger) restorePart(v *PartRecord, places []int) error {
 		return errState
 	}
 	counted, err := v.Counted.vectors(l)
-	if err != nil || len(counted) != len(places) || len(v.Joined) != len(places) ||
+	counts := len(v.Joined) > 0
+	if err != nil || counts && len(v.Joined) != len(places) || len(counted) != len(v.Joined) ||
 		v.Slot < 0 || v.Slot >= len(l.slots) || len(v.Pieces) == 0 {
 		return errState
 	}
 	p := &part{
-		slot: l.slots[v.Slot], baseline: v.Baseline, restEver: v.RestEver, total: v.Total, rest: rest[0],
-		joined: make([]bool, l.c.MaxTokens), counted: make([]vector, l.c.MaxTokens),
+		slot: l.slots[v.Slot], baseline: v.Baseline, restEver: v.RestEver, withoutIP: v.WithoutIP, total: v.Total, rest: rest[0],
 	}
-	for i, place := range places {
+	if counts {
+		p.room(l.c.MaxTokens)
+	}
+	for i, place := range places[:len(v.Joined)] {
 		switch {
 		case place >= 0:
 			p.joined[place], p.counted[place] = v.Joined[i], counted[i]
@@ -246,65 +271,22 @@ func (l *Ledger) restorePart(v *PartRecord, places []int) error {
 	return nil
 }
 
-func (s *AccountsState) accounts(l *Ledger) ([]account, error) {
-	n := len(s.IDs)
-	if len(s.Totals) != n || len(s.Born) != n || len(s.Gained) != n || len(s.Cells) != n ||
-		len(s.Values) != len(s.Keys) || len(s.Borns) != len(s.Keys) {
-		return nil, errState
-	}
-	all := make([]account, n)
-	next := 0
-	for i := range all {
-		a := &all[i]
-		a.id = TokenID(s.IDs[i])
-		a.total = Counter{Value: s.Totals[i], Born: instant(s.Born[i])}
-		a.gained = time.Duration(s.Gained[i])
-		if s.Cells[i] < 0 || next+s.Cells[i] > len(s.Keys) {
-			return nil, errState
-		}
-		a.cells = make([]accountCell, s.Cells[i])
-		for j := range a.cells {
-			k, err := l.known(s.Keys[next])
-			if err != nil {
-				return nil, err
-			}
-			a.cells[j] = accountCell{k, Counter{Value: s.Values[next], Born: instant(s.Borns[next])}}
-			next++
-		}
-	}
-	return all, nil
-}
-
-func (s *VectorsState) vectors(l *Ledger) ([]vector, error) {
-	n := len(s.Totals)
-	if len(s.Cells) != n || len(s.Values) != len(s.Keys) {
-		return nil, errState
-	}
-	all := make([]vector, n)
-	next := 0
-	for i := range all {
-		v := &all[i]
-		v.total = s.Totals[i]
-		if s.Cells[i] < 0 || next+s.Cells[i] > len(s.Keys) {
-			return nil, errState
-		}
-		for range s.Cells[i] {
-			k, err := l.known(s.Keys[next])
-			if err != nil {
-				return nil, err
-			}
-			v.cells = append(v.cells, cell{k, s.Values[next]})
-			next++
-		}
-	}
-	return all, nil
-}
-
-// known is a key of the state, if its table has the value.
-func (l *Ledger) known(k uint32) (key, error) {
-	d := key(k).dimension()
-	if d >= dimensions || int(key(k).value()) >= len(l.tables[d].names) {
+// known is the key of a code, if its table has the value.
+func (l *Ledger) known(code uint32) (key, error) {
+	d, v := Dimension(code%dimensions), code/dimensions
+	if int(v) >= len(l.tables[d].names) {
 		return 0, errState
 	}
-	return key(k), nil
+	return keyOf(d, v), nil
+}
+
+// code is a key as the state has it: gob writes small numbers in a byte.
+func (k key) code() uint32 { return k.value()*dimensions + uint32(k.dimension()) }
+
+// restored is a birth from the state, which has only those whose value was served.
+func restored(ns int64) birth {
+	if ns == 0 {
+		return 0
+	}
+	return birth(ns | 1)
 }

@@ -46,7 +46,16 @@ func (v *vector) reset() {
 }
 
 func (v *vector) search(k key) (int, bool) {
-	return slices.BinarySearchFunc(v.cells, k, func(c cell, k key) int { return int(c.k) - int(k) })
+	from, to := 0, len(v.cells)
+	for from < to {
+		middle := int(uint(from+to) >> 1)
+		if v.cells[middle].k < k {
+			from = middle + 1
+		} else {
+			to = middle
+		}
+	}
+	return from, from < len(v.cells) && v.cells[from].k == k
 }
 
 func (v *vector) at(k key) int64 {
@@ -64,12 +73,57 @@ func (v *vector) add(k key, n int64) {
 	v.cells[i].n += n
 }
 
+// merge adds cells that are in order and each there once.
+func (v *vector) merge(cells []cell, sign int64) {
+	if len(v.cells) == 0 {
+		v.cells = slices.Grow(v.cells, len(cells))
+		for _, c := range cells {
+			v.cells = append(v.cells, cell{c.k, sign * c.n})
+		}
+		return
+	}
+	i := 0
+	for _, c := range cells {
+		for i < len(v.cells) && v.cells[i].k < c.k {
+			i++
+		}
+		if i == len(v.cells) || v.cells[i].k != c.k {
+			v.cells = slices.Insert(v.cells, i, cell{k: c.k})
+		}
+		v.cells[i].n += sign * c.n
+	}
+}
+
 // move adds sign times o.
 func (v *vector) move(o *vector, sign int64) {
 	v.total += sign * o.total
-	for _, c := range o.cells {
-		v.add(c.k, sign*c.n)
+	if len(o.cells) < len(v.cells)/8 { // a token out of the rest: less than the rest is long
+		for _, c := range o.cells {
+			v.add(c.k, sign*c.n)
+		}
+		return
 	}
+	v.merge(o.cells, sign)
+}
+
+// inOrder sorts cells and adds up those of one key, in place. Rows are short, and their
+// cells nearly in order.
+func inOrder(cells []cell) []cell {
+	n := 0
+	for _, c := range cells {
+		i := n
+		for i > 0 && cells[i-1].k > c.k {
+			i--
+		}
+		if i > 0 && cells[i-1].k == c.k {
+			cells[i-1].n += c.n
+			continue
+		}
+		copy(cells[i+1:n+1], cells[i:n])
+		cells[i] = c
+		n++
+	}
+	return cells[:n]
 }
 
 func (v *vector) set(o *vector) {

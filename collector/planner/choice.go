@@ -23,6 +23,7 @@ type Choice struct {
 	changed  best
 	turn     best
 	rows     int64
+	refused  map[ID]struct{}
 	fresh    int64 // with findings, and asked about lately
 }
 
@@ -31,14 +32,18 @@ func (p *Planner) Choose(budget int, now time.Time, suspects func(ID) (Suspect, 
 	return &Choice{
 		p: p, now: now, budget: budget, suspects: suspects,
 		again: newBest(int(float64(budget) * againShare)), changed: newBest(int(float64(budget) * p.changed)),
-		turn: newBest(budget),
+		turn: newBest(budget), refused: map[ID]struct{}{},
 	}
 }
 
 // Offer takes a row of the report. A token with several rows may be offered several
 // times.
 func (c *Choice) Offer(id ID, token []byte, requests int64) {
-	if c.budget == 0 || c.p.isRefused(id) {
+	if c.p.isRefused(id) {
+		c.refused[id] = struct{}{}
+		return
+	}
+	if c.budget == 0 {
 		return
 	}
 	c.rows++
@@ -69,7 +74,13 @@ func (c *Choice) Done() {
 		p.former = p.made
 	}
 	p.made = c.now
+	for _, q := range p.turns {
+		if q.Kind == Hinted { // a retry that was not come to
+			p.hinted = append(p.hinted, q)
+		}
+	}
 	p.first, p.turns = p.first[:0], p.turns[:0]
+	p.refused = c.refused // those that the window still holds
 	p.before, p.covered = p.covered, map[ID]struct{}{}
 	clear(p.failed)
 	chosen := map[ID]struct{}{}

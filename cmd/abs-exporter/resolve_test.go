@@ -1,0 +1,275 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/abs-exporter/abs-exporter/collector"
+	"github.com/abs-exporter/abs-exporter/simulator"
+)
+
+const resolveKey = "the key of the token ids"
+
+// resolving is a simulated ABS, and what resolve is told of it.
+type resolving struct {
+	sim   *simulator.Simulator
+	flags []string
+}
+
+func startResolving(t *testing.T, config simulator.Config, wrap func(http.Handler) http.Handler) *resolving {
+	t.Helper()
+	cleanEnv(t)
+	t.Setenv(envAccessKey, "abs_ak")
+	t.Setenv(envSecretKey, "abs_sk")
+	r := &resolving{sim: simulator.New(config)}
+	handler := r.sim.Handler()
+	if wrap != nil {
+		handler = wrap(handler)
+	}
+	server := httptest.NewTLSServer(handler)
+	t.Cleanup(server.Close)
+	sum := sha256.Sum256(server.Certificate().Raw)
+	key := filepath.Join(t.TempDir(), "key")
+	write(t, key, resolveKey+"\n")
+	r.flags = []string{
+		"--abs.url=" + server.URL, "--abs.name=test", "--abs.tls.fingerprint=" + hex.EncodeToString(sum[:]), "--series.token-key-file=" + key,
+	}
+	return r
+}
+
+func idOf(token string) string { return collector.TokenKey(resolveKey).ID([]byte(token)) }
+
+// resolve runs the command.
+func (r *resolving) resolve(t *testing.T, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	status = run(t.Context(), append(append([]string{"resolve"}, r.flags...), args...), &out, &errs)
+	return status, out.String(), errs.String()
+}
+
+const secretToken = "eyJhbGciOiJSUzI1NiJ9.canary-of-the-middle.sig9Xyz"
+
+// at is when the story is: long enough ago that ABS tells all of it.
+func storyTime() time.Time { return time.Now().Add(-6 * time.Hour).Truncate(time.Hour) }
+
+func tellStory(r *resolving, at time.Time) {
+	r.sim.Add(
+		simulator.Event{At: at.Add(-10 * time.Minute), Token: secretToken, API: "shop", Method: "GET", N: 7},
+		simulator.Event{At: at.Add(-20 * time.Minute), Token: secretToken, API: "pay\x1b[31m", Method: "POST", N: 3},
+	)
+	r.sim.AddAttack(
+		simulator.Attack{Token: secretToken, Type: "Data Exfiltration Attack Type 1", APIs: []string{"shop"}, From: at.Add(-15 * time.Minute), To: at},
+		simulator.Attack{Token: secretToken, Type: "Something New", ID: 99, From: at.Add(-15 * time.Minute), To: at, Anomaly: true},
+	)
+}
+
+func TestResolve(t *testing.T) {
+	r := startResolving(t, simulator.Config{Tokens: 50, Rate: 60}, nil)
+	at := storyTime()
+	tellStory(r, at)
+	status, out, errs := r.resolve(t, idOf(secretToken), "--at="+at.Format(time.RFC3339))
+	if status != exitOK || errs != "" {
+		t.Fatalf("status %d: %s", status, errs)
+	}
+	want := fmt.Sprintf(`target     test
+token id   %s
+token      eyJh…9Xyz (49 characters)
+window     %s to %s
+requests   10
+attacks    1
+  critical  Data Exfiltration Attack Type 1 on shop
+anomalies  1
+  unknown   Something New on all
+by API
+           7   70 %%  shop
+           3   30 %%  "pay\x1b[31m"
+by method
+           7   70 %%  GET
+           3   30 %%  POST
+`, idOf(secretToken), at.Add(-3*time.Hour).UTC().Format(time.RFC3339), at.UTC().Format(time.RFC3339))
+	if !strings.HasPrefix(out, want) {
+		t.Errorf("prints\n%swant\n%s", out, want)
+	}
+	if strings.Contains(out, "canary") {
+		t.Error("the token is printed whole")
+	}
+	if _, out, _ = r.resolve(t, idOf(secretToken), "--at="+at.Format(time.RFC3339), "--show-token"); !strings.Contains(out, "token      "+secretToken+"\n") {
+		t.Errorf("--show-token does not show the token: %s", out)
+	}
+}
+
+func TestResolveJSON(t *testing.T) {
+	r := startResolving(t, simulator.Config{}, nil)
+	at := storyTime()
+	tellStory(r, at)
+	for _, whole := range []bool{false, true} {
+		status, out, errs := r.resolve(t, idOf(secretToken), fmt.Sprint("--at=", at.Unix()), "--output=json", fmt.Sprint("--show-token=", whole))
+		var got []resolution
+		if err := json.Unmarshal([]byte(out), &got); err != nil || status != exitOK || errs != "" || len(got) != 1 {
+			t.Fatalf("status %d, %d results: %v %s\n%s", status, len(got), err, errs, out)
+		}
+		g := got[0]
+		if g.Requests != 10 || !g.Forensics || g.TokenLength != len(secretToken) || (g.Token == secretToken) != whole || !g.To.Equal(at) {
+			t.Errorf("got %+v", g)
+		}
+		if len(g.Attacks) != 1 || g.Attacks[0].ID != 1 || g.Attacks[0].Severity != "critical" || g.Attacks[0].APIs[0] != "shop" {
+			t.Errorf("the attacks are %+v", g.Attacks)
+		}
+		if strings.Contains(out, "canary") != whole {
+			t.Errorf("the token is shown: %v", !whole)
+		}
+	}
+}
+
+// What is there for the restricted user goes by the obfuscated token, which is what its
+// ids are made of.
+func TestResolveRestricted(t *testing.T) {
+	r := startResolving(t, simulator.Config{SplitRows: 1}, nil)
+	at := storyTime()
+	tellStory(r, at)
+	t.Setenv(envAccessKey, "abs_ak_ru")
+	t.Setenv(envSecretKey, "abs_sk_ru")
+	sum := sha256.Sum256([]byte(secretToken))
+	status, out, errs := r.resolve(t, idOf(hex.EncodeToString(sum[:])), "--at="+at.Format(time.RFC3339), "--abs.user=restricted")
+	if status != exitOK || errs != "" {
+		t.Fatalf("status %d: %s", status, errs)
+	}
+	for _, want := range []string{"requests   10\n", "attacks    not told: ABS gives no forensics to the restricted user\n", "           7   70 %  shop\n"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("does not print %q:\n%s", want, out)
+		}
+	}
+}
+
+func TestResolveNotFound(t *testing.T) {
+	r := startResolving(t, simulator.Config{}, nil)
+	at := storyTime()
+	tellStory(r, at)
+	for name, args := range map[string][]string{
+		"too late":    {idOf(secretToken)},
+		"another key": {collector.TokenKey("another key of ids").ID([]byte(secretToken)), "--at=" + at.Format(time.RFC3339)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, out, errs := r.resolve(t, args...)
+			if status != exitError || out != "" {
+				t.Errorf("status %d, prints %q", status, out)
+			}
+			for _, want := range []string{"abs-exporter: error: target test: no token with the id " + args[0], "try --at with the time of the alert", "--series.token-key-file, or --state.dir"} {
+				if !strings.Contains(errs, want) {
+					t.Errorf("does not say %q: %s", want, errs)
+				}
+			}
+		})
+	}
+}
+
+// A window that ABS cannot answer whole is read in halves, and a failed call is told
+// without the token.
+func TestResolveFailures(t *testing.T) {
+	var calls atomic.Int32
+	at := storyTime()
+	first := func(status int, path string) func(http.Handler) http.Handler {
+		return func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				if req.URL.Path == path && calls.Add(1) <= 2 {
+					http.Error(w, secretToken, status)
+					return
+				}
+				next.ServeHTTP(w, req)
+			})
+		}
+	}
+	t.Run("too large", func(t *testing.T) {
+		calls.Store(0)
+		r := startResolving(t, simulator.Config{}, first(http.StatusRequestEntityTooLarge, "/v4/abs/oauthtokens"))
+		tellStory(r, at)
+		if status, out, errs := r.resolve(t, idOf(secretToken), "--at="+at.Format(time.RFC3339)); status != exitOK || !strings.Contains(out, "requests   10\n") {
+			t.Errorf("status %d: %s%s", status, out, errs)
+		}
+	})
+	for name, path := range map[string]string{"no report": "/v4/abs/oauthtokens", "no forensics": "/v4/abs"} {
+		t.Run(name, func(t *testing.T) {
+			calls.Store(0)
+			r := startResolving(t, simulator.Config{}, first(http.StatusServiceUnavailable, path))
+			tellStory(r, at)
+			status, out, errs := r.resolve(t, idOf(secretToken), "--at="+at.Format(time.RFC3339))
+			if status != exitError || out != "" || !strings.Contains(errs, "503") || strings.Contains(errs, "canary") {
+				t.Errorf("status %d: %s%s", status, out, errs)
+			}
+		})
+	}
+}
+
+// Several targets are all looked at; one that has the token is enough.
+func TestResolveTargets(t *testing.T) {
+	r := startResolving(t, simulator.Config{}, nil)
+	at := storyTime()
+	tellStory(r, at)
+	config := filepath.Join(t.TempDir(), "config.yml")
+	write(t, config, "targets:\n- {name: away, url: 'https://127.0.0.1:1'}\n- {name: here, url: '"+strings.TrimPrefix(r.flags[0], "--abs.url=")+"'}\n")
+	r.flags = append(r.flags[2:], "--config="+config)
+	status, out, errs := r.resolve(t, idOf(secretToken), "--at="+at.Format(time.RFC3339))
+	if status != exitOK || !strings.Contains(out, "target     here\n") || !strings.Contains(errs, "target away") {
+		t.Errorf("status %d: %s%s", status, out, errs)
+	}
+	if status, _, errs = r.resolve(t, idOf(secretToken), "--at="+at.Format(time.RFC3339), "--target=away"); status != exitError || !strings.Contains(errs, "target away") {
+		t.Errorf("status %d: %s", status, errs)
+	}
+	if status, _, errs = r.resolve(t, idOf(secretToken), "--target=nowhere"); status != exitUsage || errs != "abs-exporter: error: --target: there is no target \"nowhere\" in the configuration\n" {
+		t.Errorf("status %d: %s", status, errs)
+	}
+}
+
+func TestResolveRefuses(t *testing.T) {
+	r := startResolving(t, simulator.Config{}, nil)
+	for name, test := range map[string]struct {
+		args []string
+		want string
+	}{
+		"_other":     {[]string{"_other"}, "<token-id>: _other stands for all tokens without series of their own; there is no one token behind it"},
+		"a token":    {[]string{"ABCDEF0123456789"}, `<token-id>: "ABCDEF0123456789" is no token id: one has 16 hex digits, as the label token shows it`},
+		"no id":      {nil, `expected "<token-id>"`},
+		"no time":    {[]string{"0123456789abcdef", "--at=yesterday"}, `--at: "yesterday" is no time: write 2026-11-23T09:00:00Z, Unix seconds, or 2026-11-23T09:00 in ABS's time zone`},
+		"the future": {[]string{"0123456789abcdef", "--at=2999-01-01T00:00"}, "--at: 2999-01-01T00:00:00Z lies in the future"},
+		"no key":     {[]string{"0123456789abcdef", "--series.token-key-file=", "--state.dir="}, "--series.token-key-file: is missing, and so is --state.dir: the key of the token ids is needed, the one that serve uses"},
+		"no state":   {[]string{"0123456789abcdef", "--series.token-key-file=", "--state.dir=DIR"}, "there is no key of the token ids: open DIR/token-id.key: no such file or directory; give the one that serve uses by --series.token-key-file, or its --state.dir"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for i := range test.args {
+				test.args[i] = strings.ReplaceAll(test.args[i], "DIR", dir)
+			}
+			status, out, errs := r.resolve(t, test.args...)
+			if want := "abs-exporter: error: " + strings.ReplaceAll(test.want, "DIR", dir) + "\n"; status != exitUsage || out != "" || errs != want {
+				t.Errorf("status %d, says\n%swant\n%s", status, errs, want)
+			}
+			if made, err := os.ReadDir(dir); err != nil || len(made) > 0 {
+				t.Errorf("it made %v: %v", made, err)
+			}
+		})
+	}
+}
+
+func TestMasked(t *testing.T) {
+	for token, want := range map[string]string{
+		"":                                "… (0 characters)",
+		"short-token-of-23-chars":         "… (23 characters)",
+		"abcd-20-characters--wxyz":        "abcd…wxyz (24 characters)",
+		"\x1b[2Jaaaaaaaaaaaaaaaaaaaaaaaa": `"\x1b[2J…aaaa" (28 characters)`,
+	} {
+		if got := masked([]byte(token)); got != want {
+			t.Errorf("masked(%q) = %s, want %s", token, got, want)
+		}
+	}
+}

@@ -1,0 +1,210 @@
+package ledger
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/metrics"
+)
+
+// Limits that do not depend on how fast the machine is.
+const (
+	limitRow          = 0    // allocations of a row in the steady state, listed or not
+	limitReading      = 4    // allocations of a whole reading in the steady state
+	limitStage        = 32   // allocations of a Stage in which nothing is born
+	limitSample       = 18   // bytes that such a Stage allocates for each of its series
+	limitBirth        = 4    // allocations of a newly listed token, its series included
+	limitListed       = 1900 // bytes that stay for a listed token of 8 series: 85 for each series and 16 for its sample, and the counts of six parts
+	limitPart         = 160  // bytes that one more open part holds of a listed token
+	limitUnlisted     = 0    // bytes that stay for a token that is not listed
+	tokensOfLimits    = 5000
+	seriesOfEachToken = 8
+)
+
+var limitsNow = time.Date(2026, time.March, 3, 12, 10, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant, but for the language
+
+func limitsLedger(maxTokens int) *Ledger {
+	l := New(Config{
+		Target: "t", Zone: Zone{Location: time.UTC}, Slot: 30 * time.Minute, Reread: 10 * time.Minute, Settle: 2 * time.Hour,
+		MaxBackfill: 24 * time.Hour, Lookback: 10 * time.Minute, MaxTokens: maxTokens, MaxValues: 100,
+		Dimensions: []Dimension{Method, API, Device}, GiveWay: 30 * time.Minute, Expire: 2 * time.Hour, Hold: time.Minute,
+	})
+	l.Advance(limitsNow)
+	return l
+}
+
+// limitsRow is a row of two IPs that used the same methods, APIs and devices.
+func limitsRow(n int64) *abs.Row {
+	row := &abs.Row{Requests: 6 * n}
+	for range 2 {
+		for _, m := range []string{"GET", "PUT", "POST"} {
+			row.Methods = append(row.Methods, abs.Count{Key: []byte(m), N: n})
+		}
+		for _, a := range []string{"shop", "accounts"} {
+			row.APIs = append(row.APIs, abs.Count{Key: []byte(a), N: n})
+		}
+		for _, d := range []string{"LINUX", "UNKNOWN"} {
+			row.Devices = append(row.Devices, abs.Count{Key: []byte(d), N: n})
+		}
+	}
+	return row
+}
+
+func limitsID(i int) TokenID { return TokenID(uint64(i+1) * 0x9e3779b97f4a7c15) }
+
+// currentJob is the part of the slot that has not ended.
+func currentJob(t *testing.T, l *Ledger) Job {
+	t.Helper()
+	for _, p := range l.parts {
+		if j := (Job{Span: p.pieces[0].Span, part: p, whole: p.pieces[0].Span, Current: true}); !j.part.baseline {
+			return j
+		}
+	}
+	t.Fatal("no part to count from")
+	return Job{}
+}
+
+func readAll(l *Ledger, j Job, at time.Time, tokens int, row *abs.Row) {
+	r := l.Begin(j, at)
+	for i := range tokens {
+		r.Add(limitsID(i), row)
+	}
+	r.Apply(1000)
+}
+
+// Rows of a ledger that knows its tokens cost nothing but time, and so do those of tokens
+// that it does not list.
+func TestRowLimits(t *testing.T) {
+	for _, listed := range []int{0, 100, tokensOfLimits} {
+		l := limitsLedger(listed)
+		j := currentJob(t, l)
+		for n := range int64(3) { // until all buffers are as large as they become
+			readAll(l, j, limitsNow, tokensOfLimits, limitsRow(n+1))
+		}
+		r := l.Begin(j, limitsNow)
+		row := limitsRow(9)
+		i := 0
+		if got := testing.AllocsPerRun(tokensOfLimits-1, func() { r.Add(limitsID(i), row); i++ }); got > limitRow {
+			t.Errorf("%d listed: a row allocates %v times", listed, got)
+		}
+		r.Drop()
+		n := int64(10)
+		if got := testing.AllocsPerRun(5, func() {
+			n++
+			row.Requests = 6 * n
+			readAll(l, j, limitsNow, tokensOfLimits, row)
+		}); got > limitReading {
+			t.Errorf("%d listed: a reading of %d tokens allocates %v times, want at most %d", listed, tokensOfLimits, got, limitReading)
+		}
+	}
+}
+
+// A snapshot is as many samples as there are series, and nothing else.
+func TestStageLimits(t *testing.T) {
+	l := limitsLedger(tokensOfLimits)
+	j := currentJob(t, l)
+	readAll(l, j, limitsNow, tokensOfLimits, limitsRow(1))
+	var blocks []metrics.Block
+	births := testing.AllocsPerRun(1, func() { blocks = l.Stage(limitsNow) }) // not published: each Stage bears all
+	if got := births / tokensOfLimits; got > limitBirth {
+		t.Errorf("a new token allocates %v times, want at most %d", got, limitBirth)
+	}
+	l.Published(limitsNow)
+	s := metrics.Snapshot{Blocks: blocks}
+	if got := s.Len(); got < seriesOfEachToken*tokensOfLimits {
+		t.Fatalf("only %d series", got)
+	}
+	now := limitsNow
+	stage := func() {
+		now = now.Add(time.Minute)
+		blocks = l.Stage(now)
+		l.Published(now)
+	}
+	if got := testing.AllocsPerRun(5, stage); got > limitStage {
+		t.Errorf("a Stage of %d series allocates %v times, want at most %d", s.Len(), got, limitStage)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	stage()
+	runtime.ReadMemStats(&after)
+	if got := float64(after.TotalAlloc-before.TotalAlloc) / float64(s.Len()); got > limitSample {
+		t.Errorf("a Stage allocates %.1f bytes a series, want at most %d", got, limitSample)
+	}
+}
+
+// What stays is for listed tokens, times the open parts; for others nothing does.
+func TestHeldLimits(t *testing.T) {
+	held := func(listed, tokens, parts int) uint64 {
+		before := heapNow()
+		l := limitsLedger(listed)
+		var blocks []metrics.Block
+		for p := range parts {
+			at := limitsNow.Add(time.Duration(p) * 30 * time.Minute)
+			l.Advance(at)
+			var j Job
+			for _, q := range l.parts {
+				if !q.baseline && !q.slot.From.After(at) {
+					j = Job{Span: q.pieces[0].Span, part: q, whole: q.pieces[0].Span, Current: true}
+				}
+			}
+			readAll(l, j, at, tokens, limitsRow(1))
+			blocks = l.Stage(at)
+			l.Published(at)
+		}
+		after := heapNow()
+		runtime.KeepAlive(l)
+		runtime.KeepAlive(blocks)
+		if after < before {
+			return 0
+		}
+		return after - before
+	}
+	one := held(tokensOfLimits, tokensOfLimits, 1)
+	if got := (held(3*tokensOfLimits, 3*tokensOfLimits, 1) - one) / 2 / tokensOfLimits; got > limitListed {
+		t.Errorf("a listed token holds %d bytes, want at most %d", got, limitListed)
+	}
+	if got := (held(tokensOfLimits, tokensOfLimits, 4) - one) / 3 / tokensOfLimits; got > limitPart {
+		t.Errorf("an open part holds %d bytes of a listed token, want at most %d", got, limitPart)
+	}
+	few, many := held(10, 100, 1), held(10, 20*tokensOfLimits, 1)
+	const noise = 64 << 10
+	if many > few+noise+limitUnlisted*20*tokensOfLimits {
+		t.Errorf("%d tokens that are not listed hold %d bytes, 100 hold %d", 20*tokensOfLimits, many, few)
+	}
+}
+
+func heapNow() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// The forms in which the state keeps keys and births can be told back.
+func TestStateCodes(t *testing.T) {
+	l := limitsLedger(1)
+	readAll(l, currentJob(t, l), limitsNow, 1, limitsRow(1))
+	for d := range Dimension(dimensions) {
+		for v := range l.tables[d].names {
+			k := keyOf(d, uint32(v))
+			if got, err := l.known(k.code()); err != nil || got != k {
+				t.Errorf("%v %d comes back as %v, %v", d, v, got, err)
+			}
+		}
+		if k, err := l.known(keyOf(d, uint32(len(l.tables[d].names))).code()); err == nil {
+			t.Errorf("%v: a value past the table is taken for %v", d, k)
+		}
+	}
+	const total = 1_772_539_800_000_000_000
+	for _, born := range []int64{0, 1, total - 1, total, total + 1, total + int64(time.Hour)} {
+		for _, total := range []int64{0, total} {
+			if got := bornOf(bornCode(born, total), total); got != born {
+				t.Errorf("born %s, total %s: comes back as %d", fmt.Sprint(born), fmt.Sprint(total), got)
+			}
+		}
+	}
+}

@@ -1,0 +1,73 @@
+package build
+
+// ofExporter restricts what client_golang tells to processes of abs-exporter.
+const ofExporter = "\n  and on (job, instance) abs_exporter_build_info"
+
+// health is for who runs the exporter: whether what it shows can be relied on.
+func health() *Dashboard {
+	age := func(metric, matchers string) string {
+		return "max(time() - " + gauge("target", metric, matchers) + ")"
+	}
+	return dashboard(HealthUID, "ABS: the exporter's health",
+		"Whether abs-exporter gets its reports from ABS and counts everything.", "now-12h",
+		[]Variable{datasourceVariable(), targetVariable(), rangeVariable()},
+
+		stat("ABS answers", "Whether the last cycle got all its reports from ABS, at all chosen targets.",
+			"none", steps(colourCritical, 1, colourGood), 4, query{"min(" + gauge("target", "abs_up", target) + ")", ""}).
+			with("mappings", []object{{"type": "value", "options": object{"0": object{"index": 0, "text": "no"}, "1": object{"index": 1, "text": "yes"}}}}),
+		stat("Age of the token report", "How long ago ABS last answered with its token report, at the target where it is longest.",
+			"s", steps(colourGood, 900, colourWarning, 3600, colourCritical), 4,
+			query{age("abs_report_last_success_timestamp_seconds", target+`, report="oauthtokens"`), ""}),
+		stat("Age of new requests", "How long ago a report last told of more requests than before. Standing still while there is traffic, ABS gets no logs: a full disk, or a feed that stopped.",
+			"s", steps(colourGood, 3600, colourWarning, 10800, colourCritical), 4, query{age("abs_last_new_requests_timestamp_seconds", target), ""}),
+		stat("Missed slots, last $range", "Slots given up because they lay too far back: requests that only they told of are not counted.",
+			"short", steps(colourGood, 1, colourCritical), 4, query{increase("", "abs_missed_slots_total", target), ""}),
+		stat("Audit difference", "Requests that the last audits found in ABS and not in the counters; below 0, more were counted than ABS holds.",
+			"short", steps(colourWarning, 0, colourGood, 1, colourWarning), 4, query{"sum(" + gauge("target", "abs_audit_difference_requests", target) + ")", ""}).
+			with("noValue", "no audit yet"),
+		stat("Age of the saved state", "How long ago the state was last saved, at the target where it is longest.",
+			"s", steps(colourGood, 900, colourWarning, 3600, colourCritical), 4, query{age("abs_state_last_save_timestamp_seconds", target), ""}).
+			with("noValue", "in memory only"),
+
+		row("Asking ABS"),
+		lines("Failed calls by reason, each $range before", "Calls to ABS that gave no usable report: keys refused (auth), no answer in time (timeout), no connection or TLS (connection), another HTTP status (status), "+
+			"a body that is no such report (decode) or too large (size), anything else (other). A failed call changes no counter of requests.", "short", 12, 8,
+			query{increase("reason", "abs_report_failures_total", target), "{{reason}}"}).painted(reasons()),
+		lines("Calls by report, each $range before", "Calls to ABS, failed ones too, by report: token metrics (oauthtokens), one token (forensics), and the two hints.", "short", 12, 8,
+			query{increase("report", "abs_report_duration_seconds_count", target), "{{report}}"}).painted(reports()),
+		lines("How long ABS takes, 9 of 10 calls", "Nine in ten calls were answered to the last byte within this, in the chosen range before.", "s", 8, 8,
+			query{"histogram_quantile(0.9, " + increase("report, le", "abs_report_duration_seconds_bucket", target) + ")", "{{report}}"}).painted(reports()),
+		lines("Bytes read, each $range before", "Bytes of reports read from ABS, after decompression.", "bytes", 8, 8,
+			query{increase("report", "abs_report_bytes_total", target), "{{report}}"}).stacked().painted(reports()),
+		lines("How long a cycle takes", "Asking ABS, counting, saving and publishing. One that outlasts --collect.interval holds up the next.", "s", 8, 8,
+			quantiles("abs_cycle_duration_seconds", target)...).painted(percentiles()),
+
+		row("Counting"),
+		lines("Slots that are not settled", "Open slots are read again until they are settled; pending ones are still to be made up after a pause, and until then increases are incomplete.", "short", 8, 8,
+			query{"sum by (state) (" + gauge("target, state", "abs_slots", target) + ")", "{{state}}"}).painted(slotStates()),
+		lines("How late requests are told", "How long after its slot's end a request was counted. Where 99 in 100 come near --collect.settle, that is too short.", "s", 8, 8,
+			quantiles("abs_request_delay_seconds", target)...).painted(percentiles()),
+		lines("Readings that fell, each $range before", "Readings in which ABS told of fewer requests than before. Counters do not fall for it.", "short", 8, 8,
+			query{increase("target", "abs_report_regressions_total", target), "{{target}}"}),
+
+		row("Forensics and series"),
+		lines("Tokens by what forensics knows", "Tokens of the sliding window: asked about (covered), to be asked about now or again (due; a covered one can be due), skipped because ABS refuses to be asked, or failed.", "short", 8, 8,
+			query{"sum by (state) (" + gauge("target, state", "abs_forensics_tokens", target) + ")", "{{state}}"}).painted(forensicsStates()),
+		lines("How old a forensics answer can be", "Since when every token that stayed in the window was asked about. Much above the time that an attack may stay unseen, raise --forensics.rate.", "s", 8, 8,
+			query{gauge("target", "abs_forensics_oldest_age_seconds", target), "{{target}}"}),
+		lines("Requests under _other, each $range before", "Requests counted under _other because the label's series were all taken: see --series.max-tokens and --series.max-values.", "short", 8, 8,
+			query{increase("dimension", "abs_series_overflow_requests_total", target), "{{dimension}}"}).painted(dimensions()),
+
+		row("The process"),
+		lines("Saves that failed, each $range before", "Saves of the state that failed. While saving fails, counters stand still and nothing is lost.", "short", 8, 8,
+			query{increase("target", "abs_state_save_failures_total", target), "{{target}}"}),
+		lines("Memory", "Resident memory of the processes.", "bytes", 8, 8,
+			query{"process_resident_memory_bytes" + ofExporter, "{{instance}}"}),
+		lines("Processor time", "Cores in use, over five minutes before.", "none", 8, 8,
+			query{"rate(process_cpu_seconds_total[5m])" + ofExporter, "{{instance}}"}).with("decimals", 3),
+		table("Versions", "The processes that are scraped, with their version, commit and Go version.", 24, 5, "Instance",
+			[][2]string{{"instance", "Instance"}, {"job", "Job"}, {"version", "Version"}, {"revision", "Commit"}, {"goversion", "Go"}, {"Value", "up"}},
+			query{"max by (instance, job, version, revision, goversion) (abs_exporter_build_info)", ""},
+		).column("up", object{"id": "custom.hidden", "value": true}),
+	)
+}

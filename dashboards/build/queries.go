@@ -1,0 +1,70 @@
+package build
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// increase is what a counter gained in the chosen range, by labels. Not
+// $__rate_interval: counters step with ABS's ten-minute batches, and over a few
+// minutes that shows as zeros and spikes.
+func increase(by, counter, matchers string) string {
+	if by != "" {
+		by = " by (" + by + ") "
+	}
+	return fmt.Sprintf("sum%s(increase(%s[$range]))", by, where(counter, matchers))
+}
+
+// gauge is a gauge by labels. Of two processes that tell of the same, as while one takes
+// the other's place, one is taken.
+func gauge(by, name, matchers string) string {
+	return fmt.Sprintf("max by (%s) (%s)", by, where(name, matchers))
+}
+
+// known is a zero for as long as the exporter knows of attacks at all. It stands in where
+// no attack was ever seen; where nothing is known, because ABS has been silent for
+// long, nothing stands there, or it would be an all-clear that nobody gave.
+func known() string { return "0 * sum(" + where("abs_tokens_under_attack", target) + ")" }
+
+// counting is a zero for as long as requests are counted.
+func counting() string { return "0 * " + increase("", "abs_requests_total", target) }
+
+// or shows zero, under the label values, where expr has nothing to show.
+func or(expr, zero string, labels ...string) string {
+	for i := 0; i+1 < len(labels); i += 2 {
+		zero = fmt.Sprintf("label_replace(%s, %q, %q, \"\", \"\")", zero, labels[i], labels[i+1])
+	}
+	return long(expr, "or on () "+zero)
+}
+
+// severity joins how bad it is to series with target and attack_type; keys are all
+// their labels. A type without an info series is unknown, and is not lost.
+func severity(expr, keys string) string {
+	return long(
+		"(", indent("("+expr+")"), "  * on (target, attack_type) group_left (severity)",
+		"  topk by (target, attack_type) (1, "+gauge("target, attack_type, severity", "abs_attack_type_info", target)+")",
+		")",
+		"or on ("+keys+") label_replace(", indent(expr)+`,`, `  "severity", "unknown", "", ""`, ")")
+}
+
+// since is when series with keys, which are there now, were first seen in the last
+// hours, in seconds since 1970.
+func since(metric, matchers, above, keys, hours, step string) string {
+	now := "max by (" + keys + ") (" + where(metric, matchers) + above + ")"
+	return long(
+		"min by ("+keys+") (min_over_time(timestamp("+where(metric, matchers)+above+")["+hours+":"+step+"]))",
+		"  and "+now,
+		"or 0 * "+now+" + time()")
+}
+
+func indent(s string) string { return "  " + strings.ReplaceAll(s, "\n", "\n  ") }
+
+// quantiles are the percentiles of a histogram over the chosen range, each under its name.
+func quantiles(histogram, matchers string) []query {
+	var out []query
+	for _, q := range []struct{ of, name string }{{"0.5", "half"}, {"0.9", "9 in 10"}, {"0.99", "99 in 100"}} {
+		out = append(out, query{fmt.Sprintf("histogram_quantile(%s, %s)", q.of, increase("le", histogram+"_bucket", matchers)), q.name})
+	}
+	return slices.Clip(out)
+}
