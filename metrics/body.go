@@ -123,7 +123,6 @@ func (m *meter) Write(p []byte) (int, error) {
 const (
 	gzipHeader      = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff" // deflate, no name, no time, unknown system
 	gzipTrailerSize = 8
-	emptyFinalBlock = "\x03\x00" // ends a deflate stream that stops at a byte boundary
 )
 
 // gzipTrailer ends the gzip member of a compressed body followed by tail.
@@ -131,17 +130,4 @@ func gzipTrailer(b *body, tail []byte) []byte {
 	t := make([]byte, 0, gzipTrailerSize)
 	t = binary.LittleEndian.AppendUint32(t, crc32.Update(b.sum, crc32.IEEETable, tail))
 	return binary.LittleEndian.AppendUint32(t, uint32(b.plain+int64(len(tail)))) //nolint:gosec // gzip says: modulo 2^32
-}
-
-// inflateTo sends the compressed body as it was before compression.
-func (b *body) inflateTo(w io.Writer) error {
-	readers := make([]io.Reader, 0, len(b.pieces)+1)
-	for _, piece := range b.pieces {
-		readers = append(readers, bytes.NewReader(piece))
-	}
-	readers = append(readers, bytes.NewReader([]byte(emptyFinalBlock)))
-	fr := flate.NewReader(io.MultiReader(readers...))
-	// Bounded, so that nothing but what was compressed can come out.
-	_, err := io.CopyN(w, fr, b.plain)
-	return err
 }

@@ -27,7 +27,8 @@ type Options struct {
 	// Logger, if set, is told when the exporter's own metrics cannot be gathered.
 	Logger *slog.Logger
 	// KeepPlain is how many bytes an uncompressed exposition may have to be kept. One that is larger is kept compressed
-	// only, a tenth of the size, and is decompressed for whoever asks for it plain. 0: 16 MiB.
+	// only, a tenth of the size, and is rendered anew for whoever asks for it plain: that is as fast as decompressing it,
+	// and does not wait for it to be compressed. 0: 16 MiB.
 	KeepPlain int64
 }
 
@@ -148,6 +149,29 @@ func (e *Exposition) render(p *publication, f format, w io.Writer) {
 	pg := e.pages.get(w)
 	defer e.pages.put(pg)
 	encode(pg, f, e.options.OpenMetricsCreated, p.groups)
+}
+
+// stream renders the publication to a scraper, who may go away meanwhile.
+func (e *Exposition) stream(p *publication, f format, w io.Writer) error {
+	s := &scraper{w: w}
+	e.render(p, f, s)
+	return s.err
+}
+
+// scraper takes nothing any more after its first error.
+type scraper struct {
+	w   io.Writer
+	err error
+}
+
+// Write passes on.
+func (s *scraper) Write(p []byte) (int, error) {
+	if s.err != nil {
+		return 0, s.err
+	}
+	n, err := s.w.Write(p)
+	s.err = err
+	return n, err
 }
 
 // plainBody is the publication in the format f, or nil where it is so large that it is kept compressed only.

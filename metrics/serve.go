@@ -71,12 +71,11 @@ func (e *Exposition) serve(w http.ResponseWriter, r *http.Request) {
 	p := e.current.Load()
 
 	// The snapshots' part first: where this scrape has to render it, the health behind it should not be old by then.
-	var stored *body
-	inflate := false
+	var stored *body // nil: too large to be kept plain
 	if gzip {
 		stored = e.packedBody(p, f)
-	} else if stored = e.plainBody(p, f); stored == nil {
-		stored, inflate = e.packedBody(p, f), true
+	} else {
+		stored = e.plainBody(p, f)
 	}
 	health := e.tails.get(tailKey{format: f, deflate: gzip})
 	if health.err != nil {
@@ -87,12 +86,16 @@ func (e *Exposition) serve(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", contentType)
 	h.Add("Vary", "Accept")
 	h.Add("Vary", "Accept-Encoding")
-	length := stored.plain + int64(len(health.plain))
 	if gzip {
 		h.Set("Content-Encoding", "gzip")
-		length = int64(len(gzipHeader)) + stored.size + int64(len(health.deflated)) + gzipTrailerSize
 	}
-	h.Set("Content-Length", strconv.FormatInt(length, 10))
+	switch {
+	case gzip:
+		length := int64(len(gzipHeader)) + stored.size + int64(len(health.deflated)) + gzipTrailerSize
+		h.Set("Content-Length", strconv.FormatInt(length, 10))
+	case stored != nil:
+		h.Set("Content-Length", strconv.FormatInt(stored.plain+int64(len(health.plain)), 10))
+	}
 	if r.Method == http.MethodHead {
 		return
 	}
@@ -101,8 +104,8 @@ func (e *Exposition) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case gzip:
 		_ = send(w, text(gzipHeader), stored.copyTo, bytesOf(health.deflated), bytesOf(gzipTrailer(stored, health.plain)))
-	case inflate:
-		_ = send(w, stored.inflateTo, bytesOf(health.plain))
+	case stored == nil:
+		_ = send(w, func(w io.Writer) error { return e.stream(p, f, w) }, bytesOf(health.plain))
 	default:
 		_ = send(w, stored.copyTo, bytesOf(health.plain))
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -113,8 +114,12 @@ type reader struct {
 	errs     []error
 }
 
+// failf notes what is wrong, once: most settings are read for each signal.
 func (r *reader) failf(name, format string, args ...any) {
-	r.errs = append(r.errs, &ConfigError{name, fmt.Sprintf(format, args...)})
+	wrong := &ConfigError{name, fmt.Sprintf(format, args...)}
+	if !slices.ContainsFunc(r.errs, func(told error) bool { return told.Error() == wrong.Error() }) {
+		r.errs = append(r.errs, wrong)
+	}
 }
 
 // get is a variable; one that is empty counts as not set, as the specification says.
@@ -208,6 +213,10 @@ func (r *reader) signal(name, path string) *Signal {
 	r.readable(s.KeyFile, source)
 	if (s.CertFile == "") != (s.KeyFile == "") {
 		r.failf("otlp.cert-file", "a certificate and its key are given together")
+	} else if s.URL != nil && len(r.errs) == 0 {
+		if _, err := s.tls(); err != nil {
+			r.failf("otlp.ca-file", "%s", err) // it names the file
+		}
 	}
 	r.timeout(s, name)
 	switch text, source := r.choose(name, "COMPRESSION", "otlp.compression", r.settings.Compression); text {

@@ -146,7 +146,7 @@ func TestWhatIsRefused(t *testing.T) {
 		variables map[string]string
 		wrong     []string
 	}{
-		{"no URL", Settings{Endpoint: "collector"}, nil, []string{"otlp.endpoint", "otlp.endpoint"}},
+		{"no URL", Settings{Endpoint: "collector"}, nil, []string{"otlp.endpoint"}},
 		{"a password", Settings{Endpoint: "http://u:" + secret + "@c", NoLogs: true}, nil, []string{"otlp.endpoint"}},
 		{"a query", Settings{Endpoint: "http://c/?token=" + secret, NoLogs: true}, nil, []string{"otlp.endpoint"}},
 		{"JSON", Settings{NoLogs: true}, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}, []string{"OTEL_EXPORTER_OTLP_PROTOCOL"}},
@@ -157,6 +157,7 @@ func TestWhatIsRefused(t *testing.T) {
 			[]string{"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_METRICS_EXPORTER", "OTEL_METRIC_EXPORT_INTERVAL", "otlp.cert-file", "otlp.cert-file", "otlp.compression", "otlp.timeout"},
 		},
 		{"no such headers", Settings{Endpoint: "http://c", NoLogs: true, HeadersFile: "/nowhere"}, nil, []string{"otlp.headers-file"}},
+		{"no certificate", Settings{Endpoint: "https://c", CAFile: "config_test.go"}, nil, []string{"otlp.ca-file"}},
 		{"interval", Settings{Endpoint: "http://c", NoLogs: true, Interval: 5 * time.Minute}, nil, []string{"otlp.interval"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -152,6 +152,9 @@ func (p *Pusher) Run(ctx context.Context) error {
 	return nil
 }
 
+// Close gives up the connections of a pusher that is not run. After Run it does nothing.
+func (p *Pusher) Close() { p.close() }
+
 func (p *Pusher) close() {
 	for _, s := range []sender{p.metrics, p.logs} {
 		if s != nil {

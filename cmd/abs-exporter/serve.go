@@ -226,6 +226,9 @@ func (e *exporter) close() {
 	for _, c := range e.clients {
 		c.Close()
 	}
+	if e.pusher != nil {
+		e.pusher.Close()
+	}
 	if e.lock != nil {
 		_ = e.lock.Close() // the process's end would let go of it too
 	}

@@ -1,0 +1,164 @@
+package crash
+
+import (
+	"fmt"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/abs-exporter/abs-exporter/simulator"
+)
+
+// begin is when the traffic begins where the date doesn't matter.
+func begin() time.Time { return time.Date(2026, 2, 10, 9, 0, 0, 0, time.UTC) }
+
+// TestKilled is the main run: two days of ABS's time, 200 kills, and 30 % of the calls
+// fail.
+func TestKilled(t *testing.T) {
+	t.Parallel()
+	s := &scenario{
+		seed: *seedFlag, hours: *hoursFlag, kills: *killsFlag, aims: mixed(), absence: 40, away: 3 * time.Hour, factor: *factorFlag, https: true,
+		abs: late(16, 30, begin()), faults: failing(),
+	}
+	r := s.start(t)
+	r.run()
+	if least := s.kills / 20; r.saves < least {
+		t.Errorf("%d kills came in the middle of a save, want at least %d: the test does not test what it says", r.saves, least)
+	}
+}
+
+// day is a day of ABS's time with 40 kills and calls that fail.
+func day() *scenario {
+	return &scenario{
+		seed: *seedFlag, hours: 24, kills: 40, aims: mixed(), absence: 30, away: 3 * time.Hour, factor: *factorFlag,
+		abs: late(12, 30, begin()), faults: failing(),
+	}
+}
+
+// ABS is down for an hour, while everything else goes wrong as it does in all runs.
+func TestKilledWhileABSIsDown(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{simulator.FaultReset, simulator.FaultStatus} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			s := day()
+			s.hours = 12
+			down := begin().Add(5 * time.Hour)
+			s.faults = append([]simulator.Fault{{Kind: kind, From: down, To: down.Add(time.Hour)}}, s.faults...)
+			s.run(t)
+		})
+	}
+}
+
+// ABS gives answers of 64 kB at most, and does one of five things to longer ones.
+func TestKilledWithResponseCap(t *testing.T) {
+	t.Parallel()
+	const limit = 64_000
+	for _, tc := range []struct {
+		name string
+		kind simulator.CapKind
+	}{
+		{"cut", simulator.CapCut},
+		{"abort", simulator.CapAbort},
+		{"status", simulator.CapStatus},
+		{"rows left out", simulator.CapRows},
+		{"hang", simulator.CapHang},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			s := day()
+			s.hours, s.kills, s.absence, s.factor = 6, 20, 0, *factorFlag/2
+			s.abs = late(120, 60, begin())
+			s.abs.TokenLife, s.abs.ResponseCap, s.abs.CapKind = 0, limit, tc.kind
+			s.args = []string{"--abs.response-cap=64kB"}
+			if tc.kind == simulator.CapHang {
+				// What hangs does so in real time, and so takes much of the time of ABS.
+				s.args = append(s.args, "--abs.timeout=250ms")
+				s.factor, s.kills = *factorFlag/4, 10
+			}
+			s.mustCut(t, limit)
+			s.run(t)
+		})
+	}
+}
+
+// mustCut makes sure that slots are longer than the cap, and minutes are not.
+func (s *scenario) mustCut(t *testing.T, limit int64) {
+	t.Helper()
+	config := s.abs
+	config.Seed, config.End, config.ResponseCap, config.Immediate = s.seed, s.end(), 0, true
+	config.Now = s.end
+	sim := simulator.New(config)
+	longest := func(step time.Duration) int64 {
+		var most int64
+		for at := s.abs.Begin; at.Before(s.end()); at = at.Add(step) {
+			var n counting
+			if err := sim.WriteTokens(t.Context(), &n, at, at.Add(step)); err != nil {
+				t.Fatal(err)
+			}
+			most = max(most, int64(n))
+		}
+		return most
+	}
+	whole, minute := longest(slot), longest(time.Minute)
+	if whole <= limit*3/2 || minute >= limit/2 {
+		t.Fatalf("the longest report of a slot has %d bytes, of a minute %d: the first is to be well above the cap of %d, the second well below", whole, minute, limit)
+	}
+}
+
+type counting int64
+
+func (c *counting) Write(p []byte) (int, error) {
+	*c += counting(len(p))
+	return len(p), nil
+}
+
+var _ io.Writer = new(counting)
+
+// Zones whose offset is no whole hour, and both changes of the clock, at an ABS that
+// stores instants and at one that stores what the clock on the wall showed.
+func TestKilledInZones(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		zone  string
+		begin time.Time
+		wall  []bool
+		end   string
+	}{
+		{"Asia/Kolkata", begin(), []bool{true}, "exclusive"},
+		{"Europe/Berlin", time.Date(2026, 3, 28, 17, 0, 0, 0, time.UTC), []bool{false, true}, "exclusive"},
+		{"Europe/Berlin", time.Date(2026, 10, 24, 17, 0, 0, 0, time.UTC), []bool{false, true}, "exclusive"},
+		{"Europe/Berlin", time.Date(2026, 10, 24, 17, 0, 0, 0, time.UTC), []bool{true}, "inclusive"},
+		{"UTC", begin(), []bool{false}, "inclusive"},
+	} {
+		for _, wall := range tc.wall {
+			t.Run(fmt.Sprintf("%s, %s, wall clock %v, %s", tc.zone, tc.begin.Format(time.DateOnly), wall, tc.end), func(t *testing.T) {
+				t.Parallel()
+				location, err := time.LoadLocation(tc.zone)
+				if err != nil {
+					t.Fatal(err)
+				}
+				s := day()
+				s.hours, s.kills = 16, 30
+				s.abs = late(12, 30, tc.begin)
+				s.abs.Location, s.abs.WallClock, s.abs.InclusiveEnd = location, wall, tc.end == "inclusive"
+				s.args = []string{"--abs.timezone=" + tc.zone, "--abs.window-end=" + tc.end}
+				s.run(t)
+			})
+		}
+	}
+}
+
+// TestKilledWithForensics holds the detections too against the truth: an attack that
+// lasts across restarts is detected once.
+func TestKilledWithForensics(t *testing.T) {
+	t.Parallel()
+	s := day()
+	s.hours, s.kills, s.factor = 8, 25, *factorFlag/4
+	s.abs = late(12, 60, begin())
+	s.abs.AttackEvery, s.abs.AttackDelay = 40*time.Minute, 10*time.Minute
+	s.args = []string{"--forensics.enabled", "--forensics.rate=200"}
+	r := s.start(t)
+	r.run()
+	r.judgeDetections(t)
+}

@@ -1,0 +1,214 @@
+package otlp
+
+import (
+	"fmt"
+	"net/http"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"github.com/abs-exporter/abs-exporter/metrics"
+	"github.com/abs-exporter/abs-exporter/otlp"
+)
+
+// largeSnapshot has n series, and values by which rounds can be told apart.
+func largeSnapshot(n int, round int64) *metrics.Snapshot {
+	samples := make([]metrics.Sample, 0, n)
+	for i := range n {
+		samples = append(samples, metrics.Sample{
+			Series: metrics.NewSeries(metrics.TokenMethodRequests, time.UnixMilli(1_790_000_000_123), "shop", fmt.Sprintf("%016x", i/4), methods[i%4]),
+			Value:  int64(i) * round,
+		})
+	}
+	return &metrics.Snapshot{Blocks: []metrics.Block{{Family: metrics.TokenMethodRequests, Samples: samples}}}
+}
+
+var methods = [...]string{"GET", "POST", "PUT", "DELETE"}
+
+// burden is what the process has to bear.
+type burden struct {
+	goroutines int
+	heap       uint64
+}
+
+func measure() burden {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return burden{runtime.NumGoroutine(), m.HeapAlloc}
+}
+
+// Whatever a receiver does, the exporter neither waits nor grows, and the receiver has
+// everything again as soon as it takes something.
+func TestReceiverThatFails(t *testing.T) {
+	const series = 20_000
+	for _, tc := range []struct {
+		name, protocol string
+		mood           mood
+		outcome        string
+	}{
+		{"gRPC, busy", otlp.ProtocolGRPC, busy, metrics.OutcomeFailure},
+		{"gRPC, hanging", otlp.ProtocolGRPC, hanging, metrics.OutcomeFailure},
+		{"gRPC, refusing a part", otlp.ProtocolGRPC, partly, metrics.OutcomePartial},
+		{"gRPC, refusing", otlp.ProtocolGRPC, refusing, metrics.OutcomeFailure},
+		{"HTTP, 429", otlp.ProtocolHTTP, busy, metrics.OutcomeFailure},
+		{"HTTP, 503", otlp.ProtocolHTTP, down, metrics.OutcomeFailure},
+		{"HTTP, refusing a part", otlp.ProtocolHTTP, partly, metrics.OutcomePartial},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			e, r := newExporter(t), newReceiver()
+			endpoint := r.serveHTTP(t)
+			if tc.protocol == otlp.ProtocolGRPC {
+				endpoint = r.serveGRPC(t)
+			}
+			e.push(t, map[string]string{
+				"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": tc.protocol,
+				"OTEL_EXPORTER_OTLP_TIMEOUT": "2000", "OTEL_LOGS_EXPORTER": "none",
+			})
+			s := largeSnapshot(series, 1)
+			e.publish(s)
+			until(t, "the receiver has everything", func() bool { return r.differs(s) == "" })
+			before := measure()
+
+			r.set(tc.mood)
+			asked := r.asked()
+			for round := range int64(30) { // far more commits than pushes can be tried
+				s = largeSnapshot(series-int(round), round+2)
+				begun := time.Now()
+				e.publish(s)
+				if took := time.Since(begun); took > time.Second {
+					t.Fatalf("a commit waited %v for the receiver", took)
+				}
+			}
+			until(t, "the receiver was asked twice more", func() bool { return r.asked() >= asked+2 })
+			if after := measure(); after.goroutines > before.goroutines+5 || after.heap > before.heap+64<<20 {
+				t.Errorf("before %+v, while it fails %+v", before, after)
+			}
+			until(t, "a request with outcome "+tc.outcome+" is counted", func() bool { return e.requests(t, tc.outcome) > 0 })
+
+			r.set(well)
+			until(t, "the receiver has everything again", func() bool { return r.differs(s) == "" })
+			if after := measure(); after.goroutines > before.goroutines+5 || after.heap > before.heap+64<<20 {
+				t.Errorf("before %+v, afterwards %+v", before, after)
+			}
+			if n := strings.Count(e.log.String(), "level=WARN"); n != 1 {
+				t.Errorf("%d warnings, want one:\n%s", n, e.log)
+			}
+		})
+	}
+}
+
+// requests is the exporter's own count of its pushes.
+func (e *exporter) requests(t *testing.T, outcome string) (n float64) {
+	t.Helper()
+	for _, registry := range e.own {
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			for _, m := range f.GetMetric() {
+				for _, l := range m.GetLabel() {
+					if f.GetName() == metrics.OTLPRequests.Name && l.GetValue() == outcome {
+						n += m.GetCounter().GetValue()
+					}
+				}
+			}
+		}
+	}
+	return n
+}
+
+// A Collector that is stopped, and one that is killed and started anew: its page shows
+// what /metrics shows as soon as it is there.
+func TestCollectorComesAndGoes(t *testing.T) {
+	for _, protocol := range []string{"grpc", "http/protobuf"} {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			e, c := newExporter(t), startCollector(t)
+			initHealth(e.health)
+			address := map[string]string{"grpc": c.grpc, "http/protobuf": c.http}[protocol]
+			e.push(t, map[string]string{
+				"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + address, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
+				"OTEL_EXPORTER_OTLP_TIMEOUT": "1000",
+			})
+			created := time.Now().Add(-time.Minute)
+			equal := func(what string) {
+				t.Helper()
+				var d string
+				defer func() {
+					if t.Failed() {
+						t.Log(d)
+					}
+				}()
+				until(t, what, func() bool {
+					d = difference(pageSeries(t, e.page.URL), pageSeries(t, "http://"+c.page+"/metrics"))
+					return d == ""
+				})
+			}
+			e.publish(fullSnapshot(created, 1))
+			equal("the Collector shows everything")
+
+			if err := c.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			e.publish(fullSnapshot(created, 2))
+			until(t, "a push has failed", func() bool { return e.requests(t, metrics.OutcomeFailure) > 1 })
+			e.publish(fullSnapshot(created, 3))
+			if err := c.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+				t.Fatal(err)
+			}
+			equal("after a pause")
+
+			kill(c.cmd)
+			failed := e.requests(t, metrics.OutcomeFailure)
+			e.publish(fullSnapshot(created, 4))
+			until(t, "a push has failed", func() bool { return e.requests(t, metrics.OutcomeFailure) > failed })
+			e.publish(fullSnapshot(created, 5))
+			c.start(t)
+			equal("after it was killed")
+		})
+	}
+}
+
+// pageSeries are the abs_* series of a page.
+func pageSeries(t *testing.T, url string) map[string]stored {
+	t.Helper()
+	resp, err := http.DefaultClient.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := parser.TextToMetricFamilies(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	vector, err := expfmt.ExtractSamples(&expfmt.DecodeOptions{Timestamp: 1}, abs(families)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]stored{}
+	for _, s := range vector {
+		delete(s.Metric, "job")
+		delete(s.Metric, "instance")
+		found[s.Metric.String()] = stored{value: float64(s.Value)}
+	}
+	return found
+}
+
+func abs(families map[string]*dto.MetricFamily) (all []*dto.MetricFamily) {
+	for name, f := range families {
+		if strings.HasPrefix(name, "abs_") {
+			all = append(all, f)
+		}
+	}
+	return all
+}

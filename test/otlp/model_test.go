@@ -1,0 +1,281 @@
+package otlp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	logs "go.opentelemetry.io/proto/otlp/collector/logs/v1"
+	pushed "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
+	common "go.opentelemetry.io/proto/otlp/common/v1"
+	log "go.opentelemetry.io/proto/otlp/logs/v1"
+	metric "go.opentelemetry.io/proto/otlp/metrics/v1"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	_ "google.golang.org/grpc/encoding/gzip"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/abs-exporter/abs-exporter/metrics"
+)
+
+// mood is how a receiver answers.
+type mood int
+
+const (
+	well     mood = iota
+	busy          // 429, come back later
+	down          // 503
+	hanging       // no answer
+	partly        // every other metric is refused
+	refusing      // 400: for good
+)
+
+// receiver is a model of a receiver: it decodes with the protocol's own Go types, and
+// knows the last value of each series that has not ended.
+type receiver struct {
+	pushed.UnimplementedMetricsServiceServer
+
+	mu       sync.Mutex
+	mood     mood
+	requests int
+	largest  int
+	series   map[string]point
+	times    map[uint64]bool // that points had
+	rejected int64
+	records  []*log.LogRecord
+	resource map[string]string
+	headers  http.Header
+}
+
+type point struct {
+	value int64
+	start uint64
+}
+
+func newReceiver() *receiver {
+	return &receiver{series: map[string]point{}, times: map[uint64]bool{}}
+}
+
+func (r *receiver) set(m mood) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mood = m
+}
+
+func (r *receiver) asked() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.requests
+}
+
+// serveHTTP gives the base URL of the receiver over HTTP.
+func (r *receiver) serveHTTP(t testing.TB) string {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/v1/metrics", func(w http.ResponseWriter, req *http.Request) {
+		body, err := io.ReadAll(req.Body)
+		var in pushed.ExportMetricsServiceRequest
+		if err != nil || proto.Unmarshal(body, &in) != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		r.mu.Lock()
+		r.headers = req.Header
+		r.mu.Unlock()
+		out, err := r.Export(req.Context(), &in)
+		answer(w, out, err)
+	})
+	mux.HandleFunc("/v1/logs", func(w http.ResponseWriter, req *http.Request) {
+		body, err := io.ReadAll(req.Body)
+		var in logs.ExportLogsServiceRequest
+		if err != nil || proto.Unmarshal(body, &in) != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		out, err := logReceiver{receiver: r}.Export(req.Context(), &in)
+		answer(w, out, err)
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	return server.URL
+}
+
+func answer(w http.ResponseWriter, out proto.Message, err error) {
+	s, _ := status.FromError(err)
+	switch s.Code() {
+	case codes.OK:
+		w.Header().Set("Content-Type", "application/x-protobuf")
+		body, _ := proto.Marshal(out)
+		_, _ = w.Write(body)
+	case codes.ResourceExhausted:
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusTooManyRequests)
+	case codes.InvalidArgument:
+		w.Header().Set("Content-Type", "application/x-protobuf")
+		w.WriteHeader(http.StatusBadRequest)
+		body, _ := proto.Marshal(s.Proto())
+		_, _ = w.Write(body)
+	default:
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+}
+
+// serveGRPC gives the endpoint of the receiver over gRPC, with gRPC's own limit of 4 MiB.
+func (r *receiver) serveGRPC(t testing.TB) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer()
+	pushed.RegisterMetricsServiceServer(server, r)
+	logs.RegisterLogsServiceServer(server, logReceiver{receiver: r})
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(server.Stop)
+	return "http://" + l.Addr().String()
+}
+
+// answer is what the mood says, before anything is taken.
+func (r *receiver) answer(ctx context.Context) (mood, error) {
+	r.mu.Lock()
+	m := r.mood
+	r.requests++
+	r.mu.Unlock()
+	switch m {
+	case busy:
+		s, err := status.New(codes.ResourceExhausted, "slow down").WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(time.Second)})
+		return m, errors.Join(s.Err(), err)
+	case down:
+		return m, status.Error(codes.Unavailable, "not now")
+	case refusing:
+		return m, status.Error(codes.InvalidArgument, "never")
+	case hanging:
+		<-ctx.Done()
+		return m, status.FromContextError(ctx.Err()).Err()
+	}
+	return m, nil
+}
+
+// Export implements the service of metrics.
+func (r *receiver) Export(ctx context.Context, in *pushed.ExportMetricsServiceRequest) (*pushed.ExportMetricsServiceResponse, error) {
+	m, err := r.answer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.largest = max(r.largest, proto.Size(in))
+	var rejected int64
+	for _, rm := range in.GetResourceMetrics() {
+		r.resource = texts(rm.GetResource().GetAttributes())
+		for _, sm := range rm.GetScopeMetrics() {
+			for i, one := range sm.GetMetrics() {
+				refuse := m == partly && i%2 == 1
+				rejected += r.take(one, refuse)
+			}
+		}
+	}
+	r.rejected += rejected
+	if rejected > 0 {
+		return &pushed.ExportMetricsServiceResponse{PartialSuccess: &pushed.ExportMetricsPartialSuccess{
+			RejectedDataPoints: rejected, ErrorMessage: "every other one",
+		}}, nil
+	}
+	return &pushed.ExportMetricsServiceResponse{}, nil
+}
+
+func (r *receiver) take(m *metric.Metric, refuse bool) (rejected int64) {
+	points := m.GetGauge().GetDataPoints()
+	if sum := m.GetSum(); sum != nil {
+		if !sum.GetIsMonotonic() || sum.GetAggregationTemporality() != metric.AggregationTemporality_AGGREGATION_TEMPORALITY_CUMULATIVE {
+			panic("a sum that only deltas or gauges make")
+		}
+		points = sum.GetDataPoints()
+	}
+	for _, p := range points {
+		if refuse {
+			rejected++
+			continue
+		}
+		key := m.GetName() + fmt.Sprint(texts(p.GetAttributes()))
+		r.times[p.GetTimeUnixNano()] = true
+		if p.GetFlags()&uint32(metric.DataPointFlags_DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK) != 0 {
+			delete(r.series, key)
+			continue
+		}
+		r.series[key] = point{p.GetAsInt(), p.GetStartTimeUnixNano()}
+	}
+	return rejected
+}
+
+// logReceiver is the receiver's other service.
+type logReceiver struct {
+	logs.UnimplementedLogsServiceServer
+	*receiver
+}
+
+// Export implements the service of logs.
+func (r logReceiver) Export(ctx context.Context, in *logs.ExportLogsServiceRequest) (*logs.ExportLogsServiceResponse, error) {
+	if _, err := r.answer(ctx); err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, rl := range in.GetResourceLogs() {
+		for _, sl := range rl.GetScopeLogs() {
+			r.records = append(r.records, sl.GetLogRecords()...)
+		}
+	}
+	return &logs.ExportLogsServiceResponse{}, nil
+}
+
+func texts(attributes []*common.KeyValue) map[string]string {
+	m := map[string]string{}
+	for _, a := range attributes {
+		m[a.GetKey()] = a.GetValue().GetStringValue()
+	}
+	return m
+}
+
+// differs tells what the receiver has that the snapshot has not, or the other way.
+func (r *receiver) differs(s *metrics.Snapshot) string {
+	r.mu.Lock()
+	got := map[string]point{}
+	for key, p := range r.series {
+		if strings.Contains(key, "target:shop") { // the snapshot's; the health says more of it, and less often
+			got[key] = p
+		}
+	}
+	r.mu.Unlock()
+	for i := range s.Blocks {
+		for _, sample := range s.Blocks[i].Samples {
+			key := s.Blocks[i].Family.Name + fmt.Sprint(maps.Collect(sample.Series.Labels()))
+			want := point{value: sample.Value}
+			if c := sample.Series.Created(); !c.IsZero() {
+				want.start = uint64(c.UnixNano())
+			}
+			if g, ok := got[key]; !ok || g != want {
+				return fmt.Sprintf("%s is %+v, want %+v", key, g, want)
+			}
+			delete(got, key)
+		}
+	}
+	if len(got) > 0 {
+		return "there are also " + strings.Join(slices.Sorted(maps.Keys(got)), ", ")
+	}
+	return ""
+}
