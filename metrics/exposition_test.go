@@ -266,14 +266,21 @@ func TestLargeSnapshotsAreKeptCompressedOnly(t *testing.T) {
 	large.Publish("a", s)
 	for _, accept := range []string{acceptText, acceptOpenMetrics, acceptProtobuf} {
 		want := scrape(t, small, accept, "")
-		for _, encoding := range []string{"", "gzip", ""} {
-			if got := scrape(t, large, accept, encoding); got.text != want.text {
+		if want.header.Get("Content-Length") == "" {
+			t.Errorf("%s: a small snapshot is served without Content-Length", accept)
+		}
+		for _, encoding := range []string{"", "gzip", "gzip", ""} {
+			got := scrape(t, large, accept, encoding)
+			if got.text != want.text {
 				t.Fatalf("%s, %s: a large snapshot is served otherwise", accept, encoding)
+			}
+			if told := got.header.Get("Content-Length") != ""; told != (encoding == "gzip") {
+				t.Errorf("%s, %q: Content-Length %q", accept, encoding, got.header.Get("Content-Length"))
 			}
 		}
 	}
-	if got := large.renderings.Load(); got != 3 {
-		t.Errorf("%d renderings for 3 formats", got)
+	if got := large.renderings.Load(); got != 3+2*3 {
+		t.Errorf("%d renderings for 3 formats, once compressed and twice while sent", got)
 	}
 	p := large.current.Load()
 	for f := range formatCount {
@@ -340,7 +347,7 @@ func TestPublishReplacesAndRemoves(t *testing.T) {
 
 // A scraper that reads slowly holds up neither Publish nor other scrapers, and gets the whole of what it began with.
 func TestSlowScraperBlocksNobody(t *testing.T) {
-	for _, keep := range []int64{0, 1} { // kept plain, and decompressed for it
+	for _, keep := range []int64{0, 1} { // kept plain, and rendered for it
 		e := NewExposition(noHealth(), Options{KeepPlain: keep})
 		e.Publish("a", manySeries(10_000, "a"))
 		want := standardText(t, e.Snapshots(), acceptText)

@@ -84,7 +84,8 @@ func tryScrape(h http.Handler, accept, encoding string) (answer, error) {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	a := answer{header: w.Header(), status: w.Code, wire: w.Body.Bytes()}
-	if length := w.Header().Get("Content-Length"); length != fmt.Sprint(len(a.wire)) {
+	// A large exposition that is not compressed is rendered while it is sent, and so has none.
+	if length := w.Header().Get("Content-Length"); length != "" && length != fmt.Sprint(len(a.wire)) {
 		return a, fmt.Errorf("Content-Length is %s, the body has %d bytes", length, len(a.wire))
 	}
 	if w.Header().Get("Content-Encoding") != "gzip" {
