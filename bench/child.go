@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// hello is what a program tells once it can be scraped.
+type hello struct {
+	Addr        string
+	Fingerprint string // of the ABS's certificate
+	CAFile      string // the certificate itself
+}
+
+// bye is what a program tells at its end.
+type bye struct {
+	Start int64 // when its first GET was sent, Unix nanoseconds
+	End   int64 // when it was through, for programs that nobody scrapes
+	Bytes int64 // that it read
+	Peak  int64 // the most memory that it held, in bytes: VmHWM, which unlike getrusage's ru_maxrss begins anew with exec
+}
+
+// tell prints one line of JSON for the parent.
+func tell(v any) error { return json.NewEncoder(os.Stdout).Encode(v) }
+
+// peak is the process's high-water mark of resident memory.
+func peak() (int64, error) {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kb, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
+			return kb << 10, err
+		}
+	}
+	return 0, errors.New("the kernel does not tell VmHWM")
+}
+
+// untilParentEnds ends the context when the parent closes our standard input, and hands
+// each line of it to line.
+func untilParentEnds(ctx context.Context, line func()) context.Context {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		defer cancel()
+		in := bufio.NewScanner(os.Stdin)
+		for in.Scan() {
+			if line != nil {
+				line()
+			}
+		}
+	}()
+	return ctx
+}
+
+// serveMetrics serves the handler until ctx ends.
+func serveMetrics(ctx context.Context, h http.Handler) (addr string, end func() error, err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(l) }()
+	return l.Addr().String(), func() error {
+		<-ctx.Done()
+		_ = server.Close() // nobody is being served any more
+		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	}, nil
+}
+
+// copying reads all of r and keeps nothing.
+func copying(r io.Reader) (int64, error) { return io.Copy(io.Discard, r) }

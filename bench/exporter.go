@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"log/slog"
+	"math"
+	"os"
+	"runtime/pprof"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector"
+	"github.com/abs-exporter/abs-exporter/metrics"
+)
+
+const (
+	targetName = "abs"
+	tokenKey   = "bench: a key of no secrecy at all" // #nosec G101 -- it guards nothing
+)
+
+// exporter is the real one, less flags and pages: the client, the collector with its
+// ledger, the state file, the exposition and the registry with the exporter's own health.
+type exporter struct {
+	url, fingerprint string
+	listed           int
+	state            string
+	profile          string
+	cycles, twice    bool
+	forensics        time.Duration
+
+	clock      *stepClock
+	exposition *metrics.Exposition
+	counted    func() // told of each commit once requests were counted
+	start      atomic.Int64
+}
+
+func (e *exporter) flags(f *flag.FlagSet) {
+	f.StringVar(&e.url, "url", "", "base URL of the ABS")
+	f.StringVar(&e.fingerprint, "fingerprint", "", "of its certificate")
+	f.IntVar(&e.listed, "listed", 1000, "--series.max-tokens")
+	f.StringVar(&e.state, "state", "", "--state.dir")
+	f.StringVar(&e.profile, "profile", "", "write a CPU profile of the cycle to this file")
+	f.BoolVar(&e.twice, "twice", false, "run a second cycle before the scrape: it serves the values of what is born in the first")
+	f.BoolVar(&e.cycles, "cycles", false, "run a cycle for each line that comes in, and tell how long it took")
+	f.DurationVar(&e.forensics, "forensics", 0, "ask forensics for this long at 10 calls a second")
+}
+
+// cycled is what an exporter tells after each cycle that it was asked for.
+type cycled struct{ Took int64 } // nanoseconds
+
+const (
+	interval   = 2 * time.Minute  // --collect.interval
+	slotLength = 30 * time.Minute // --collect.slot
+)
+
+// firstSlot is where the slot begins that is counted.
+var firstSlot = time.Date(2026, time.March, 3, 12, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant, but for the language
+
+// begin is when the process starts in the collector's time: a cycle before a slot ends.
+var begin = firstSlot.Add(slotLength - interval) //nolint:gochecknoglobals // a constant, but for the language
+
+// stepClock runs as time does, and is put forward where waiting would tell nothing.
+type stepClock struct {
+	mu      sync.Mutex
+	started time.Time
+	ahead   time.Duration
+	step    chan struct{} // lets the next cycle begin; nil: sleeping is sleeping
+	slept   func()        // told when a cycle has ended
+}
+
+func (c *stepClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return begin.Add(time.Since(c.started) + c.ahead)
+}
+
+func (c *stepClock) forward(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ahead += d
+}
+
+// Sleep waits for the next step, and then is as late as the end of the next slot.
+func (c *stepClock) Sleep(ctx context.Context, d time.Duration) error {
+	if c.step == nil {
+		return collector.SystemClock{}.Sleep(ctx, d)
+	}
+	c.slept()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.step:
+		c.forward(max(d, slotLength)) // the same work in each cycle: one slot more
+		return nil
+	}
+}
+
+// asked notes when the first request is sent.
+type asked struct {
+	*abs.Client
+	e *exporter
+}
+
+func (a asked) Tokens(ctx context.Context, w abs.Window, row func(*abs.Row) error) (abs.Summary, error) {
+	a.e.start.CompareAndSwap(0, time.Now().UnixNano())
+	return a.Client.Tokens(ctx, w, row)
+}
+
+// Publish implements collector.Publisher.
+func (e *exporter) Publish(target string, s *metrics.Snapshot) {
+	e.exposition.Publish(target, s)
+	for _, b := range s.Blocks {
+		if b.Family == metrics.Requests && len(b.Samples) > 0 && b.Samples[0].Value > 0 {
+			e.counted()
+		}
+	}
+}
+
+// prepare makes everything up to the first cycle.
+func (e *exporter) prepare() (*collector.Collector, error) {
+	e.clock = &stepClock{started: time.Now()}
+	if e.forensics == 0 {
+		e.clock.step = make(chan struct{})
+	}
+	registry := metrics.NewRegistry(metrics.ReadBuild("bench"))
+	health := metrics.NewHealth(registry)
+	log := slog.New(slog.DiscardHandler)
+	e.exposition = metrics.NewExposition(registry, metrics.Options{Registerer: registry, Logger: log})
+	client, err := abs.NewClient(abs.Config{
+		URL: e.url, Keys: abs.StaticKeys("abs_ak", "abs_sk"), TLS: abs.TLSConfig{Fingerprint: e.fingerprint},
+		ResponseCap: 1 << 40, Timeout: 10 * time.Minute, UserAgent: "abs-exporter/bench",
+		Observe: collector.ObserveCalls(health, targetName, e.clock), Now: e.clock.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	c, err := collector.New(collector.Options{
+		Interval: interval, Slot: slotLength, Reread: 10 * time.Minute,
+		Settle: time.Minute, Window: 3 * time.Hour, Lookback: slotLength, MaxBackfill: 24 * time.Hour,
+		Forensics: e.forensics > 0, ForensicsRate: 10,
+		MaxTokens: e.listed, MaxValues: 100, Dimensions: []string{"method", "api", "device"}, Expire: 2 * time.Hour, StateDir: e.state,
+	}, []collector.Target{{
+		Name: targetName, ABS: asked{client, e}, Location: time.UTC, Forensics: e.forensics > 0, ResponseCap: math.MaxInt64 / 16,
+	}}, collector.TokenKey(tokenKey), health, e, e.clock, log)
+	// The totals were born a cycle ago, so that they show in the first commit what was
+	// counted.
+	e.clock.forward(interval)
+	return c, err
+}
+
+// runExporter runs one cycle and serves one scrape. It can be scraped at the cycle's
+// end; where forensics fills the rest of the cycle, once what was read is published.
+func runExporter(ctx context.Context, args []string) error {
+	e := &exporter{}
+	flags := flag.NewFlagSet("exporter", flag.ContinueOnError)
+	e.flags(flags)
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	ready := make(chan struct{})
+	var once sync.Once
+	served := func() { once.Do(func() { close(ready) }) }
+	e.counted = func() {
+		if e.forensics > 0 {
+			served()
+		}
+	}
+	if e.profile != "" {
+		f, err := os.Create(e.profile)
+		if err != nil {
+			return err
+		}
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
+	lock, err := collector.LockState(e.state)
+	if err != nil {
+		return err
+	}
+	defer lock.Close() //nolint:errcheck // the end of the process lets go of it too
+	c, err := e.prepare()
+	if err != nil {
+		return err
+	}
+	var began atomic.Int64
+	ctx = untilParentEnds(ctx, func() {
+		began.Store(time.Now().UnixNano())
+		e.clock.step <- struct{}{}
+	})
+	cyclesDone := 0
+	e.clock.slept = func() {
+		cyclesDone++
+		switch at := began.Load(); {
+		case e.twice && cyclesDone == 1:
+			go func() { e.clock.step <- struct{}{} }()
+		case at != 0:
+			_ = tell(cycled{Took: time.Now().UnixNano() - at}) // a parent that is gone hears nothing
+		default:
+			served()
+		}
+	}
+	addr, end, err := serveMetrics(ctx, e.exposition)
+	if err != nil {
+		return err
+	}
+	ran := make(chan error, 1)
+	cycles, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() { ran <- c.Run(cycles) }()
+	select {
+	case <-ready:
+	case err := <-ran:
+		return err
+	}
+	if err := tell(hello{Addr: addr}); err != nil {
+		return err
+	}
+	if err := end(); err != nil {
+		return err
+	}
+	if err := <-ran; err != nil {
+		return err
+	}
+	top, err := peak()
+	if err != nil {
+		return err
+	}
+	return tell(bye{Start: e.start.Load(), Peak: top})
+}
