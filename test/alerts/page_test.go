@@ -1,0 +1,304 @@
+package alerts
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/abs-exporter/abs-exporter/simulator"
+	"github.com/abs-exporter/abs-exporter/test/tools"
+)
+
+const (
+	attackType = "Data Exfiltration Attack Type 1"
+	attackAPI  = "shop"
+)
+
+func newABS(seed uint64) *simulator.Simulator {
+	return simulator.New(simulator.Config{Seed: seed, Tokens: 40, Rate: 240, Immediate: true})
+}
+
+// attackers are two tokens that are never without requests for long, as the simulator's own are: a window is a minute
+// here, and an attack leaves it with its token.
+func attackers(sim *simulator.Simulator) [2]string {
+	tokens := [2]string{"eyJhbGciOiJSUzI1NiJ9.the-first-of-them", "eyJhbGciOiJSUzI1NiJ9.the-second-of-them"}
+	now := time.Now()
+	for at := now.Add(-3 * time.Minute); at.Before(now.Add(10 * time.Minute)); at = at.Add(5 * time.Second) {
+		for _, token := range tokens {
+			sim.Add(simulator.Event{At: at, Token: token, IP: "192.0.2.1", Device: "LINUX", Method: "GET", URL: "/shop/list", API: attackAPI, N: 1})
+		}
+	}
+	return tokens
+}
+
+// TestPage has an exporter, a Prometheus and an Alertmanager, all real, read two simulated ABS: one finds an attack, the
+// other goes away. It takes some three minutes of real time, as the pinned programs know no other; what is sped up is said at
+// rulesFaster. The rules are the same whether Prometheus scrapes or is pushed to.
+func TestPage(t *testing.T) {
+	t.Run("scraped", func(t *testing.T) {
+		t.Parallel()
+		page(t, false)
+	})
+	t.Run("pushed", func(t *testing.T) {
+		t.Parallel()
+		page(t, true)
+	})
+}
+
+func page(t *testing.T, pushed bool) {
+	attacked, gone := newABS(1), newABS(2)
+	attackedServer, attackedEntry := startABS(t, "attacked", attacked)
+	goneServer, goneEntry := startABS(t, "gone", gone)
+	tokens := attackers(attacked)
+	in, webhook := startInbox(t)
+	state := t.TempDir()
+	settings := map[string]any{
+		"targets": []any{attackedEntry, goneEntry},
+		"abs":     map[string]any{"rate": 100, "timeout": "2s"},
+		"collect": map[string]any{
+			"interval": "2s", "reread": "2s", "slot": "1m", "window": "1m", "settle": "0s", "max-backfill": "1m",
+		},
+		"forensics": map[string]any{"rate": 50},
+		"state":     map[string]any{"dir": state},
+	}
+	alertmanager := startAlertmanager(t, webhook)
+	exporterAddress := freeAddress(t)
+	scrape := exporterAddress
+	if pushed {
+		scrape = ""
+	}
+	prom := startPrometheus(t, scrape, alertmanager)
+	if pushed {
+		settings["otlp"] = map[string]any{"endpoint": prom.url + "/api/v1/otlp", "protocol": "http/protobuf", "logs": false}
+	}
+	exporter := startExporter(t, exporterAddress, settings)
+	until(t, "both are read", func() bool {
+		return len(prom.query(`abs_up == 1 and on (target) abs_forensics_oldest_age_seconds`)) == 2
+	})
+	if found := prom.query(`ALERTS{alertstate="firing"}`); len(found) > 0 {
+		t.Errorf("alerts before anything has happened: %v", found)
+	}
+
+	go goneAway(goneServer)
+	t.Run("an attack is one page", func(t *testing.T) {
+		anAttack(t, attacked, tokens, exporter.address, prom, in, func(t *testing.T, tokenID string) {
+			runbooks(t, prom, []string{
+				"PATH=" + filepath.Dir(exporter.binary) + string(filepath.ListSeparator) + os.Getenv("PATH"),
+				"PROMETHEUS=" + prom.url, "EXPORTER=http://" + exporter.address, "ABS=" + attackedServer.URL,
+				"ABS_EXPORTER_CONFIG=" + exporter.config, "STATE_DIR=" + state, "LOG=" + exporter.log,
+				"TARGET=attacked", "TOKEN_ID=" + tokenID, "CURL_TLS=-k",
+				"ACCESS_KEY_FILE=" + attackedEntry["access-key-file"].(string), "SECRET_KEY_FILE=" + attackedEntry["secret-key-file"].(string),
+			})
+		})
+	})
+	t.Run("an ABS that goes away is one page", func(t *testing.T) { anOutage(t, prom, in, alertmanager) })
+
+	// What the join of the severity rests on.
+	if lost := prom.query(`count_over_time(abs_attack_tokens[10m]) unless on (target, attack_type) count_over_time(abs_attack_type_info[10m])`); len(lost) > 0 {
+		t.Errorf("without an info: %v", lost)
+	}
+}
+
+// goneAway lets an ABS be gone: its port refuses connections.
+func goneAway(server *httptest.Server) {
+	server.CloseClientConnections()
+	server.Close()
+}
+
+// anAttack lets two tokens come under an attack, and calls during while it lasts.
+func anAttack(t *testing.T, sim *simulator.Simulator, tokens [2]string, exporter string, prom *prometheus, in *inbox, during func(t *testing.T, tokenID string)) {
+	visible := time.Now()
+	// Forensics is asked about full minutes: it began in the last one, and is over at the end of one, so that the window
+	// of a minute has passed it a minute later.
+	end := visible.Add(15 * time.Second).Truncate(time.Minute).Add(time.Minute)
+	attack := simulator.Attack{
+		Token: tokens[0], Type: attackType, ID: 1, APIs: []string{attackAPI},
+		From: visible.Add(-90 * time.Second), To: end, VisibleFrom: visible, NoHint: true,
+	}
+	sim.AddAttack(attack)
+
+	const pair = `target="attacked",attack_type="` + attackType + `",api="` + attackAPI + `"`
+	until(t, "the exporter tells the attack", func() bool {
+		page, err := fetch("http://" + exporter + "/metrics")
+		return err == nil && strings.Contains(string(page), "abs_attack_tokens{"+pair+"} 1\n")
+	})
+	asked := time.Now()
+	until(t, "Prometheus has the attack", func() bool { return len(prom.query("abs_attack_tokens{"+pair+"} > 0")) > 0 })
+	var scraped float64
+	if err := json.Unmarshal([]byte(strings.Trim(string(prom.query("timestamp(abs_attack_tokens{" + pair + "})")[0].Value[1]), `"`)), &scraped); err != nil {
+		t.Fatal(err)
+	}
+	stored := time.UnixMilli(int64(scraped * 1000))
+	until(t, "the page", func() bool { return len(in.about("attacked")) > 0 })
+	page := in.about("attacked")[0]
+	fired := page.Alerts[0].StartsAt
+	t.Logf("from the attack being visible in ABS to the page: %.1f s", page.At.Sub(visible).Seconds())
+	t.Logf("  forensics asks about its token   %4.1f s   here every token every 2 s; by default up to 10 min for 6,000 tokens (docs/forensics.md)", asked.Sub(visible).Seconds())
+	t.Logf("  Prometheus has it                %4.1f s   here a scrape a second, or pushed at once", max(0, stored.Sub(asked).Seconds()))
+	t.Logf("  the rule fires                   %4.1f s   here an evaluation a second; attacks have no \"for\"", max(0, fired.Sub(stored).Seconds()))
+	t.Logf("  Alertmanager waits and sends     %4.1f s   here a group_wait of 2 s; 30 s as shipped", page.At.Sub(fired).Seconds())
+
+	if page.Receiver != "abs-page" || page.Status != "firing" || len(page.Alerts) != 1 {
+		t.Fatalf("the page is %s", page.Text)
+	}
+	a := page.Alerts[0]
+	for label, want := range map[string]string{
+		"alertname": "ABSAttackCritical", "severity": "critical", "target": "attacked", "attack_type": attackType, "api": attackAPI,
+	} {
+		if a.Labels[label] != want {
+			t.Errorf("the page's label %s is %q instead of %q", label, a.Labels[label], want)
+		}
+	}
+	for annotation, want := range map[string]string{
+		"summary":     `^Data Exfiltration Attack Type 1 on API shop: 1 token \(attacked\)$`,
+		"description": `ABS's id of the type: 1; category: data_theft\. Token ids \(the busiest five at most\): [0-9a-f]{16}\..*resolves only when.*up to 1m 0s`,
+		"runbook_url": `/docs/runbooks/ABSAttackCritical\.md$`,
+		"dashboard":   `^https://grafana\.example\.com/d/abs-exporter-overview\?var-target=attacked&var-attack_type=Data\+Exfil.*&var-api=shop$`,
+	} {
+		if !regexp.MustCompile(want).MatchString(a.Annotations[annotation]) {
+			t.Errorf("the page's %s is %q", annotation, a.Annotations[annotation])
+		}
+	}
+	if strings.Contains(string(page.Text), tokens[0]) {
+		t.Error("the page tells the token itself")
+	}
+	t.Logf("as Slack and email have it:\n%s", rendered(t, page))
+
+	attack.Token, attack.VisibleFrom = tokens[1], time.Now()
+	sim.AddAttack(attack)
+	until(t, "Prometheus has the second token", func() bool { return len(prom.query("abs_attack_tokens{"+pair+"} == 2")) > 0 })
+	during(t, regexp.MustCompile(`[0-9a-f]{16}`).FindString(a.Annotations["description"]))
+	until(t, "the attack is over", func() bool { return len(prom.query("abs_attack_tokens{"+pair+"} == 0")) > 0 })
+	over := time.Now()
+	if n := len(in.about("attacked")); n != 1 {
+		t.Errorf("%d messages while the attack lasted, with a second token: it should be one", n)
+	}
+	until(t, "the resolved message", func() bool { return len(in.about("attacked")) > 1 })
+	resolved := in.about("attacked")[1]
+	if resolved.Status != "resolved" || len(resolved.Alerts) != 1 || resolved.Alerts[0].Labels["alertname"] != "ABSAttackCritical" {
+		t.Errorf("the second message is %s", resolved.Text)
+	}
+	t.Logf("resolved %.1f s after the end in ABS: %.1f s until the window has passed, %.1f s keep_firing_for and group_interval",
+		resolved.At.Sub(end).Seconds(), over.Sub(end).Seconds(), resolved.At.Sub(over).Seconds())
+	if n := len(in.about("attacked")); n != 2 {
+		t.Errorf("%d messages in all: there should be two", n)
+	}
+}
+
+// follow are the alerts that an ABS that is gone brings about, in the time that the test has.
+var follow = []string{"ABSReportStale", "ABSSlotsMissed"}
+
+func anOutage(t *testing.T, prom *prometheus, in *inbox, alertmanager string) {
+	until(t, "what follows from an ABS that is gone fires", func() bool {
+		firing := prom.firing("gone")
+		for _, name := range append(follow, "ABSUnreachable") {
+			if _, ok := firing[name]; !ok {
+				return false
+			}
+		}
+		return true
+	})
+	var known []struct {
+		Labels map[string]string `json:"labels"`
+		Status struct {
+			InhibitedBy []string `json:"inhibitedBy"`
+		} `json:"status"`
+	}
+	until(t, "Alertmanager inhibits what follows", func() bool {
+		text, err := fetch("http://" + alertmanager + "/api/v2/alerts?filter=target%3Dgone")
+		if err != nil || json.Unmarshal(text, &known) != nil {
+			return false
+		}
+		inhibited := 0
+		for _, a := range known {
+			if slices.Contains(follow, a.Labels["alertname"]) && len(a.Status.InhibitedBy) > 0 {
+				inhibited++
+			}
+		}
+		return inhibited >= len(follow)
+	})
+	messages := in.about("gone")
+	if len(messages) != 1 {
+		var texts []string
+		for _, m := range messages {
+			texts = append(texts, string(m.Text))
+		}
+		t.Fatalf("%d messages about an ABS that is gone: there should be one\n%s", len(messages), strings.Join(texts, "\n"))
+	}
+	page := messages[0]
+	if page.Receiver != "abs-page" || len(page.Alerts) != 1 || page.Alerts[0].Labels["alertname"] != "ABSUnreachable" {
+		t.Errorf("the page is %s", page.Text)
+	}
+	t.Logf("one page, ABSUnreachable, while these fire: %s", strings.Join(slices.Sorted(maps.Keys(prom.firing("gone"))), ", "))
+}
+
+// rendered is a message in the words of alerts/abs-exporter.tmpl.
+func rendered(t *testing.T, m message) string {
+	t.Helper()
+	data := filepath.Join(t.TempDir(), "data.json")
+	write(t, data, string(m.Text))
+	text := amtool(t, "template", "render",
+		"--template.glob="+filepath.Join(tools.Root(t), "alerts", "abs-exporter.tmpl"),
+		`--template.text={{ template "abs.title" . }}{{ "\n" }}{{ template "abs.text" . }}`, "--template.data="+data)
+	for _, want := range []string{
+		"[CRITICAL] " + attackType, "Severity: critical. Since " + m.Alerts[0].StartsAt.UTC().Format("2006-01-02 15:04 UTC"),
+		"Runbook: https://", "Dashboard: https://",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s: the text lacks %q", fmt.Sprint(m.Receiver), want)
+		}
+	}
+	return text
+}
+
+var inShell = regexp.MustCompile("(?s)```sh\n(.*?)```")
+
+// runbooks runs the commands and queries of every runbook, as somebody on call would while the attack lasts.
+func runbooks(t *testing.T, prom *prometheus, env []string) {
+	t.Helper()
+	_, err := exec.LookPath("curl")
+	noCurl := err != nil
+	commands, resolved := 0, 0
+	for _, file := range glob(t, "docs", "runbooks", "ABS*.md") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range fenced.FindAllStringSubmatch(string(text), -1) {
+			for _, query := range strings.Split(strings.TrimSpace(block[1]), "\n\n") {
+				prom.query(query)
+			}
+		}
+		for _, block := range inShell.FindAllStringSubmatch(string(text), -1) {
+			if noCurl && strings.Contains(block[1], "curl ") {
+				t.Logf("%s: not run for want of curl:\n%s", filepath.Base(file), block[1])
+				continue
+			}
+			cmd := exec.Command("sh", "-euc", block[1])
+			cmd.Env = append(os.Environ(), env...)
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Errorf("%s: %v\n%s\n%s", filepath.Base(file), err, block[1], out)
+			}
+			if strings.Contains(string(out), attackType) {
+				resolved++
+			}
+			commands++
+			if testing.Verbose() {
+				t.Logf("%s\n%s%s", filepath.Base(file), block[1], out)
+			}
+		}
+	}
+	if commands < 10 || resolved < 3 {
+		t.Errorf("%d blocks of commands were run, %d of them told of the attack", commands, resolved)
+	}
+}

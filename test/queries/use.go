@@ -1,0 +1,69 @@
+package queries
+
+import (
+	"slices"
+
+	"github.com/prometheus/prometheus/promql/parser"
+)
+
+// Functions by what they are for. All others take either kind.
+var (
+	ofCounters = []string{"rate", "increase", "irate"}
+	ofGauges   = []string{"delta", "idelta", "deriv", "predict_linear", "double_exponential_smoothing"}
+	// existence are those whose result does not hold the value.
+	existence = []string{
+		"absent", "absent_over_time", "changes", "count_over_time", "present_over_time", "resets", "timestamp", "ts_of_last_over_time",
+	}
+	existenceOps = []parser.ItemType{parser.COUNT, parser.GROUP}
+)
+
+// use tells of counters used as gauges and of gauges used as counters.
+func (c *checker) use(expr parser.Expr) {
+	parser.Inspect(expr, func(node parser.Node, path []parser.Node) error {
+		v, ok := node.(*parser.VectorSelector)
+		if !ok {
+			return nil
+		}
+		m, ok := c.source[v.Name]
+		if !ok {
+			return nil // told already
+		}
+		by := usedBy(v, path)
+		switch {
+		case m.kind == gauge && slices.Contains(ofCounters, by):
+			c.wrongf("%s of the gauge %s", by, v.Name)
+		case m.kind == counter && slices.Contains(ofGauges, by):
+			c.wrongf("%s of the counter %s", by, v.Name)
+		case m.kind == counter && !slices.Contains(ofCounters, by) && by != exists:
+			c.wrongf("the counter %s without rate or increase", v.Name)
+		}
+		return nil
+	})
+}
+
+const exists = "exists"
+
+// usedBy is the function that takes a selector's values; exists where only that it is there matters.
+func usedBy(node parser.Node, path []parser.Node) string {
+	for i := len(path) - 1; i >= 0; i-- {
+		switch e := path[i].(type) {
+		case *parser.Call:
+			if slices.Contains(existence, e.Func.Name) {
+				return exists
+			}
+			return e.Func.Name
+		case *parser.AggregateExpr:
+			if slices.Contains(existenceOps, e.Op) {
+				return exists
+			}
+			return e.Op.String()
+		case *parser.BinaryExpr:
+			if e.RHS == node && (e.Op == parser.LAND || e.Op == parser.LUNLESS) {
+				return exists
+			}
+			return e.Op.String()
+		}
+		node = path[i]
+	}
+	return ""
+}
