@@ -10,7 +10,7 @@ TOOLS := .tools/bin
 LINT  := $(TOP)$(TOOLS)/golangci-lint
 
 # The modules with code of ours. The ones under tools/ only pin.
-MODULES := . test
+MODULES := . test bench
 
 # go -race needs a C compiler on most systems. Where there is none, Go says so by
 # CGO_ENABLED=0, and the tests run without it rather than not at all.
@@ -33,7 +33,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "%s%s\n", (n++ ? "\n" : ""), substr($$0, 5) } \
-	  /^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	  /^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: quick
 quick: ## the inner loop: vet and unit tests of the main module (under two minutes)
@@ -47,6 +47,11 @@ test: check race e2e ## everything that CI runs
 demo: ## a simulated ABS and the exporter on it; flags by ARGS='...'
 	$(GO) run ./cmd/abs-exporter demo $(ARGS)
 
+.PHONY: stack
+stack: build $(TOOLS)/prometheus $(TOOLS)/alertmanager ## demo, Prometheus with the rules, Alertmanager; pages on the terminal
+	cd test && $(GO) build -o $(TOP)$(TOOLS)/stack ./stack
+	@exec $(TOOLS)/stack $(ARGS)
+
 .PHONY: build
 build: ## the binary, static, into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/abs-exporter ./cmd/abs-exporter
@@ -57,12 +62,13 @@ fmt: $(TOOLS)/golangci-lint ## format the code
 
 .PHONY: docs
 docs: ## write the generated parts of docs/ anew from the code
-	$(GO) test ./metrics ./cmd/abs-exporter ./collector/catalogue -run Reference -count 1 -update
+	$(GO) test ./metrics ./cmd/abs-exporter ./collector/catalogue ./dashboards -run Reference -count 1 -update
 	$(GO) test ./collector/planner -run Simulation -count 1 -update
 
 .PHONY: deps
 deps: ## bring go.mod and go.sum up to date after imports or versions changed
 	$(GO) mod tidy
+	cd bench && $(GO) mod tidy
 	cd test && $(GO) get -t ./...
 
 ##@ The parts of make test
@@ -70,11 +76,12 @@ deps: ## bring go.mod and go.sum up to date after imports or versions changed
 .PHONY: check
 check: tidy vet lint ## all that looks at the code without running it
 
-# The main module only: tidying test/ asks for modules that only Prometheus's own tests
+# Not in test/: tidying it asks for modules that only Prometheus's own tests
 # need and that not every proxy serves. A missing line fails its build all the same.
 .PHONY: tidy
 tidy: ## go.mod and go.sum say what the code needs
 	$(GO) mod tidy -diff
+	cd bench && $(GO) mod tidy -diff
 
 .PHONY: vet
 vet: ## go vet in every module
@@ -90,7 +97,8 @@ race: ## unit tests of the main module under the race detector; docs are current
 	$(GO) test $(RACE) -shuffle on -count 1 -timeout 20m ./...
 
 .PHONY: e2e
-e2e: $(TOOLS)/promtool $(TOOLS)/prometheus ## end-to-end tests with a real Prometheus and promtool (module test/)
+e2e: $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool $(TOOLS)/otelcol ## end-to-end tests with real Prometheus, Alertmanager and Collector (module test/)
+	cd bench && $(GO) test -count 1 ./...
 	cd test && $(GO) test -count 1 -timeout 25m ./...
 
 ##@ Now and then
@@ -107,8 +115,47 @@ fuzz: ## each fuzz target in turn for FUZZTIME (10m), in FUZZPKGS (./abs)
 	  done; \
 	done
 
+.PHONY: bench
+bench: ## the exporter, and others in its place: a table of medians; flags by ARGS='...'
+	cd bench && $(GO) build -o $(TOP)$(TOOLS)/bench .
+	@$(TOOLS)/bench $(ARGS)
+
+# The commit that benchstat holds this checkout against, which benchmarks, and how often each runs.
+BASE  ?= HEAD
+BENCH ?= .
+COUNT ?= 6
+
+.PHONY: benchstat
+benchstat: $(TOOLS)/benchstat ## the Go benchmarks here and at the commit BASE (HEAD), side by side; some by BENCH
+	@git worktree remove --force .tools/base 2>/dev/null; git worktree prune
+	git worktree add --detach .tools/base $(BASE)
+	cd .tools/base && $(GO) test ./... -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) >$(TOP).tools/base.txt
+	$(GO) test ./... -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) >.tools/here.txt
+	@git worktree remove --force .tools/base
+	@$(TOOLS)/benchstat .tools/base.txt .tools/here.txt
+
+# Takes npm, Chromium and ten minutes, so it is no part of make test.
+PICTURES := .tools/pictures
+CHROMIUM ?= /usr/bin/chromium
+SPAN     ?= 600
+export CHROMIUM
+
+.PHONY: pictures
+pictures: build $(TOOLS)/prometheus $(TOOLS)/alertmanager $(PICTURES)/dist/index.html ## the dashboards, drawn in Chromium from a demo of SPAN seconds, into docs/pictures
+	cd $(PICTURES) && node schema.mjs $(TOP)dashboards dashboards.check.ts && npx tsc -p .
+	cd test && $(GO) build -o $(TOP)$(TOOLS)/stack ./stack
+	@$(TOOLS)/stack -exporter-address 127.0.0.1:19464 -prometheus-address 127.0.0.1:19090 -alertmanager-address 127.0.0.1:19093 >$(PICTURES)/stack.log 2>&1 & \
+	  pid=$$!; trap 'kill $$pid; wait $$pid' EXIT; echo 'the demo runs for $(SPAN) s'; sleep $(SPAN); \
+	  cd $(PICTURES) && node shoot.mjs http://127.0.0.1:19090 $(TOP)dashboards $(TOP)docs/pictures $(SPAN)
+
+# Not npm ci: it refuses a lock without the native parts of all systems, which npm leaves out.
+$(PICTURES)/dist/index.html: $(wildcard tools/pictures/*)
+	@mkdir -p $(PICTURES)
+	cp tools/pictures/* $(PICTURES)/
+	cd $(PICTURES) && npm install --no-audit --no-fund && npx vite build
+
 .PHONY: tools
-tools: $(TOOLS)/golangci-lint $(TOOLS)/promtool $(TOOLS)/prometheus ## build the pinned tools into .tools/bin
+tools: $(TOOLS)/golangci-lint $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool $(TOOLS)/otelcol ## build the pinned tools into .tools/bin
 
 .PHONY: clean
 clean: ## remove what make made: bin/ and .tools/
@@ -127,3 +174,17 @@ $(TOOLS)/golangci-lint: tools/golangci-lint/go.mod tools/golangci-lint/go.sum $(
 # Without service discoveries: nothing here needs them, and they are most of it.
 $(TOOLS)/promtool $(TOOLS)/prometheus: tools/prometheus/go.mod tools/prometheus/go.sum $(GOSTAMP)
 	cd tools/prometheus && CGO_ENABLED=0 $(GO) build -trimpath -tags remove_all_sd -o $(TOP)$@ github.com/prometheus/prometheus/cmd/$(notdir $@)
+
+# Two modules, as no one version of the two builds.
+$(TOOLS)/alertmanager: tools/alertmanager/go.mod tools/alertmanager/go.sum $(GOSTAMP)
+	cd tools/alertmanager && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ github.com/prometheus/alertmanager/cmd/alertmanager
+
+$(TOOLS)/amtool: tools/alertmanager/amtool/go.mod tools/alertmanager/amtool/go.sum $(GOSTAMP)
+	cd tools/alertmanager/amtool && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ github.com/prometheus/alertmanager/cmd/amtool
+
+$(TOOLS)/benchstat: tools/benchstat/go.mod tools/benchstat/go.sum $(GOSTAMP)
+	cd tools/benchstat && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ golang.org/x/perf/cmd/benchstat
+
+# What the Collector's own builder made of builder.yaml is kept, so that this needs no builder.
+$(TOOLS)/otelcol: $(wildcard tools/otelcol/*.go) tools/otelcol/go.mod tools/otelcol/go.sum $(GOSTAMP)
+	cd tools/otelcol && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $(TOP)$@ .

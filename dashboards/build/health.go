@@ -66,8 +66,8 @@ func health() *Dashboard {
 		lines("Processor time", "Cores in use, over five minutes before.", "none", 8, 8,
 			query{"rate(process_cpu_seconds_total[5m])" + ofExporter, "{{instance}}"}).with("decimals", 3),
 		table("Versions", "The processes that are scraped, with their version, commit and Go version.", 24, 5, "Instance",
-			[][2]string{{"instance", "Instance"}, {"job", "Job"}, {"version", "Version"}, {"revision", "Commit"}, {"goversion", "Go"}, {"Value", "up"}},
+			[][2]string{{"instance", "Instance"}, {"job", "Job"}, {"version", "Version"}, {"revision", "Commit"}, {"goversion", "Go"}, {"Value", ""}},
 			query{"max by (instance, job, version, revision, goversion) (abs_exporter_build_info)", ""},
-		).column("up", object{"id": "custom.hidden", "value": true}),
+		),
 	)
 }

@@ -45,12 +45,11 @@ func overview() *Dashboard {
 		table("Tokens under attack now", "Each token with the attack type and API, and since when it was seen, 12 h back at most. "+
 			"A click on the token id leads to all about it; abs-exporter resolve tells the token behind it.", 13, 9, "Severity",
 			[][2]string{
-				{"severity", "Severity"}, {"token", "Token id"}, {"attack_type", "Attack type"}, {"api", "API"}, {"Value #B", "First seen"}, {"target", "Target"}, {"Value #A", "now"},
+				{"severity", "Severity"}, {"token", "Token id"}, {"attack_type", "Attack type"}, {"api", "API"}, {"Value #B", "First seen"}, {"target", "Target"}, {"Value #A", ""},
 			},
 			query{or(severity(tokenNow, "target, token, attack_type, api"), known(), "token", "none", "attack_type", "none", "severity", "none", "api", "none", "target", "any"), ""},
 			query{or(since("abs_token_attack", attack, "", "target, token, attack_type, api", "12h", "2m"), "NaN * "+known(), "token", "none", "attack_type", "none", "api", "none", "target", "any"), ""},
-		).column("Severity", severityColumn(), cell("color-text"), width(75)).column("API", width(105)).column("Target", width(75)).column("Token id", width(150), toToken("${__value.raw}")).column("First seen", ago()...).
-			column("now", object{"id": "custom.hidden", "value": true}),
+		).column("Severity", severityColumn(), cell("color-text"), width(75)).column("API", width(105)).column("Target", width(75)).column("Token id", width(165), toToken("${__value.raw}")).column("First seen", ago()...),
 
 		row("Attacks over time"),
 		lines("Tokens under attack, by severity", "How many tokens are under attacks of each severity; a token under attacks of two severities counts in both. "+

@@ -134,21 +134,25 @@ func bars(title, description string, w, h int, q query) *Panel {
 }
 
 // table is what is so now, a line for each. names are the columns in order, each with
-// what it is called.
+// what it is called; one that is called "" is not shown.
 func table(title, description string, w, h int, sortBy string, names [][2]string, queries ...query) *Panel {
 	p := panel("table", title, description, w, h, queries...).instant("table")
 	p.with("unit", "string").with("noValue", "–").with("color", fixed("text"))
 	p.with("custom", object{"align": "auto", "cellOptions": object{"type": "auto"}, "inspect": false, "filterable": true})
 	p.Options = object{"showHeader": true, "cellHeight": "sm", "footer": object{"show": false, "reducer": []string{"sum"}, "fields": ""}}
-	order, renamed := object{}, object{}
+	order, renamed, hidden := object{}, object{}, object{"Time": true}
 	for i, n := range names {
+		if n[1] == "" {
+			hidden[n[0]] = true
+			continue
+		}
 		order[n[0]], renamed[n[0]] = i, n[1]
 	}
 	if len(queries) > 1 {
 		p.Transformations = append(p.Transformations, object{"id": "merge", "options": object{}})
 	}
 	p.Transformations = append(p.Transformations,
-		object{"id": "organize", "options": object{"excludeByName": object{"Time": true}, "indexByName": order, "renameByName": renamed}},
+		object{"id": "organize", "options": object{"excludeByName": hidden, "indexByName": order, "renameByName": renamed}},
 		object{"id": "sortBy", "options": object{"fields": object{}, "sort": []object{{"field": sortBy, "desc": false}}}})
 	return p
 }
@@ -195,7 +199,7 @@ func ago() []object {
 	return []object{
 		{"id": "unit", "value": "dateTimeFromNow"},
 		{"id": "mappings", "value": []object{{"type": "special", "options": object{"match": "nan", "result": object{"index": 0, "text": "–"}}}}},
-		{"id": "custom.width", "value": 115},
+		{"id": "custom.width", "value": 130},
 	}
 }
 

@@ -1,0 +1,71 @@
+package dashboards
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"testing"
+
+	"github.com/abs-exporter/abs-exporter/dashboards/build"
+)
+
+// Colours that stand together in one panel can be told apart by everybody: reckoned by
+// Machado, Oliveira and Fernandes 2009 (severity 1) and the CIE's L*a*b* distance.
+func TestColoursForColourBlindPeople(t *testing.T) {
+	const least = 11 // some five times the least difference that the eye sees
+	sights := map[string][3][3]float64{
+		"normal sight": {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}},
+		"protanopia":   {{0.152286, 1.052583, -0.204868}, {0.114503, 0.786281, 0.099216}, {-0.003882, -0.048116, 1.051998}},
+		"deuteranopia": {{0.367322, 0.860646, -0.227968}, {0.280085, 0.672501, 0.047413}, {-0.011820, 0.042940, 0.968881}},
+		"tritanopia":   {{1.255528, -0.076749, -0.178779}, {-0.078411, 0.930809, 0.147602}, {0.004733, 0.691367, 0.303900}},
+	}
+	for panel, colours := range build.Palettes() {
+		for sight, m := range sights {
+			for i, a := range colours {
+				for _, b := range colours[:i] {
+					if d := distance(seen(t, a, m), seen(t, b, m)); d < least {
+						t.Errorf("%s: %s and %s are alike with %s: %.1f", panel, a, b, sight, d)
+					}
+				}
+			}
+		}
+	}
+}
+
+// seen is a colour in L*a*b* as somebody sees it; m works on linear light.
+func seen(t *testing.T, hex string, m [3][3]float64) [3]float64 {
+	t.Helper()
+	var rgb, out [3]float64
+	for i := range rgb {
+		v, err := strconv.ParseUint(hex[1+2*i:3+2*i], 16, 8)
+		if err != nil {
+			t.Fatal(fmt.Errorf("%s: %w", hex, err))
+		}
+		c := float64(v) / 255
+		if c <= 0.04045 {
+			rgb[i] = c / 12.92
+		} else {
+			rgb[i] = math.Pow((c+0.055)/1.055, 2.4)
+		}
+	}
+	for i := range out {
+		for j := range rgb {
+			out[i] += m[i][j] * rgb[j]
+		}
+		out[i] = min(max(out[i], 0), 1)
+	}
+	f := func(v float64) float64 {
+		if v > 216.0/24389 {
+			return math.Cbrt(v)
+		}
+		return (24389.0/27*v + 16) / 116
+	}
+	x := f((0.4124564*out[0] + 0.3575761*out[1] + 0.1804375*out[2]) / 0.95047)
+	y := f(0.2126729*out[0] + 0.7151522*out[1] + 0.0721750*out[2])
+	z := f((0.0193339*out[0] + 0.1191920*out[1] + 0.9503041*out[2]) / 1.08883)
+	return [3]float64{116*y - 16, 500 * (x - y), 200 * (y - z)}
+}
+
+func distance(a, b [3]float64) float64 {
+	return math.Hypot(math.Hypot(a[0]-b[0], a[1]-b[1]), a[2]-b[2])
+}

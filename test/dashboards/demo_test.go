@@ -1,0 +1,219 @@
+package dashboards
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/promql"
+
+	"github.com/abs-exporter/abs-exporter/test/promtest"
+	"github.com/abs-exporter/abs-exporter/test/tools"
+)
+
+// patience is only used up by a test that fails.
+const patience = 3 * time.Minute
+
+// database is a Prometheus, however the series came into it.
+type database interface {
+	// Query is the answer to an instant query.
+	Query(expr string, at time.Time) promql.Vector
+	// Until asks again and again; when ctx ends first, the test has failed.
+	Until(ctx context.Context, what string, done func() bool)
+}
+
+// Each query of each panel returns data with the labels that its legend and its columns
+// name: with attacks under way, and where no attack has ever been; scraped, and pushed.
+func TestEachPanelHasData(t *testing.T) {
+	program := compile(t)
+	scraped := func(t *testing.T, flags ...string) database {
+		return promtest.Start(t, demo(t, program, flags...)+"metrics", time.Second)
+	}
+	pushed := func(t *testing.T, flags ...string) database {
+		p := startReceiver(t)
+		demo(t, program, append(flags, "--otlp.endpoint="+p.url+"/api/v1/otlp", "--otlp.protocol=http/protobuf", "--otlp.logs=false")...)
+		return p
+	}
+	for _, tc := range []struct {
+		name    string
+		attacks bool
+		start   func(*testing.T, ...string) database
+		flags   []string
+	}{
+		{"attacks under way", true, scraped, nil},
+		{"no attack ever", false, scraped, []string{"--simulate.attack-every=0s"}},
+		{"attacks under way, pushed", true, pushed, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			p := tc.start(t, tc.flags...)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			for _, d := range load(t) {
+				values := chosen(ctx, t, p, d, tc.attacks)
+				for _, panel := range d.Panels {
+					for _, q := range panel.Targets {
+						hasData(ctx, t, p, d, panel, q, values)
+					}
+				}
+			}
+			if got := p.Query("sum(abs_attack_tokens)", time.Now()); (len(got) > 0) != tc.attacks {
+				t.Errorf("there were attacks: %v, want %v", len(got) > 0, tc.attacks)
+			}
+		})
+	}
+}
+
+// hasData asks until there is an answer: what takes a few cycles comes in its time.
+func hasData(ctx context.Context, t *testing.T, p database, d dashboard, panel panel, q query, values map[string]string) {
+	t.Helper()
+	expr := fill(q.Expr, values)
+	var got promql.Vector
+	p.Until(ctx, fmt.Sprintf("%s: %q: %s returns data: %s", d.UID, panel.Title, q.RefID, expr), func() bool {
+		got = p.Query(expr, time.Now())
+		// A table may say "–"; a line of nothing but NaN is no line.
+		return slices.ContainsFunc(got, func(s promql.Sample) bool { return panel.Type == "table" || !math.IsNaN(s.F) })
+	})
+	for _, s := range got {
+		for _, label := range named(panel, q) {
+			if !s.Metric.Has(label) {
+				t.Errorf("%s: %q: %s has no label %s, which the legend or a column names: %s", d.UID, panel.Title, q.RefID, label, s.Metric)
+			}
+		}
+	}
+	if panel.Type == "stat" && len(got) != 1 {
+		t.Errorf("%s: %q shows one of %d numbers", d.UID, panel.Title, len(got))
+	}
+	names := map[string]bool{}
+	for _, s := range got {
+		name := fill(legendLabel.ReplaceAllString(q.LegendFormat, "$${$1}"), s.Metric.Map())
+		if panel.Type != "table" && names[name] {
+			t.Errorf("%s: %q: two series are called %q", d.UID, panel.Title, name)
+		}
+		names[name] = true
+	}
+}
+
+// chosen are the values of the variables as the dashboard opens, found as Grafana finds them.
+func chosen(ctx context.Context, t *testing.T, p database, d dashboard, attacks bool) map[string]string {
+	t.Helper()
+	values := defaults()
+	for _, v := range d.Templating.List {
+		q, ok := v.prom(t)
+		if !ok || (v.Name == "attack_type" && !attacks) {
+			continue // where there was no attack, All is all there is to choose
+		}
+		exprs, label := questions(t, q)
+		var found []string
+		p.Until(ctx, d.UID+": the variable "+v.Name+" has values", func() bool {
+			for _, expr := range exprs {
+				for _, s := range p.Query(fill(expr, values), time.Now()) {
+					text := s.Metric.Get(label)
+					if label == "" {
+						m := regexp.MustCompile(strings.Trim(v.Regex, "/")).FindStringSubmatch(s.Metric.String())
+						if m == nil {
+							t.Fatalf("%s: the variable %s makes nothing of %s", d.UID, v.Name, s.Metric)
+						}
+						text = m[1]
+					}
+					if text != "" && !slices.Contains(found, text) {
+						found = append(found, text)
+					}
+				}
+			}
+			return len(found) > 0
+		})
+		if !v.IncludeAll {
+			values[v.Name] = found[0]
+		}
+		if v.Name == "token" && attacks {
+			if n := p.Query(fmt.Sprintf("abs_token_attack{token=%q} or abs_token_attacks{token=%q} > 0", found[0], found[0]), time.Now()); len(n) == 0 {
+				t.Errorf("the dashboard of a token opens with %s, which is under no attack", found[0])
+			}
+		}
+		t.Logf("%s: %s: %d values, first %s", d.UID, v.Name, len(found), found[0])
+	}
+	return values
+}
+
+// compile makes abs-exporter from this checkout as it is now.
+func compile(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "abs-exporter")
+	cmd := exec.Command("go", "build", "-o", path, "./cmd/abs-exporter")
+	cmd.Dir = tools.Root(t)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("building abs-exporter: %v\n%s", err, out)
+	}
+	return path
+}
+
+// demo runs the demo until the test ends and gives its address. Slots settle in a minute,
+// so that there is an audit at once.
+func demo(t *testing.T, program string, flags ...string) string {
+	t.Helper()
+	out := &output{more: make(chan struct{}, 1)}
+	cmd := exec.Command(program, append([]string{
+		"demo", "--web.listen-address=127.0.0.1:0", "--collect.interval=2s", "--collect.slot=1m", "--collect.settle=1m",
+		"--audit.interval=20s", "--forensics.rate=50",
+	}, flags...)...)
+	cmd.Stdout, cmd.Stderr = out, t.Output()
+	cmd.Dir = t.TempDir()
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "ABS_EXPORTER_") && !strings.HasPrefix(v, "OTEL_") {
+			cmd.Env = append(cmd.Env, v)
+		}
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it has nothing to lose
+		_ = cmd.Wait()         // told to be killed
+	})
+	for limit := time.After(patience); ; {
+		if m := regexp.MustCompile(`status page +(http://\S+)`).FindStringSubmatch(out.String()); m != nil {
+			return m[1]
+		}
+		select {
+		case <-out.more:
+		case <-limit:
+			t.Fatalf("the demo does not say where it is: %s", out)
+		}
+	}
+}
+
+// output is what a process says, to be read while it runs.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	more chan struct{}
+}
+
+// Write implements io.Writer.
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	select {
+	case o.more <- struct{}{}:
+	default:
+	}
+	return o.text.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}

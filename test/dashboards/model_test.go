@@ -1,0 +1,152 @@
+package dashboards
+
+import (
+	"encoding/json"
+	"io/fs"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/abs-exporter/abs-exporter/dashboards"
+)
+
+// dashboard is what Grafana makes of the JSON, as far as the tests look at it.
+type dashboard struct {
+	UID, Title, Description string
+	SchemaVersion           int
+	ID                      *int
+	Tags                    []string
+	Links                   []struct{ Type string }
+	Templating              struct{ List []variable }
+	Panels                  []panel
+	Inputs                  []any `json:"__inputs"`
+
+	raw string
+}
+
+type variable struct {
+	Name, Label, Description, Type, AllValue, Regex string
+	Query                                           json.RawMessage
+	Datasource                                      *struct{ UID string }
+	Multi, IncludeAll                               bool
+	Current                                         struct{ Value any }
+}
+
+type panel struct {
+	ID                       int
+	Type, Title, Description string
+	GridPos                  struct{ H, W, X, Y int }
+	Datasource               *struct{ Type, UID string }
+	Targets                  []query
+	FieldConfig              struct {
+		Defaults struct {
+			Unit    string
+			NoValue string
+			Links   []link
+		}
+		Overrides []struct {
+			Matcher    struct{ ID, Options string }
+			Properties []struct {
+				ID    string
+				Value json.RawMessage
+			}
+		}
+	}
+	Transformations []struct {
+		ID      string
+		Options struct {
+			IndexByName, RenameByName map[string]any
+			Sort                      []struct{ Field string }
+		}
+	}
+}
+
+type link struct{ URL string }
+
+type query struct {
+	RefID, Expr, LegendFormat, Format string
+	Instant, Range                    bool
+	Datasource                        *struct{ UID string }
+}
+
+// load reads every dashboard that the binary carries.
+func load(t *testing.T) []dashboard {
+	t.Helper()
+	var all []dashboard
+	names, err := fs.Glob(dashboards.FS, "*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		data, err := fs.ReadFile(dashboards.FS, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := dashboard{raw: string(data)}
+		if err := json.Unmarshal(data, &d); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if name != d.UID+".json" {
+			t.Errorf("%s has the uid %s", name, d.UID)
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+// prom is the query of a variable that Prometheus answers, and whether it is one.
+func (v variable) prom(t *testing.T) (string, bool) {
+	t.Helper()
+	if v.Type != "query" {
+		return "", false
+	}
+	var q struct{ Query string }
+	if err := json.Unmarshal(v.Query, &q); err != nil {
+		t.Fatalf("variable %s: %v", v.Name, err)
+	}
+	return q.Query, true
+}
+
+var (
+	labelValues   = regexp.MustCompile(`(?s)^label_values\((.+), *(\w+)\)$`)
+	queryResult   = regexp.MustCompile(`(?s)^query_result\((.+)\)$`)
+	severalNames  = regexp.MustCompile(`\{__name__=~"([^"]+)", *`)
+	legendLabel   = regexp.MustCompile(`\{\{ *(\w+) *\}\}`)
+	variableInUse = regexp.MustCompile(`\$(\w+)|\$\{(\w+)(:[^}]*)?\}`)
+)
+
+// questions are the PromQL of a variable's query, and the label that it takes.
+func questions(t *testing.T, q string) (exprs []string, label string) {
+	t.Helper()
+	if m := queryResult.FindStringSubmatch(q); m != nil {
+		return []string{strings.TrimSpace(m[1])}, ""
+	}
+	m := labelValues.FindStringSubmatch(q)
+	if m == nil {
+		t.Fatalf("the query of a variable is neither label_values nor query_result: %s", q)
+	}
+	names := severalNames.FindStringSubmatch(m[1])
+	if names == nil {
+		return []string{m[1]}, m[2]
+	}
+	for _, name := range strings.Split(names[1], "|") {
+		exprs = append(exprs, name+"{"+strings.TrimPrefix(m[1], names[0]))
+	}
+	return exprs, m[2]
+}
+
+// fill puts values in the place of variables.
+func fill(text string, values map[string]string) string {
+	return variableInUse.ReplaceAllStringFunc(text, func(use string) string {
+		m := variableInUse.FindStringSubmatch(use)
+		if v, ok := values[m[1]+m[2]]; ok {
+			return v
+		}
+		return use
+	})
+}
+
+// defaults are the variables as the dashboard opens.
+func defaults() map[string]string {
+	return map[string]string{"target": ".*", "api": ".*", "attack_type": ".*", "token": "0123456789abcdef", "range": "1h"}
+}

@@ -1,0 +1,96 @@
+package dashboards
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/abs-exporter/abs-exporter/test/queries"
+)
+
+// Every query of every panel and variable fits the table of metrics, and its result has
+// the labels that the legend, the columns and the links name.
+func TestQueries(t *testing.T) {
+	n := 0
+	for _, d := range load(t) {
+		for _, v := range d.Templating.List {
+			q, ok := v.prom(t)
+			if !ok {
+				continue
+			}
+			exprs, label := questions(t, q)
+			for _, expr := range exprs {
+				n++
+				if label != "" { // Grafana asks for series, not for values
+					expr = "count_over_time(" + expr + "[5m])"
+				}
+				names, err := queries.Labels(fill(expr, defaults()))
+				if err != nil {
+					t.Errorf("%s: variable %s: %v", d.UID, v.Name, err)
+				} else if label != "" && !slices.Contains(names, label) {
+					t.Errorf("%s: variable %s: %s has no label %s", d.UID, v.Name, expr, label)
+				}
+			}
+		}
+		for _, p := range d.Panels {
+			for _, q := range p.Targets {
+				n++
+				names, err := queries.Labels(fill(q.Expr, defaults()))
+				if err != nil {
+					t.Errorf("%s: %q: %v", d.UID, p.Title, err)
+					continue
+				}
+				for _, label := range named(p, q) {
+					if !slices.Contains(names, label) {
+						t.Errorf("%s: %q: the result of %s has no label %s, but %q", d.UID, p.Title, q.RefID, label, names)
+					}
+				}
+			}
+		}
+	}
+	if n < 60 {
+		t.Errorf("only %d queries were looked at", n)
+	}
+}
+
+// named are the labels that a panel shows of a query's result.
+func named(p panel, q query) []string {
+	var out []string
+	for _, m := range legendLabel.FindAllStringSubmatch(q.LegendFormat, -1) {
+		out = append(out, m[1])
+	}
+	for _, tr := range p.Transformations {
+		for name := range tr.Options.IndexByName {
+			if q.RefID == "A" && len(name) > 0 && name[0] >= 'a' && name[0] <= 'z' { // the values are Value, Value #A
+				out = append(out, name)
+			}
+		}
+	}
+	return out
+}
+
+// What is to be seen by its colour or its column is there under that very name.
+func TestNamesOfColumns(t *testing.T) {
+	for _, d := range load(t) {
+		for _, p := range d.Panels {
+			if p.Type != "table" {
+				continue
+			}
+			columns := []string{}
+			for _, tr := range p.Transformations {
+				for _, name := range tr.Options.RenameByName {
+					columns = append(columns, name.(string))
+				}
+				for _, s := range tr.Options.Sort {
+					if !slices.Contains(columns, s.Field) {
+						t.Errorf("%s: %q is sorted by %q, which is no column", d.UID, p.Title, s.Field)
+					}
+				}
+			}
+			for _, o := range p.FieldConfig.Overrides {
+				if !slices.Contains(columns, o.Matcher.Options) {
+					t.Errorf("%s: %q: there is no column %q", d.UID, p.Title, o.Matcher.Options)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,1 @@
+declare module 'react-dom/client'; // whose types are a package of their own, for one call
