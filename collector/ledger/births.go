@@ -47,7 +47,6 @@ func (b *births) sample(c *count) metrics.Sample {
 // created is when the series of a count begins that has none yet, or one that was not served.
 func (b *births) created(c *count) time.Time {
 	if c.born == 0 {
-		b.any = true
 		return time.Unix(0, b.staged)
 	}
 	return time.Unix(0, c.born.at()) // restored from state

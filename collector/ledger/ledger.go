@@ -66,9 +66,9 @@ type Ledger struct {
 	withheld bool                // what was staged last is not served
 	spare    []*Reading          // whose buffers are used again
 	gains    [dimensions][]int64 // of the reading that is being counted, not yet in the totals
-	batch    metrics.Batch
-	staged   []metrics.Block // as long as they are what Stage would give
-	order    []int           // listed places in the order of their ids; nil when stale
+	makers   []maker             // of series, one a core
+	staged   []metrics.Block     // as long as they are what Stage would give
+	order    []int               // listed places in the order of their ids; nil when stale
 }
 
 // New is a ledger without state. It counts nothing before the first Advance.

@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/metrics"
@@ -51,6 +53,7 @@ func (l *Ledger) Withdrawn() {
 
 // stage appends the blocks of the families: of one account first, then of those at places.
 func (l *Ledger) stage(blocks []metrics.Block, f families, first *account, places []int) []metrics.Block {
+	l.bear(&f, first, places)
 	var sizes [dimensions]int
 	first.count(&sizes)
 	for _, p := range places {
@@ -68,7 +71,6 @@ func (l *Ledger) stage(blocks []metrics.Block, f families, first *account, place
 		if i > 0 {
 			a = &l.accounts[places[i-1]]
 		}
-		l.bear(a, &f)
 		s := l.births.sample(&a.total)
 		a.behind = s.Value != a.total.Value
 		total = append(total, s)
@@ -98,8 +100,45 @@ func (a *account) count(sizes *[dimensions]int) {
 	}
 }
 
+// together is how many accounts are worth a goroutine of their own: most of the first cycle of a large ABS is the texts
+// of its series.
+const together = 1000
+
+// bear makes the series that accounts do not have yet: of the first one, and of those at places.
+func (l *Ledger) bear(f *families, first *account, places []int) {
+	if len(l.makers) == 0 {
+		l.makers = make([]maker, runtime.GOMAXPROCS(0))
+	}
+	l.makers[0].bear(l, f, first)
+	var all sync.WaitGroup
+	share := max(together, (len(places)+len(l.makers)-1)/len(l.makers))
+	for i, of := range slices.Collect(slices.Chunk(places, share)) {
+		bear := func() {
+			for _, p := range of {
+				l.makers[i].bear(l, f, &l.accounts[p])
+			}
+		}
+		if len(places) <= share {
+			bear()
+			break
+		}
+		all.Go(bear)
+	}
+	all.Wait()
+	for i := range l.makers {
+		l.births.any = l.births.any || l.makers[i].any
+		l.makers[i].any = false
+	}
+}
+
+// maker makes series of accounts, one account after the other.
+type maker struct {
+	batch metrics.Batch
+	any   bool // one of them is shown for the first time
+}
+
 // bear makes the series of an account that it does not have yet, all in one.
-func (l *Ledger) bear(a *account, f *families) {
+func (m *maker) bear(l *Ledger, f *families, a *account) {
 	if a.allMade(f) {
 		return
 	}
@@ -112,18 +151,19 @@ func (l *Ledger) bear(a *account, f *families) {
 	default:
 		values = append(values, a.id.String())
 	}
-	b := &l.batch
 	if !a.total.made() {
-		b.Add(f.total, l.births.created(&a.total), values...)
+		m.any = m.any || a.total.born == 0
+		m.batch.Add(f.total, l.births.created(&a.total), values...)
 	}
 	cell := append(values, "") //nolint:gocritic // the same array on purpose: one place more
 	for i := range a.cells {
 		if c := &a.cells[i]; f.wants(c) {
+			m.any = m.any || c.born == 0
 			cell[len(values)] = l.name(c.k)
-			b.Add(f.cells[c.k.dimension()], l.births.created(&c.count), cell...)
+			m.batch.Add(f.cells[c.k.dimension()], l.births.created(&c.count), cell...)
 		}
 	}
-	made := b.Make()
+	made := m.batch.Make()
 	if !a.total.made() {
 		a.total.series, made = &made[0], made[1:]
 	}
