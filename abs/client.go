@@ -83,15 +83,14 @@ func (c *Client) Close() {
 
 // Tokens reads the oauthtokens report of a window and hands out its rows one by one, while
 // the body arrives. A row is good until row returns; an error of row stops the reading and
-// is returned as it is. Rows are read ahead in another goroutine, which has ended when Tokens
-// returns. On any error the caller must drop all rows of the call: the part of the body that
-// was refused came behind them.
+// is returned as it is. On any error the caller must drop all rows of the call: the part of
+// the body that was refused came behind them.
 //
 // The error is an *Error or the error of row. (ABS reference guide, "OAuth2 token metrics".)
 func (c *Client) Tokens(ctx context.Context, w Window, row func(*Row) error) (Summary, error) {
 	var sum Summary
 	err := c.ask(ctx, reportTokens, w, "", func(r *rowReader, body io.Reader, limit int64) (err error) {
-		sum, err = r.readTokensAhead(body, limit, c.config.Location, row)
+		sum, err = r.readTokens(body, limit, c.config.Location, row)
 		return err
 	})
 	if err != nil {

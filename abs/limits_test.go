@@ -12,9 +12,6 @@ import (
 const (
 	limitReportAllocs = 20   // the texts of its head, and what testing itself adds
 	limitReportBytes  = 4096 // likewise
-	// Read ahead, a report has rows of its own to be read into, as often as there are of them.
-	limitAheadAllocs = 16 * aheadBatches * aheadRows
-	limitAheadBytes  = 4096 * aheadBatches * aheadRows
 )
 
 func TestReaderLimits(t *testing.T) {
@@ -33,25 +30,6 @@ func TestReaderLimits(t *testing.T) {
 		}
 		if got := allocated(read); got > limitReportBytes {
 			t.Errorf("a report of %d tokens allocates %d bytes, want at most %d", tokens, got, limitReportBytes)
-		}
-	}
-}
-
-func TestAheadLimits(t *testing.T) {
-	r := newTestReader()
-	for _, tokens := range []int{500, 3000} {
-		body := generateTokens(tokens, 1)
-		read := func() {
-			sum, err := r.readTokensAhead(bytes.NewReader(body), 0, time.UTC, func(*Row) error { return nil })
-			if err != nil || sum.Rows != int64(tokens) {
-				t.Fatal(sum.Rows, err)
-			}
-		}
-		if got := testing.AllocsPerRun(5, read); got > limitAheadAllocs {
-			t.Errorf("a report of %d tokens allocates %v times, want at most %d", tokens, got, limitAheadAllocs)
-		}
-		if got := allocated(read); got > limitAheadBytes {
-			t.Errorf("a report of %d tokens allocates %d bytes, want at most %d", tokens, got, limitAheadBytes)
 		}
 	}
 }

@@ -78,8 +78,11 @@ func (t *target) tellHealth(now time.Time) {
 	}
 	t.health.Slots.WithLabelValues(t.Name, metrics.SlotOpen).Set(float64(open))
 	t.health.Slots.WithLabelValues(t.Name, metrics.SlotPending).Set(float64(pending))
-	t.health.MissedSlots.WithLabelValues(t.Name).Add(float64(t.ledger.Missed() - t.told.missed))
-	t.told.missed = t.ledger.Missed()
+	// Not before somebody has scraped what it was: slots are missed in pauses, and so at the start of a process.
+	if now.Sub(t.started) >= t.hold {
+		t.health.MissedSlots.WithLabelValues(t.Name).Add(float64(t.ledger.Missed() - t.told.missed))
+		t.told.missed = t.ledger.Missed()
+	}
 	t.health.ReportRegressions.WithLabelValues(t.Name).Add(float64(t.ledger.Regressions() - t.told.regressions))
 	t.told.regressions = t.ledger.Regressions()
 	t.tellOverflow(metrics.DimensionToken, t.ledger.OtherRequests())

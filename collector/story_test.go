@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/metrics"
 	"github.com/abs-exporter/abs-exporter/simulator"
 )
@@ -168,6 +170,35 @@ func TestCatchUp(t *testing.T) {
 	}
 }
 
+// Alerts on rates are held back while slots are pending, so none may be in normal running: neither where slots are cut, nor
+// between the end of a slot and its next reading.
+func TestNothingIsPendingInNormalRunning(t *testing.T) {
+	for _, responseCap := range []int64{0, 12000} {
+		o := defaults()
+		o.Forensics = false
+		s := tell(t, simulator.Config{Seed: 6, Tokens: 20, Delay: 5 * time.Minute, ResponseCap: responseCap}, o, abs.Exclusive,
+			func(_ *abs.Config, t *Target) { t.ResponseCap = max(responseCap, 1e6) })
+		s.until(3 * time.Hour) // until slots are cut
+		cut := 0
+		for d := 3 * time.Hour; d < 8*time.Hour; d += o.Interval {
+			s.until(d)
+			for _, later := range []time.Duration{0, o.Interval} {
+				for _, slot := range s.ledger.Slots(s.clock.Now().Add(later)) {
+					if slot.State == ledger.Pending {
+						t.Errorf("cap %d, after %v: the slot that ended at %v is pending", responseCap, d+later, slot.To)
+					}
+				}
+			}
+			if len(s.ledger.Due(s.clock.Now().Add(time.Hour))) > len(s.ledger.Slots(s.clock.Now())) {
+				cut++
+			}
+		}
+		if (cut > 0) != (responseCap > 0) {
+			t.Errorf("cap %d: slots are cut %d times", responseCap, cut)
+		}
+	}
+}
+
 // The exporter is away for longer than --collect.max-backfill: what lies too far back
 // is told, the rest is made up.
 func TestMissedSlots(t *testing.T) {
@@ -178,7 +209,9 @@ func TestMissedSlots(t *testing.T) {
 	s.until(time.Hour)
 	s.clock.set(storyBegin.Add(30 * time.Hour))
 	s.restart()
+	s.shows(`abs_missed_slots_total{target="t"} 0`) // for a Prometheus to see that it rises
 	s.until(40 * time.Hour)
+	s.shows(fmt.Sprintf(`abs_missed_slots_total{target="t"} %d`, s.ledger.Missed()))
 	// The slots that ended more than a day before 30:00: those ending at 1:00 (still open
 	// then), 1:30, … 5:30, and three before the start, open still at 1:00.
 	missed := 0

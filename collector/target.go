@@ -52,8 +52,10 @@ type target struct {
 	errors   []ErrorStatus // newest first
 	status   atomic.Pointer[Status]
 	cycle    cycle
-	last     cycle // the last one that ended
-	up       bool  // the last cycle that asked for reports got them
+	last     cycle         // the last one that ended
+	started  time.Time     // the process
+	hold     time.Duration // how long something is told as 0 first
+	up       bool          // the last cycle that asked for reports got them
 }
 
 // cycle is what one cycle came to.
@@ -96,6 +98,7 @@ func newTarget(o *Options, t Target, key TokenKey, health *metrics.Health, pub P
 		told:      told{overflow: map[string]int64{}},
 		forensics: newForensics(o), gauges: newGauges(t.Name),
 		state: newStateFile(o.StateDir, t.Name), keyCheck: key.check(),
+		started: clock.Now(), hold: hold,
 	}
 	c.window.parts = 1
 	c.unknown = map[string]struct{}{}
@@ -114,6 +117,9 @@ func newTarget(o *Options, t Target, key TokenKey, health *metrics.Health, pub P
 		return nil, err
 	}
 	health.Init(t.Name)
+	if last := c.ledger.LastGain(); !last.IsZero() {
+		health.LastNewRequests.WithLabelValues(t.Name).Set(float64(last.Unix()))
+	}
 	c.commit()
 	return c, nil
 }

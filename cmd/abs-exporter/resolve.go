@@ -176,7 +176,7 @@ func (r *resolveCmd) resolveAt(ctx context.Context, t targetFlags, w abs.Window,
 	for _, warning := range client.Warnings() {
 		log.Warn(warning, "target", t.Name)
 	}
-	s := &tokenSearch{client: client, key: key, id: string(r.TokenID), window: w, restricted: t.User == userRestricted}
+	s := &tokenSearch{client: client, key: key, id: string(r.TokenID), window: w, restricted: t.User == userRestricted, cap: int64(t.ResponseCap)}
 	res, err := s.run(ctx)
 	if err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ type tokenSearch struct {
 	id         string
 	window     abs.Window
 	restricted bool
+	cap        int64 // how large an answer ABS gives
 
 	token  []byte // what was looked for; nil until it is found
 	rows   resolution
@@ -46,8 +47,8 @@ func (e *notFoundError) Error() string {
 
 // run finds the token and asks what ABS knows of it.
 func (s *tokenSearch) run(ctx context.Context) (*resolution, error) {
-	if err := s.read(ctx, s.window); err != nil && s.token == nil {
-		return nil, err
+	if err := s.read(ctx, s.window); err != nil && !errors.Is(err, errSeen) {
+		return nil, err // also when some rows of the token were read: part of them must not pass for all
 	}
 	if s.token == nil {
 		return nil, &notFoundError{s.id, s.window, s.looked}
@@ -70,9 +71,11 @@ func (s *tokenSearch) run(ctx context.Context) (*resolution, error) {
 }
 
 // read goes through the rows of a window. One that is too much for ABS, or for the time
-// that a request has, is read in halves, the newer first.
+// that a request has, is read in halves, the newer first; and so is one that ABS left rows
+// out of, as its answer is as large as they become.
 func (s *tokenSearch) read(ctx context.Context, w abs.Window) error {
-	_, err := s.client.Tokens(ctx, w, func(row *abs.Row) error {
+	before := s.rows.clone()
+	sum, err := s.client.Tokens(ctx, w, func(row *abs.Row) error {
 		s.looked++
 		if s.key.ID(row.Token) != s.id {
 			return nil
@@ -84,14 +87,15 @@ func (s *tokenSearch) read(ctx context.Context, w abs.Window) error {
 		}
 		return errSeen
 	})
-	if err == nil || errors.Is(err, errSeen) || ctx.Err() != nil {
+	leftOut := err == nil && sum.HasSummary && sum.RowRequests < sum.Requests && sum.Bytes >= s.cap/10*9
+	if (err == nil && !leftOut) || errors.Is(err, errSeen) || ctx.Err() != nil {
 		return err
 	}
 	half := (w.To.Sub(w.From) / 2).Truncate(time.Minute)
-	if !tooMuch(err) || half < s.window.To.Sub(s.window.From)/128 || half < time.Minute {
+	if (!leftOut && !tooMuch(err)) || half < s.window.To.Sub(s.window.From)/128 || half < time.Minute {
 		return err
 	}
-	s.rows = resolution{} // of the report that was not whole
+	s.rows = before // without those of the report that was not whole
 	middle := w.From.Add(half)
 	if err := s.read(ctx, abs.Window{From: middle, To: w.To}); err != nil || (s.token != nil && !s.restricted) {
 		return err
@@ -139,6 +143,14 @@ type resolvedFinding struct {
 	Category string   `json:"category,omitempty"`
 	Severity string   `json:"severity"`
 	APIs     []string `json:"apis"`
+}
+
+// clone shares nothing with what add writes to.
+func (r resolution) clone() resolution {
+	for _, counts := range []*[]resolvedCount{&r.APIs, &r.Methods, &r.Devices, &r.IPs} {
+		*counts = slices.Clone(*counts)
+	}
+	return r
 }
 
 // add adds a row of the report; a name may come many times.

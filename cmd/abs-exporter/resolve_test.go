@@ -198,6 +198,43 @@ func TestResolveFailures(t *testing.T) {
 			t.Errorf("status %d: %s%s", status, out, errs)
 		}
 	})
+	t.Run("rows left out", func(t *testing.T) {
+		const responseCap = 20_000
+		r := startResolving(t, simulator.Config{ResponseCap: responseCap, CapKind: simulator.CapRows}, nil)
+		tellStory(r, at)
+		for i := range 600 { // each in one minute, and all of them too many for one answer
+			r.sim.Add(simulator.Event{At: at.Add(-time.Duration(30+i%120) * time.Minute), Token: fmt.Sprintf("another-token-of-the-story-%03d", i), API: "shop", Method: "GET", N: 1})
+		}
+		for _, token := range []string{secretToken, "another-token-of-the-story-599", "another-token-of-the-story-000"} {
+			status, out, errs := r.resolve(t, idOf(token), "--at="+at.Format(time.RFC3339), fmt.Sprintf("--abs.response-cap=%dB", responseCap))
+			if status != exitOK || !strings.Contains(out, idOf(token)) {
+				t.Errorf("%s: status %d: %s%s", token, status, out, errs)
+			}
+		}
+	})
+	t.Run("part of the rows", func(t *testing.T) { // must not pass for all of them
+		var served atomic.Int32
+		r := startResolving(t, simulator.Config{}, func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				switch served.Add(1) {
+				case 1: // halves are asked for
+					http.Error(w, "", http.StatusRequestEntityTooLarge)
+				case 3:
+					http.Error(w, "", http.StatusInternalServerError)
+				default:
+					next.ServeHTTP(w, req)
+				}
+			})
+		})
+		tellStory(r, at)
+		t.Setenv(envAccessKey, "abs_ak_ru")
+		t.Setenv(envSecretKey, "abs_sk_ru")
+		sum := sha256.Sum256([]byte(secretToken))
+		status, out, errs := r.resolve(t, idOf(hex.EncodeToString(sum[:])), "--at="+at.Format(time.RFC3339), "--abs.user=restricted")
+		if status != exitError || out != "" || !strings.Contains(errs, "500") {
+			t.Errorf("status %d: %s%s", status, out, errs)
+		}
+	})
 	for name, path := range map[string]string{"no report": "/v4/abs/oauthtokens", "no forensics": "/v4/abs"} {
 		t.Run(name, func(t *testing.T) {
 			calls.Store(0)

@@ -108,6 +108,9 @@ func (l *Ledger) IsListed(id TokenID) bool {
 // Missed is how many slots could not be read in time.
 func (l *Ledger) Missed() int64 { return l.missed }
 
+// LastGain is when the last report was asked for that told of more requests; zero if none has.
+func (l *Ledger) LastGain() time.Time { return l.lastGain }
+
 // Regressions is in how many readings a slot or a joined token fell.
 func (l *Ledger) Regressions() int64 { return l.regressions }
 

@@ -14,6 +14,7 @@ import (
 const (
 	limitRow          = 0    // allocations of a row in the steady state, listed or not
 	limitReading      = 4    // allocations of a whole reading in the steady state
+	limitCandidates   = 24   // of one that has places to give: the idle ones are put in order
 	limitStage        = 32   // allocations of a Stage in which nothing is born
 	limitSample       = 18   // bytes that such a Stage allocates for each of its series
 	limitBirth        = 4    // allocations of a newly listed token, its series included
@@ -102,13 +103,85 @@ func TestRowLimits(t *testing.T) {
 	}
 }
 
+// The rows of tokens that may yet get a place cost nothing either.
+func TestCandidateLimits(t *testing.T) {
+	const listed = 100
+	l := limitsLedger(listed)
+	l.c.GiveWay = 0
+	j := currentJob(t, l)
+	row := limitsRow(1)
+	readAll(l, j, limitsNow, listed, row)
+	for _, at := range []time.Duration{0, time.Hour} { // born, and shown
+		l.Stage(limitsNow.Add(at))
+		l.Published(limitsNow.Add(at))
+	}
+	add := func(count func(func()) float64) float64 {
+		r := l.Begin(j, limitsNow)
+		defer r.Drop()
+		if r.candidates.limit != listed {
+			t.Fatalf("%d places are open, want %d", r.candidates.limit, listed)
+		}
+		i := listed
+		return count(func() {
+			row.Requests = int64(i) // each takes the place of another
+			r.Add(limitsID(i), row)
+			i++
+		})
+	}
+	once := func(f func()) float64 {
+		for range tokensOfLimits {
+			f()
+		}
+		return 0
+	}
+	for range 3 {
+		add(once)
+	}
+	if got := add(func(f func()) float64 { return testing.AllocsPerRun(tokensOfLimits-1, f) }); got > limitRow {
+		t.Errorf("the row of a candidate allocates %v times", got)
+	}
+	if got := testing.AllocsPerRun(5, func() { add(once) }); got > limitCandidates {
+		t.Errorf("a reading of %d candidates allocates %v times, want at most %d", tokensOfLimits, got, limitCandidates)
+	}
+}
+
+// Series are the same however many goroutines make them.
+func TestSeriesByManyMakers(t *testing.T) {
+	staged := func(makers int) metrics.Snapshot {
+		l := limitsLedger(tokensOfLimits)
+		l.makers = make([]maker, makers)
+		readAll(l, currentJob(t, l), limitsNow, tokensOfLimits, limitsRow(1))
+		return metrics.Snapshot{Blocks: l.Stage(limitsNow)}
+	}
+	one := staged(1)
+	for _, makers := range []int{2, 4} {
+		many := staged(makers)
+		if err := many.Check("t"); err != nil {
+			t.Errorf("%d makers: %v", makers, err)
+		}
+		for i, block := range many.Blocks {
+			for k, s := range block.Samples {
+				if want := one.Blocks[i].Samples[k]; s.Value != want.Value || s.Series.String() != want.Series.String() || !s.Series.Created().Equal(want.Series.Created()) {
+					t.Fatalf("%d makers: %s %v; one makes %s %v", makers, s.Series, s.Value, want.Series, want.Value)
+				}
+			}
+		}
+		if many.Len() != one.Len() || one.Len() < seriesOfEachToken*tokensOfLimits {
+			t.Errorf("%d makers: %d series, one makes %d", makers, many.Len(), one.Len())
+		}
+	}
+}
+
 // A snapshot is as many samples as there are series, and nothing else.
 func TestStageLimits(t *testing.T) {
 	l := limitsLedger(tokensOfLimits)
 	j := currentJob(t, l)
 	readAll(l, j, limitsNow, tokensOfLimits, limitsRow(1))
 	var blocks []metrics.Block
-	births := testing.AllocsPerRun(1, func() { blocks = l.Stage(limitsNow) }) // not published: each Stage bears all
+	births := testing.AllocsPerRun(1, func() {
+		l.Withdrawn() // nothing was born, and each Stage bears all
+		blocks = l.Stage(limitsNow)
+	})
 	if got := births / tokensOfLimits; got > limitBirth {
 		t.Errorf("a new token allocates %v times, want at most %d", got, limitBirth)
 	}

@@ -278,8 +278,10 @@ type SlotView struct {
 	Read     time.Time // when its last successful reading began
 }
 
+// pending tells that a slot is to be made up: that it should have been read since its end, and was not. One that has ended
+// just now is read in its turn.
 func (l *Ledger) pending(s *slot, now time.Time) bool {
-	if s.To.After(now) {
+	if now.Before(s.To.Add(l.c.Reread)) {
 		return false
 	}
 	for _, p := range l.parts {
@@ -287,7 +289,7 @@ func (l *Ledger) pending(s *slot, now time.Time) bool {
 			continue
 		}
 		for _, w := range p.pieces {
-			if w.read.Before(s.To) {
+			if w.read.Before(w.To) {
 				return true
 			}
 		}
