@@ -104,14 +104,14 @@ e2e: $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool
 ##@ Now and then
 
 FUZZTIME ?= 10m
-FUZZPKGS ?= ./abs
+FUZZPKGS ?= abs bench/readers
 
 .PHONY: fuzz
-fuzz: ## each fuzz target in turn for FUZZTIME (10m), in FUZZPKGS (./abs)
+fuzz: ## each fuzz target in turn for FUZZTIME (10m), in FUZZPKGS (abs bench/readers)
 	@for p in $(FUZZPKGS); do \
-	  targets=$$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz') || { echo "no fuzz target in $$p" >&2; exit 1; }; \
+	  targets=$$(cd $$p && $(GO) test -list '^Fuzz' . | grep '^Fuzz') || { echo "no fuzz target in $$p" >&2; exit 1; }; \
 	  for f in $$targets; do \
-	    echo "$$p $$f"; $(GO) test $$p -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) || exit 1; \
+	    echo "$$p $$f"; (cd $$p && $(GO) test . -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME)) || exit 1; \
 	  done; \
 	done
 

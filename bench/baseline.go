@@ -88,7 +88,7 @@ func runBaseline(ctx context.Context, args []string) error {
 	b.device = prometheus.NewDesc("abs_token_device_requests_total", "Requests of the token by device.", []string{"target", "token", "device"}, nil)
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(b)
-	addr, end, err := serveMetrics(ctx, promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
+	addr, end, err := serveMetrics(ctx, promhttp.HandlerFor(reg, promhttp.HandlerOpts{}), false)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"io"
@@ -12,11 +13,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/simulator"
 )
 
 // hello is what a program tells once it can be scraped.
 type hello struct {
-	Addr        string
+	Addr        string // a base URL
 	Fingerprint string // of the ABS's certificate
 	CAFile      string // the certificate itself
 }
@@ -63,16 +66,25 @@ func untilParentEnds(ctx context.Context, line func()) context.Context {
 	return ctx
 }
 
-// serveMetrics serves the handler until ctx ends.
-func serveMetrics(ctx context.Context, h http.Handler) (addr string, end func() error, err error) {
+// serveMetrics serves the handler until ctx ends, over TLS if secure, and gives its base URL.
+func serveMetrics(ctx context.Context, h http.Handler, secure bool) (base string, end func() error, err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, err
 	}
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	serve, scheme := server.Serve, "http://"
+	if secure {
+		cert, _, _, err := simulator.SelfSigned("127.0.0.1")
+		if err != nil {
+			return "", nil, err
+		}
+		server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+		serve, scheme = func(l net.Listener) error { return server.ServeTLS(l, "", "") }, "https://"
+	}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(l) }()
-	return l.Addr().String(), func() error {
+	go func() { ended <- serve(l) }()
+	return scheme + l.Addr().String(), func() error {
 		<-ctx.Done()
 		_ = server.Close() // nobody is being served any more
 		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {

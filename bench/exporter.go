@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"log/slog"
 	"math"
@@ -33,8 +34,9 @@ type exporter struct {
 
 	clock      *stepClock
 	exposition *metrics.Exposition
-	counted    func() // told of each commit once requests were counted
+	read       func() // told of each commit once both reports were read
 	start      atomic.Int64
+	calls      atomic.Int64 // of forensics
 }
 
 func (e *exporter) flags(f *flag.FlagSet) {
@@ -109,12 +111,18 @@ func (a asked) Tokens(ctx context.Context, w abs.Window, row func(*abs.Row) erro
 	return a.Client.Tokens(ctx, w, row)
 }
 
+// Forensics counts.
+func (a asked) Forensics(ctx context.Context, w abs.Window, token []byte) (abs.Forensics, error) {
+	a.e.calls.Add(1)
+	return a.Client.Forensics(ctx, w, token)
+}
+
 // Publish implements collector.Publisher.
 func (e *exporter) Publish(target string, s *metrics.Snapshot) {
 	e.exposition.Publish(target, s)
 	for _, b := range s.Blocks {
-		if b.Family == metrics.Requests && len(b.Samples) > 0 && b.Samples[0].Value > 0 {
-			e.counted()
+		if b.Family == metrics.WindowTokens && len(b.Samples) > 0 && b.Samples[0].Value > 0 {
+			e.read()
 		}
 	}
 }
@@ -140,7 +148,7 @@ func (e *exporter) prepare() (*collector.Collector, error) {
 	}
 	c, err := collector.New(collector.Options{
 		Interval: interval, Slot: slotLength, Reread: 10 * time.Minute,
-		Settle: time.Minute, Window: 3 * time.Hour, Lookback: slotLength, MaxBackfill: 24 * time.Hour,
+		Settle: 2 * time.Hour, Window: 3 * time.Hour, Lookback: slotLength, MaxBackfill: 24 * time.Hour,
 		Forensics: e.forensics > 0, ForensicsRate: 10,
 		MaxTokens: e.listed, MaxValues: 100, Dimensions: []string{"method", "api", "device"}, Expire: 2 * time.Hour, StateDir: e.state,
 	}, []collector.Target{{
@@ -164,7 +172,7 @@ func runExporter(ctx context.Context, args []string) error {
 	ready := make(chan struct{})
 	var once sync.Once
 	served := func() { once.Do(func() { close(ready) }) }
-	e.counted = func() {
+	e.read = func() {
 		if e.forensics > 0 {
 			served()
 		}
@@ -205,7 +213,7 @@ func runExporter(ctx context.Context, args []string) error {
 			served()
 		}
 	}
-	addr, end, err := serveMetrics(ctx, e.exposition)
+	addr, end, err := serveMetrics(ctx, e.exposition, false)
 	if err != nil {
 		return err
 	}
@@ -226,6 +234,9 @@ func runExporter(ctx context.Context, args []string) error {
 	}
 	if err := <-ran; err != nil {
 		return err
+	}
+	if e.forensics > 0 && e.calls.Load() == 0 {
+		return errors.New("forensics was asked about no token")
 	}
 	top, err := peak()
 	if err != nil {

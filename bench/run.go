@@ -135,13 +135,13 @@ func (p *program) run(ctx context.Context, abs *hello, check func(io.Reader) (in
 
 // scrape reads /metrics once, over a connection of its own.
 func scrape(ctx context.Context, addr string, gzip bool, read func(io.Reader) (int64, error)) (int64, error) {
-	transport := &http.Transport{DisableCompression: true}
-	defer transport.CloseIdleConnections()
-	return scrapeBy(ctx, &http.Client{Transport: transport}, addr, gzip, read)
+	client, done := scraper()
+	defer done()
+	return scrapeBy(ctx, client, addr, gzip, read)
 }
 
 func scrapeBy(ctx context.Context, c *http.Client, addr string, gzip bool, read func(io.Reader) (int64, error)) (n int64, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/metrics", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, addr+"/metrics", nil)
 	if err != nil {
 		return 0, err
 	}

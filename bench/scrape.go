@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -14,6 +16,7 @@ const (
 	scrapedSeries  = 100_000
 	scrapesOfOurs  = 20 // for one of client_golang's, which takes that much longer
 	crowdListed    = 12_600
+	warmUps        = 6                     // cycles until as many slots are open as ever
 	crowdDelay     = 50 * time.Millisecond // into the cycle
 	plainName      = "plain"
 	compressedName = "gzip"
@@ -23,73 +26,96 @@ const (
 // client_golang's collector, and of a file with the same bytes.
 func (c *comparison) scrape(ctx context.Context) (err error) {
 	file := filepath.Join(c.dir, "metrics.txt")
-	series := fmt.Sprint(scrapedSeries)
 	kinds := []string{kindExposition, kindStatic, kindCollector}
-	addrs := map[string]string{}
-	var servers []*process
+	ways := []struct {
+		name         string
+		gzip, secure bool
+	}{{plainName, false, false}, {compressedName, true, false}, {plainName + ", TLS", false, true}, {compressedName + ", TLS", true, true}}
+	type scraped struct {
+		kind, way int
+		client    *http.Client
+		addr      string
+		took      []time.Duration
+		size      int64
+	}
+	var all []*scraped
+	var ends []func() error
 	defer func() {
-		for _, p := range servers {
-			_, ended := p.end(nil)
-			err = errors.Join(err, ended)
+		for _, end := range ends {
+			err = errors.Join(err, end())
 		}
 	}()
-	for _, kind := range kinds {
-		p, err := start(ctx, "scraped", "-kind", kind, "-series", series, "-file", file)
-		if err != nil {
-			return err
-		}
-		servers = append(servers, p)
-		var h hello
-		if err := p.hear(&h); err != nil {
-			return err
-		}
-		addrs[kind] = h.Addr
-		if kind == kindExposition {
-			if err := errors.Join(keep(ctx, h.Addr, file, false), keep(ctx, h.Addr, file+".gz", true)); err != nil {
+	for k, kind := range kinds {
+		for _, secure := range []bool{false, true} {
+			p, err := start(ctx, "scraped", "-kind", kind, "-series", fmt.Sprint(scrapedSeries), "-file", file, fmt.Sprintf("-tls=%v", secure))
+			if err != nil {
 				return err
+			}
+			ends = append(ends, func() error { _, err := p.end(nil); return err })
+			var h hello
+			if err := p.hear(&h); err != nil {
+				return err
+			}
+			if kind == kindExposition && !secure {
+				if err := errors.Join(keep(ctx, h.Addr, file, false), keep(ctx, h.Addr, file+".gz", true)); err != nil {
+					return err
+				}
+			}
+			for w, way := range ways {
+				if way.secure == secure {
+					client, done := scraper()
+					ends = append(ends, func() error { done(); return nil })
+					all = append(all, &scraped{kind: k, way: w, client: client, addr: h.Addr})
+				}
 			}
 		}
 	}
-	fmt.Printf("\none scrape of %d series over loopback\n\n| server | %s | bytes | %s | bytes |\n|---|---:|---:|---:|---:|\n", scrapedSeries, plainName, compressedName)
-	medians := map[string][2]time.Duration{}
-	for _, kind := range kinds {
-		var took [2]time.Duration
-		var size [2]int64
-		for i, gzip := range []bool{false, true} {
-			if took[i], size[i], err = c.timeScrapes(ctx, kind, addrs[kind], gzip); err != nil {
-				return err
+	for run := range c.runs + 1 {
+		for _, s := range all {
+			n := 1
+			if kinds[s.kind] != kindCollector {
+				n = scrapesOfOurs
+			}
+			for range n {
+				began := time.Now()
+				if s.size, err = scrapeBy(ctx, s.client, s.addr, ways[s.way].gzip, copying); err != nil {
+					return err
+				}
+				if run > 0 { // the first connects, and renders
+					s.took = append(s.took, time.Since(began))
+				}
 			}
 		}
-		medians[kind] = took
-		fmt.Printf("| %s | %s | %d | %s | %d |\n", kind, milliseconds(took[0]), size[0], milliseconds(took[1]), size[1])
 	}
-	for _, kind := range kinds[1:] {
-		fmt.Printf("| %s / %s | %.2f | | %.2f | |\n", kind, kindExposition,
-			float64(medians[kind][0])/float64(medians[kindExposition][0]), float64(medians[kind][1])/float64(medians[kindExposition][1]))
+	medians := make([][]time.Duration, len(kinds))
+	sizes := make([][]int64, len(kinds))
+	for k := range kinds {
+		medians[k], sizes[k] = make([]time.Duration, len(ways)), make([]int64, len(ways))
+	}
+	for _, s := range all {
+		medians[s.kind][s.way] = median(s.took, func(d time.Duration) time.Duration { return d })
+		sizes[s.kind][s.way] = s.size
+	}
+	fmt.Printf("\none scrape of %d series over loopback\n\n| server |", scrapedSeries)
+	for _, way := range ways {
+		fmt.Printf(" %s |", way.name)
+	}
+	fmt.Printf(" bytes plain | bytes gzip |\n|---|%s\n", strings.Repeat("---:|", len(ways)+2))
+	for k, kind := range kinds {
+		fmt.Printf("| %s |", kind)
+		for w := range ways {
+			fmt.Printf(" %s |", milliseconds(medians[k][w]))
+		}
+		fmt.Printf(" %d | %d |\n", sizes[k][0], sizes[k][1])
+	}
+	for k, kind := range kinds[1:] {
+		fmt.Printf("| %s / %s |", kind, kindExposition)
+		for w := range ways {
+			fmt.Printf(" %.2f |", float64(medians[k+1][w])/float64(medians[0][w]))
+		}
+		fmt.Println(" | |")
 	}
 	return nil
-}
-
-func (c *comparison) timeScrapes(ctx context.Context, kind, addr string, gzip bool) (time.Duration, int64, error) {
-	n := c.runs
-	if kind != kindCollector {
-		n *= scrapesOfOurs
-	}
-	client, done := scraper()
-	defer done()
-	var all []time.Duration
-	var size int64
-	for i := range n + 1 {
-		began := time.Now()
-		got, err := scrapeBy(ctx, client, addr, gzip, copying)
-		if err != nil {
-			return 0, 0, err
-		}
-		if size = got; i > 0 { // the first connects, and renders
-			all = append(all, time.Since(began))
-		}
-	}
-	return median(all, func(d time.Duration) time.Duration { return d }), size, nil
 }
 
 func milliseconds(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d)/1e6) }
@@ -97,10 +123,26 @@ func milliseconds(d time.Duration) string { return fmt.Sprintf("%.2f ms", float6
 // crowd lets many scrapers come at once while a cycle is under way, and then the same
 // many to a file server beside the same cycle.
 func (c *comparison) crowd(ctx context.Context) error {
+	for _, secure := range []bool{false, true} {
+		if !secure || c.wants("tls") {
+			if err := c.crowdOf(ctx, secure); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *comparison) crowdOf(ctx context.Context, secure bool) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return c.withABS(ctx, c.small, 1000, true, false, func(abs *hello, _ int64) error {
-		exporter, err := start(ctx, "exporter", "-cycles", "-listed", fmt.Sprint(crowdListed), "-url", abs.Addr)
+	return c.withABS(ctx, c.small, 1000, true, secure, func(abs *hello, _ int64) error {
+		args := []string{"exporter", "-cycles", "-listed", fmt.Sprint(crowdListed), "-url", abs.Addr}
+		how := "HTTP"
+		if secure {
+			args, how = append(args, "-fingerprint", abs.Fingerprint), "HTTPS"
+		}
+		exporter, err := start(ctx, args...)
 		if err != nil {
 			return err
 		}
@@ -109,10 +151,12 @@ func (c *comparison) crowd(ctx context.Context) error {
 		if err := exporter.hear(&ours); err != nil {
 			return err
 		}
-		file := filepath.Join(c.dir, "crowd.txt")
-		if err := errors.Join(keep(ctx, ours.Addr, file, false), keep(ctx, ours.Addr, file+".gz", true)); err != nil {
-			return err
+		for range warmUps {
+			if _, _, err := c.crowdOnce(ctx, exporter, "", false); err != nil {
+				return err
+			}
 		}
+		file := filepath.Join(c.dir, "crowd.txt")
 		server, err := start(ctx, "scraped", "-kind", kindStatic, "-file", file)
 		if err != nil {
 			return err
@@ -121,8 +165,8 @@ func (c *comparison) crowd(ctx context.Context) error {
 		if err := server.hear(&static); err != nil {
 			return err
 		}
-		fmt.Printf("\n%d scrapers at once, %v into a cycle that reads %d tokens as often as slots are open, and the window, and lists %d\n\n| who serves | how | all are served in | the cycle takes |\n|---|---|---:|---:|\n",
-			c.scrapes, crowdDelay, c.small, crowdListed)
+		fmt.Printf("\n%d scrapers at once, %v into a cycle that reads %d tokens as often as slots are open, and the window, by %s, and lists %d\n\n| who serves | how | all are served in | the cycle takes |\n|---|---|---:|---:|\n",
+			c.scrapes, crowdDelay, c.small, how, crowdListed)
 		for _, gzip := range []bool{false, true} {
 			how := plainName
 			if gzip {
@@ -132,10 +176,9 @@ func (c *comparison) crowd(ctx context.Context) error {
 			var cycle [3][]time.Duration
 			for range c.runs {
 				for i, addr := range []string{"", ours.Addr, static.Addr} {
-					if addr != "" { // what is to be served was scraped before
-						if _, err := scrape(ctx, addr, gzip, copying); err != nil {
-							return err
-						}
+					// All serve what the cycle before has committed, and it is rendered: whoever comes first pays for that.
+					if err := errors.Join(keep(ctx, ours.Addr, file, false), keep(ctx, ours.Addr, file+".gz", true)); err != nil {
+						return err
 					}
 					t, cy, err := c.crowdOnce(ctx, exporter, addr, gzip)
 					if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,7 @@ import (
 type content struct {
 	series int
 	total  float64
+	listed float64 // without what the rest has as one
 	hash   uint64
 }
 
@@ -47,6 +49,9 @@ func contents(seed maphash.Seed, into map[string]content) func(io.Reader) (int64
 			c := into[name]
 			c.series++
 			c.total += value
+			if !strings.Contains(line, `token="_other"`) {
+				c.listed += value
+			}
 			c.hash ^= maphash.String(seed, canonical(line[:at])+strconv.FormatFloat(value, 'f', -1, 64))
 			into[name] = c
 		}
@@ -71,9 +76,10 @@ func canonical(series string) string {
 	return name + target + token + rest
 }
 
-// verify runs each program once and holds its series against the first one's.
-// Where exact is false only the sums are: of tokens that are equally busy, the programs
-// may keep different ones.
+// verify runs each program once and holds its series against the first one's. Where some
+// tokens only are listed (exact is false) they may be others: of tokens that are equally
+// busy, and the exporter overlooks one in some thousands, as its memory is bounded. Then
+// there must be as many of them, with the same requests but for a hundredth.
 func verify(ctx context.Context, abs *hello, programs []program, exact bool) (map[string]content, error) {
 	seed := maphash.MakeSeed()
 	var want map[string]content
@@ -93,9 +99,12 @@ func verify(ctx context.Context, abs *hello, programs []program, exact bool) (ma
 			return nil, fmt.Errorf("%s serves %d of the four families", p.name, len(got))
 		}
 		for name, c := range got {
-			if c != want[name] && (exact || c.total != want[name].total) {
-				return nil, fmt.Errorf("%s: %s serves %d series of %v requests, %s %d of %v, or they are others",
-					name, p.name, c.series, c.total, programs[0].name, want[name].series, want[name].total)
+			w := want[name]
+			near := c.total == w.total && math.Abs(c.listed-w.listed) <= w.listed/100 &&
+				(c.series == w.series || name != "abs_token_requests_total")
+			if c != w && (exact || !near) {
+				return nil, fmt.Errorf("%s: %s serves %d series of %v requests, %v of them of listed tokens, %s %d of %v and %v, or they are others",
+					name, p.name, c.series, c.total, c.listed, programs[0].name, w.series, w.total, w.listed)
 			}
 		}
 	}

@@ -1,13 +1,16 @@
 package readers
 
-import "io"
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"math/bits"
+)
 
 // Filter escapes control characters inside strings, which ABS publishes and JSON forbids:
-// what every library needs before it. It has to know where strings begin and end, so it
-// looks at each byte once.
+// what every library needs before it. It has to know where strings begin and end.
 type Filter struct {
 	r        io.Reader
-	in       []byte
 	out      []byte // escaped, not yet handed out
 	inString bool
 	escaped  bool
@@ -15,7 +18,7 @@ type Filter struct {
 }
 
 // NewFilter filters r.
-func NewFilter(r io.Reader) *Filter { return &Filter{r: r, in: make([]byte, 64<<10)} }
+func NewFilter(r io.Reader) *Filter { return &Filter{r: r} }
 
 // Read implements io.Reader.
 func (f *Filter) Read(p []byte) (int, error) {
@@ -35,14 +38,14 @@ func (f *Filter) Read(p []byte) (int, error) {
 	}
 	// Rare: from the first control character on, everything is rewritten.
 	var out []byte
-	for _, c := range p[from:n] {
-		if f.inString && !f.escaped && c < ' ' {
-			const digits = "0123456789abcdef"
-			out = append(out, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
-			continue
-		}
-		f.step(c)
-		out = append(out, c)
+	for rest := p[from:n]; len(rest) > 0; {
+		const digits = "0123456789abcdef"
+		c := rest[0] // a control character
+		out = append(out, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
+		rest = rest[1:]
+		next := f.clean(rest)
+		out = append(out, rest[:next]...)
+		rest = rest[next:]
 	}
 	copied := copy(p[from:], out)
 	f.out = out[copied:]
@@ -51,26 +54,51 @@ func (f *Filter) Read(p []byte) (int, error) {
 
 // clean goes over p up to a control character in a string, and tells how far it came.
 func (f *Filter) clean(p []byte) int {
-	for i := 0; i < len(p); i++ {
-		c := p[i]
-		if c >= ' ' && c != '"' && c != '\\' && !f.escaped {
-			continue
+	for i := 0; i < len(p); {
+		switch {
+		case f.escaped:
+			f.escaped = false // what it escapes is for the reader to judge
+			i++
+		case f.inString:
+			i += plain8(p[i:])
+			if i == len(p) {
+				break
+			}
+			switch c := p[i]; {
+			case c == '"':
+				f.inString = false
+			case c == '\\':
+				f.escaped = true
+			case c < ' ':
+				return i
+			}
+			i++
+		default:
+			quote := bytes.IndexByte(p[i:], '"')
+			if quote < 0 {
+				return len(p)
+			}
+			f.inString = true
+			i += quote + 1
 		}
-		if f.inString && !f.escaped && c < ' ' {
-			return i
-		}
-		f.step(c)
 	}
 	return len(p)
 }
 
-func (f *Filter) step(c byte) {
-	switch {
-	case f.escaped:
-		f.escaped = false
-	case f.inString && c == '\\':
-		f.escaped = true
-	case c == '"':
-		f.inString = !f.inString
+// plain8 is how many bytes of p, eight at once, are neither quote, backslash nor control
+// characters, up to the first that may be one.
+func plain8(p []byte) (i int) {
+	const (
+		ones  = 0x0101010101010101
+		highs = 0x8080808080808080
+	)
+	for ; i+8 <= len(p); i += 8 {
+		x := binary.LittleEndian.Uint64(p[i:])
+		quote, escape := x^('"'*ones), x^('\\'*ones)
+		stop := ((x-0x20*ones)&^x | (quote-ones)&^quote | (escape-ones)&^escape) & highs
+		if stop != 0 {
+			return i + bits.TrailingZeros64(stop)>>3
+		}
 	}
+	return i
 }
