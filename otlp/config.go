@@ -1,6 +1,7 @@
 package otlp
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -52,6 +53,8 @@ type Config struct {
 	Logs       *Signal // nil: not pushed
 	Interval   time.Duration
 	ProcessLog bool
+	// Warnings are of variables that were ignored, or not taken as they are, as the specification has it.
+	Warnings []*ConfigError
 	// Attributes of the resource, as flags and variables give them; Resource adds the exporter's own.
 	Attributes map[string]string
 }
@@ -62,9 +65,10 @@ func (c *Config) Enabled() bool { return c.Metrics != nil || c.Logs != nil }
 // Signal is where one signal goes.
 type Signal struct {
 	Protocol    string
-	URL         *url.URL // gRPC: scheme and host only. HTTP: whole
-	Headers     map[string]string
-	HeadersFile string // read anew before each push; its headers go before Headers
+	URL         *url.URL          // gRPC: scheme and host only. HTTP: whole
+	Headers     map[string]string // names in lower case
+	HeadersFile string            // read anew before each push
+	OwnHeaders  bool              // Headers are of a variable for this signal, and go before the file's; else after
 	CAFile      string
 	CertFile    string
 	KeyFile     string
@@ -86,11 +90,12 @@ type LookupEnv func(name string) (string, bool)
 // Configure brings flags and variables together. A flag stands for the general variable and goes before it; a variable
 // for one signal (OTEL_EXPORTER_OTLP_METRICS_ENDPOINT) goes before both, as the specification has it. Nothing is pushed
 // unless an endpoint was given, or OTEL_METRICS_EXPORTER or OTEL_LOGS_EXPORTER says otlp. All that is wrong comes back at
-// once, each thing a *ConfigError, joined.
+// once, each thing a *ConfigError, joined. A variable whose number or word is wrong is ignored with a warning, as the
+// specification has it; one without which the push would go elsewhere, or without its secrets, is an error.
 func Configure(s Settings, env LookupEnv) (Config, error) {
 	r := reader{settings: s, lookup: env}
-	if r.get("OTEL_SDK_DISABLED") == "true" {
-		return Config{}, nil
+	if r.truth("OTEL_SDK_DISABLED") {
+		return Config{Warnings: r.unheeded("OTEL_SDK_DISABLED")}, nil
 	}
 	c := Config{Interval: r.interval(), ProcessLog: s.ProcessLog, Attributes: r.attributes()}
 	if !s.NoMetrics {
@@ -105,13 +110,23 @@ func Configure(s Settings, env LookupEnv) (Config, error) {
 			return c, nil
 		}
 	}
+	c.Warnings = r.warnings
 	return c, errors.Join(r.errs...)
+}
+
+// unheeded is the warning that a variable goes before the flag that asks for pushes.
+func (r *reader) unheeded(variable string) []*ConfigError {
+	if r.settings.Endpoint == "" {
+		return nil
+	}
+	return []*ConfigError{{variable, "says not to push, and goes before --otlp.endpoint"}}
 }
 
 type reader struct {
 	settings Settings
 	lookup   LookupEnv
 	errs     []error
+	warnings []*ConfigError
 }
 
 // failf notes what is wrong, once: most settings are read for each signal.
@@ -119,6 +134,14 @@ func (r *reader) failf(name, format string, args ...any) {
 	wrong := &ConfigError{name, fmt.Sprintf(format, args...)}
 	if !slices.ContainsFunc(r.errs, func(told error) bool { return told.Error() == wrong.Error() }) {
 		r.errs = append(r.errs, wrong)
+	}
+}
+
+// warnf is failf for what need not be as it was given.
+func (r *reader) warnf(name, format string, args ...any) {
+	odd := ConfigError{name, fmt.Sprintf(format, args...)}
+	if !slices.ContainsFunc(r.warnings, func(told *ConfigError) bool { return *told == odd }) {
+		r.warnings = append(r.warnings, &odd)
 	}
 }
 
@@ -140,24 +163,67 @@ func (r *reader) choose(signal, variable, flag, given string) (value, name strin
 	return r.get(general), general
 }
 
-func (r *reader) interval() time.Duration {
-	interval, name := r.settings.Interval, "otlp.interval"
-	if interval == 0 {
-		interval = defaultInterval
-		if v := r.get("OTEL_METRIC_EXPORT_INTERVAL"); v != "" {
-			interval, name = r.milliseconds("OTEL_METRIC_EXPORT_INTERVAL", v), "OTEL_METRIC_EXPORT_INTERVAL"
-		}
+// truth is a variable that is true, in any case of letters, or false, as all else is.
+func (r *reader) truth(name string) bool {
+	v := strings.ToLower(r.get(name))
+	if v != "" && v != "true" && v != "false" {
+		r.warnf(name, "must be true or false; it counts as false")
 	}
-	if interval < 0 || interval > maxInterval {
-		r.failf(name, "must be above 0 and at most %s, because Prometheus forgets a series that is not told for five minutes", maxInterval)
-	}
-	return interval
+	return v == "true"
 }
 
-func (r *reader) milliseconds(name, text string) time.Duration {
+// word is choose for a setting with few values, which may be given in any case; empty if there is none.
+func (r *reader) word(signal, variable, flag, given string, allowed ...string) string {
+	must := "must be " + strings.Join(allowed, " or ")
+	take := func(name string) (string, bool) {
+		v := strings.ToLower(r.get(name))
+		if v != "" && !slices.Contains(allowed, v) {
+			r.warnf(name, "%s; it is ignored", must)
+			v = ""
+		}
+		return v, v != ""
+	}
+	if v, ok := take("OTEL_EXPORTER_OTLP_" + signal + "_" + variable); ok {
+		return v
+	}
+	if given != "" {
+		if given = strings.ToLower(given); !slices.Contains(allowed, given) {
+			r.failf(flag, "%s", must)
+		}
+		return given
+	}
+	v, _ := take("OTEL_EXPORTER_OTLP_" + variable)
+	return v
+}
+
+const whyInterval = "because Prometheus forgets a series that is not told for five minutes"
+
+func (r *reader) interval() time.Duration {
+	const variable = "OTEL_METRIC_EXPORT_INTERVAL"
+	switch interval := r.settings.Interval; {
+	case interval < 0 || interval > maxInterval:
+		r.failf("otlp.interval", "must be above 0 and at most %s, %s", maxInterval, whyInterval)
+		return interval
+	case interval > 0:
+		return interval
+	}
+	interval := r.milliseconds(variable)
+	if interval > maxInterval {
+		r.warnf(variable, "is more than %s, which is taken instead, %s", maxInterval, whyInterval)
+		interval = maxInterval
+	}
+	return cmp.Or(interval, defaultInterval)
+}
+
+// milliseconds is 0 for a variable that does not say.
+func (r *reader) milliseconds(name string) time.Duration {
+	text := r.get(name)
+	if text == "" {
+		return 0
+	}
 	ms, err := strconv.ParseInt(text, 10, 32)
 	if err != nil || ms <= 0 {
-		r.failf(name, "must be a whole number of milliseconds above 0")
+		r.warnf(name, "must be a whole number of milliseconds above 0; it is ignored")
 		return 0
 	}
 	return time.Duration(ms) * time.Millisecond
@@ -166,7 +232,7 @@ func (r *reader) milliseconds(name, text string) time.Duration {
 func (r *reader) attributes() map[string]string {
 	attributes, err := parsePairs(r.get("OTEL_RESOURCE_ATTRIBUTES"))
 	if err != nil {
-		r.failf("OTEL_RESOURCE_ATTRIBUTES", "%s", err)
+		r.warnf("OTEL_RESOURCE_ATTRIBUTES", "%s; all of it is ignored", err)
 		attributes = map[string]string{}
 	}
 	if name := r.get("OTEL_SERVICE_NAME"); name != "" {
@@ -179,31 +245,13 @@ func (r *reader) attributes() map[string]string {
 // signal is nil where the signal is not pushed.
 func (r *reader) signal(name, path string) *Signal {
 	endpoint, from := r.choose(name, "ENDPOINT", "otlp.endpoint", r.settings.Endpoint)
-	asked := false
-	if chosen := r.get("OTEL_" + name + "_EXPORTER"); chosen != "" {
-		switch chosen {
-		case "none":
-			return nil
-		case "otlp":
-			asked = true
-		default:
-			if endpoint != "" {
-				r.failf("OTEL_"+name+"_EXPORTER", "must be otlp or none")
-			}
-		}
-	}
-	if endpoint == "" && !asked {
+	asked, not := r.exporter("OTEL_" + name + "_EXPORTER")
+	if not || (endpoint == "" && !asked) {
 		return nil
 	}
 	s := &Signal{HeadersFile: r.settings.HeadersFile, Timeout: defaultTimeout}
+	s.Protocol = cmp.Or(r.word(name, "PROTOCOL", "otlp.protocol", r.settings.Protocol, ProtocolGRPC, ProtocolHTTP), ProtocolHTTP)
 	var source string
-	switch s.Protocol, source = r.choose(name, "PROTOCOL", "otlp.protocol", r.settings.Protocol); s.Protocol {
-	case "":
-		s.Protocol = ProtocolHTTP
-	case ProtocolGRPC, ProtocolHTTP:
-	default:
-		r.failf(source, "must be %s or %s", ProtocolGRPC, ProtocolHTTP)
-	}
 	s.URL = r.endpoint(s.Protocol, name, path, endpoint, from)
 	s.CAFile, source = r.choose(name, "CERTIFICATE", "otlp.ca-file", r.settings.CAFile)
 	r.readable(s.CAFile, source)
@@ -219,15 +267,28 @@ func (r *reader) signal(name, path string) *Signal {
 		}
 	}
 	r.timeout(s, name)
-	switch text, source := r.choose(name, "COMPRESSION", "otlp.compression", r.settings.Compression); text {
-	case "gzip":
-		s.Gzip = true
-	case "", "none":
-	default:
-		r.failf(source, "must be gzip or none")
-	}
+	s.Gzip = r.word(name, "COMPRESSION", "otlp.compression", r.settings.Compression, "gzip", "none") == "gzip"
 	r.headers(s, name)
 	return s
+}
+
+// exporter reads a list of exporters: whether otlp is among them, or others are and it is not.
+func (r *reader) exporter(variable string) (asked, not bool) {
+	for name := range strings.SplitSeq(strings.ToLower(r.get(variable)), ",") {
+		switch strings.TrimSpace(name) {
+		case "":
+		case "otlp":
+			asked = true
+		case "none", "prometheus", "console", "logging":
+			not = true
+		default:
+			r.warnf(variable, "names an exporter that is unknown; it is ignored")
+		}
+	}
+	if not = not && !asked; not {
+		r.warnings = append(r.warnings, r.unheeded(variable)...)
+	}
+	return asked, not
 }
 
 func (r *reader) endpoint(protocol, signal, path, endpoint, from string) *url.URL {
@@ -236,7 +297,7 @@ func (r *reader) endpoint(protocol, signal, path, endpoint, from string) *url.UR
 	}
 	if protocol == ProtocolGRPC && !strings.Contains(endpoint, "://") {
 		scheme := "https://"
-		if insecure, _ := r.choose(signal, "INSECURE", "", ""); insecure == "true" {
+		if _, name := r.choose(signal, "INSECURE", "", ""); r.truth(name) {
 			scheme = "http://"
 		}
 		endpoint = scheme + endpoint
@@ -274,17 +335,12 @@ func (r *reader) readable(file, source string) {
 }
 
 func (r *reader) timeout(s *Signal, signal string) {
-	own := "OTEL_EXPORTER_OTLP_" + signal + "_TIMEOUT"
-	switch {
-	case r.get(own) != "":
-		s.Timeout = r.milliseconds(own, r.get(own))
-	case r.settings.Timeout < 0:
-		r.failf("otlp.timeout", "must be above 0s but is %s", r.settings.Timeout)
-	case r.settings.Timeout > 0:
-		s.Timeout = r.settings.Timeout
-	case r.get("OTEL_EXPORTER_OTLP_TIMEOUT") != "":
-		s.Timeout = r.milliseconds("OTEL_EXPORTER_OTLP_TIMEOUT", r.get("OTEL_EXPORTER_OTLP_TIMEOUT"))
+	given := r.settings.Timeout
+	if given < 0 {
+		r.failf("otlp.timeout", "must be above 0s but is %s", given)
 	}
+	own := r.milliseconds("OTEL_EXPORTER_OTLP_" + signal + "_TIMEOUT")
+	s.Timeout = cmp.Or(own, given, r.milliseconds("OTEL_EXPORTER_OTLP_TIMEOUT"), defaultTimeout)
 }
 
 func (r *reader) headers(s *Signal, signal string) {
@@ -294,13 +350,22 @@ func (r *reader) headers(s *Signal, signal string) {
 		r.failf(source, "%s", err)
 		return
 	}
-	s.Headers = headers
+	s.Headers, s.OwnHeaders = lowerNames(headers), source != "OTEL_EXPORTER_OTLP_HEADERS"
 	if s.HeadersFile == "" {
 		return
 	}
 	if _, err := readHeaders(s.HeadersFile); err != nil {
 		r.failf("otlp.headers-file", "%s", err)
 	}
+}
+
+// lowerNames makes names that differ only in case one, as they are to the receiver.
+func lowerNames(headers map[string]string) map[string]string {
+	lower := make(map[string]string, len(headers))
+	for _, name := range slices.Sorted(maps.Keys(headers)) { // sorted so that it is always the same one that counts
+		lower[strings.ToLower(name)] = headers[name]
+	}
+	return lower
 }
 
 var errPairs = errors.New("must be key=value, with commas between pairs and values percent-encoded")
@@ -325,7 +390,7 @@ func parsePairs(text string) (map[string]string, error) {
 	return pairs, nil
 }
 
-// readHeaders reads a file with one "name: value" a line. Its error tells no value.
+// readHeaders reads a file with one "name: value" a line; names come in lower case. Its error tells no value.
 func readHeaders(name string) (map[string]string, error) {
 	data, err := os.ReadFile(name)
 	if err != nil {
@@ -342,7 +407,7 @@ func readHeaders(name string) (map[string]string, error) {
 		if key = strings.TrimSpace(key); !ok || key == "" || strings.ContainsAny(key, " \t=") {
 			return nil, fmt.Errorf("%s:%d: must be a header, name: value", name, line)
 		}
-		headers[key] = strings.TrimSpace(value)
+		headers[strings.ToLower(key)] = strings.TrimSpace(value)
 	}
 	return headers, nil
 }

@@ -23,13 +23,14 @@ func TestOffByDefault(t *testing.T) {
 	for _, variables := range []map[string]string{
 		nil,
 		{"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json", "OTEL_METRICS_EXPORTER": "prometheus", "OTEL_EXPORTER_OTLP_TIMEOUT": "x"},
-		{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_SDK_DISABLED": "true"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_SDK_DISABLED": "TRUE"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_METRICS_EXPORTER": "prometheus", "OTEL_LOGS_EXPORTER": "Console"},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT": " "},
 	} {
 		c, err := Configure(Settings{}, env(variables))
-		if err != nil || c.Enabled() {
-			t.Errorf("%v: enabled %v, %v", variables, c.Enabled(), err)
+		if err != nil || c.Enabled() || c.Warnings != nil {
+			t.Errorf("%v: enabled %v, %v, %v", variables, c.Enabled(), err, c.Warnings)
 		}
 	}
 }
@@ -124,7 +125,7 @@ func TestTheOtherVariables(t *testing.T) {
 		t.Errorf("headers %v and %v", c.Metrics.Headers, c.Logs.Headers)
 	}
 	h := headers{fixed: c.Metrics.Headers, file: file}
-	if sent, err := h.read(); err != nil || sent["Authorization"] != "Bearer a=b:c" || sent["x-scope"] != "1" || sent["x"] != "y" {
+	if sent, err := h.read(); err != nil || sent["authorization"] != "Bearer a=b:c" || sent["x-scope"] != "1" || sent["x"] != "y" {
 		t.Errorf("headers %v, %v", sent, err)
 	}
 	if c.Metrics.Timeout != 500*time.Millisecond || c.Logs.Timeout != 2500*time.Millisecond || !c.Metrics.Gzip || c.Logs.Gzip || c.Interval != 30*time.Second {
@@ -134,6 +135,114 @@ func TestTheOtherVariables(t *testing.T) {
 	want := map[string]string{"a": "flag", "service.name": "named", "service.instance.id": "pod,1", "service.version": "1.2.3"}
 	if !maps.Equal(got, want) {
 		t.Errorf("resource %v, want %v", got, want)
+	}
+}
+
+// Names of headers are told apart by nothing but letters: a signal's variable goes before the file, and that before the
+// general variable.
+func TestWhichHeaderCounts(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "headers")
+	if err := os.WriteFile(file, []byte("Authorization: file\nX-File: 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Configure(Settings{Endpoint: "http://c", HeadersFile: file}, env(map[string]string{
+		"OTEL_EXPORTER_OTLP_HEADERS":      "AUTHORIZATION=general,X-General=1",
+		"OTEL_EXPORTER_OTLP_LOGS_HEADERS": "AuthorizatioN=own",
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for signal, want := range map[*Signal]map[string]string{
+		c.Metrics: {"authorization": "file", "x-file": "1", "x-general": "1"},
+		c.Logs:    {"authorization": "own", "x-file": "1"},
+	} {
+		h := headers{fixed: signal.Headers, file: file, fixedFirst: signal.OwnHeaders}
+		if got, err := h.read(); err != nil || !maps.Equal(got, want) {
+			t.Errorf("%v, %v, want %v", got, err, want)
+		}
+	}
+}
+
+// Words are taken in any case; those that are unknown, and numbers that are none, are ignored with a warning.
+func TestVariablesAsTheSpecificationHasThem(t *testing.T) {
+	for _, tc := range []struct {
+		name      string
+		settings  Settings
+		variables map[string]string
+		warned    []string
+		right     func(Config) bool
+	}{
+		{
+			"any case",
+			Settings{},
+			map[string]string{
+				"OTEL_EXPORTER_OTLP_ENDPOINT": "c:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "GRPC", "OTEL_EXPORTER_OTLP_INSECURE": "True",
+				"OTEL_EXPORTER_OTLP_COMPRESSION": "GZip", "OTEL_METRICS_EXPORTER": "OTLP", "OTEL_LOGS_EXPORTER": "None",
+			},
+			nil,
+			func(c Config) bool {
+				return c.Logs == nil && c.Metrics.Protocol == ProtocolGRPC && c.Metrics.URL.Scheme == "http" && c.Metrics.Gzip
+			},
+		},
+		{
+			"several exporters",
+			Settings{Endpoint: "http://c"},
+			map[string]string{"OTEL_METRICS_EXPORTER": "prometheus, otlp"},
+			nil,
+			func(c Config) bool { return c.Metrics != nil && c.Logs != nil },
+		},
+		{
+			"a variable against the flag",
+			Settings{Endpoint: "http://c"},
+			map[string]string{"OTEL_METRICS_EXPORTER": "prometheus"},
+			[]string{"OTEL_METRICS_EXPORTER"},
+			func(c Config) bool { return c.Metrics == nil && c.Logs != nil },
+		},
+		{
+			"all off against the flag",
+			Settings{Endpoint: "http://c"},
+			map[string]string{"OTEL_SDK_DISABLED": "true"},
+			[]string{"OTEL_SDK_DISABLED"},
+			func(c Config) bool { return !c.Enabled() },
+		},
+		{
+			"unknown",
+			Settings{Endpoint: "http://c", Protocol: "Grpc"},
+			map[string]string{
+				"OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "http/json", "OTEL_EXPORTER_OTLP_COMPRESSION": "zstd", "OTEL_METRICS_EXPORTER": "x",
+				"OTEL_EXPORTER_OTLP_LOGS_TIMEOUT": "2s", "OTEL_METRIC_EXPORT_INTERVAL": "0", "OTEL_SDK_DISABLED": "1", "OTEL_RESOURCE_ATTRIBUTES": "a=b,c", "OTEL_EXPORTER_OTLP_TIMEOUT": "7",
+			},
+			[]string{
+				"OTEL_EXPORTER_OTLP_COMPRESSION", "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
+				"OTEL_METRICS_EXPORTER", "OTEL_METRIC_EXPORT_INTERVAL", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_SDK_DISABLED",
+			},
+			func(c Config) bool {
+				return c.Metrics.Protocol == ProtocolGRPC && !c.Metrics.Gzip && c.Logs.Timeout == 7*time.Millisecond &&
+					c.Interval == defaultInterval && len(c.Attributes) == 0
+			},
+		},
+		{
+			"a long interval",
+			Settings{Endpoint: "http://c"},
+			map[string]string{"OTEL_METRIC_EXPORT_INTERVAL": "600000"},
+			[]string{"OTEL_METRIC_EXPORT_INTERVAL"},
+			func(c Config) bool { return c.Interval == maxInterval },
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c, err := Configure(tc.settings, env(tc.variables))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var warned []string
+			for _, w := range c.Warnings {
+				warned = append(warned, w.Name)
+			}
+			slices.Sort(warned)
+			if !slices.Equal(warned, tc.warned) || !tc.right(c) {
+				t.Errorf("warned of %q, want %q; %+v", warned, tc.warned, c)
+			}
+		})
 	}
 }
 
@@ -149,12 +258,12 @@ func TestWhatIsRefused(t *testing.T) {
 		{"no URL", Settings{Endpoint: "collector"}, nil, []string{"otlp.endpoint"}},
 		{"a password", Settings{Endpoint: "http://u:" + secret + "@c", NoLogs: true}, nil, []string{"otlp.endpoint"}},
 		{"a query", Settings{Endpoint: "http://c/?token=" + secret, NoLogs: true}, nil, []string{"otlp.endpoint"}},
-		{"JSON", Settings{NoLogs: true}, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}, []string{"OTEL_EXPORTER_OTLP_PROTOCOL"}},
+		{"JSON", Settings{Endpoint: "http://c", Protocol: "http/json"}, nil, []string{"otlp.protocol"}},
 		{
 			"several",
 			Settings{Endpoint: "http://c", NoLogs: true, Compression: "zstd", Timeout: -1, CertFile: "/nowhere"},
-			map[string]string{"OTEL_EXPORTER_OTLP_HEADERS": secret, "OTEL_METRIC_EXPORT_INTERVAL": "600000", "OTEL_METRICS_EXPORTER": "console"},
-			[]string{"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_METRICS_EXPORTER", "OTEL_METRIC_EXPORT_INTERVAL", "otlp.cert-file", "otlp.cert-file", "otlp.compression", "otlp.timeout"},
+			map[string]string{"OTEL_EXPORTER_OTLP_HEADERS": secret},
+			[]string{"OTEL_EXPORTER_OTLP_HEADERS", "otlp.cert-file", "otlp.cert-file", "otlp.compression", "otlp.timeout"},
 		},
 		{"no such headers", Settings{Endpoint: "http://c", NoLogs: true, HeadersFile: "/nowhere"}, nil, []string{"otlp.headers-file"}},
 		{"no certificate", Settings{Endpoint: "https://c", CAFile: "config_test.go"}, nil, []string{"otlp.ca-file"}},

@@ -32,7 +32,7 @@ type target struct {
 	families map[*metrics.Family]*family
 	order    []*family
 	pushed   *metrics.Snapshot
-	at       time.Time
+	at       time.Time // of its last push, by the machine's own clock: points may bear another time
 	turn     uint32
 }
 
@@ -53,9 +53,9 @@ func newEncoder(resource, scope []byte, limit int, health prometheus.Gatherer) *
 }
 
 // push hands the requests to emit that tell of the snapshots that are due, of the health, and of what has ended; all
-// their points bear the time now. Targets that are not among the snapshots have ended. A push that failed on the way is
-// to be made anew, with every snapshot due.
-func (e *encoder) push(snapshots map[string]*metrics.Snapshot, due func(*target, *metrics.Snapshot) bool, now time.Time, emit func(*buffer, int) error) (err error) {
+// their points bear the time now; begun is when the push began. Targets that are not among the snapshots have ended. A
+// push that failed on the way is to be made anew, with every snapshot due.
+func (e *encoder) push(snapshots map[string]*metrics.Snapshot, due func(*target, *metrics.Snapshot) bool, now, begun time.Time, emit func(*buffer, int) error) (err error) {
 	e.emit, e.unsure = emit, false
 	e.turn++
 	defer func() {
@@ -73,13 +73,13 @@ func (e *encoder) push(snapshots map[string]*metrics.Snapshot, due func(*target,
 		if err != nil {
 			return err
 		}
-		t.pushed, t.at = s, now
+		t.pushed, t.at = s, begun
 	}
 	for name, t := range e.targets {
 		if snapshots[name] == nil {
 			families, _ := e.snapshot(t, &metrics.Snapshot{}, now) // nothing is written of nothing
 			touched = append(touched, families...)
-			t.pushed = nil
+			t.pushed, t.at = nil, begun
 		}
 	}
 	families, err := e.healthFamilies(now)
@@ -87,6 +87,7 @@ func (e *encoder) push(snapshots map[string]*metrics.Snapshot, due func(*target,
 		return err
 	}
 	for _, f := range append(touched, families...) {
+		f.telling = true
 		if err := e.endings(f, nanoseconds(now)); err != nil {
 			return err
 		}
@@ -148,7 +149,9 @@ func (e *encoder) healthFamilies(now time.Time) ([]*family, error) {
 		}
 		f := e.families[m.GetName()]
 		if f == nil {
-			f = newFamily(k, m.GetName(), m.GetHelp(), unitOf(m))
+			unit, whole := healthUnit(m)
+			f = newFamily(k, m.GetName(), m.GetHelp(), unit)
+			f.whole = whole
 			e.families[m.GetName()] = f
 		}
 		f.begin(e.turn)
@@ -167,16 +170,19 @@ func (e *encoder) healthFamilies(now time.Time) ([]*family, error) {
 	return touched, failed
 }
 
-func unitOf(m *dto.MetricFamily) string {
+// healthUnit is the unit of a family of the health, and whether its values are whole: by the family and not by the value,
+// so that points never change from integers to floats.
+func healthUnit(m *dto.MetricFamily) (unit string, whole bool) {
 	for _, f := range metrics.Table() {
 		if f.Name == m.GetName() {
-			return f.Unit
+			return f.Unit, f.Type == metrics.Counter && f.Unit != "seconds"
 		}
 	}
-	return m.GetUnit()
+	return m.GetUnit(), false
 }
 
-// settle forgets the endings that were told, and targets of which nothing is left. sent: the push went to its end.
+// settle forgets the endings that were told, and targets of which nothing is left. sent: the push went to its end; told:
+// the receiver took all of it.
 func (e *encoder) settle(sent, told bool, now time.Time) {
 	before := now.Add(-forgotten)
 	for name, t := range e.targets {
@@ -195,6 +201,15 @@ func (e *encoder) settle(sent, told bool, now time.Time) {
 	for _, f := range e.families {
 		f.told(told, before)
 	}
+}
+
+// wait is how long from now until a target is due again, at most the interval.
+func (e *encoder) wait(interval time.Duration, now time.Time) time.Duration {
+	next := interval
+	for _, t := range e.targets {
+		next = min(next, interval-now.Sub(t.at))
+	}
+	return max(0, next)
 }
 
 // stamp makes the time of a push later than that of the last one, to the millisecond, which is Prometheus' resolution: of

@@ -20,7 +20,7 @@ func everything(*target, *metrics.Snapshot) bool { return true }
 // collect pushes and gives the requests.
 func collect(t testing.TB, e *encoder, snapshots map[string]*metrics.Snapshot, now time.Time) (requests [][]byte) {
 	t.Helper()
-	err := e.push(snapshots, everything, now, func(b *buffer, _ int) error {
+	err := e.push(snapshots, everything, now, now, func(b *buffer, _ int) error {
 		requests = append(requests, slices.Clone(b.request()))
 		b.release()
 		return nil
@@ -85,7 +85,7 @@ func TestReceiverHasWhatTheSnapshotsHave(t *testing.T) {
 			fail = r.IntN(3)
 		}
 		n := 0
-		err := e.push(snapshots, everything, now, func(b *buffer, _ int) error {
+		err := e.push(snapshots, everything, now, now, func(b *buffer, _ int) error {
 			defer b.release()
 			if len(b.request()) > limit {
 				t.Errorf("a request of %d bytes", len(b.request()))
@@ -128,7 +128,7 @@ func TestPushesOfKnownSeriesDoNotAllocate(t *testing.T) {
 	now, s := born, map[string]*metrics.Snapshot{"shop": snapshot(samples...)}
 	push := func() {
 		now = now.Add(time.Minute)
-		if err := e.push(s, everything, now, func(b *buffer, _ int) error { b.release(); return nil }); err != nil {
+		if err := e.push(s, everything, now, now, func(b *buffer, _ int) error { b.release(); return nil }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -155,7 +155,7 @@ func TestEndings(t *testing.T) {
 		return map[string]*metrics.Snapshot{"shop": snapshot(samples...)}
 	}
 	fail := func(minute int, samples ...metrics.Sample) {
-		if err := e.push(of(samples...), everything, at(minute), func(b *buffer, _ int) error { b.release(); return errors.New("gone") }); err == nil {
+		if err := e.push(of(samples...), everything, at(minute), at(minute), func(b *buffer, _ int) error { b.release(); return errors.New("gone") }); err == nil {
 			t.Fatal("it did not fail")
 		}
 	}
@@ -192,13 +192,15 @@ func TestHealthIsConverted(t *testing.T) {
 	s := prometheus.NewSummary(prometheus.SummaryOpts{Name: "s", Help: "S.", Objectives: map[float64]float64{0.5: 0.1}})
 	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: "g", Help: "G."})
 	c := prometheus.NewCounter(prometheus.CounterOpts{Name: "c_total", Help: "C."})
-	reg.MustRegister(h, s, g, c)
+	n := prometheus.NewCounter(prometheus.CounterOpts{Name: metrics.StateSaveFailures.Name, Help: "A count of the table."})
+	reg.MustRegister(h, s, g, c, n)
 	for _, v := range []float64{0.5, 2, 2.5, 9} {
 		h.Observe(v)
 		s.Observe(v)
 	}
 	g.Set(-1.5)
 	c.Add(3)
+	n.Add(4)
 	e := newEncoder(nil, nil, largestRequest, reg)
 	requests := collect(t, e, nil, born)
 	if len(requests) != 1 {
@@ -210,7 +212,7 @@ func TestHealthIsConverted(t *testing.T) {
 		for _, f := range []struct {
 			name string
 			data protowire.Number
-		}{{"h_seconds", fieldMetricHistogram}, {"s", fieldMetricSummary}, {"g", fieldMetricGauge}, {"c_total", fieldMetricSum}} {
+		}{{"h_seconds", fieldMetricHistogram}, {"s", fieldMetricSummary}, {"g", fieldMetricGauge}, {"c_total", fieldMetricSum}, {metrics.StateSaveFailures.Name, fieldMetricSum}} {
 			if f.name != name {
 				continue
 			}
@@ -241,19 +243,86 @@ func TestHealthIsConverted(t *testing.T) {
 				if first(t, point, fieldAsDouble).value != bits(3) || first(t, point, fieldStart).value == 0 {
 					t.Error("counter without value or start")
 				}
+			default:
+				if first(t, point, fieldAsInt).value != 4 || first(t, point, fieldAsDouble).number != 0 {
+					t.Error("a count of the table is no integer")
+				}
 			}
 		}
 	}
-	if seen != 4 {
-		t.Errorf("%d of 4 families", seen)
+	if seen != 5 {
+		t.Errorf("%d of 5 families", seen)
 	}
-	// A family that is gathered no more is ended.
+	// A family that is gathered no more is ended, with all the series that Prometheus made of it.
 	reg.Unregister(g)
+	reg.Unregister(h)
+	reg.Unregister(s)
+	ended := map[string]bool{}
 	for _, m := range items(t, collect(t, e, nil, born.Add(time.Minute))[0]) {
-		point := first(t, first(t, m, fieldMetricGauge).bytes, fieldDataPoints).bytes
-		if string(first(t, m, fieldMetricName).bytes) == "g" && first(t, point, fieldNumberFlags).value != flagNoRecordedValue {
-			t.Error("g was not ended")
+		switch name := string(first(t, m, fieldMetricName).bytes); name {
+		case "g":
+			point := first(t, first(t, m, fieldMetricGauge).bytes, fieldDataPoints).bytes
+			ended[name] = first(t, point, fieldNumberFlags).value == flagNoRecordedValue
+		case "h_seconds":
+			point := first(t, first(t, m, fieldMetricHistogram).bytes, fieldDataPoints).bytes
+			ended[name] = first(t, point, fieldHistogramFlags).value == flagNoRecordedValue && first(t, point, fieldHistogramSum).number != 0 &&
+				slices.Equal(doubles(first(t, point, fieldHistogramBuckets).bytes), []float64{0, 0, 0}) &&
+				slices.Equal(doubles(first(t, point, fieldHistogramBounds).bytes), []float64{1, 2.5})
+		case "s":
+			point := first(t, first(t, m, fieldMetricSummary).bytes, fieldDataPoints).bytes
+			quantile := first(t, point, fieldSummaryQuantiles).bytes
+			ended[name] = first(t, point, fieldSummaryFlags).value == flagNoRecordedValue && first(t, point, fieldSummarySum).number != 0 &&
+				first(t, quantile, fieldQuantile).value == bits(0.5)
 		}
+	}
+	if !maps.Equal(ended, map[string]bool{"g": true, "h_seconds": true, "s": true}) {
+		t.Errorf("ended are %v", ended)
+	}
+}
+
+// An ending is forgotten only by a push that told of it: not by one of another target, and not where a part was refused.
+func TestEndingsOfTwoTargets(t *testing.T) {
+	e := newEncoder(nil, nil, largestRequest, prometheus.NewRegistry())
+	minute := 0
+	push := func(due string, refuse bool, a, b *metrics.Snapshot) map[string]told {
+		t.Helper()
+		var requests [][]byte
+		minute++
+		now := born.Add(time.Duration(minute) * time.Minute)
+		only := func(t *target, _ *metrics.Snapshot) bool { return due == "" || t == e.targets[due] }
+		err := e.push(map[string]*metrics.Snapshot{"a": a, "b": b}, only, now, now, func(b *buffer, _ int) error {
+			requests = append(requests, slices.Clone(b.request()))
+			e.unsure = e.unsure || refuse
+			b.release()
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return merged(t, requests)
+	}
+	ends := func(points map[string]told) (n int) {
+		for _, p := range points {
+			if p.ended {
+				n++
+			}
+		}
+		return n
+	}
+	a1, a2, b1 := counter("a", "1", 1), counter("a", "2", 1), counter("b", "1", 1)
+	all, less, b := snapshot(a1, a2), snapshot(a1), snapshot(b1)
+	push("", false, all, b)
+	if got := push("a", true, less, b); ends(got) != 1 {
+		t.Errorf("the ending was not told: %v", got)
+	}
+	if got := push("b", false, less, b); len(got) != 1 || ends(got) != 0 {
+		t.Errorf("a push of b tells %v", got)
+	}
+	if got := push("a", false, less, b); ends(got) != 1 {
+		t.Errorf("the ending was forgotten by a push of the other target: %v", got)
+	}
+	if got := push("", false, less, b); ends(got) != 0 {
+		t.Errorf("it is told again: %v", got)
 	}
 }
 

@@ -28,13 +28,13 @@ const (
 // Event pushes one log record of an attack or anomaly that begins or ends. It never waits.
 func (p *Pusher) Event(e collector.Event) {
 	if p.queue != nil {
-		p.queue.add(encodeEvent(e, p.now()))
+		p.queue.add(encodeEvent(e, p.now()), false)
 	}
 }
 
 // encodeEvent is the LogRecord of an event. Its attributes have the names of the metrics' labels and of the process's own
 // log, so that one search finds all three.
-func encodeEvent(e collector.Event, observed time.Time) []byte {
+func encodeEvent(e collector.Event, observed time.Time) record {
 	what, name := "attack", EventAttackEnded
 	switch {
 	case e.Anomaly && e.Began:

@@ -72,7 +72,7 @@ func TestProcessLog(t *testing.T) {
 	if len(r.queue.records) != 1 || !strings.Contains(text.String(), "it failed") {
 		t.Fatalf("%d records; the log says %s", len(r.queue.records), text.String())
 	}
-	record := r.queue.records[0]
+	record := r.queue.records[0].record
 	want := map[string]string{"target": "shop", "g.n": "1", "g.err": "why", "g.ok": "true", "g.list": "[a b]", "g.in.f": "1.5", "g.d": "1s"}
 	if got := attributes(t, record, fieldLogAttributes); !maps.Equal(got, want) {
 		t.Errorf("attributes %v\nwant %v", got, want)

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	_ "google.golang.org/grpc/encoding/gzip" // registers the compressor that UseCompressor names
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -45,6 +46,7 @@ func newGRPCSender(s *Signal, service, userAgent string, config *tls.Config, h *
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: reconnect(), MinConnectTimeout: 5 * time.Second}),
+		grpc.WithKeepaliveParams(alive),
 	)
 	if err != nil {
 		return nil, err
@@ -58,6 +60,11 @@ func newGRPCSender(s *Signal, service, userAgent string, config *tls.Config, h *
 	}
 	return g, nil
 }
+
+// alive ends connections to a receiver that is lost without a word, which TCP alone notices after some 15 minutes. Timeout
+// does it: it is also the TCP_USER_TIMEOUT of what is sent. Time is above the 5 minutes at which servers by default take
+// offence.
+var alive = keepalive.ClientParameters{Time: 6 * time.Minute, Timeout: 20 * time.Second}
 
 // reconnect is gRPC's own backoff, with an end that is no longer than the pusher's: a receiver that is back should not
 // have to wait two minutes for the next attempt to connect.

@@ -9,7 +9,7 @@ import (
 )
 
 // healthPoints encodes the points of a gathered family and gives the streams' own state to f. Values are floats, as
-// client_golang's are. Histograms go with their classic buckets, so that the series behind the receiver are those of a
+// client_golang's are, but for the table's own counts. Histograms go with their classic buckets, so that the series behind the receiver are those of a
 // scrape; buckets of native histograms alone are left out.
 func (f *family) healthPoints(m *dto.MetricFamily, now uint64, points []byte, ends []int) ([]byte, []int) {
 	var attrs, point []byte
@@ -26,7 +26,8 @@ func (f *family) healthPoints(m *dto.MetricFamily, now uint64, points []byte, en
 			point = appendFixed64(point, fieldStart, st.start)
 		}
 		point = appendFixed64(point, fieldTime, now)
-		point = f.kind.appendValue(point, metric)
+		point = f.appendValue(point, metric)
+		f.shape = f.kind.appendShape(f.shape[:0], metric)
 		points = appendMessage(points, fieldDataPoints, point)
 		ends = append(ends, len(points))
 	}
@@ -65,13 +66,16 @@ func created(m *dto.Metric) uint64 {
 	return nanoseconds(t.AsTime().Truncate(time.Millisecond))
 }
 
-func (k kind) appendValue(b []byte, m *dto.Metric) []byte {
-	switch k {
+func (f *family) appendValue(b []byte, m *dto.Metric) []byte {
+	switch f.kind {
 	case kindHistogram:
 		return appendHistogram(b, m.GetHistogram())
 	case kindSummary:
 		return appendSummary(b, m.GetSummary())
 	case kindSum:
+		if f.whole {
+			return appendFixed64(b, fieldAsInt, uint64(m.GetCounter().GetValue()))
+		}
 		return appendDouble(b, fieldAsDouble, m.GetCounter().GetValue())
 	default:
 		if m.Untyped != nil {
@@ -84,10 +88,7 @@ func (k kind) appendValue(b []byte, m *dto.Metric) []byte {
 func appendHistogram(b []byte, h *dto.Histogram) []byte {
 	b = appendFixed64(b, fieldHistogramCount, h.GetSampleCount())
 	b = appendDouble(b, fieldHistogramSum, h.GetSampleSum())
-	buckets := h.GetBucket()
-	if n := len(buckets); n > 0 && buckets[n-1].GetUpperBound() > maxBound {
-		buckets = buckets[:n-1] // +Inf, which OTLP has without a bound
-	}
+	buckets := finite(h.GetBucket())
 	b = appendHead(b, fieldHistogramBuckets, 8*(len(buckets)+1))
 	var before uint64
 	for _, bucket := range buckets {
@@ -95,9 +96,42 @@ func appendHistogram(b []byte, h *dto.Histogram) []byte {
 		before = bucket.GetCumulativeCount()
 	}
 	b = protowire.AppendFixed64(b, h.GetSampleCount()-before)
+	return appendBounds(b, buckets)
+}
+
+// finite leaves out +Inf, which OTLP has without a bound.
+func finite(buckets []*dto.Bucket) []*dto.Bucket {
+	if n := len(buckets); n > 0 && buckets[n-1].GetUpperBound() > maxBound {
+		return buckets[:n-1]
+	}
+	return buckets
+}
+
+func appendBounds(b []byte, buckets []*dto.Bucket) []byte {
 	b = appendHead(b, fieldHistogramBounds, 8*len(buckets))
 	for _, bucket := range buckets {
 		b = protowire.AppendFixed64(b, bits(bucket.GetUpperBound()))
+	}
+	return b
+}
+
+// appendShape appends what the ending of a histogram or summary needs: Prometheus ends the series of _sum, buckets and
+// quantiles that the point names, and no others.
+func (k kind) appendShape(b []byte, m *dto.Metric) []byte {
+	switch k {
+	case kindHistogram:
+		buckets := finite(m.GetHistogram().GetBucket())
+		b = appendDouble(b, fieldHistogramSum, 0)
+		b = appendHead(b, fieldHistogramBuckets, 8*(len(buckets)+1))
+		b = append(b, make([]byte, 8*(len(buckets)+1))...)
+		return appendBounds(b, buckets)
+	case kindSummary:
+		b = appendDouble(b, fieldSummarySum, 0)
+		for _, q := range m.GetSummary().GetQuantile() {
+			b = appendHead(b, fieldSummaryQuantiles, 2*fixed64Size)
+			b = appendDouble(b, fieldQuantile, q.GetQuantile())
+			b = appendDouble(b, fieldQuantileValue, 0)
+		}
 	}
 	return b
 }

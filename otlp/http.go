@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -39,6 +40,8 @@ func newHTTPSender(s *Signal, userAgent string, config *tls.Config, h *headers) 
 		IdleConnTimeout:       90 * time.Second,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ExpectContinueTimeout: time.Second,
+		// HTTP/2 keeps a connection whose request had no answer; a receiver that is lost without a word is noticed so.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second},
 	}
 	return &httpSender{
 		url: s.URL.String(), userAgent: userAgent, headers: h, timeout: s.Timeout, gzip: s.Gzip,
@@ -92,9 +95,15 @@ func (h *httpSender) send(ctx context.Context, b *buffer) (reply, error) {
 	if err != nil {
 		return reply{}, h.failed(ctx, err, sent)
 	}
-	r, err := parseReply(answer)
-	if err != nil {
-		return reply{}, &refusal{text: "the endpoint answers 200, but with no OTLP response: is it an OTLP receiver?"}
+	// Some receivers, and proxies before them, answer with no body, or with JSON or text: a 2xx all the same.
+	var r reply
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // empty if it is none
+	if kind == "application/x-protobuf" {
+		r, err = parseReply(answer)
+	}
+	if err != nil || kind == "text/html" {
+		text := "the endpoint answers " + strconv.Itoa(resp.StatusCode) + ", but with no OTLP response: is it an OTLP receiver?"
+		return reply{}, &refusal{text: text}
 	}
 	r.message = plainText(r.message, sent)
 	return r, nil

@@ -57,6 +57,7 @@ func TestHTTPRequest(t *testing.T) {
 				r.Header.Get("Content-Type") != "application/x-protobuf" || r.Header.Get("Api-Key") != "k" || r.UserAgent() != "abs-exporter/1" {
 				t.Errorf("%s %s %v: %q", r.Method, r.URL, r.Header, text)
 			}
+			w.Header().Set("Content-Type", "application/x-protobuf")
 			// Five refused, and why.
 			_, _ = w.Write(appendMessage(nil, fieldPartialSuccess, appendString(appendVarint(nil, fieldRejected, 5), fieldErrorMessage, "too old")))
 		}))
@@ -70,6 +71,35 @@ func TestHTTPRequest(t *testing.T) {
 			if len(pool.free) != 1 {
 				t.Errorf("%d buffers were given back", len(pool.free))
 			}
+		}
+		server.Close()
+	}
+}
+
+// Any 2xx is a yes, whatever its body, unless that is a page for people or no protobuf although it says so.
+func TestHTTPAnswersThatSayYes(t *testing.T) {
+	for _, tc := range []struct {
+		status     int
+		kind, body string
+		taken      bool
+	}{
+		{200, "", "", true},
+		{204, "", "", true},
+		{202, "application/json", "{}", true},
+		{200, "text/plain; charset=utf-8", "ok", true},
+		{200, "application/x-protobuf; charset=utf-8", "", true},
+		{200, "application/x-protobuf", "<html>", false},
+		{200, "text/html; charset=utf-8", "<html>", false},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", tc.kind)
+			w.WriteHeader(tc.status)
+			_, _ = io.WriteString(w, tc.body)
+		}))
+		b, _ := request("x")
+		r, err := httpSignal(t, server.URL, Signal{}).send(t.Context(), b)
+		if (err == nil) != tc.taken || r != (reply{}) {
+			t.Errorf("%+v: %+v, %v", tc, r, err)
 		}
 		server.Close()
 	}

@@ -3,6 +3,7 @@ package otlp
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,38 +15,52 @@ const (
 	queueRecords = 2048
 	queueBytes   = 4 << 20
 	batchRecords = 512
-	batchBytes   = 1 << 20
+	batchBytes   = 512 << 10
 	largestText  = 16 << 10 // of one value
 )
 
-// queue holds encoded log records until the receiver has them. When it is full the oldest go.
+// queue holds encoded log records until the receiver has them. When it is full the oldest go, those of the process's own
+// log first: a log that has much to say must not cost an event.
 type queue struct {
 	resource, scope []byte
 	pool            buffers
 
 	mu      sync.Mutex
-	records [][]byte
+	records []waiting
 	bytes   int
-	first   uint64 // number of records[0], counted from the first ever
+	added   uint64 // records, ever
+	own     int    // of the records are of the process's own log
 	dropped int64  // not yet told
 	ready   chan struct{}
+}
+
+// waiting is a record in the queue.
+type waiting struct {
+	record
+	number uint64 // counted from the first ever
+	own    bool   // of the process's own log
 }
 
 func newQueue(resource, scope []byte) *queue {
 	return &queue{resource: resource, scope: scope, ready: make(chan struct{}, 1)}
 }
 
-// add takes a record. It never waits.
-func (q *queue) add(record []byte) {
+// add takes a record; own is one of the process's own log. It never waits.
+func (q *queue) add(r record, own bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.records = append(q.records, record)
-	q.bytes += len(record)
+	q.records = append(q.records, waiting{r, q.added, own})
+	q.added++
+	q.bytes += len(r)
+	if own {
+		q.own++
+	}
 	for len(q.records) > queueRecords || q.bytes > queueBytes {
-		q.bytes -= len(q.records[0])
-		q.records[0] = nil
-		q.records = q.records[1:]
-		q.first++
+		oldest := 0
+		if q.own > 0 {
+			oldest = slices.IndexFunc(q.records, func(w waiting) bool { return w.own })
+		}
+		q.forget(oldest)
 		q.dropped++
 	}
 	select {
@@ -54,17 +69,31 @@ func (q *queue) add(record []byte) {
 	}
 }
 
-// batch makes a request of the oldest records, and gives the number of the record after them; nil if there are none.
-func (q *queue) batch() (b *buffer, records int, next uint64) {
+func (q *queue) forget(i int) {
+	w := &q.records[i]
+	q.bytes -= len(w.record)
+	if w.own {
+		q.own--
+	}
+	if i == 0 {
+		*w, q.records = waiting{}, q.records[1:]
+		return
+	}
+	q.records = slices.Delete(q.records, i, i+1)
+}
+
+// batch makes a request of the oldest records, at most so many, and gives the number of the record after them; nil if there
+// are none.
+func (q *queue) batch(most int) (b *buffer, records int, next uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	size := 0
-	for records < len(q.records) && records < batchRecords && (records == 0 || size+len(q.records[records]) <= batchBytes) {
-		size += messageSize(len(q.records[records]))
+	for records < len(q.records) && records < most && (records == 0 || size+len(q.records[records].record) <= batchBytes) {
+		size += messageSize(len(q.records[records].record))
 		records++
 	}
 	if records == 0 {
-		return nil, 0, q.first
+		return nil, 0, 0
 	}
 	scopeSize := messageSize(len(q.scope)) + size
 	resourceSize := messageSize(len(q.resource)) + messageSize(scopeSize)
@@ -75,21 +104,18 @@ func (q *queue) batch() (b *buffer, records int, next uint64) {
 	data = appendHead(data, fieldScopes, scopeSize)
 	data = appendMessage(data, fieldScope, q.scope)
 	for _, r := range q.records[:records] {
-		data = appendMessage(data, fieldItems, r)
+		data = appendMessage(data, fieldItems, r.record)
 	}
 	b.data = data
-	return b, records, q.first + uint64(records)
+	return b, records, q.records[records-1].number + 1
 }
 
 // done forgets the records before next; some may have been dropped meanwhile.
 func (q *queue) done(next uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for q.first < next && len(q.records) > 0 {
-		q.bytes -= len(q.records[0])
-		q.records[0] = nil
-		q.records = q.records[1:]
-		q.first++
+	for len(q.records) > 0 && q.records[0].number < next {
+		q.forget(0)
 	}
 	if len(q.records) == 0 {
 		q.records = nil
@@ -145,9 +171,9 @@ func (p *Pusher) tellDropped() {
 
 // pushLogs sends all that waits. An error means that it still waits.
 func (p *Pusher) pushLogs(ctx context.Context, last bool, n *notice) error {
-	whole := true
+	whole, most := true, batchRecords
 	for {
-		b, records, next := p.queue.batch()
+		b, records, next := p.queue.batch(most)
 		if b == nil {
 			if whole {
 				p.succeeded(metrics.SignalLogs)
@@ -157,6 +183,7 @@ func (p *Pusher) pushLogs(ctx context.Context, last bool, n *notice) error {
 		r, err := p.logs.send(ctx, b)
 		if err == nil {
 			p.queue.done(next)
+			most = min(2*most, batchRecords)
 			if whole = p.took(metrics.SignalLogs, r, n) && whole; whole {
 				n.succeeded(p.now())
 			}
@@ -171,9 +198,13 @@ func (p *Pusher) pushLogs(ctx context.Context, last bool, n *notice) error {
 			n.failed(p.now(), err, "events wait, the newest 2048 of them, and the process's own log has them all")
 			return err
 		}
+		if refused.tooLarge && records > 1 {
+			most = records / 2 // and more again after each that is taken: one record may have been the reason
+			continue
+		}
 		whole = false
 		p.queue.done(next)
 		p.health.Dropped.WithLabelValues(metrics.SignalLogs).Add(float64(records))
-		n.failed(p.now(), err, "these events are given up; the process's own log has them")
+		n.failed(p.now(), err, "these records are given up; the process's own log has them")
 	}
 }

@@ -29,7 +29,7 @@ func TestMemoryOfASeries(t *testing.T) {
 	before := heap()
 	e := newEncoder(nil, nil, 64<<10, prometheus.NewRegistry())
 	collect := func() {
-		if err := e.push(snapshots, everything, born, func(b *buffer, _ int) error { b.release(); return nil }); err != nil {
+		if err := e.push(snapshots, everything, born, born, func(b *buffer, _ int) error { b.release(); return nil }); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -37,7 +37,7 @@ func (h *logHandler) Handle(ctx context.Context, record slog.Record) error {
 		r.attr(h.group, a)
 		return true
 	})
-	h.pusher.queue.add(r)
+	h.pusher.queue.add(r, true)
 	return h.next.Handle(ctx, record)
 }
 

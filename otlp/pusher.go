@@ -197,7 +197,7 @@ func (p *Pusher) runMetrics(ctx context.Context) {
 		err := p.pushMetrics(ctx, false, &n)
 		if err == nil {
 			failures = 0
-			timer.Reset(p.config.Interval)
+			timer.Reset(p.encoder.wait(p.config.Interval, time.Now()))
 			continue
 		}
 		if ctx.Err() != nil {
@@ -219,12 +219,12 @@ func (p *Pusher) pushMetrics(ctx context.Context, everything bool, n *notice) er
 	p.mu.Lock()
 	snapshots := maps.Clone(p.snapshots)
 	p.mu.Unlock()
-	now := p.encoder.stamp(p.now())
+	now, begun := p.encoder.stamp(p.now()), time.Now()
 	due := func(t *target, s *metrics.Snapshot) bool {
-		return everything || t.pushed != s || now.Sub(t.at) >= p.config.Interval
+		return everything || t.pushed != s || begun.Sub(t.at) >= p.config.Interval
 	}
 	whole := true
-	err := p.encoder.push(snapshots, due, now, func(b *buffer, points int) error {
+	err := p.encoder.push(snapshots, due, now, begun, func(b *buffer, points int) error {
 		r, err := p.metrics.send(ctx, b)
 		if err == nil {
 			if !p.took(metrics.SignalMetrics, r, n) {

@@ -2,6 +2,8 @@ package otlp
 
 import (
 	"fmt"
+	"io"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -38,6 +40,47 @@ func TestWhenItPushes(t *testing.T) {
 		}
 		if !r.metrics.closed {
 			t.Error("the sender was not closed")
+		}
+	})
+}
+
+// Each target is told once a minute, however often others commit, and however the wall clock is set meanwhile.
+func TestEachTargetIsToldOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Settings{NoLogs: true})
+		begun := time.Now()
+		r.now = func() time.Time {
+			if time.Since(begun) > 90*time.Second {
+				return time.Now().Add(-time.Hour)
+			}
+			return time.Now()
+		}
+		tee := r.Tee(nobody{})
+		stop := r.run(t)
+		tee.Publish("idle", snapshot(counter("idle", "1", 1)))
+		for n := range 12 {
+			tee.Publish("busy", snapshot(counter("busy", "1", int64(n))))
+			time.Sleep(25 * time.Second) // a minute is no multiple of it
+		}
+		stop()
+		requests, at := r.metrics.take()
+		var last time.Time
+		for i, b := range requests {
+			for key := range merged(t, [][]byte{b}) {
+				if !strings.Contains(key, "target:idle") {
+					continue
+				}
+				if gap := at[i].Sub(last); !last.IsZero() && gap > time.Minute {
+					t.Errorf("the idle target was not told for %v", gap)
+				}
+				last = at[i]
+			}
+		}
+		if since := time.Since(last); since > time.Minute {
+			t.Errorf("the idle target was told last %v before the end", since)
+		}
+		if n := len(requests); n > 25 {
+			t.Errorf("%d requests in five minutes", n)
 		}
 	})
 }
@@ -210,6 +253,83 @@ func TestEventsWait(t *testing.T) {
 		stop() // at once: the last event still goes
 		if len(r.queue.records) != 0 {
 			t.Error("the last event was not taken at the end")
+		}
+	})
+}
+
+// The process's own log goes before an event does.
+func TestTheProcessLogCostsNoEvent(t *testing.T) {
+	r := newRig(t, Settings{NoMetrics: true, ProcessLog: true})
+	log := slog.New(r.LogHandler(slog.NewTextHandler(io.Discard, nil)))
+	tell := func(n int) {
+		for range n {
+			log.Info("something of the process")
+		}
+	}
+	tell(10)
+	for n := range 100 {
+		r.Event(event(n))
+	}
+	tell(2 * queueRecords)
+	events := 0
+	for _, w := range r.queue.records {
+		if !w.own {
+			events++
+		}
+	}
+	if events != 100 || len(r.queue.records) != queueRecords || r.queue.own != queueRecords-100 {
+		t.Errorf("%d events of %d records, %d of the log", events, len(r.queue.records), r.queue.own)
+	}
+	for n := range queueRecords {
+		r.Event(event(100 + n))
+	}
+	if first := r.queue.records[0]; r.queue.own != 0 || attributes(t, first.record, fieldLogAttributes)["token"] != fmt.Sprintf("%016x", 100) {
+		t.Errorf("%d of the log are left", r.queue.own)
+	}
+	tell(1)
+	if len(r.queue.records) != queueRecords || r.queue.own != 0 {
+		t.Error("a full queue of events took the log")
+	}
+	b, _, next := r.queue.batch(batchRecords)
+	b.release()
+	r.queue.done(next)
+	if n := len(r.queue.records); n != queueRecords-batchRecords {
+		t.Errorf("%d wait after a batch", n)
+	}
+}
+
+// A batch that is too large goes in smaller ones; only a record that is too large by itself is given up.
+func TestSmallerBatchesForASmallerReceiver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Settings{NoMetrics: true})
+		const most = 20 << 10
+		came := map[string]bool{}
+		r.logs.set(func(_ int, b []byte) (reply, error) {
+			if len(b) > most {
+				return reply{}, &refusal{text: "too large", tooLarge: true}
+			}
+			for _, record := range items(t, b) {
+				came[attributes(t, record, fieldLogAttributes)["token"]] = true
+			}
+			return reply{}, nil
+		})
+		for n := range 1000 {
+			e := event(n)
+			if n == 700 {
+				for range 2000 {
+					e.APIs = append(e.APIs, "an API of many")
+				}
+			}
+			r.Event(e)
+		}
+		stop := r.run(t)
+		synctest.Wait()
+		stop()
+		if len(came) != 999 || came[fmt.Sprintf("%016x", 700)] {
+			t.Errorf("%d of 999 records came", len(came))
+		}
+		if n := r.count(t, metrics.OTLPDropped, metrics.SignalLogs); n != 1 {
+			t.Errorf("%v dropped", n)
 		}
 	})
 }

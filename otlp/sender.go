@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"strings"
 	"time"
@@ -44,7 +43,7 @@ func newSender(s *Signal, service, userAgent string) (sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &headers{fixed: s.Headers, file: s.HeadersFile}
+	h := &headers{fixed: s.Headers, file: s.HeadersFile, fixedFirst: s.OwnHeaders}
 	if s.Protocol == ProtocolGRPC {
 		return newGRPCSender(s, service, userAgent, config, h)
 	}
@@ -79,25 +78,26 @@ func (s *Signal) tls() (*tls.Config, error) {
 	return config, nil
 }
 
-// headers are those of the configuration. The values are secrets.
+// headers are those of the configuration, names in lower case. The values are secrets.
 type headers struct {
-	fixed map[string]string
-	file  string
+	fixed      map[string]string
+	file       string
+	fixedFirst bool // they go before the file's
 }
 
 func (h *headers) read() (map[string]string, error) {
 	if h.file == "" {
 		return h.fixed, nil
 	}
-	all := maps.Clone(h.fixed)
-	if all == nil {
-		all = map[string]string{}
-	}
-	fresh, err := readHeaders(h.file)
+	all, err := readHeaders(h.file)
 	if err != nil {
 		return nil, &refusal{text: "the headers cannot be read: " + err.Error(), retry: true}
 	}
-	maps.Copy(all, fresh)
+	for name, value := range h.fixed {
+		if _, ok := all[name]; !ok || h.fixedFirst {
+			all[name] = value
+		}
+	}
 	return all, nil
 }
 

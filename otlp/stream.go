@@ -1,6 +1,7 @@
 package otlp
 
 import (
+	"maps"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -74,7 +75,10 @@ type family struct {
 	order   []*stream // as they came in the last push
 	next    []*stream
 	cursor  int
-	ended   []ending
+	ended   map[string]ending // by attributes
+	telling bool              // the push under way tells of its endings
+	whole   bool              // the health's: values are integers
+	shape   []byte            // what an ending has besides: a histogram's bounds, a summary's quantiles
 	turn    uint32
 }
 
@@ -139,14 +143,13 @@ func (f *family) find(attrs []byte) *stream {
 		}
 		return st
 	}
-	st := &stream{attrs: string(attrs)}
-	f.streams[st.attrs] = st
-	for i := range f.ended { // it is back before its end was told
-		if f.ended[i].attrs == st.attrs {
-			f.ended = append(f.ended[:i], f.ended[i+1:]...)
-			break
-		}
+	st := f.ended[string(attrs)].stream
+	if st == nil {
+		st = &stream{attrs: string(attrs)}
+	} else { // it is back before its end was told
+		delete(f.ended, st.attrs)
 	}
+	f.streams[st.attrs] = st
 	return st
 }
 
@@ -161,7 +164,10 @@ func (f *family) end(now time.Time) {
 		for attrs, st := range f.streams {
 			if st.turn != f.turn {
 				delete(f.streams, attrs)
-				f.ended = append(f.ended, ending{st, now})
+				if f.ended == nil {
+					f.ended = map[string]ending{}
+				}
+				f.ended[attrs] = ending{st, now}
 			}
 		}
 	}
@@ -169,21 +175,15 @@ func (f *family) end(now time.Time) {
 	f.order, f.next = f.next, f.order[:0]
 }
 
-// told forgets endings that the receiver knows of, or that it no longer needs to.
-func (f *family) told(all bool, before time.Time) {
-	kept := f.ended[:0]
-	if !all {
-		for _, e := range f.ended {
-			if e.since.After(before) {
-				kept = append(kept, e)
-			}
-		}
+// told forgets endings that the receiver knows of, because it took a push that told of them, or that it no longer needs to
+// know of.
+func (f *family) told(taken bool, before time.Time) {
+	taken = taken && f.telling
+	maps.DeleteFunc(f.ended, func(_ string, e ending) bool { return taken || !e.since.After(before) })
+	if len(f.ended) == 0 {
+		f.ended = nil // with its room
 	}
-	clear(f.ended[len(kept):])
-	f.ended = kept
-	if len(kept) == 0 {
-		f.ended = nil
-	}
+	f.telling = false
 }
 
 func nanoseconds(t time.Time) uint64 {

@@ -201,7 +201,7 @@ func (w *writer) blob(f *family, points []byte, ends []int) error {
 func (w *writer) endings(f *family, now uint64) error {
 	var point []byte
 	for _, e := range f.ended {
-		size := len(e.attrs) + fixed64Size + protowire.SizeTag(f.kind.flagsField()) + 1
+		size := len(e.attrs) + fixed64Size + len(f.shape) + protowire.SizeTag(f.kind.flagsField()) + 1
 		if e.start != 0 {
 			size += fixed64Size
 		}
@@ -211,6 +211,7 @@ func (w *writer) endings(f *family, now uint64) error {
 			point = appendFixed64(point, fieldStart, e.start)
 		}
 		point = appendFixed64(point, fieldTime, now)
+		point = append(point, f.shape...)
 		point = appendVarint(point, f.kind.flagsField(), flagNoRecordedValue)
 		if err := w.blob(f, point, []int{len(point)}); err != nil {
 			return err

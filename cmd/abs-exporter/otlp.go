@@ -70,6 +70,9 @@ func unjoin(err error) []error {
 // pusher is nil where nothing is pushed: then nothing is made for it.
 func (f *otlpFlags) pusher(b metrics.Build, listener net.Addr, registry *prometheus.Registry, clock collector.Clock, log *slog.Logger) (*otlp.Pusher, error) {
 	config, err := f.config()
+	for _, w := range config.Warnings {
+		log.Warn("a variable of OpenTelemetry is not taken as it is", "variable", w.Name, "detail", w.Detail)
+	}
 	if err != nil || !config.Enabled() {
 		return nil, err
 	}

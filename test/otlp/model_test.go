@@ -24,6 +24,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	_ "google.golang.org/grpc/encoding/gzip"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -51,13 +52,12 @@ type receiver struct {
 	mu       sync.Mutex
 	mood     mood
 	requests int
-	largest  int
+	largest  int // bytes of a request
 	series   map[string]point
-	times    map[uint64]bool // that points had
-	rejected int64
+	times    map[uint64]int // points of each time
 	records  []*log.LogRecord
 	resource map[string]string
-	headers  http.Header
+	headers  map[string][]string // of the last request; names in lower case
 }
 
 type point struct {
@@ -66,7 +66,7 @@ type point struct {
 }
 
 func newReceiver() *receiver {
-	return &receiver{series: map[string]point{}, times: map[uint64]bool{}}
+	return &receiver{series: map[string]point{}, times: map[uint64]int{}}
 }
 
 func (r *receiver) set(m mood) {
@@ -91,10 +91,7 @@ func (r *receiver) serveHTTP(t testing.TB) string {
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
-		r.mu.Lock()
-		r.headers = req.Header
-		r.mu.Unlock()
-		out, err := r.Export(req.Context(), &in)
+		out, err := r.Export(metadata.NewIncomingContext(req.Context(), lower(req.Header)), &in)
 		answer(w, out, err)
 	})
 	mux.HandleFunc("/v1/logs", func(w http.ResponseWriter, req *http.Request) {
@@ -113,6 +110,14 @@ func (r *receiver) serveHTTP(t testing.TB) string {
 		server.Close()
 	})
 	return server.URL
+}
+
+func lower(h http.Header) metadata.MD {
+	md := metadata.MD{}
+	for name, values := range h {
+		md.Append(name, values...)
+	}
+	return md
 }
 
 func answer(w http.ResponseWriter, out proto.Message, err error) {
@@ -178,6 +183,7 @@ func (r *receiver) Export(ctx context.Context, in *pushed.ExportMetricsServiceRe
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.headers, _ = metadata.FromIncomingContext(ctx)
 	r.largest = max(r.largest, proto.Size(in))
 	var rejected int64
 	for _, rm := range in.GetResourceMetrics() {
@@ -189,7 +195,6 @@ func (r *receiver) Export(ctx context.Context, in *pushed.ExportMetricsServiceRe
 			}
 		}
 	}
-	r.rejected += rejected
 	if rejected > 0 {
 		return &pushed.ExportMetricsServiceResponse{PartialSuccess: &pushed.ExportMetricsPartialSuccess{
 			RejectedDataPoints: rejected, ErrorMessage: "every other one",
@@ -212,7 +217,7 @@ func (r *receiver) take(m *metric.Metric, refuse bool) (rejected int64) {
 			continue
 		}
 		key := m.GetName() + fmt.Sprint(texts(p.GetAttributes()))
-		r.times[p.GetTimeUnixNano()] = true
+		r.times[p.GetTimeUnixNano()]++
 		if p.GetFlags()&uint32(metric.DataPointFlags_DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK) != 0 {
 			delete(r.series, key)
 			continue

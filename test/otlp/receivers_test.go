@@ -106,18 +106,18 @@ func ok(address string) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// collector is the pinned OpenTelemetry Collector: OTLP in by both protocols, Prometheus
+// otelcol is the pinned OpenTelemetry Collector: OTLP in by both protocols, Prometheus
 // and its debug exporter out.
-type collector struct {
+type otelcol struct {
 	cmd              *exec.Cmd
 	config           string
 	out              *output
 	grpc, http, page string // addresses
 }
 
-func startCollector(t *testing.T) *collector {
+func startCollector(t *testing.T) *otelcol {
 	t.Helper()
-	c := &collector{out: &output{}, grpc: freePort(t), http: freePort(t), page: freePort(t)}
+	c := &otelcol{out: &output{}, grpc: freePort(t), http: freePort(t), page: freePort(t)}
 	c.config = write(t, "collector.yaml", fmt.Sprintf(`
 receivers:
   otlp:
@@ -139,7 +139,7 @@ service:
 	return c
 }
 
-func (c *collector) start(t *testing.T) {
+func (c *otelcol) start(t *testing.T) {
 	t.Helper()
 	c.cmd = run(t, c.out, "otelcol", "--config", c.config)
 	until(t, "the Collector listens", func() bool { return ok("http://" + c.page + "/metrics") })

@@ -61,7 +61,7 @@ func TestNoSecretReachesTheCollector(t *testing.T) {
 	cmd.Dir = t.TempDir()
 	cmd.Env = append(os.Environ(), "ABS_EXPORTER_ABS_ACCESS_KEY="+access, "ABS_EXPORTER_ABS_SECRET_KEY="+secret,
 		"OTEL_EXPORTER_OTLP_ENDPOINT=http://"+c.grpc, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc",
-		"OTEL_EXPORTER_OTLP_HEADERS=authorization="+url.QueryEscape(header), "OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=test")
+		"OTEL_EXPORTER_OTLP_HEADERS=authorization="+url.PathEscape(header), "OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=test")
 	cmd.Stdout, cmd.Stderr = e, e
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func TestNoSecretReachesTheCollector(t *testing.T) {
 	for place, text := range map[string]string{"the Collector": c.out.String(), "the log": e.String()} {
 		for _, s := range append(secrets(), canary) {
 			for _, form := range []string{
-				s, hex.EncodeToString([]byte(s)), url.QueryEscape(s), strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(s)), "="),
+				s, hex.EncodeToString([]byte(s)), url.QueryEscape(s), url.PathEscape(s), strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(s)), "="),
 			} {
 				if at := strings.Index(strings.ToLower(text), strings.ToLower(form)); at >= 0 {
 					t.Errorf("%s has a secret: …%q…", place, text[max(0, at-150):min(len(text), at+len(form)+50)])
