@@ -3,6 +3,8 @@ package alerts
 import (
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,6 +51,41 @@ func TestAlertmanagerExample(t *testing.T) {
 		want := map[string]string{"critical": "abs-page", "warning": "abs-ticket", "info": "abs-nobody"}[r.Labels["severity"]]
 		if got := strings.TrimSpace(out); got != want {
 			t.Errorf("%s goes to %s instead of %s", r.Alert, got, want)
+		}
+	}
+}
+
+// What is silenced is an alert that there is, and an attack never is.
+func TestInhibition(t *testing.T) {
+	var config struct {
+		Rules []struct {
+			Source []string `yaml:"source_matchers"`
+			Target []string `yaml:"target_matchers"`
+			Equal  []string `yaml:"equal"`
+		} `yaml:"inhibit_rules"`
+	}
+	read(t, glob(t, "alerts", "alertmanager.yml")[0], &config)
+	known := map[string]bool{}
+	for _, r := range alertRules(t) {
+		known[r.Alert] = true
+	}
+	name := regexp.MustCompile(`\bABS\w+`)
+	for _, r := range config.Rules {
+		if !slices.Contains(r.Equal, "target") {
+			t.Errorf("%s silences beyond its target", r.Source)
+		}
+		for _, alert := range name.FindAllString(strings.Join(append(r.Source, r.Target...), " "), -1) {
+			if !known[alert] {
+				t.Errorf("%s is silenced or silences, and there is no such alert", alert)
+			}
+		}
+		silenced := strings.Join(r.Target, " ")
+		if strings.Contains(silenced, "ABSAttack") || strings.Contains(silenced, "ABSExporter") {
+			t.Errorf("%s silences %s", r.Source, silenced)
+		}
+		// An ABS that refuses one report may answer the other, and tell of no requests there.
+		if strings.Contains(strings.Join(r.Source, " "), "ABSKeysRefused") && strings.Contains(silenced, "ABSNoNewRequests") {
+			t.Errorf("%s silences ABSNoNewRequests", r.Source)
 		}
 	}
 }
