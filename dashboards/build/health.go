@@ -3,6 +3,9 @@ package build
 // ofExporter restricts what client_golang tells to processes of abs-exporter.
 const ofExporter = "\n  and on (job, instance) abs_exporter_build_info"
 
+// running is there for as long as an exporter runs.
+const running = `count(abs_up{` + target + `})`
+
 // health is for who runs the exporter: whether what it shows can be relied on.
 func health() *Dashboard {
 	age := func(metric, matchers string) string {
@@ -14,20 +17,20 @@ func health() *Dashboard {
 
 		stat("ABS answers", "Whether the last cycle got all its reports from ABS, at all chosen targets.",
 			"none", steps(colourCritical, 1, colourGood), 4, query{"min(" + gauge("target", "abs_up", target) + ")", ""}).
-			with("mappings", []object{{"type": "value", "options": object{"0": object{"index": 0, "text": "no"}, "1": object{"index": 1, "text": "yes"}}}}),
+			says(object{"type": "value", "options": object{"0": object{"index": 1, "text": "no"}, "1": object{"index": 2, "text": "yes"}}}),
 		stat("Age of the token report", "How long ago ABS last answered with its token report, at the target where it is longest.",
 			"s", steps(colourGood, 900, colourWarning, 3600, colourCritical), 4,
 			query{age("abs_report_last_success_timestamp_seconds", target+`, report="oauthtokens"`), ""}),
 		stat("Age of new requests", "How long ago a report last told of more requests than before. Standing still while there is traffic, ABS gets no logs: a full disk, or a feed that stopped.",
 			"s", steps(colourGood, 3600, colourWarning, 10800, colourCritical), 4, query{age("abs_last_new_requests_timestamp_seconds", target), ""}),
 		stat("Missed slots, last $range", "Slots given up because they lay too far back: requests that only they told of are not counted.",
-			"short", steps(colourGood, 1, colourCritical), 4, query{increase("", "abs_missed_slots_total", target), ""}),
+			"short", steps(colourGood, 1, colourCritical), 4, query{or(increase("", "abs_missed_slots_total", target)+" > 0", "0 * "+running), ""}),
 		stat("Audit difference", "Requests that the last audits found in ABS and not in the counters; below 0, more were counted than ABS holds.",
-			"short", steps(colourWarning, 0, colourGood, 1, colourWarning), 4, query{"sum(" + gauge("target", "abs_audit_difference_requests", target) + ")", ""}).
-			with("noValue", "no audit yet"),
+			"short", steps(colourWarning, 0, colourGood, 1, colourWarning), 4, query{or("sum("+gauge("target", "abs_audit_difference_requests", target)+")", "NaN * "+running), ""}).
+			otherwise("no audit yet"),
 		stat("Age of the saved state", "How long ago the state was last saved, at the target where it is longest.",
-			"s", steps(colourGood, 900, colourWarning, 3600, colourCritical), 4, query{age("abs_state_last_save_timestamp_seconds", target), ""}).
-			with("noValue", "in memory only"),
+			"s", steps(colourGood, 900, colourWarning, 3600, colourCritical), 4, query{or(age("abs_state_last_save_timestamp_seconds", target), "NaN * "+running), ""}).
+			otherwise("in memory only"),
 
 		row("Asking ABS"),
 		lines("Failed calls by reason, each $range before", "Calls to ABS that gave no usable report: keys refused (auth), no answer in time (timeout), no connection or TLS (connection), another HTTP status (status), "+
@@ -63,8 +66,8 @@ func health() *Dashboard {
 			query{increase("target", "abs_state_save_failures_total", target), "{{target}}"}),
 		lines("Memory", "Resident memory of the processes.", "bytes", 8, 8,
 			query{"process_resident_memory_bytes" + ofExporter, "{{instance}}"}),
-		lines("Processor time", "Cores in use, over five minutes before.", "none", 8, 8,
-			query{"rate(process_cpu_seconds_total[5m])" + ofExporter, "{{instance}}"}).with("decimals", 3),
+		lines("Processor time, of one core", "How much of one core the processes use, over five minutes before. Above 100 %, it is more than one.", "percentunit", 8, 8,
+			query{"rate(process_cpu_seconds_total[5m])" + ofExporter, "{{instance}}"}),
 		table("Versions", "The processes that are scraped, with their version, commit and Go version.", 24, 5, "Instance",
 			[][2]string{{"instance", "Instance"}, {"job", "Job"}, {"version", "Version"}, {"revision", "Commit"}, {"goversion", "Go"}, {"Value", ""}},
 			query{"max by (instance, job, version, revision, goversion) (abs_exporter_build_info)", ""},

@@ -16,7 +16,7 @@ func overview() *Dashboard {
 		stat("Tokens under attack", "Tokens that are under any attack now, each once, whatever API and attack type are chosen above. "+
 			"Now is ABS's sliding window (3 h unless set otherwise): an attack that is over stays until the window has passed it.",
 			"short", steps(colourGood, 1, colourCritical), 4,
-			query{"sum(" + gauge("target", "abs_tokens_under_attack", target) + ")", ""}).sparkline(),
+			query{"sum(" + gauge("target", "abs_tokens_under_attack", target) + ")", ""}),
 		stat("Attacks that page", "Pairs of attack type and API that are under way with severity critical or unknown: somebody should look now.",
 			"short", steps(colourGood, 1, colourCritical), 4,
 			query{or("count("+attackNow+" unless on (target, attack_type) "+lessBad+")", known()), ""}),
@@ -25,30 +25,30 @@ func overview() *Dashboard {
 			query{or("count("+anomalyNow+")", known()), ""}),
 		stat("New attacks, last $range", "How often a token came under an attack of a type on an API in the chosen range.",
 			"short", steps(colourGood, 1, colourCritical), 4,
-			query{or("sum("+increase("", "abs_attack_detections_total", attack)+")", counting()), ""}).sparkline(),
+			query{or(increase("", "abs_attack_detections_total", attack)+" > 0", known()), ""}),
 		stat("Requests, last $range", "Requests with any token that ABS has told of in the chosen range, each counted once.",
 			"short", steps(colourTraffic), 4,
-			query{"sum(" + increase("", "abs_requests_total", target) + ")", ""}).sparkline(),
+			query{"sum(" + increase("", "abs_requests_total", target) + ")", ""}),
 		stat("Age of what is shown", "How long ago ABS last answered with its token report, at the target where it is longest. "+
 			"Above a quarter of an hour look at the health dashboard; all else here is then that old.",
 			"s", steps(colourGood, 900, colourWarning, 3600, colourCritical), 4,
 			query{"max(time() - " + gauge("target", "abs_report_last_success_timestamp_seconds", target+`, report="oauthtokens"`) + ")", ""}),
 
-		table("Under attack now, by type and API", "Every attack type on every API that tokens are under now, and since when it was seen without a look further back than 12 h. "+
-			"API all is an attack across APIs.", 11, 9, "Severity",
+		table("Under attack now, by type and API", "Every attack type on every API that tokens are under now, and when it was first seen, 12 h back at most: "+
+			"where it had ended and came back, since it came back. API all is an attack across APIs.", 11, 9, "Severity",
 			[][2]string{
 				{"severity", "Severity"}, {"attack_type", "Attack type"}, {"api", "API"}, {"Value #A", "Tokens"}, {"Value #B", "First seen"}, {"target", "Target"},
 			},
 			query{or(severity(attackNow, pair), known(), "attack_type", "none", "severity", "none", "api", "none", "target", "any"), ""},
-			query{or(since("abs_attack_tokens", attack, " > 0", pair, "12h", "1m"), "NaN * "+known(), "attack_type", "none", "api", "none", "target", "any"), ""},
+			query{or(since("abs_attack_tokens", attack, " > 0", pair, "1m"), "NaN * "+known(), "attack_type", "none", "api", "none", "target", "any"), ""},
 		).column("Severity", severityColumn(), cell("color-text"), width(75)).column("API", width(105)).column("Target", width(75)).column("Tokens", decimals0()...).column("First seen", ago()...),
-		table("Tokens under attack now", "Each token with the attack type and API, and since when it was seen, 12 h back at most. "+
+		table("Tokens under attack now", "Each token with the attack type and API, and when that was first seen, 12 h back at most; where it came back, since then. "+
 			"A click on the token id leads to all about it; abs-exporter resolve tells the token behind it.", 13, 9, "Severity",
 			[][2]string{
 				{"severity", "Severity"}, {"token", "Token id"}, {"attack_type", "Attack type"}, {"api", "API"}, {"Value #B", "First seen"}, {"target", "Target"}, {"Value #A", ""},
 			},
 			query{or(severity(tokenNow, "target, token, attack_type, api"), known(), "token", "none", "attack_type", "none", "severity", "none", "api", "none", "target", "any"), ""},
-			query{or(since("abs_token_attack", attack, "", "target, token, attack_type, api", "12h", "2m"), "NaN * "+known(), "token", "none", "attack_type", "none", "api", "none", "target", "any"), ""},
+			query{or(since("abs_token_attack", attack, "", "target, token, attack_type, api", "2m"), "NaN * "+known(), "token", "none", "attack_type", "none", "api", "none", "target", "any"), ""},
 		).column("Severity", severityColumn(), cell("color-text"), width(75)).column("API", width(105)).column("Target", width(75)).column("Token id", width(165), toToken("${__value.raw}")).column("First seen", ago()...),
 
 		row("Attacks over time"),
@@ -58,21 +58,21 @@ func overview() *Dashboard {
 		).painted(severities()),
 		rows("New attacks by type, each $range before", "How often tokens came under each attack type. Each cell tells of the chosen range before its time, so neighbours overlap.",
 			scaleAttacks, 12, 8,
-			query{or(increase("attack_type", "abs_attack_detections_total", attack), counting(), "attack_type", "none"), "{{attack_type}}"}),
+			query{or(increase("attack_type", "abs_attack_detections_total", attack), known(), "attack_type", "none"), "{{attack_type}}"}),
 		rows("Tokens under attack, by API", "How many tokens are under attack on each API, an attack type at a time. all is ABS's word for an attack across APIs.",
 			scaleAttacks, 12, 8,
-			query{or("sum by (api) ("+gauge(pair, "abs_attack_tokens", attack)+")", known(), "api", "none"), "{{api}}"}),
+			query{or("sum by (api) ("+gauge(pair, "abs_attack_tokens", attack)+")", known(), "api", "none"), "{{api}}"}).numbered(),
 		rows("New anomalies by type, each $range before", "How often tokens began to show each anomaly type. Each cell tells of the chosen range before its time.",
 			scaleAnomalies, 12, 8,
-			query{or(increase("anomaly_type", "abs_anomaly_detections_total", anomaly), counting(), "anomaly_type", "none"), "{{anomaly_type}}"}),
+			query{or(increase("anomaly_type", "abs_anomaly_detections_total", anomaly), known(), "anomaly_type", "none"), "{{anomaly_type}}"}),
 
 		row("Traffic"),
 		lines("Requests by method, each $range before", "Requests in the chosen range before each moment, by HTTP method, over all APIs: ABS does not split methods by API.", "short", 12, 9,
 			query{increase("method", "abs_method_requests_total", target), "{{method}}"}).stacked().painted(methods()),
 		rows("Requests by API, each $range before", "Requests in the chosen range before each moment, a row an API. Where the scale is one for all, a busy API outshines the others: choose some above.",
-			scaleTraffic, 12, 9, query{increase("api", "abs_api_requests_total", ofAPI), "{{api}}"}),
+			scaleTraffic, 12, 9, query{byAPI(), "{{api}}"}),
 		bars("Busiest APIs, last $range", "The ten APIs with the most requests in the chosen range.", 12, 9,
-			query{"topk(10, " + increase("api", "abs_api_requests_total", ofAPI) + ")", "{{api}}"}),
+			query{long("topk(10,", indent(byAPI()), ")"), "{{api}}"}),
 		bars("Busiest tokens, last $range", "The ten tokens with the most requests in the chosen range; _other are all without series of their own. A click leads to all about one.", 12, 9,
 			query{"topk(10, " + increase("token", "abs_token_requests_total", target) + ")", "{{token}}"}).
 			with("links", toToken("${__field.labels.token}")["value"]),

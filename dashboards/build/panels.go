@@ -57,14 +57,16 @@ func (p *Panel) column(name string, properties ...object) *Panel {
 	return p
 }
 
-// stat is one number. The colour is a judgement where thresholds has more than one.
+// stat is one number, of now: over a range it would go on showing the last all-clear of
+// an exporter that is gone. The colour is a judgement where thresholds has more than one.
 func stat(title, description, unit string, thresholds object, w int, q query) *Panel {
-	p := panel("stat", title, description, w, 4, q)
+	p := panel("stat", title, description, w, 4, q).instant("time_series")
 	if unit == "short" {
 		unit = "locale" // a number of one panel has room for all its digits
 		p.with("decimals", 0)
 	}
 	p.with("unit", unit).with("thresholds", thresholds).with("color", object{"mode": "thresholds"}).with("noValue", "unknown")
+	p.says(object{"type": "special", "options": object{"match": "null", "result": object{"index": 0, "text": "unknown", "color": colourWarning}}})
 	p.Options = object{
 		"colorMode": "value", "graphMode": "none", "justifyMode": "auto", "orientation": "auto", "textMode": "value",
 		"reduceOptions": object{"calcs": []string{"lastNotNull"}, "fields": "", "values": false},
@@ -72,10 +74,17 @@ func stat(title, description, unit string, thresholds object, w int, q query) *P
 	return p
 }
 
-// sparkline draws the number's past behind it.
-func (p *Panel) sparkline() *Panel {
-	p.Options["graphMode"] = "area"
-	return p
+// says adds what is said in place of a value. Nothing at all would have the colour of the
+// lowest threshold, so that is among them.
+func (p *Panel) says(mapping object) *Panel {
+	said, _ := p.FieldConfig.Defaults["mappings"].([]object)
+	return p.with("mappings", append(said, mapping))
+}
+
+// otherwise is what is said of NaN: there is no number, and that is as it should be.
+func (p *Panel) otherwise(text string) *Panel {
+	p.Options["reduceOptions"].(object)["calcs"] = []string{"last"} // lastNotNull passes over NaN
+	return p.says(object{"type": "special", "options": object{"match": "nan", "result": object{"index": 1, "text": text, "color": colourNothing}}})
 }
 
 // lines are series over time, of names that are known beforehand.
@@ -105,17 +114,24 @@ func (p *Panel) stacked() *Panel {
 	return p
 }
 
-// rows are amounts over time, a row for each name.
+// rows are amounts over time, a row for each name. The panel writes numbers only into
+// cells where they fit, so there are none.
 func rows(title, description, scale string, w, h int, q query) *Panel {
 	p := panel("status-history", title, description, w, h, q)
 	p.MaxDataPoints, p.Interval = 48, "1m" // more than a cell for each few pixels is refused by the panel
 	p.with("unit", "locale").with("decimals", 0).with("color", object{"mode": scale}).with("min", 0).with("noValue", "unknown")
 	p.with("custom", object{"fillOpacity": 90, "lineWidth": 0})
 	p.Options = object{
-		"showValue": "auto", "rowHeight": 0.9, "colWidth": 0.96,
+		"showValue": "never", "rowHeight": 0.9, "colWidth": 0.96,
 		"legend":  object{"displayMode": "list", "placement": "bottom", "showLegend": false},
 		"tooltip": object{"mode": "single", "sort": "none"},
 	}
+	return p
+}
+
+// numbered writes the numbers into the cells: they are small.
+func (p *Panel) numbered() *Panel {
+	p.Options["showValue"] = "auto"
 	return p
 }
 
@@ -137,7 +153,7 @@ func bars(title, description string, w, h int, q query) *Panel {
 // what it is called; one that is called "" is not shown.
 func table(title, description string, w, h int, sortBy string, names [][2]string, queries ...query) *Panel {
 	p := panel("table", title, description, w, h, queries...).instant("table")
-	p.with("unit", "string").with("noValue", "–").with("color", fixed("text"))
+	p.with("unit", "string").with("noValue", "unknown").with("color", fixed("text"))
 	p.with("custom", object{"align": "auto", "cellOptions": object{"type": "auto"}, "inspect": false, "filterable": true})
 	p.Options = object{"showHeader": true, "cellHeight": "sm", "footer": object{"show": false, "reducer": []string{"sum"}, "fields": ""}}
 	order, renamed, hidden := object{}, object{}, object{"Time": true}

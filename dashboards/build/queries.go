@@ -27,8 +27,16 @@ func gauge(by, name, matchers string) string {
 // long, nothing stands there, or it would be an all-clear that nobody gave.
 func known() string { return "0 * sum(" + where("abs_tokens_under_attack", target) + ")" }
 
-// counting is a zero for as long as requests are counted.
-func counting() string { return "0 * " + increase("", "abs_requests_total", target) }
+// byAPI is the traffic by API. all, which only attacks have, chooses every one, and not
+// none; @ end() asks for it once, and not for the time before such an attack.
+func byAPI() string {
+	const all = target + `, api="all", api=~"$api"`
+	return long(
+		increase("api", "abs_api_requests_total", ofAPI),
+		"or "+increase("api", "abs_api_requests_total", target)+" and on () (",
+		"  "+where("abs_attack_tokens", all)+" @ end() or "+where("abs_anomaly_tokens", all)+" @ end()",
+		")")
+}
 
 // or shows zero, under the label values, where expr has nothing to show.
 func or(expr, zero string, labels ...string) string {
@@ -48,12 +56,19 @@ func severity(expr, keys string) string {
 		"or on ("+keys+") label_replace(", indent(expr)+`,`, `  "severity", "unknown", "", ""`, ")")
 }
 
-// since is when series with keys, which are there now, were first seen in the last
-// hours, in seconds since 1970.
-func since(metric, matchers, above, keys, hours, step string) string {
-	now := "max by (" + keys + ") (" + where(metric, matchers) + above + ")"
+// since is when series with keys, which are there now, were first seen, in seconds since
+// 1970 and at most 12 h back. An attack that had ended and came back counts from its
+// return; gaps of a quarter of an hour, as of an exporter that starts anew, are no end.
+func since(metric, matchers, above, keys, step string) string {
+	by := "max by (" + keys + ") "
+	series := where(metric, matchers)
+	now := by + "(" + series + above + ")"
+	begins := "timestamp(" + series + above + ") unless on (" + keys + ") last_over_time(" + series + "[15m] offset " + step + ")" + above
 	return long(
-		"min by ("+keys+") (min_over_time(timestamp("+where(metric, matchers)+above+")["+hours+":"+step+"]))",
+		by+"("+begins+")", // since the last step of the subqueries
+		"or "+by+"(max_over_time(("+begins+")[12h:"+step+"]))",
+		"  and "+now,
+		"or min by ("+keys+") (min_over_time(timestamp("+series+above+")[12h:"+step+"]))", // longer than 12 h ago
 		"  and "+now,
 		"or 0 * "+now+" + time()")
 }

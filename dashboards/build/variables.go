@@ -69,12 +69,13 @@ func queried(name, label, description, query string) Variable {
 // alert, can come by the URL.
 func tokenVariable() Variable {
 	const by = "max by (token) "
-	v := queried("token", "Token id", "Tokens under attack come first, then the busiest.", long(
-		"query_result(sort_desc(",
-		"  "+by+"("+where("abs_token_window_requests", target)+")",
-		"  + on (token) (1e12 * "+by+"("+where("abs_token_attacks", target)+") or on (token) 0 * "+by+"("+where("abs_token_window_requests", target)+"))",
-		"  + on (token) (1e6 * "+by+"("+where("abs_token_anomalies", target)+") or on (token) 0 * "+by+"("+where("abs_token_window_requests", target)+"))",
-		"))"))
+	// All on one line: Grafana takes no query_result on several.
+	window := by + "(" + where("abs_token_window_requests", target) + ")"
+	weighed := func(weight, metric string) string {
+		return " + on (token) (" + weight + " * " + by + "(" + where(metric, target) + ") or on (token) 0 * " + window + ")"
+	}
+	v := queried("token", "Token id", "Tokens under attack come first, then the busiest.",
+		"query_result(sort_desc("+window+weighed("1e12", "abs_token_attacks")+weighed("1e6", "abs_token_anomalies")+"))")
 	v.Regex = `/token="([^"]+)"/`
 	return v
 }

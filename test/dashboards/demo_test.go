@@ -36,18 +36,19 @@ type database interface {
 // name: with attacks under way, and where no attack has ever been; scraped, and pushed.
 func TestEachPanelHasData(t *testing.T) {
 	program := compile(t)
-	scraped := func(t *testing.T, flags ...string) database {
-		return promtest.Start(t, demo(t, program, flags...)+"metrics", time.Second)
+	scraped := func(t *testing.T, flags ...string) (database, func()) {
+		url, kill := demo(t, program, flags...)
+		return promtest.Start(t, url+"metrics", time.Second), kill
 	}
-	pushed := func(t *testing.T, flags ...string) database {
+	pushed := func(t *testing.T, flags ...string) (database, func()) {
 		p := startReceiver(t)
-		demo(t, program, append(flags, "--otlp.endpoint="+p.url+"/api/v1/otlp", "--otlp.protocol=http/protobuf", "--otlp.logs=false")...)
-		return p
+		_, kill := demo(t, program, append(flags, "--otlp.endpoint="+p.url+"/api/v1/otlp", "--otlp.protocol=http/protobuf", "--otlp.logs=false")...)
+		return p, kill
 	}
 	for _, tc := range []struct {
 		name    string
 		attacks bool
-		start   func(*testing.T, ...string) database
+		start   func(*testing.T, ...string) (database, func())
 		flags   []string
 	}{
 		{"attacks under way", true, scraped, nil},
@@ -56,7 +57,7 @@ func TestEachPanelHasData(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			p := tc.start(t, tc.flags...)
+			p, kill := tc.start(t, tc.flags...)
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			for _, d := range load(t) {
@@ -70,7 +71,37 @@ func TestEachPanelHasData(t *testing.T) {
 			if got := p.Query("sum(abs_attack_tokens)", time.Now()); (len(got) > 0) != tc.attacks {
 				t.Errorf("there were attacks: %v, want %v", len(got) > 0, tc.attacks)
 			}
+			kill()
+			if _, scrapes := p.(*promtest.Prometheus); scrapes { // what was pushed is there for 5 minutes more
+				p.Until(ctx, "the exporter is known to be gone", func() bool { return len(p.Query("abs_up", time.Now())) == 0 })
+				nothingIsClear(t, p)
+			}
 		})
+	}
+}
+
+// nothingIsClear tells of every number that is green, and every line of a table, though
+// the exporter is gone.
+func nothingIsClear(t *testing.T, p database) {
+	t.Helper()
+	n := 0
+	for _, d := range load(t) {
+		for _, panel := range d.Panels {
+			if panel.Type != "stat" && panel.Type != "table" {
+				continue
+			}
+			n++
+			for _, q := range panel.Targets {
+				for _, s := range p.Query(fill(q.Expr, defaults()), time.Now()) {
+					if panel.Type == "table" || math.IsNaN(s.F) || panel.colour(s.F) == allClear {
+						t.Errorf("%s: the exporter is gone, and %q shows %s %g", d.UID, panel.Title, s.Metric, s.F)
+					}
+				}
+			}
+		}
+	}
+	if n < 15 {
+		t.Errorf("only %d panels were looked at", n)
 	}
 }
 
@@ -159,9 +190,9 @@ func compile(t *testing.T) string {
 	return path
 }
 
-// demo runs the demo until the test ends and gives its address. Slots settle in a minute,
-// so that there is an audit at once.
-func demo(t *testing.T, program string, flags ...string) string {
+// demo runs the demo until the test ends, or is told to kill it, and gives its address.
+// Slots settle in a minute, so that there is an audit at once.
+func demo(t *testing.T, program string, flags ...string) (url string, kill func()) {
 	t.Helper()
 	out := &output{more: make(chan struct{}, 1)}
 	cmd := exec.Command(program, append([]string{
@@ -178,13 +209,14 @@ func demo(t *testing.T, program string, flags ...string) string {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	kill = sync.OnceFunc(func() {
 		_ = cmd.Process.Kill() // it has nothing to lose
 		_ = cmd.Wait()         // told to be killed
 	})
+	t.Cleanup(kill)
 	for limit := time.After(patience); ; {
 		if m := regexp.MustCompile(`status page +(http://\S+)`).FindStringSubmatch(out.String()); m != nil {
-			return m[1]
+			return m[1], kill
 		}
 		select {
 		case <-out.more:

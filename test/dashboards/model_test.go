@@ -40,9 +40,11 @@ type panel struct {
 	Targets                  []query
 	FieldConfig              struct {
 		Defaults struct {
-			Unit    string
-			NoValue string
-			Links   []link
+			Unit       string
+			NoValue    string
+			Links      []link
+			Mappings   []mapping
+			Thresholds struct{ Steps []step }
 		}
 		Overrides []struct {
 			Matcher    struct{ ID, Options string }
@@ -62,6 +64,32 @@ type panel struct {
 }
 
 type link struct{ URL string }
+
+// mapping is what is shown in place of a value, such as null.
+type mapping struct {
+	Type    string
+	Options struct {
+		Match  string
+		Result struct{ Text, Color string }
+	}
+}
+
+// step is the colour from a value on; the first has none.
+type step struct {
+	Value *float64
+	Color string
+}
+
+// colour is that of a number in a panel that judges it.
+func (p panel) colour(v float64) string {
+	out := ""
+	for _, s := range p.FieldConfig.Defaults.Thresholds.Steps {
+		if s.Value == nil || v >= *s.Value {
+			out = s.Color
+		}
+	}
+	return out
+}
 
 type query struct {
 	RefID, Expr, LegendFormat, Format string
@@ -107,9 +135,11 @@ func (v variable) prom(t *testing.T) (string, bool) {
 	return q.Query, true
 }
 
+// The first two are Grafana's own (packages/grafana-prometheus): a query on several lines
+// is none to it.
 var (
-	labelValues   = regexp.MustCompile(`(?s)^label_values\((.+), *(\w+)\)$`)
-	queryResult   = regexp.MustCompile(`(?s)^query_result\((.+)\)$`)
+	labelValues   = regexp.MustCompile(`^label_values\((?:(.+),\s*)?([a-zA-Z_$][a-zA-Z0-9_]*)\)\s*$`)
+	queryResult   = regexp.MustCompile(`^query_result\((.+)\)\s*$`)
 	severalNames  = regexp.MustCompile(`\{__name__=~"([^"]+)", *`)
 	legendLabel   = regexp.MustCompile(`\{\{ *(\w+) *\}\}`)
 	variableInUse = regexp.MustCompile(`\$(\w+)|\$\{(\w+)(:[^}]*)?\}`)

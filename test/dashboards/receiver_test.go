@@ -22,8 +22,9 @@ import (
 
 // receiver is the pinned Prometheus that scrapes nothing: series are pushed to its OTLP receiver.
 type receiver struct {
-	tb  testing.TB
-	url string
+	tb   testing.TB
+	url  string
+	http http.Client
 }
 
 func startReceiver(t *testing.T) *receiver {
@@ -48,11 +49,11 @@ func startReceiver(t *testing.T) *receiver {
 		_ = cmd.Process.Kill() // it has nothing to lose
 		_ = cmd.Wait()         // told to be killed
 	})
-	r := &receiver{t, "http://" + address}
+	r := &receiver{tb: t, url: "http://" + address, http: http.Client{Timeout: patience}}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	r.Until(ctx, "Prometheus is ready", func() bool {
-		resp, err := http.Get(r.url + "/-/ready")
+		resp, err := r.http.Get(r.url + "/-/ready")
 		if err != nil {
 			return false
 		}
@@ -65,7 +66,7 @@ func startReceiver(t *testing.T) *receiver {
 // Query implements database.
 func (r *receiver) Query(expr string, at time.Time) promql.Vector {
 	r.tb.Helper()
-	resp, err := http.PostForm(r.url+"/api/v1/query", url.Values{"query": {expr}, "time": {fmt.Sprintf("%.3f", float64(at.UnixMilli())/1000)}})
+	resp, err := r.http.PostForm(r.url+"/api/v1/query", url.Values{"query": {expr}, "time": {fmt.Sprintf("%.3f", float64(at.UnixMilli())/1000)}})
 	if err != nil {
 		r.tb.Fatalf("query %s: %v", expr, err)
 	}

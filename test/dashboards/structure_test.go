@@ -9,6 +9,12 @@ import (
 // uids are what links and alerts hold on to.
 var uids = []string{"abs-exporter-health", "abs-exporter-overview", "abs-exporter-token"}
 
+// Colours, as docs/dashboards.md tells them.
+const (
+	doubt    = "#E69F00"
+	allClear = "#009E73"
+)
+
 func TestUIDs(t *testing.T) {
 	var got []string
 	for _, d := range load(t) {
@@ -106,7 +112,13 @@ func TestPanels(t *testing.T) {
 			if p.Datasource == nil || p.Datasource.UID != "${datasource}" || len(p.Targets) == 0 {
 				t.Errorf("%s: %q does not ask the chosen data source", d.UID, p.Title)
 			}
+			if p.Type == "stat" {
+				saysUnknown(t, d, p)
+			}
 			for _, q := range p.Targets {
+				if now := p.Type == "stat" || p.Type == "table" || p.Type == "bargauge"; now != q.Instant {
+					t.Errorf("%s: %q: query %s asks for now: %v, want %v", d.UID, p.Title, q.RefID, q.Instant, now)
+				}
 				if q.Datasource == nil || q.Datasource.UID != "${datasource}" || q.Instant == q.Range {
 					t.Errorf("%s: %q: query %s does not ask the chosen data source, or neither now nor a range", d.UID, p.Title, q.RefID)
 				}
@@ -115,6 +127,17 @@ func TestPanels(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// saysUnknown holds a panel of one number to the colour of a doubt where there is none:
+// Grafana would give it that of the lowest threshold, which is an all-clear.
+func saysUnknown(t *testing.T, d dashboard, p panel) {
+	t.Helper()
+	f := p.FieldConfig.Defaults
+	i := slices.IndexFunc(f.Mappings, func(m mapping) bool { return m.Type == "special" && m.Options.Match == "null" })
+	if i < 0 || f.NoValue != "unknown" || f.Mappings[i].Options.Result.Text != "unknown" || f.Mappings[i].Options.Result.Color != doubt {
+		t.Errorf("%s: %q does not say in the colour of a doubt that nothing is known", d.UID, p.Title)
 	}
 }
 

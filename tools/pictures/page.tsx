@@ -48,7 +48,7 @@ async function choose(list: Json[]) {
     if (v.type === 'custom') variables[v.name] = v.current.value;
     else if (v.includeAll) variables[v.name] = v.allValue;
     else if (v.type === 'query') {
-      const q = fill(v.query.query).match(/^query_result\(([\s\S]*)\)$/)![1];
+      const q = fill(v.query.query).match(/^query_result\((.+)\)\s*$/)![1]; // as Grafana does
       const { result } = await api('query', { query: q, time: String(to / 1000) });
       variables[v.name] = params.get('var-' + v.name) ?? result[0]?.metric[v.name] ?? 'none';
     }
@@ -82,7 +82,7 @@ async function ask(panel: Json, width: number): Promise<DataFrame[]> {
       frames.push(toDataFrame({ refId: t.refId, name, fields: [
         { name: 'Time', type: FieldType.time, values: times.map((x) => x * 1000) },
         { name: 'Value', type: FieldType.number, labels: s.metric, config: { displayNameFromDS: name },
-          values: times.map((x) => { const v = byMs.get(Math.round(x * 1000)); return v === undefined || Number.isNaN(v) ? null : v; }) },
+          values: times.map((x) => { const v = byMs.get(Math.round(x * 1000)); return v === undefined || (!t.instant && Number.isNaN(v)) ? null : v; }) },
       ] }));
     }
   }
@@ -118,7 +118,7 @@ function configured(panel: Json, frames: DataFrame[]): DataFrame[] {
   });
 }
 
-function Rows({ frames, width, height, states, legend }: { frames: DataFrame[]; width: number; height: number; states: boolean; legend: Json }) {
+function Rows({ panel, frames, width, height, states, legend }: { panel: Json; frames: DataFrame[]; width: number; height: number; states: boolean; legend: Json }) {
   const left = Math.min(Math.max(240, width / 3), Math.max(60, ...frames.map((f) => 7 * getFieldDisplayName(f.fields[1], f, frames).length + 12)));
   const foot = 22 + (legend ? 26 : 0), rowHeight = Math.min(60, (height - foot) / Math.max(1, frames.length));
   const most = Math.max(1, ...frames.flatMap((f) => f.fields[1].values.map((v: number | null) => v ?? 0)));
@@ -151,7 +151,7 @@ function Rows({ frames, width, height, states, legend }: { frames: DataFrame[]; 
           return (
             <g key={i}>
               <rect x={x(c.from)} y={c.r * rowHeight + 1} width={w} height={h} fill={c.v.color} fillOpacity={states ? 0.8 : 0.9} />
-              {w > 7 * text.length + 4 && h > 12 && <text x={x(c.from) + (states ? 6 : w / 2)} y={c.r * rowHeight + h / 2 + 5} textAnchor={states ? 'start' : 'middle'} fill={theme.colors.getContrastText(c.v.color)}>{text}</text>}
+              {panel.options.showValue === 'auto' && w > 7 * text.length + 4 && h > 12 && <text x={x(c.from) + (states ? 6 : w / 2)} y={c.r * rowHeight + h / 2 + 5} textAnchor={states ? 'start' : 'middle'} fill={theme.colors.getContrastText(c.v.color)}>{text}</text>}
             </g>
           );
         })}
@@ -168,16 +168,16 @@ function Body({ panel, width, height }: { panel: Json; width: number; height: nu
   useEffect(() => { ask(panel, width).then((f) => { setFrames(configured(panel, transform(panel, f))); done(); }, (e) => { setFailed(String(e)); done(); }); }, []);
   if (failed) return <pre className="failed">{failed}</pre>;
   if (!frames) return null;
-  if (frames.length === 0 || frames.every((f) => f.length === 0)) return <div className="nodata" style={{ textAlign: 'center', padding: 20 }}>{panel.fieldConfig.defaults.noValue ?? 'No data'}</div>;
+  const empty = frames.every((f) => f.length === 0);
+  if (empty && panel.type !== 'stat') return <div className="nodata" style={{ textAlign: 'center', padding: 20 }}>{panel.fieldConfig.defaults.noValue ?? 'No data'}</div>;
   switch (panel.type) {
     case 'stat': case 'bargauge': {
       const shown = getFieldDisplayValues({
-        data: frames, theme, reduceOptions: panel.options.reduceOptions, replaceVariables: (s: string) => fill(s), fieldConfig: panel.fieldConfig,
-        sparkline: panel.options.graphMode === 'area', timeZone: 'utc',
+        data: frames, theme, reduceOptions: panel.options.reduceOptions, replaceVariables: (s: string) => fill(s), fieldConfig: panel.fieldConfig, timeZone: 'utc',
       } as any);
       if (panel.type === 'stat') {
-        return <BigValue value={shown[0].display} sparkline={shown[0].sparkline} width={width} height={height} theme={theme}
-          colorMode={BigValueColorMode.Value} graphMode={panel.options.graphMode as BigValueGraphMode} textMode={BigValueTextMode.Value} />;
+        return <div className={empty ? 'nodata' : ''}><BigValue value={shown[0].display} width={width} height={height} theme={theme}
+          colorMode={BigValueColorMode.Value} graphMode={panel.options.graphMode as BigValueGraphMode} textMode={BigValueTextMode.Value} /></div>;
       }
       const each = Math.min(34, height / shown.length);
       return <div>{shown.map((s, i) => (
@@ -188,8 +188,8 @@ function Body({ panel, width, height }: { panel: Json; width: number; height: nu
     case 'timeseries':
       return <TimeSeries frames={frames} width={width} height={height} timeRange={range} timeZone="utc"
         legend={{ ...panel.options.legend, displayMode: LegendDisplayMode.List, calcs: [] }} options={{}} />;
-    case 'status-history': return <Rows frames={frames} width={width} height={height} states={false} legend={null} />;
-    case 'state-timeline': return <Rows frames={frames} width={width} height={height} states legend={panel.fieldConfig.defaults.mappings[0].options} />;
+    case 'status-history': return <Rows panel={panel} frames={frames} width={width} height={height} states={false} legend={null} />;
+    case 'state-timeline': return <Rows panel={panel} frames={frames} width={width} height={height} states legend={panel.fieldConfig.defaults.mappings[0].options} />;
     case 'table': return <Table data={frames[0]} width={width} height={height} noHeader={false} cellHeight={'sm' as any} />;
   }
   return <pre className="failed">{panel.type}</pre>;

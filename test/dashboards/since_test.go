@@ -1,0 +1,135 @@
+package dashboards
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/promqltest"
+)
+
+// hour is how many scrapes an hour has in these tests.
+const hour = 240
+
+// asking loads series in promtool's notation, a sample each 15 s from 1970 on, and
+// answers queries about them.
+func asking(t *testing.T, series string) func(expr string, at time.Duration) promql.Vector {
+	t.Helper()
+	storage := promqltest.LoadedStorage(t, "load 15s\n"+series)
+	t.Cleanup(func() {
+		if err := storage.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	engine := promqltest.NewTestEngine(t, false, 5*time.Minute, 50_000_000)
+	return func(expr string, at time.Duration) promql.Vector {
+		t.Helper()
+		q, err := engine.NewInstantQuery(t.Context(), storage, nil, expr, time.Unix(0, 0).Add(at))
+		if err != nil {
+			t.Fatalf("query %s: %v", expr, err)
+		}
+		defer q.Close()
+		got, err := q.Exec(t.Context()).Vector()
+		if err != nil {
+			t.Fatalf("query %s: %v", expr, err)
+		}
+		return append(promql.Vector(nil), got...) // the engine takes its slices back
+	}
+}
+
+// First seen is when the present stretch of an attack began: not one before it, and not
+// the exporter's last start.
+func TestFirstSeen(t *testing.T) {
+	const now = 16 * hour
+	attacks := []struct {
+		name  string
+		spans []int   // scrapes from one beginning or end to the next, the last being now
+		want  float64 // hour; below 0 where it is over
+	}{
+		{"came back", []int{6 * hour, 3 * hour, 6 * hour}, 15},
+		{"began just now", []int{now - 1}, 16},
+		{"came back just now", []int{6 * hour, 3 * hour, 7*hour - 1}, 16},
+		{"is older than the look back", []int{hour}, 4},
+		{"goes on", []int{10 * hour}, 10}, // while the exporter was away for a little
+		{"is over", []int{6 * hour, 3 * hour}, -1},
+		{"came back long ago", []int{hour, hour, 6 * hour}, 8},
+	}
+	var text strings.Builder
+	for _, a := range attacks {
+		gauge, single := make([]string, now+1), make([]string, now+1)
+		for i, began := 0, false; i <= now; i++ {
+			on, end := false, 0
+			for _, span := range a.spans {
+				if end += span; i >= end {
+					on, began = !on, true
+				}
+			}
+			gauge[i], single[i] = "stale", "stale"
+			switch {
+			case i > 12*hour && i < 12*hour+20: // the exporter is away
+			case on:
+				gauge[i], single[i] = "1", "1"
+			case began:
+				gauge[i] = "0"
+			}
+		}
+		fmt.Fprintf(&text, " abs_attack_tokens{target=\"prod\", attack_type=%q, api=\"shop\"} %s\n", a.name, strings.Join(gauge, " "))
+		fmt.Fprintf(&text, " abs_token_attack{target=\"prod\", token=\"0123456789abcdef\", attack_type=%q, api=\"shop\"} %s\n", a.name, strings.Join(single, " "))
+	}
+	ask := asking(t, text.String())
+	n := 0
+	for _, d := range load(t) {
+		for _, panel := range d.Panels {
+			for _, q := range panel.Targets {
+				if !strings.Contains(q.Expr, "[12h:") {
+					continue
+				}
+				n++
+				got := map[string]float64{}
+				for _, s := range ask(fill(q.Expr, defaults()), 16*time.Hour) {
+					got[s.Metric.Get("attack_type")] = s.F / 3600
+				}
+				for _, a := range attacks {
+					at, under := got[a.name]
+					if under != (a.want >= 0) || under && (at < a.want-0.001 || at > a.want+0.04) { // a step of the query is up to 2 min
+						t.Errorf("%q: an attack that %s was first seen at %.3f h (%v), want %g", panel.Title, a.name, at, under, a.want)
+					}
+				}
+			}
+		}
+	}
+	if n != 2 {
+		t.Errorf("%d panels tell when an attack was first seen, want 2", n)
+	}
+}
+
+// The traffic by API is all of it where the API chosen is all, which only attacks have.
+func TestTrafficWhereAllIsChosen(t *testing.T) {
+	ask := asking(t, ` abs_api_requests_total{target="prod", api="shop"} 0+1x240
+ abs_api_requests_total{target="prod", api="search"} 0+2x240
+ abs_attack_tokens{target="prod", attack_type="Stolen Token Attack Type 2", api="all"} 0x240
+`)
+	n := 0
+	for _, d := range load(t) {
+		for _, panel := range d.Panels {
+			for _, q := range panel.Targets {
+				if !strings.Contains(q.Expr, "abs_api_requests_total") {
+					continue
+				}
+				n++
+				for chosen, want := range map[string]int{".*": 2, "all": 2, "shop": 1, "(shop|all)": 2, "none": 0} {
+					values := defaults()
+					values["api"] = chosen
+					if got := ask(fill(q.Expr, values), time.Hour); len(got) != want {
+						t.Errorf("%q: with %s there are %d APIs, want %d", panel.Title, chosen, len(got), want)
+					}
+				}
+			}
+		}
+	}
+	if n != 2 {
+		t.Errorf("%d panels were looked at, want 2", n)
+	}
+}
