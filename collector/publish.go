@@ -57,15 +57,21 @@ func (t *target) save(now time.Time) error {
 	return err
 }
 
-func (t *target) tellHealth(now time.Time) {
-	if t.cycle.succeeded+t.cycle.failed > 0 {
-		t.up = t.cycle.failed == 0
-		up := 0.0
-		if t.up {
-			up = 1
-		}
-		t.health.Up.WithLabelValues(t.Name).Set(up)
+// tellUp tells whether all reports of the cycle came, once all were asked for: told earlier, it would be well again in each
+// cycle until the one that fails was asked for anew.
+func (t *target) tellUp() {
+	if t.cycle.succeeded+t.cycle.failed == 0 {
+		return
 	}
+	t.up = t.cycle.failed == 0
+	up := 0.0
+	if t.up {
+		up = 1
+	}
+	t.health.Up.WithLabelValues(t.Name).Set(up)
+}
+
+func (t *target) tellHealth(now time.Time) {
 	open, pending := 0, 0
 	for _, s := range t.ledger.Slots(now) {
 		switch s.State {

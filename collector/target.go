@@ -181,6 +181,7 @@ func (t *target) runCycle(ctx context.Context) {
 	}
 	t.checkSeams(ctx)
 	t.runAudit(ctx)
+	t.tellUp()
 	t.readHints(ctx)
 	if t.o.Forensics && t.Forensics {
 		t.askForensics(ctx)
