@@ -356,7 +356,10 @@ func (r *trial) take(ctx context.Context, p *process, at aim) error {
 	switch at {
 	case inSave:
 		_, err = watch(ctx, r.state, limit, temporary)
-		spin(time.Duration(r.rng.Int64N(int64(300 * time.Microsecond))))
+		// A save may be over in less than that: most kills come at once.
+		if within := r.rng.Int64N(int64(300 * time.Microsecond)); r.rng.IntN(4) == 0 {
+			spin(time.Duration(within))
+		}
 	case afterSave:
 		_, err = watch(ctx, r.state, limit, saved())
 		spin(time.Duration(r.rng.Int64N(int64(time.Millisecond))))
