@@ -4,7 +4,6 @@ import (
 	"maps"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/prometheus/prometheus/config"
 
@@ -42,32 +41,5 @@ func TestScrapesNeverCallABS(t *testing.T) {
 
 	if after := sim.Stats().Calls; !maps.Equal(before, after) && cycles() == begun {
 		t.Errorf("ABS was asked for %v before and %v after 50 scrapes", before, after)
-	}
-}
-
-// An ended slot is read again as often as --collect.reread says, and not a cycle later
-// because a cycle began a moment sooner than the one before.
-func TestEndedSlotsAreReadOnTime(t *testing.T) {
-	t.Parallel()
-	sim, flags := busyABS(t)
-	const reread = 2 * time.Second
-	startServe(t, nil, append(flags, "--collect.interval=1s", "--collect.reread="+reread.String())...)
-	var at []time.Time
-	until(t, "the oldest slot was read six times", func() bool {
-		at = nil
-		oldest := ""
-		for _, call := range sim.Stats().Log["oauthtokens"] {
-			if oldest == "" {
-				oldest = call.Earlier // slots are read oldest first
-			}
-			if call.Earlier == oldest {
-				at = append(at, call.Time)
-			}
-		}
-		return len(at) >= 6
-	})
-	// The first cycle begins with the process, the others with the clock's grid.
-	if every := at[5].Sub(at[1]) / 4; every > reread+reread/4 {
-		t.Errorf("an ended slot is read every %v, want %v", every, reread)
 	}
 }

@@ -16,44 +16,34 @@ type Outcome struct {
 // Apply counts a complete reading: what it tells above what was counted before, and
 // never anything twice. bytes is the length of the report.
 func (r *Reading) Apply(bytes int64) Outcome {
-	l, p := r.l, r.job.part
+	l, p, w := r.l, r.job.part, r.job.piece()
 	defer r.Discard()
 	r.gather()
-	p.room(l.c.MaxTokens)
-	r.admit()
+	out := Outcome{SlotEnd: p.slot.To, Regressed: r.regressed(w)}
+	counted := r.counted(w)
+	r.admit(counted)
 	if p.withoutIP {
 		r.dropIPs()
 	}
-	out := Outcome{SlotEnd: p.slot.To}
-	alone, restEver := len(p.pieces) == 1, p.restEver
 	for _, place := range l.places {
-		switch {
-		case p.joined[place]:
-		case alone, p.baseline, !restEver:
-			p.join(place, &r.told[place])
-		default:
-			// What the other pieces hold of it is still among the rest: it joins the piece
-			// that was read, once that is a part of its own.
-			r.rest.move(&r.told[place], 1)
+		if !w.joined[place] {
+			w.joined[place] = true
+			if !w.baseline && p.restEver {
+				counted.join(place, &r.told[place])
+			}
 		}
 	}
-	switch {
-	case p.baseline && alone:
-		p.take(r)
-		p.baseline = false
-	case !p.baseline:
-		if alone {
-			out.Regressed = r.regressed()
-		}
+	switch told := r.shares(); {
+	case w.baseline:
+		counted.move(&told, 1)
+		p.restEver = p.restEver || !r.rest.isZero()
+		w.baseline = false
+	case counted == &p.counted:
 		out.Gain = r.count()
-	}
-	if !alone {
-		p = l.splitOff(r, restEver)
 	}
 	if r.began.After(p.slot.read) {
 		p.slot.read = r.began
 	}
-	w := &p.pieces[0]
 	w.read, w.failed, w.timeouts, w.bytes = r.began, false, 0, bytes
 	if bytes >= l.c.ResponseCap/5*4 && l.c.ResponseCap > 0 {
 		w.cut, w.asked = true, r.job.Span
@@ -61,77 +51,120 @@ func (r *Reading) Apply(bytes int64) Outcome {
 	if out.Regressed {
 		l.regressions++
 	}
-	if r.job.To.Equal(w.To) && !r.began.Before(w.To.Add(l.c.Settle)) {
-		out.Settled = true
+	out.Settled = r.job.To.Equal(w.To) && !r.began.Before(w.To.Add(l.c.Settle))
+	if out.Settled || len(p.pieces) > 1 {
+		r.keep(w, counted)
+	}
+	if out.Settled {
 		p.slot.large = max(p.slot.large, bytes)
 		p.slot.bytes += bytes
-		l.close(p)
+		l.settle(p, w)
 	}
 	return out
 }
 
-// join makes a listed token an own entry of the part. What this reading tells of it
-// leaves the rest, uncounted; where the rest never counted anything, none of it was
-// counted, and the token keeps its first requests (rule 2).
-func (p *part) join(place int, told *vector) {
-	p.joined[place] = true
-	v := &p.counted[place]
-	v.reset()
-	if p.baseline || !p.restEver {
-		return
+// regressed tells that a piece, or a token that has joined it, fell. Of one that was not
+// read since it was cut nobody knows.
+func (r *Reading) regressed(w *piece) bool {
+	before := w.told
+	switch {
+	case w.left != nil || w.baseline || len(w.joined) == 0:
+		return false
+	case before == nil:
+		before = &r.job.part.counted
 	}
-	v.set(told)
-	p.rest.move(told, -1)
-}
-
-// take remembers a reading as counted without counting it.
-func (p *part) take(r *Reading) {
-	for _, place := range r.l.places {
-		p.counted[place].set(&r.told[place])
-	}
-	p.rest.set(&r.rest)
-	p.restEver = p.restEver || !p.rest.isZero()
-	p.total = r.total
-}
-
-func (r *Reading) regressed() bool {
-	p := r.job.part
-	if r.total < p.total {
+	if r.total < before.total {
 		return true
 	}
 	for _, place := range r.l.places {
-		if r.told[place].total < p.counted[place].total {
+		if w.joined[place] && r.told[place].total < before.tokens[place].total {
 			return true
 		}
 	}
 	return false
 }
 
+// counted gives what a reading is to be held against: what was counted from the part and
+// is not told by other pieces. Of a piece that was not read since it was cut, that is
+// what the cut one left, where this suffices.
+func (r *Reading) counted(w *piece) *shares {
+	p := r.job.part
+	p.counted.room(r.l.c.MaxTokens)
+	if w.joined == nil {
+		w.joined = make([]bool, r.l.c.MaxTokens)
+	}
+	alone := len(p.pieces) == 1
+	switch {
+	case w.told != nil:
+		p.counted.move(w.told, 1)
+		w.told = nil
+	case w.left == nil:
+	case !alone && !w.baseline && r.total <= w.left.total:
+		w.left.room(r.l.c.MaxTokens)
+		return w.left
+	default:
+		p.counted.move(w.left, 1)
+		*w.left = shares{}
+	}
+	return &p.counted
+}
+
+// join gives a listed token an entry of its own. What this reading tells of it leaves the
+// rest, uncounted (rule 2).
+func (s *shares) join(place int, told *vector) {
+	s.tokens[place].move(told, 1)
+	s.rest.move(told, -1)
+}
+
+// keep parts what a piece of a cut part told from what was counted. What is left of the
+// one that it was cut from goes back once all of that was read.
+func (r *Reading) keep(w *piece, counted *shares) {
+	p := r.job.part
+	told := r.shares()
+	counted.move(&told, -1)
+	w.told = told.clone()
+	left := w.left
+	w.left = nil
+	if left != nil && !slices.ContainsFunc(p.pieces, func(o piece) bool { return o.left == left }) {
+		p.counted.move(left, 1)
+	}
+}
+
+// settle takes off a piece that will not be read again.
+func (l *Ledger) settle(p *part, w *piece) {
+	for i := range p.pieces {
+		if &p.pieces[i] == w {
+			p.pieces = slices.Delete(p.pieces, i, i+1)
+			break
+		}
+	}
+	if len(p.pieces) == 0 {
+		l.close(p)
+	}
+}
+
 // count is rule 1: the whole first, then its shares.
 func (r *Reading) count() int64 {
 	l, p := r.l, r.job.part
-	gain := max(0, r.total-p.total)
+	gain := max(0, r.total-p.counted.total)
 	if gain > 0 {
 		l.tick(r.began)
 	}
-	p.total += gain
+	p.counted.total += gain
 	p.slot.counted.total += gain
 	l.whole.total.Value += gain
 	left := gain
 	for _, place := range l.sorted() {
-		if !p.joined[place] {
-			continue
-		}
 		a := &l.accounts[place]
-		got := l.share(a, &p.counted[place], &r.told[place], left)
+		got := l.share(a, &p.counted.tokens[place], &r.told[place], left)
 		if got > 0 {
 			a.gained = l.busy
 		}
 		left -= got
 	}
-	l.share(&l.other, &p.rest, &r.rest, left)
+	l.share(&l.other, &p.counted.rest, &r.rest, left)
 	l.total(p.slot)
-	p.restEver = p.restEver || !p.rest.isZero()
+	p.restEver = p.restEver || !p.counted.rest.isZero()
 	return gain
 }
 
@@ -207,42 +240,4 @@ func (l *Ledger) total(s *slot) {
 		}
 		clear(gains)
 	}
-}
-
-// splitOff makes a piece of a cut part, now read, a part of its own. It remembers what
-// it told; the others share the remainder, signed (rule 4). restEver is whether the
-// rest had counted anything before this reading.
-func (l *Ledger) splitOff(r *Reading, restEver bool) *part {
-	p := r.job.part
-	q := &part{slot: p.slot, total: r.total}
-	q.joined = make([]bool, len(p.joined))
-	q.counted = make([]vector, len(p.counted))
-	if !p.baseline {
-		p.rest.move(&r.rest, -1)
-		p.total -= r.total
-		p.restEver = restEver || !p.rest.isZero()
-	}
-	for _, place := range l.places {
-		told := &r.told[place]
-		q.joined[place] = true
-		q.counted[place].set(told)
-		switch {
-		case !p.joined[place]:
-			r.rest.move(told, -1)
-		case !p.baseline:
-			p.counted[place].move(told, -1)
-		}
-	}
-	q.rest.set(&r.rest)
-	q.restEver = restEver || !q.rest.isZero()
-	for i, w := range p.pieces {
-		if w.Span == r.job.whole {
-			q.pieces = append(q.pieces, w)
-			p.pieces = append(p.pieces[:i], p.pieces[i+1:]...)
-			break
-		}
-	}
-	p.slot.parts++
-	l.insert(q)
-	return q
 }

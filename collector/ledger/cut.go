@@ -103,8 +103,17 @@ func (l *Ledger) halve(p *part, i int) {
 	if !ok {
 		return
 	}
+	left := w.left
+	switch {
+	case w.told != nil:
+		left = w.told
+	case left == nil && len(p.pieces) == 1:
+		all := p.counted
+		left, p.counted = &all, shares{}
+	}
 	p.pieces = slices.Replace(p.pieces, i, i+1,
-		piece{Span: Span{w.From, at}}, piece{Span: Span{at, w.To}})
+		piece{Span: Span{w.From, at}, baseline: w.baseline, joined: slices.Clone(w.joined), left: left},
+		piece{Span: Span{at, w.To}, baseline: w.baseline, joined: w.joined, left: left})
 	// By a half at a time: what was cut may have been the first minutes of a slot that
 	// has not ended, on a bad moment of ABS.
 	l.piece = max(time.Minute, l.piece/2, min(l.piece, at.Sub(span.From), span.To.Sub(at))).Truncate(time.Minute)
@@ -116,12 +125,4 @@ func (l *Ledger) grow(s *slot) {
 	if s.large < l.c.ResponseCap/5 {
 		l.piece = min(2*l.piece, l.c.Slot)
 	}
-}
-
-// insert puts a part where its time is.
-func (l *Ledger) insert(p *part) {
-	i, _ := slices.BinarySearchFunc(l.parts, p, func(a, b *part) int {
-		return a.pieces[0].From.Compare(b.pieces[0].From)
-	})
-	l.parts = slices.Insert(l.parts, i, p)
 }

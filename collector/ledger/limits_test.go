@@ -60,7 +60,7 @@ func limitsID(i int) TokenID { return TokenID(uint64(i+1) * 0x9e3779b97f4a7c15) 
 func currentJob(t *testing.T, l *Ledger) Job {
 	t.Helper()
 	for _, p := range l.parts {
-		if j := (Job{Span: p.pieces[0].Span, part: p, whole: p.pieces[0].Span, Current: true}); !j.part.baseline {
+		if j := (Job{Span: p.pieces[0].Span, part: p, whole: p.pieces[0].Span, Current: true}); !p.pieces[0].baseline {
 			return j
 		}
 	}
@@ -219,7 +219,7 @@ func TestHeldLimits(t *testing.T) {
 			l.Advance(at)
 			var j Job
 			for _, q := range l.parts {
-				if !q.baseline && !q.slot.From.After(at) {
+				if !q.pieces[0].baseline && !q.slot.From.After(at) {
 					j = Job{Span: q.pieces[0].Span, part: q, whole: q.pieces[0].Span, Current: true}
 				}
 			}

@@ -46,7 +46,7 @@ func (l *Ledger) idle() []int {
 
 // admit lists the best candidates of a reading. What is told of them moves from the
 // rest to their own places.
-func (r *Reading) admit() {
+func (r *Reading) admit(counted *shares) {
 	l := r.l
 	if r.total == 0 || r.job.quiet || r.job.From.Before(l.newest) {
 		return
@@ -58,7 +58,7 @@ func (r *Reading) admit() {
 			break
 		}
 		if len(l.free) == 0 && idle == nil {
-			idle = slices.DeleteFunc(l.idle(), r.rises)
+			idle = slices.DeleteFunc(l.idle(), func(p int) bool { return r.rises(p, counted) })
 		}
 		if len(l.free) == 0 {
 			if len(idle) == 0 {
@@ -77,12 +77,11 @@ func (r *Reading) admit() {
 
 // rises tells whether this very reading shows requests of a place that were not
 // counted.
-func (r *Reading) rises(p int) bool {
-	part := r.job.part
-	if !part.joined[p] {
+func (r *Reading) rises(p int, counted *shares) bool {
+	if !r.job.piece().joined[p] {
 		return r.told[p].total > 0
 	}
-	return r.told[p].total > part.counted[p].total
+	return r.told[p].total > counted.tokens[p].total
 }
 
 func (l *Ledger) list(id TokenID) (place int) {
@@ -98,16 +97,17 @@ func (l *Ledger) list(id TokenID) (place int) {
 // to the rest, so that nothing is counted again when the token returns.
 func (l *Ledger) leave(place int) {
 	for _, p := range l.parts {
-		if len(p.joined) == 0 || !p.joined[place] {
-			continue
+		given := p.counted.leave(place)
+		for i := range p.pieces {
+			w := &p.pieces[i]
+			if len(w.joined) > 0 {
+				w.joined[place] = false
+			}
+			for _, s := range []*shares{w.told, w.left} { // halves have what is left in common: the first one gives it
+				given = s != nil && s.leave(place) || given
+			}
 		}
-		v := &p.counted[place]
-		if !v.isZero() {
-			p.rest.move(v, 1)
-			p.restEver = true
-		}
-		v.reset()
-		p.joined[place] = false
+		p.restEver = p.restEver || given
 	}
 	delete(l.places, l.accounts[place].id)
 	l.accounts[place] = account{}

@@ -36,23 +36,17 @@ type slot struct {
 	audited  bool
 }
 
-// part is a slot, or what cutting left of one: the windows that are read and what was
-// counted from them together.
+// part is a stretch that a counter compares: a slot, or what its start or cutting
+// beforehand made of one. Halves of it that are cut later stay in it, so that what one of
+// them tells less of and another more is not counted twice.
 type part struct {
 	slot *slot
-	// pieces are the windows to read. One, as a rule; after a cut those that were not
-	// read yet, which until then share what was counted.
+	// pieces are the windows to read: one, until it is cut. A settled one is no more.
 	pieces []piece
-	// baseline: the first reading is taken as read and not counted (rule 8).
-	baseline bool
-
-	total    int64  // counted in all: rest and joined tokens
-	rest     vector // counted of all tokens that have not joined
-	restEver bool   // something was counted under the rest
-	// withoutIP: it was counted from when IPs were not, and so goes on without them.
-	withoutIP bool
-	joined    []bool   // by place
-	counted   []vector // by place
+	// counted is what was counted from it, less what its pieces have told and were left.
+	counted   shares
+	restEver  bool // something was counted under the rest
+	withoutIP bool // it was counted from when IPs were not, and so goes on without them
 }
 
 // piece is a window that is read as one report.
@@ -65,6 +59,12 @@ type piece struct {
 	whole    bool      // not to be cut for what its summary says: it was tried
 	bytes    int64     // of the last report
 	asked    Span      // the part of it that was too much
+	baseline bool      // its first reading is taken as read and not counted (rule 8)
+	joined   []bool    // by place; empty before the first reading
+
+	// Of a part that was cut, a piece is one of these two (rule 4).
+	told *shares // what its last reading told
+	left *shares // what the piece that it was cut from had told, less the halves that were read; theirs together
 }
 
 // Advance opens the slots that have begun by now and gives up those that are too old.
@@ -162,18 +162,10 @@ func (l *Ledger) open(s *slot, span Span, baseline bool) {
 		if to.After(span.To) {
 			to = span.To
 		}
-		p := &part{slot: s, baseline: baseline, pieces: []piece{{Span: Span{from, to}}}}
+		p := &part{slot: s, pieces: []piece{{Span: Span{from, to}, baseline: baseline}}}
 		l.parts = append(l.parts, p)
 		s.parts++
 		from = to
-	}
-}
-
-// room makes room for what is counted of listed tokens, once there is something: a pause
-// may leave many parts to read.
-func (p *part) room(places int) {
-	if p.joined == nil {
-		p.joined, p.counted = make([]bool, places), make([]vector, places)
 	}
 }
 
@@ -223,7 +215,8 @@ type Job struct {
 // Due is what to read in a cycle that begins now, oldest first but for those that timed
 // out before, which would keep the others waiting: the slot that has not
 // ended; ended ones after each Reread; those whose reading failed; and, once it is time
-// for it, those that can be settled.
+// for it, those that can be settled. While ABS's wall clock runs through an hour for the
+// second time, a slot that has not ended waits: its report would be of another stretch.
 func (l *Ledger) Due(now time.Time) []Job {
 	l.cutMarked()
 	minute := now.Truncate(time.Minute)
@@ -234,7 +227,7 @@ func (l *Ledger) Due(now time.Time) []Job {
 			if ask.To.After(minute) {
 				ask.To = minute
 			}
-			if !ask.To.After(ask.From) || !w.due(now, l.c) {
+			if !ask.To.After(ask.From) || !w.due(now, l.c) || ask.To != w.To && l.c.Zone.again(ask.To) {
 				continue
 			}
 			jobs = append(jobs, Job{Span: ask, part: p, whole: w.Span, timeouts: w.timeouts, Current: p.slot.To.After(now)})

@@ -27,20 +27,31 @@ func (z Zone) sure(t time.Time) bool {
 func (z Zone) twice(t time.Time) bool {
 	local := t.In(z.Location)
 	_, offset := local.Zone()
-	start, end := local.ZoneBounds()
-	if !start.IsZero() {
-		_, before := start.Add(-time.Nanosecond).Zone()
-		if t.Before(start.Add(time.Duration(before-offset) * time.Second)) {
-			return true
-		}
-	}
+	_, end := local.ZoneBounds()
 	if !end.IsZero() {
 		_, after := end.Zone()
 		if !t.Before(end.Add(-time.Duration(offset-after) * time.Second)) {
 			return true
 		}
 	}
-	return false
+	return z.second(t)
+}
+
+// second tells whether the wall-clock time of t occurred before.
+func (z Zone) second(t time.Time) bool {
+	local := t.In(z.Location)
+	_, offset := local.Zone()
+	start, _ := local.ZoneBounds()
+	if start.IsZero() {
+		return false
+	}
+	_, before := start.Add(-time.Nanosecond).Zone()
+	return t.Before(start.Add(time.Duration(before-offset) * time.Second))
+}
+
+// again tells whether a window that ends at t is asked for by a time that occurred before.
+func (z Zone) again(t time.Time) bool {
+	return z.second(t) || z.Inclusive && z.second(t.Add(-time.Minute))
 }
 
 // Slot is the slot that t lies in: a multiple of length on the clock, merged with its

@@ -54,25 +54,32 @@ type SlotRecord struct {
 	Audited  bool
 }
 
+// SharesState is shares, of the tokens by their place in State.Listed.
+type SharesState struct {
+	Total  int64
+	Rest   VectorsState // one
+	Tokens VectorsState // none before the first reading
+}
+
 // PartRecord is an unsettled part.
 type PartRecord struct {
 	Slot      int // its place in State.Slots
 	Pieces    []PieceRecord
-	Baseline  bool
+	Counted   SharesState
+	Left      []SharesState // of pieces that were cut
 	RestEver  bool
 	WithoutIP bool
-	Total     int64
-	Rest      VectorsState // one
-	Joined    []bool       // by place in State.Listed, as are Counted
-	Counted   VectorsState
 }
 
 // PieceRecord is a window that a part is read in.
 type PieceRecord struct {
-	From, To, Read time.Time
-	Failed, Whole  bool
-	Timeouts       int
-	Bytes          int64
+	From, To, Read          time.Time
+	Failed, Whole, Baseline bool
+	Timeouts                int
+	Bytes                   int64
+	Joined                  []bool       // by place in State.Listed; none before the first reading
+	Told                    *SharesState // nil: nothing
+	Left                    int          // its place in PartRecord.Left, and 1; 0: nothing
 }
 
 // State is the ledger's, as staged. A series that is still staged as 0 is born again.
@@ -104,32 +111,58 @@ func (l *Ledger) State() *State {
 		s.Slots = append(s.Slots, v)
 	}
 	for _, p := range l.parts {
-		v := PartRecord{Slot: index[p.slot], Baseline: p.baseline, RestEver: p.restEver, WithoutIP: p.withoutIP, Total: p.total}
-		v.Rest.add(&p.rest)
-		if p.joined != nil { // else nothing was counted yet
-			v.addCounted(p, places)
-		}
-		for _, w := range p.pieces {
-			v.Pieces = append(v.Pieces, PieceRecord{
-				From: w.From, To: w.To, Read: w.read, Failed: w.failed, Whole: w.whole, Timeouts: w.timeouts, Bytes: w.bytes,
-			})
-		}
-		s.Parts = append(s.Parts, v)
+		s.Parts = append(s.Parts, p.record(index[p.slot], places))
 	}
 	return s
 }
 
-func (v *PartRecord) addCounted(p *part, places []int) {
+func (p *part) record(slot int, places []int) PartRecord {
+	v := PartRecord{Slot: slot, RestEver: p.restEver, WithoutIP: p.withoutIP, Counted: p.counted.state(places)}
+	var left []*shares
+	for i := range p.pieces {
+		w := &p.pieces[i]
+		rec := PieceRecord{
+			From: w.From, To: w.To, Read: w.read, Failed: w.failed, Whole: w.whole, Baseline: w.baseline, Timeouts: w.timeouts, Bytes: w.bytes,
+		}
+		if len(w.joined) > 0 {
+			rec.Joined = make([]bool, 0, len(places))
+			for _, place := range places {
+				rec.Joined = append(rec.Joined, w.joined[place])
+			}
+		}
+		if w.told != nil {
+			told := w.told.state(places)
+			rec.Told = &told
+		}
+		if w.left != nil {
+			at := slices.Index(left, w.left)
+			if at < 0 {
+				at = len(left)
+				left = append(left, w.left)
+				v.Left = append(v.Left, w.left.state(places))
+			}
+			rec.Left = at + 1
+		}
+		v.Pieces = append(v.Pieces, rec)
+	}
+	return v
+}
+
+func (s *shares) state(places []int) SharesState {
+	v := SharesState{Total: s.total}
+	v.Rest.add(&s.rest)
+	if len(s.tokens) == 0 {
+		return v
+	}
 	cells := 0
 	for _, place := range places {
-		cells += len(p.counted[place].cells)
+		cells += len(s.tokens[place].cells)
 	}
-	v.Joined = make([]bool, 0, len(places))
-	v.Counted.Packed = make([]byte, 0, 4*len(places)+3*cells) // likewise
+	v.Tokens.Packed = make([]byte, 0, 4*len(places)+3*cells) // as long as it becomes, or nearly
 	for _, place := range places {
-		v.Joined = append(v.Joined, p.joined[place])
-		v.Counted.add(&p.counted[place])
+		v.Tokens.add(&s.tokens[place])
 	}
+	return v
 }
 
 var errState = errors.New("the state contradicts itself")
@@ -204,10 +237,10 @@ func (l *Ledger) adapt(s *State) {
 		o.audited, o.baseline = true, true
 	}
 	for _, p := range l.parts {
-		*p = part{slot: p.slot, pieces: p.pieces, baseline: true, withoutIP: p.withoutIP}
-		for i := range p.pieces {
-			p.pieces[i].read = time.Time{}
+		for i, w := range p.pieces {
+			p.pieces[i] = piece{Span: w.Span, baseline: true}
 		}
+		*p = part{slot: p.slot, pieces: p.pieces, withoutIP: p.withoutIP}
 	}
 }
 
@@ -236,38 +269,79 @@ func (l *Ledger) place(listed []account) []int {
 }
 
 func (l *Ledger) restorePart(v *PartRecord, places []int) error {
+	if v.Slot < 0 || v.Slot >= len(l.slots) || len(v.Pieces) == 0 {
+		return errState
+	}
+	p := &part{slot: l.slots[v.Slot], restEver: v.RestEver, withoutIP: v.WithoutIP}
+	if err := l.restoreShares(&p.counted, &v.Counted, p, places); err != nil {
+		return err
+	}
+	left := make([]*shares, len(v.Left))
+	for i := range v.Left {
+		left[i] = &shares{}
+		if err := l.restoreShares(left[i], &v.Left[i], p, places); err != nil {
+			return err
+		}
+	}
+	for _, rec := range v.Pieces {
+		w := piece{
+			Span: Span{rec.From, rec.To}, read: rec.Read, failed: rec.Failed, whole: rec.Whole, baseline: rec.Baseline, timeouts: rec.Timeouts, bytes: rec.Bytes,
+		}
+		if n := len(rec.Joined); n > 0 {
+			if n != len(places) {
+				return errState
+			}
+			w.joined = make([]bool, l.c.MaxTokens)
+			for i, place := range places {
+				if place >= 0 {
+					w.joined[place] = rec.Joined[i]
+				}
+			}
+		}
+		if rec.Told != nil {
+			w.told = &shares{}
+			if err := l.restoreShares(w.told, rec.Told, p, places); err != nil {
+				return err
+			}
+		}
+		if rec.Left < 0 || rec.Left > len(left) {
+			return errState
+		}
+		if rec.Left > 0 {
+			w.left = left[rec.Left-1]
+		}
+		p.pieces = append(p.pieces, w)
+	}
+	p.slot.parts++
+	l.parts = append(l.parts, p)
+	return nil
+}
+
+// restoreShares takes shares of a part back. What tokens had that have no place any more
+// goes to the rest.
+func (l *Ledger) restoreShares(s *shares, v *SharesState, p *part, places []int) error {
 	rest, err := v.Rest.vectors(l)
 	if err != nil || len(rest) != 1 {
 		return errState
 	}
-	counted, err := v.Counted.vectors(l)
-	counts := len(v.Joined) > 0
-	if err != nil || counts && len(v.Joined) != len(places) || len(counted) != len(v.Joined) ||
-		v.Slot < 0 || v.Slot >= len(l.slots) || len(v.Pieces) == 0 {
+	tokens, err := v.Tokens.vectors(l)
+	if err != nil || len(tokens) > 0 && len(tokens) != len(places) {
 		return errState
 	}
-	p := &part{
-		slot: l.slots[v.Slot], baseline: v.Baseline, restEver: v.RestEver, withoutIP: v.WithoutIP, total: v.Total, rest: rest[0],
+	s.total, s.rest = v.Total, rest[0]
+	if len(tokens) == 0 {
+		return nil
 	}
-	if counts {
-		p.room(l.c.MaxTokens)
-	}
-	for i, place := range places[:len(v.Joined)] {
+	s.room(l.c.MaxTokens)
+	for i, place := range places {
 		switch {
 		case place >= 0:
-			p.joined[place], p.counted[place] = v.Joined[i], counted[i]
-		case v.Joined[i] && !counted[i].isZero():
-			p.rest.move(&counted[i], 1)
+			s.tokens[place] = tokens[i]
+		case !tokens[i].isZero():
+			s.rest.move(&tokens[i], 1)
 			p.restEver = true
 		}
 	}
-	for _, w := range v.Pieces {
-		p.pieces = append(p.pieces, piece{
-			Span: Span{w.From, w.To}, read: w.Read, failed: w.Failed, whole: w.Whole, timeouts: w.Timeouts, bytes: w.Bytes,
-		})
-	}
-	p.slot.parts++
-	l.parts = append(l.parts, p)
 	return nil
 }
 
