@@ -50,7 +50,7 @@ type Ledger struct {
 	slots []*slot       // oldest first: unsettled ones and a tail of done ones
 	next  time.Time     // where the next slot begins; zero before the first Advance
 	piece time.Duration // new slots are cut into pieces of at most this
-	// newest is where the newest piece begins that was ever told to hold data.
+	// newest is where the newest slot begins that was ever told to hold data.
 	newest time.Time
 
 	timedOut    bool // a piece was marked for cutting in this cycle for its time-out

