@@ -163,8 +163,10 @@ func (t *trial) run() error {
 		if err := b.enter(r.last); err != nil {
 			return fmt.Errorf("%v: %w", at.Format(time.RFC3339), err)
 		}
-		if n, told := b.value(metrics.Requests), t.sim.TruthVisible(t.begin, t.end, at).Requests; n > told && !t.moved {
-			return fmt.Errorf("%v: abs_requests_total is %d, when ABS told of %d", at.Format(time.RFC3339), n, told)
+		if at.Minute()%5 == 0 && !t.moved {
+			if n, told := b.value(metrics.Requests), t.sim.TruthVisible(t.begin, t.end, at).Requests; n > told {
+				return fmt.Errorf("%v: abs_requests_total is %d, when ABS told of %d", at.Format(time.RFC3339), n, told)
+			}
 		}
 		if !t.restarts {
 			continue

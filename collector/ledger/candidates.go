@@ -15,8 +15,9 @@ type candidates struct {
 	// passed is a filter over the ids that were passed over: one of them that comes
 	// again cannot be admitted in this reading, as part of what is told of it would be
 	// missing. A token mistaken for one of them has a new chance in the next reading.
-	passed []uint64
-	salt   uint64
+	passed    []uint64
+	passedAny bool
+	salt      uint64
 }
 
 // passedWords makes the filter 1 MiB: of a million tokens passed over it mistakes one
@@ -48,10 +49,10 @@ func (c *candidates) reset(limit int) {
 		c.of = make(map[TokenID]*candidate, min(limit, maxSpare))
 	}
 	clear(c.of)
-	if c.passed == nil {
-		c.passed = make([]uint64, passedWords)
+	if c.passedAny {
+		clear(c.passed)
+		c.passedAny = false
 	}
-	clear(c.passed)
 	c.salt += 0x9e3779b97f4a7c15 // another mistake each time
 }
 
@@ -60,6 +61,23 @@ func (c *candidates) bit(id TokenID) (word, mask uint64) {
 	h := (uint64(id) ^ c.salt) * 0xff51afd7ed558ccd
 	h ^= h >> 32
 	return h / 64 % passedWords, 1 << (h % 64)
+}
+
+func (c *candidates) wasPassed(id TokenID) bool {
+	if !c.passedAny {
+		return false
+	}
+	word, mask := c.bit(id)
+	return c.passed[word]&mask != 0
+}
+
+func (c *candidates) pass(id TokenID) {
+	if c.passed == nil {
+		c.passed = make([]uint64, passedWords)
+	}
+	word, mask := c.bit(id)
+	c.passed[word] |= mask
+	c.passedAny = true
 }
 
 // offer takes a row of a token without a place. It puts the cells in order.
@@ -76,20 +94,18 @@ func (c *candidates) offer(id TokenID, requests int64, attacked bool, cells []ce
 		}
 		return
 	}
-	word, mask := c.bit(id)
-	if c.passed[word]&mask != 0 {
+	if c.wasPassed(id) {
 		return
 	}
 	var k *candidate
 	if full {
 		worst := c.heap[0]
 		if !better(attacked, requests, id, worst) {
-			c.passed[word] |= mask
+			c.pass(id)
 			return
 		}
 		delete(c.of, worst.id)
-		word, mask = c.bit(worst.id)
-		c.passed[word] |= mask
+		c.pass(worst.id)
 		k = worst
 	} else {
 		k = c.take()

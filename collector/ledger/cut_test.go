@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -83,7 +84,7 @@ func TestHalvesShareWhatWasCounted(t *testing.T) {
 						t.Errorf("reading %d (%d and %d): counted %d, want %d", i+1, tell.early, tell.late, got, tell.counted)
 					}
 					b.l = l
-					if err := b.check(); err != nil {
+					if err := errors.Join(b.check(), b.checkParts()); err != nil {
 						t.Error(err)
 					}
 				}

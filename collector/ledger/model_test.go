@@ -259,7 +259,12 @@ func (b *books) check() error {
 	if all != l.whole.total.Value {
 		return fmt.Errorf("tokens and the rest add up to %d, the total is %d", all, l.whole.total.Value)
 	}
-	for _, p := range l.parts {
+	return nil
+}
+
+// checkParts holds what the open parts remember against itself.
+func (b *books) checkParts() error {
+	for _, p := range b.l.parts {
 		all := []*shares{&p.counted}
 		for i := range p.pieces {
 			all = append(all, p.pieces[i].told, p.pieces[i].left)
@@ -309,6 +314,9 @@ func (w *world) run() error {
 				failure = fmt.Errorf("%v, %s: %w", now.Format("15:04"), what, err)
 			}
 		})
+		if err := b.checkParts(); err != nil && failure == nil {
+			failure = fmt.Errorf("%v: %w", now.Format("15:04"), err)
+		}
 		if failure != nil {
 			return failure
 		}
