@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"reflect"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
@@ -41,20 +42,25 @@ func (t *target) commit() {
 	t.tellStatus(now)
 }
 
-// save writes the state that what was staged belongs to.
+// save writes the state that what was staged belongs to, unless the one that is saved
+// says the same: as a rule, a cycle counts nothing after its first commit.
 func (t *target) save(now time.Time) error {
 	if t.state.path == "" {
 		return nil
 	}
-	err := t.state.save(&savedState{
-		Target: t.Name, KeyCheck: t.keyCheck, Saved: now,
-		Ledger: t.ledger.State(), Attacks: t.attacks.state(), Cursor: t.forensics.plan.Cursor(),
-	})
-	if err == nil {
-		t.saved = now
-		t.health.StateLastSave.WithLabelValues(t.Name).Set(float64(now.UnixNano()) / 1e9)
+	attacks, cursor := t.attacks.state(), t.forensics.plan.Cursor()
+	if last := t.lastSave; last != nil && t.ledger.Unchanged() && cursor == last.Cursor && reflect.DeepEqual(attacks, last.Attacks) {
+		return nil
 	}
-	return err
+	t.lastSave = nil
+	s := &savedState{Target: t.Name, KeyCheck: t.keyCheck, Saved: now, Ledger: t.ledger.State(), Attacks: attacks, Cursor: cursor}
+	if err := t.state.save(s); err != nil {
+		return err
+	}
+	s.Ledger = nil // as large as all the rest of the target
+	t.lastSave, t.saved = s, now
+	t.health.StateLastSave.WithLabelValues(t.Name).Set(float64(now.UnixNano()) / 1e9)
+	return nil
 }
 
 // tellUp tells whether all reports of the cycle came, once all were asked for: told earlier, it would be well again in each

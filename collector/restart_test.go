@@ -2,6 +2,8 @@ package collector
 
 import (
 	"context"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -159,5 +161,47 @@ func TestTimeOutsStarveNobody(t *testing.T) {
 	}
 	if pending == 0 || pending > 3 {
 		t.Errorf("%d slots are pending after 20 hours, for 10 bad minutes", pending)
+	}
+}
+
+// saves tells at each commit whether the state was written anew.
+type saves struct {
+	*rig
+	last  os.FileInfo
+	wrote []bool
+}
+
+func (s *saves) Publish(target string, snapshot *metrics.Snapshot) {
+	s.rig.Publish(target, snapshot)
+	now, err := os.Stat(s.state.path)
+	s.wrote = append(s.wrote, err == nil && (s.last == nil || !os.SameFile(s.last, now)))
+	s.last = now
+}
+
+// What is saved already is not written again; what forensics found is.
+func TestSavesWhatChanged(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		forensics bool
+		want      []bool // after the slots, after the window, after forensics
+	}{
+		{"nothing after the slots", false, []bool{true, false, false}},
+		{"forensics asked", true, []bool{true, false, true}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := defaults()
+			o.StateDir, o.Forensics = t.TempDir(), tt.forensics
+			s := tell(t, simulator.Config{Seed: 1, Tokens: 5, Immediate: true}, o, abs.Exclusive)
+			s.until(18 * time.Minute) // the window is read again in the cycle after this
+			watch := &saves{rig: s.rig}
+			if watch.last, _ = os.Stat(s.state.path); watch.last == nil {
+				t.Fatal("nothing was saved")
+			}
+			s.pub = watch
+			s.cycle(storyBegin.Add(20 * time.Minute))
+			if !slices.Equal(watch.wrote, tt.want) {
+				t.Errorf("the commits of a cycle wrote %v, want %v", watch.wrote, tt.want)
+			}
+		})
 	}
 }

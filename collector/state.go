@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,6 +70,7 @@ func (a *attacks) state() attacksState {
 	for f, c := range a.detections {
 		s.Detections = append(s.Detections, detectionState{f, c.Value, a.births.Birth(c)})
 	}
+	slices.SortFunc(s.Detections, func(a, b detectionState) int { return compareFindings(a.Finding, b.Finding) })
 	return s
 }
 

@@ -46,6 +46,7 @@ type target struct {
 	state    stateFile
 	keyCheck []byte
 	saved    time.Time
+	lastSave *savedState // without the ledger's; nil: none that says what was staged then
 
 	counters []metrics.Block // as they were last published
 	told     told

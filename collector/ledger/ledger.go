@@ -69,6 +69,8 @@ type Ledger struct {
 	makers   []maker             // of series, one a core
 	staged   []metrics.Block     // as long as they are what Stage would give
 	order    []int               // listed places in the order of their ids; nil when stale
+
+	unchanged bool // the last Stage gave what the one before it gave
 }
 
 // New is a ledger without state. It counts nothing before the first Advance.

@@ -13,7 +13,8 @@ import (
 // Withdrawn must follow before the next reading. A cycle that commits twice gets the same
 // blocks twice, if nothing was read in between.
 func (l *Ledger) Stage(now time.Time) []metrics.Block {
-	if l.staged != nil && l.births.staged == now.UnixNano() {
+	l.unchanged = l.staged != nil && l.births.staged == now.UnixNano()
+	if l.unchanged {
 		l.births.any = false
 		return slices.Clone(l.staged)
 	}
@@ -25,6 +26,10 @@ func (l *Ledger) Stage(now time.Time) []metrics.Block {
 	l.staged = blocks
 	return slices.Clone(blocks)
 }
+
+// Unchanged tells that the last Stage gave what the one before it gave, and that the State
+// is the same, too.
+func (l *Ledger) Unchanged() bool { return l.unchanged }
 
 // Published tells that what was staged at now is served.
 func (l *Ledger) Published(now time.Time) {

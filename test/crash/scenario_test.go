@@ -367,9 +367,8 @@ func (r *trial) take(ctx context.Context, p *process, at aim) error {
 		_, err = watch(ctx, r.state, limit, saved())
 		spin(time.Duration(r.rng.Int64N(int64(time.Millisecond))))
 	case afterCycle:
-		replaced := saved()
-		if _, err = watch(ctx, r.state, limit, replaced); err == nil {
-			_, err = watch(ctx, r.state, limit, replaced)
+		if _, err = watch(ctx, r.state, limit, saved()); err == nil {
+			err = sleep(ctx, scrapeEvery/4)
 		}
 	case unsaved:
 		select {
