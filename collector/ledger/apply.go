@@ -104,7 +104,10 @@ func (r *Reading) counted(w *piece) *shares {
 		return w.left
 	default:
 		p.counted.move(w.left, 1)
-		*w.left = shares{}
+		*w.left = shares{} // the other halves' too
+		if alone {
+			w.left = nil
+		}
 	}
 	return &p.counted
 }
@@ -123,6 +126,7 @@ func (r *Reading) keep(w *piece, counted *shares) {
 	told := r.shares()
 	counted.move(&told, -1)
 	w.told = told.clone()
+	p.restEver = p.restEver || !r.rest.isZero() // remembered, even if not counted
 	left := w.left
 	w.left = nil
 	if left != nil && !slices.ContainsFunc(p.pieces, func(o piece) bool { return o.left == left }) {

@@ -45,7 +45,7 @@ type part struct {
 	pieces []piece
 	// counted is what was counted from it, less what its pieces have told and were left.
 	counted   shares
-	restEver  bool // something was counted under the rest
+	restEver  bool // something was counted, or told of a piece, under the rest
 	withoutIP bool // it was counted from when IPs were not, and so goes on without them
 }
 
