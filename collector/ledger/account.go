@@ -49,6 +49,18 @@ func (a *account) gain(k key, n int64, from int) int {
 	return i
 }
 
+// room is by how much the values of each dimension may rise: together they tell no more
+// than the total.
+func (a *account) room() (room [dimensions]int64) {
+	for d := range room {
+		room[d] = a.total.Value
+	}
+	for i := range a.cells {
+		room[a.cells[i].k.dimension()] -= a.cells[i].Value
+	}
+	return room
+}
+
 // families are the metrics that an account's counters show as; nil where they have no
 // series.
 type families struct {

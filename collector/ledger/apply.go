@@ -68,13 +68,16 @@ func (r *Reading) Apply(bytes int64) Outcome {
 func (r *Reading) regressed(w *piece) bool {
 	before := w.told
 	switch {
-	case w.left != nil || w.baseline || len(w.joined) == 0:
+	case w.left != nil || w.baseline || w.read.IsZero():
 		return false
 	case before == nil:
 		before = &r.job.part.counted
 	}
 	if r.total < before.total {
 		return true
+	}
+	if len(w.joined) == 0 {
+		return false
 	}
 	for _, place := range r.l.places {
 		if w.joined[place] && r.told[place].total < before.tokens[place].total {
@@ -184,12 +187,16 @@ func (l *Ledger) share(a *account, counted, told *vector, left int64) int64 {
 		a.cells = make([]accountCell, 0, len(told.cells))
 	}
 	place := 0 // in the account
+	// What the pieces of a cut part have in common is held against more than once, so that
+	// the account has to bound it too.
+	room := a.room()
 	rise := func(k key, n int64) int64 {
 		d := k.dimension()
-		if n = min(n, counted.total-sums[d]); n <= 0 {
+		if n = min(n, counted.total-sums[d], room[d]); n <= 0 {
 			return 0
 		}
 		sums[d] += n
+		room[d] -= n
 		place = a.gain(k, n, place)
 		for int(k.value()) >= len(l.gains[d]) {
 			l.gains[d] = append(l.gains[d], 0)

@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 )
@@ -89,6 +90,89 @@ func TestHalvesShareWhatWasCounted(t *testing.T) {
 					}
 				}
 			})
+		}
+	}
+}
+
+// cutSlot is a ledger whose slot of 10:00 was told of once, as a whole, and is to be cut,
+// and a function that reads windows, by their beginnings, ten minutes later each time.
+func cutSlot(t *testing.T, places int, whole ...event) (l *Ledger, read func(map[string][]event)) {
+	t.Helper()
+	l = (&world{location: time.UTC, maxTokens: places}).ledger()
+	start := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	l.Advance(start)
+	now := start.Add(35 * time.Minute)
+	read = func(told map[string][]event) {
+		now = now.Add(10 * time.Minute)
+		l.Advance(now)
+		for _, j := range l.Due(now) {
+			if rows, ok := told[j.whole.From.Format("15:04")]; ok {
+				r := l.Begin(j, now)
+				add(r, rows)
+				r.Apply(0)
+			}
+		}
+	}
+	read(map[string][]event{"10:00": whole, "10:30": {of(1, "POST", 1)}})
+	now = now.Add(10 * time.Minute)
+	for _, j := range l.Due(now) {
+		if j.From.Equal(start) {
+			l.Failed(j, TooLarge)
+		}
+	}
+	return l, read
+}
+
+func of(id TokenID, method string, n int64) event {
+	return event{token: id, method: method, api: "shop", device: "LINUX", n: n}
+}
+
+func methods(l *Ledger) map[string]int64 {
+	counts := map[string]int64{}
+	for _, c := range l.whole.cells {
+		if c.k.dimension() == Method {
+			counts[l.name(c.k)] = c.Value
+		}
+	}
+	return counts
+}
+
+// What a token was counted under the rest while its slot was cut is not counted again
+// when it joins.
+func TestJoinAfterTheRestWasOwed(t *testing.T) {
+	const a, b, c = 1, 2, 3
+	l, read := cutSlot(t, 10, of(a, "POST", 10))
+	read(map[string][]event{"10:00": {of(a, "POST", 4), of(b, "PUT", 2)}, "10:15": {of(a, "POST", 7)}})
+	read(map[string][]event{"10:30": {of(a, "POST", 1), of(b, "PUT", 1)}}) // b is listed
+	read(map[string][]event{"10:00": {of(a, "POST", 4), of(b, "PUT", 2)}, "10:15": {of(a, "POST", 7), of(c, "GET", 2)}})
+	want := map[string]int64{"POST": 12, "PUT": 3, "GET": 2}
+	if got := methods(l); !maps.Equal(got, want) {
+		t.Errorf("counted %v, want %v", got, want)
+	}
+}
+
+// However the methods of the pieces are told, late ones too, together they are no more
+// than the requests.
+func TestMethodsOfPiecesStayWithinTheTotal(t *testing.T) {
+	late := of(1, "", 5) // five requests without a method
+	l, read := cutSlot(t, 10, of(1, "GET", 100))
+	read(map[string][]event{"10:00": {of(1, "GET", 35), late}})
+	read(map[string][]event{"10:00": {of(1, "GET", 40)}})
+	read(map[string][]event{"10:00": {of(1, "GET", 40)}, "10:15": {of(1, "GET", 60)}})
+	if got := methods(l)["GET"]; l.Requests() != 101 || got > 100 {
+		t.Errorf("counted %d requests, %d with GET", l.Requests(), got)
+	}
+}
+
+// A slot that tells less than it did is told of, with or without series of tokens.
+func TestRegressionsAreTold(t *testing.T) {
+	for _, places := range []int{0, 10} {
+		l, read := cutSlot(t, places, of(1, "GET", 10))
+		read(map[string][]event{"10:00": {of(1, "GET", 4)}, "10:15": {of(1, "GET", 6)}})
+		before := l.Regressions()
+		read(map[string][]event{"10:00": {of(1, "GET", 3)}, "10:15": {of(1, "GET", 6)}})
+		if got := l.Regressions() - before; before != 0 || got != 1 {
+			t.Errorf("%d places: %d regressions, and %d of the cut", places, got, before)
 		}
 	}
 }

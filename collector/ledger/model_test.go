@@ -138,12 +138,15 @@ func (w *world) report(s Span, now time.Time) (rows []event) {
 
 func add(r *Reading, rows []event) {
 	for _, e := range rows {
-		r.Add(e.token, &abs.Row{
+		row := abs.Row{
 			Requests: e.n,
-			Methods:  []abs.Count{{Key: []byte(e.method), N: e.n}},
 			APIs:     []abs.Count{{Key: []byte(e.api), N: e.n}},
 			Devices:  []abs.Count{{Key: []byte(e.device), N: e.n}},
-		})
+		}
+		if e.method != "" {
+			row.Methods = []abs.Count{{Key: []byte(e.method), N: e.n}}
+		}
+		r.Add(e.token, &row)
 	}
 }
 
