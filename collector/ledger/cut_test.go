@@ -27,6 +27,8 @@ func TestHalvesShareWhatWasCounted(t *testing.T) {
 		{"in the early half", 100, []told{{20, 60, 100}, {40, 60, 100}, {41, 60, 101}}},
 		{"the late half being read first", 100, []told{{failed, 20, 100}, {40, 20, 100}, {40, 60, 100}, {41, 60, 101}}},
 		{"partly in each", 100, []told{{20, 20, 100}, {40, 30, 100}, {50, 51, 101}}},
+		// The price of the case above that one cannot be had: what is given again might be new.
+		{"taken back and given again while the other one cannot be had", 100, []told{{20, failed, 100}, {40, failed, 120}, {40, 60, 120}, {60, 60, 120}, {61, 60, 121}}},
 		{"nothing was counted before", 0, []told{{40, failed, 40}, {40, 60, 100}, {20, 60, 100}, {40, 60, 100}, {41, 60, 101}}},
 	} {
 		for _, restart := range []bool{false, true} {
