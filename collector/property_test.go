@@ -16,7 +16,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/simulator"
 )
 
-var runs = flag.Uint64("property.runs", 100, "how many runs of the property test")
+var runs = flag.Uint64("property.runs", 60, "how many runs of the property test")
 
 // trial is one run: an ABS, what happens to it, and the settings of the exporter.
 type trial struct {
