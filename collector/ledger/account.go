@@ -49,16 +49,16 @@ func (a *account) gain(k key, n int64, from int) int {
 	return i
 }
 
-// room is by how much the values of each dimension may rise: together they tell no more
-// than the total.
-func (a *account) room() (room [dimensions]int64) {
-	for d := range room {
-		room[d] = a.total.Value
+// unsplit is how many requests stand under no value of a dimension: by so much its values
+// may yet rise.
+func (a *account) unsplit() (n [dimensions]int64) {
+	for d := range n {
+		n[d] = a.total.Value
 	}
 	for i := range a.cells {
-		room[a.cells[i].k.dimension()] -= a.cells[i].Value
+		n[a.cells[i].k.dimension()] -= a.cells[i].Value
 	}
-	return room
+	return n
 }
 
 // families are the metrics that an account's counters show as; nil where they have no

@@ -52,8 +52,8 @@ func (r *Reading) Apply(bytes int64) Outcome {
 		l.regressions++
 	}
 	out.Settled = r.job.To.Equal(w.To) && !r.began.Before(w.To.Add(l.c.Settle))
-	if out.Settled || len(p.pieces) > 1 {
-		r.keep(w, counted)
+	if len(p.pieces) > 1 {
+		r.keep(w, counted, out.Settled)
 	}
 	if out.Settled {
 		p.slot.large = max(p.slot.large, bytes)
@@ -122,13 +122,16 @@ func (s *shares) join(place int, told *vector) {
 	s.rest.move(told, -1)
 }
 
-// keep parts what a piece of a cut part told from what was counted. What is left of the
-// one that it was cut from goes back once all of that was read.
-func (r *Reading) keep(w *piece, counted *shares) {
+// keep parts what a piece of a cut part told from what was counted; the piece remembers it
+// unless it is settled. What is left of the one that it was cut from goes back once all of
+// that was read.
+func (r *Reading) keep(w *piece, counted *shares, settled bool) {
 	p := r.job.part
 	told := r.shares()
 	counted.move(&told, -1)
-	w.told = told.clone()
+	if !settled {
+		w.told = told.clone()
+	}
 	p.restEver = p.restEver || !r.rest.isZero() // remembered, even if not counted
 	left := w.left
 	w.left = nil
@@ -189,7 +192,7 @@ func (l *Ledger) share(a *account, counted, told *vector, left int64) int64 {
 	place := 0 // in the account
 	// What the pieces of a cut part have in common is held against more than once, so that
 	// the account has to bound it too.
-	room := a.room()
+	room := a.unsplit()
 	rise := func(k key, n int64) int64 {
 		d := k.dimension()
 		if n = min(n, counted.total-sums[d], room[d]); n <= 0 {

@@ -178,3 +178,38 @@ func TestRegressionsAreTold(t *testing.T) {
 		}
 	}
 }
+
+// In an hour's second pass the running slot waits: the end of its window would be taken for
+// that of the first pass. Ended ones do not.
+func TestTheSecondPassWaits(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, inclusive := range []bool{false, true} {
+		l := (&world{location: berlin, maxTokens: 3}).ledger()
+		l.c.Zone.Inclusive = inclusive
+		l.Advance(at("2026-10-24T21:00Z"))
+		for _, tt := range []struct {
+			now   string
+			reads bool
+		}{
+			{"2026-10-24T23:50Z", true},
+			{"2026-10-25T00:01Z", true}, // 02:01, for the first time
+			{"2026-10-25T00:59Z", true},
+			{"2026-10-25T01:01Z", false}, // and again
+			{"2026-10-25T01:59Z", false},
+			{"2026-10-25T02:01Z", true},
+		} {
+			now := at(tt.now)
+			l.Advance(now)
+			running, ended := false, false
+			for _, j := range l.Due(now) {
+				running, ended = running || j.To.Equal(now), ended || !j.Current
+			}
+			if running != tt.reads || !ended {
+				t.Errorf("inclusive %v, %s: the running slot is read: %v; ended ones: %v", inclusive, tt.now, running, ended)
+			}
+		}
+	}
+}

@@ -42,7 +42,7 @@ func (s *shares) leave(place int) bool {
 	return true
 }
 
-// told are the shares that a reading told. They are good until it ends.
+// shares is what a reading told. It is good until the reading ends.
 func (r *Reading) shares() shares { return shares{total: r.total, rest: r.rest, tokens: r.told} }
 
 // clone is a copy that stays.

@@ -227,7 +227,7 @@ func (l *Ledger) Due(now time.Time) []Job {
 			if ask.To.After(minute) {
 				ask.To = minute
 			}
-			if !ask.To.After(ask.From) || !w.due(now, l.c) || ask.To != w.To && l.c.Zone.again(ask.To) {
+			if !ask.To.After(ask.From) || !w.due(now, l.c) || !ask.To.Equal(w.To) && l.c.Zone.again(ask.To) {
 				continue
 			}
 			jobs = append(jobs, Job{Span: ask, part: p, whole: w.Span, timeouts: w.timeouts, Current: p.slot.To.After(now)})
