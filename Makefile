@@ -10,7 +10,7 @@ TOOLS := .tools/bin
 LINT  := $(TOP)$(TOOLS)/golangci-lint
 
 # The modules with code of ours. The ones under tools/ only pin.
-MODULES := . test bench
+MODULES := . test test/bench
 
 # go -race needs a C compiler on most systems. Where there is none, Go says so by
 # CGO_ENABLED=0, and the tests run without it rather than not at all.
@@ -68,7 +68,7 @@ docs: ## write the generated parts of docs/ anew from the code
 .PHONY: deps
 deps: ## bring go.mod and go.sum up to date after imports or versions changed
 	$(GO) mod tidy
-	cd bench && $(GO) mod tidy
+	cd test/bench && $(GO) mod tidy
 	cd test && $(GO) get -t ./...
 
 ##@ The parts of make test
@@ -81,7 +81,7 @@ check: tidy vet lint ## all that looks at the code without running it
 .PHONY: tidy
 tidy: ## go.mod and go.sum say what the code needs
 	$(GO) mod tidy -diff
-	cd bench && $(GO) mod tidy -diff
+	cd test/bench && $(GO) mod tidy -diff
 
 .PHONY: vet
 vet: ## go vet in every module
@@ -98,16 +98,16 @@ race: ## unit tests of the main module under the race detector; docs are current
 
 .PHONY: e2e
 e2e: $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool $(TOOLS)/otelcol ## end-to-end tests with real Prometheus, Alertmanager and Collector (module test/)
-	cd bench && $(GO) test -count 1 ./...
+	cd test/bench && $(GO) test -count 1 ./...
 	cd test && $(GO) test -count 1 -timeout 25m ./...
 
 ##@ Now and then
 
 FUZZTIME ?= 10m
-FUZZPKGS ?= abs bench/readers
+FUZZPKGS ?= abs test/bench/readers
 
 .PHONY: fuzz
-fuzz: ## each fuzz target in turn for FUZZTIME (10m), in FUZZPKGS (abs bench/readers)
+fuzz: ## each fuzz target in turn for FUZZTIME (10m), in FUZZPKGS (abs test/bench/readers)
 	@for p in $(FUZZPKGS); do \
 	  targets=$$(cd $$p && $(GO) test -list '^Fuzz' . | grep '^Fuzz') || { echo "no fuzz target in $$p" >&2; exit 1; }; \
 	  for f in $$targets; do \
@@ -117,7 +117,7 @@ fuzz: ## each fuzz target in turn for FUZZTIME (10m), in FUZZPKGS (abs bench/rea
 
 .PHONY: bench
 bench: ## the exporter, and others in its place: a table of medians; flags by ARGS='...'
-	cd bench && $(GO) build -o $(TOP)$(TOOLS)/bench .
+	cd test/bench && $(GO) build -o $(TOP)$(TOOLS)/bench .
 	@$(TOOLS)/bench $(ARGS)
 
 # The commit that benchstat holds this checkout against, which benchmarks, and how often each runs.
@@ -144,7 +144,7 @@ export CHROMIUM
 pictures: build $(TOOLS)/prometheus $(TOOLS)/alertmanager $(PICTURES)/dist/index.html ## the dashboards, drawn in Chromium from a demo of SPAN seconds, into docs/pictures
 	cd $(PICTURES) && node schema.mjs $(TOP)dashboards dashboards.check.ts && npx tsc -p .
 	cd test && $(GO) build -o $(TOP)$(TOOLS)/stack ./stack
-	@$(TOOLS)/stack -exporter-address 127.0.0.1:19464 -prometheus-address 127.0.0.1:19090 -alertmanager-address 127.0.0.1:19093 >$(PICTURES)/stack.log 2>&1 & \
+	@$(TOOLS)/stack -exporter-address 127.0.0.1:20464 -prometheus-address 127.0.0.1:19090 -alertmanager-address 127.0.0.1:19093 >$(PICTURES)/stack.log 2>&1 & \
 	  pid=$$!; trap 'kill $$pid; wait $$pid' EXIT; echo 'the demo runs for $(SPAN) s'; sleep $(SPAN); \
 	  cd $(PICTURES) && node shoot.mjs http://127.0.0.1:19090 $(TOP)dashboards $(TOP)docs/pictures $(SPAN)
 

@@ -129,14 +129,14 @@ func (c *Client) Forensics(ctx context.Context, w Window, token []byte) (Forensi
 // where there are none; all else is skipped. Refused, with an *Error, are an answer that is
 // not whole or not JSON, a message, and what is or seems another report; {} and [] are fine.
 // On an error the caller may keep hints it was handed if Truncated, and drops them otherwise.
-func (c *Client) AttackList(ctx context.Context, w Window, hint func(token []byte) error) (HintSummary, error) {
-	var sum HintSummary
+func (c *Client) AttackList(ctx context.Context, w Window, flagged func(token []byte) error) (AttackSummary, error) {
+	var sum AttackSummary
 	err := c.ask(ctx, reportAttackList, w, "", func(r *rowReader, body io.Reader, limit int64) (err error) {
-		sum, err = r.readAttackList(body, limit, hint)
+		sum, err = r.readAttackList(body, limit, flagged)
 		return err
 	})
 	if err != nil {
-		return HintSummary{}, err
+		return AttackSummary{}, err
 	}
 	return sum, nil
 }
@@ -149,18 +149,18 @@ func (c *Client) AttackList(ctx context.Context, w Window, hint func(token []byt
 // past that they come with "" for what is not known yet, so that memory stays bounded.
 //
 // (ABS reference guide, "Attack types REST API"; samples for one API and across APIs.)
-func (c *Client) Attacks(ctx context.Context, w Window, api string, hint func(Hint) error) (HintSummary, error) {
+func (c *Client) Attacks(ctx context.Context, w Window, api string, flagged func(FlaggedToken) error) (AttackSummary, error) {
 	extra := "&type=0"
 	if api != "" {
 		extra = "&api=" + escape(api) + extra
 	}
-	var sum HintSummary
+	var sum AttackSummary
 	err := c.ask(ctx, reportAttack, w, extra, func(r *rowReader, body io.Reader, limit int64) (err error) {
-		sum, err = r.readAttacks(body, limit, hint)
+		sum, err = r.readAttacks(body, limit, flagged)
 		return err
 	})
 	if err != nil {
-		return HintSummary{}, err
+		return AttackSummary{}, err
 	}
 	return sum, nil
 }

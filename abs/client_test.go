@@ -336,7 +336,7 @@ func TestFailures(t *testing.T) {
 			_, err1 := client.Tokens(context.Background(), hour, noRows)
 			_, err2 := client.Forensics(context.Background(), hour, []byte(someToken))
 			_, err3 := client.AttackList(context.Background(), hour, func([]byte) error { return nil })
-			_, err4 := client.Attacks(context.Background(), hour, someToken, func(Hint) error { return nil })
+			_, err4 := client.Attacks(context.Background(), hour, someToken, func(FlaggedToken) error { return nil })
 			for report, err := range map[string]error{"oauthtokens": err1, "forensics": err2, "attacklist": err3, "attack": err4} {
 				var e *Error
 				if !errors.As(err, &e) {

@@ -9,7 +9,7 @@ import (
 )
 
 // Reason says in one word why a report could not be had. It is the label "reason" of
-// abs_report_failures_total.
+// abs_exporter_report_failures_total.
 type Reason string
 
 // The reasons. They say where to look, not which line of code failed.

@@ -55,16 +55,16 @@ type Forensics struct {
 	Bytes                        int64
 }
 
-// Hint is a token that the attack report names: a suspect, to be asked about first. What it
+// FlaggedToken is a token that the attack report names: a suspect, to be asked about first. What it
 // says of a type is ABS's spelling; "all" is its own word for an attack across APIs.
-type Hint struct {
+type FlaggedToken struct {
 	Token           []byte // only good until the callback returns; obfuscated for the restricted user
 	AttackType, API string // "" where the report does not say
 }
 
-// HintSummary is what was found in an attack list or an attack report.
-type HintSummary struct {
-	Hints  int64 // tokens handed out; one may come more than once
+// AttackSummary is what was found in an attack list or an attack report.
+type AttackSummary struct {
+	Tokens int64 // tokens handed out; one may come more than once
 	Unread int64 // entries of the lists in which no token could be found
 	Lists  int64 // lists of tokens that are in the answer, empty ones included
 	Bytes  int64 // of the body, after content decoding

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
-	"github.com/abs-exporter/abs-exporter/simulator"
+	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
 // The hint reports of the simulated ABS, whose writer shares no code with the reader.
@@ -54,7 +54,7 @@ func TestSimulatedHints(t *testing.T) {
 			listed = append(listed, string(token))
 			return nil
 		})
-		if err != nil || sum.Hints != 5004 || sum.Lists != 1 || sum.Unread != 0 || user == abs.Admin && stale != 5000 {
+		if err != nil || sum.Tokens != 5004 || sum.Lists != 1 || sum.Unread != 0 || user == abs.Admin && stale != 5000 {
 			t.Errorf("%+v, %d stale, %v", sum, stale, err)
 		}
 		for _, token := range []string{"token-1", "token-2", odd, "token-4"} {
@@ -73,13 +73,13 @@ func TestSimulatedHints(t *testing.T) {
 			"payments": nil,
 		} {
 			var got []string
-			sum, err := client.Attacks(context.Background(), w, api, func(h abs.Hint) error {
+			sum, err := client.Attacks(context.Background(), w, api, func(h abs.FlaggedToken) error {
 				got = append(got, fmt.Sprintf("%s|%s|%s", h.Token, h.AttackType, h.API))
 				return nil
 			})
 			slices.Sort(got)
 			slices.Sort(want)
-			if err != nil || !slices.Equal(got, want) || sum.Hints != int64(len(want)) {
+			if err != nil || !slices.Equal(got, want) || sum.Tokens != int64(len(want)) {
 				t.Errorf("attacks on %q: %q, %+v, %v; want %q", api, got, sum, err, want)
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/catalogue"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -81,7 +82,7 @@ type attacks struct {
 	target    string
 	maxTokens int
 	// suspects are the tokens with findings, and the listed ones that were asked about.
-	suspects   map[ledger.TokenID]*suspect
+	suspects   map[tokenid.ID]*suspect
 	detections map[finding]*ledger.Counter // a pair once seen stays
 	births     ledger.Births
 	catalogue  *catalogue.Catalogue
@@ -92,14 +93,14 @@ type attacks struct {
 func newAttacks(target string, maxTokens int, hold time.Duration, types *catalogue.Catalogue) *attacks {
 	return &attacks{
 		target: target, maxTokens: maxTokens, catalogue: types,
-		suspects:   map[ledger.TokenID]*suspect{},
+		suspects:   map[tokenid.ID]*suspect{},
 		detections: map[finding]*ledger.Counter{},
 		births:     ledger.Births{Hold: hold},
 	}
 }
 
 // answer takes ABS's answer about a token and gives what has begun and ended by it.
-func (a *attacks) answer(id ledger.TokenID, f abs.Forensics, window abs.Window, at time.Time, listed bool) []Event {
+func (a *attacks) answer(id tokenid.ID, f abs.Forensics, window abs.Window, at time.Time, listed bool) []Event {
 	found := append(findings(f.AttackTypes, false), findings(f.AnomalyTypes, true)...)
 	s := a.suspects[id]
 	if s == nil {
@@ -134,7 +135,7 @@ func sortFindings(all []finding) []finding {
 }
 
 // changes counts what is new and tells what has begun and ended, one event a type.
-func (a *attacks) changes(id ledger.TokenID, before, now []finding, window abs.Window, at time.Time) []Event {
+func (a *attacks) changes(id tokenid.ID, before, now []finding, window abs.Window, at time.Time) []Event {
 	var events []Event
 	tell := func(f finding, began bool) {
 		if n := len(events); n > 0 && events[n-1].Began == began && events[n-1].Anomaly == f.Anomaly && events[n-1].Type == f.Type {
@@ -167,7 +168,7 @@ func (a *attacks) changes(id ledger.TokenID, before, now []finding, window abs.W
 
 // hinted takes all attacks that ABS tells of for one API, or across them, and gives what
 // has begun and ended by it.
-func (a *attacks) hinted(api string, found map[ledger.TokenID][]finding, window abs.Window, at time.Time) []Event {
+func (a *attacks) hinted(api string, found map[tokenid.ID][]finding, window abs.Window, at time.Time) []Event {
 	for id := range a.suspects {
 		if _, ok := found[id]; !ok {
 			found[id] = nil
@@ -196,7 +197,7 @@ func (a *attacks) hinted(api string, found map[ledger.TokenID][]finding, window 
 }
 
 // gone ends what is under way on a token that the window no longer holds.
-func (a *attacks) gone(id ledger.TokenID, at time.Time) []Event {
+func (a *attacks) gone(id tokenid.ID, at time.Time) []Event {
 	s := a.suspects[id]
 	if s == nil {
 		return nil
@@ -206,8 +207,8 @@ func (a *attacks) gone(id ledger.TokenID, at time.Time) []Event {
 }
 
 // underAttack are the tokens with an attack, for whom the ledger keeps places first.
-func (a *attacks) underAttack() map[ledger.TokenID]struct{} {
-	ids := map[ledger.TokenID]struct{}{}
+func (a *attacks) underAttack() map[tokenid.ID]struct{} {
+	ids := map[tokenid.ID]struct{}{}
 	for id, s := range a.suspects {
 		if s.attacked() {
 			ids[id] = struct{}{}
@@ -233,10 +234,10 @@ func (a *attacks) stageCounters(now time.Time) []metrics.Block {
 // stageGauges gives what is under way, as far as it was told within limit.
 func (a *attacks) stageGauges(g *gauges, now time.Time, limit time.Duration) []metrics.Block {
 	var (
-		attackTotals  = metrics.Block{Family: metrics.TokenAttacks}
-		anomalyTotals = metrics.Block{Family: metrics.TokenAnomalies}
-		attackSeries  = metrics.Block{Family: metrics.TokenAttack}
-		anomalySeries = metrics.Block{Family: metrics.TokenAnomaly}
+		attackTotals  = metrics.Block{Family: metrics.TokenAttackTypes}
+		anomalyTotals = metrics.Block{Family: metrics.TokenAnomalyTypes}
+		attackSeries  = metrics.Block{Family: metrics.TokenAttackActive}
+		anomalySeries = metrics.Block{Family: metrics.TokenAnomalyActive}
 		tokens        = map[finding]int64{}
 		underAttack   int64
 		shown         int // tokens that have series, at most maxTokens
@@ -258,8 +259,8 @@ func (a *attacks) stageGauges(g *gauges, now time.Time, limit time.Duration) []m
 		if shown++; shown > a.maxTokens {
 			continue
 		}
-		attackTotals.Samples = append(attackTotals.Samples, g.ofToken(metrics.TokenAttacks, s.attacks, id))
-		anomalyTotals.Samples = append(anomalyTotals.Samples, g.ofToken(metrics.TokenAnomalies, s.anomalies, id))
+		attackTotals.Samples = append(attackTotals.Samples, g.ofToken(metrics.TokenAttackTypes, s.attacks, id))
+		anomalyTotals.Samples = append(anomalyTotals.Samples, g.ofToken(metrics.TokenAnomalyTypes, s.anomalies, id))
 		for _, f := range s.findings {
 			block := &attackSeries
 			if f.Anomaly {
@@ -269,7 +270,7 @@ func (a *attacks) stageGauges(g *gauges, now time.Time, limit time.Duration) []m
 		}
 	}
 	a.shownUnderAttack = int(underAttack)
-	blocks := append(a.countGauges(g, tokens), g.block(metrics.TokensUnderAttack, underAttack), a.typeInfo(g))
+	blocks := append(a.countGauges(g, tokens), g.block(metrics.FlaggedTokens, underAttack), a.typeInfo(g))
 	if a.maxTokens == 0 {
 		return blocks
 	}
@@ -310,8 +311,8 @@ func (a *attacks) typeInfo(g *gauges) metrics.Block {
 
 // byImportance orders the tokens for their series: under attack first, then those with
 // anomalies, then by id, so that the choice does not change from cycle to cycle.
-func (a *attacks) byImportance() []ledger.TokenID {
-	var byRank [3][]ledger.TokenID
+func (a *attacks) byImportance() []tokenid.ID {
+	var byRank [3][]tokenid.ID
 	for id, s := range a.suspects {
 		rank := 2
 		switch {
@@ -329,10 +330,10 @@ func (a *attacks) byImportance() []ledger.TokenID {
 }
 
 // forget drops the tokens that are neither suspect nor listed any more.
-func (a *attacks) forget(isListed func(ledger.TokenID) bool) {
-	maps.DeleteFunc(a.suspects, func(id ledger.TokenID, s *suspect) bool {
-		return len(s.findings) == 0 && !isListed(id)
+func (a *attacks) forget(isTracked func(tokenid.ID) bool) {
+	maps.DeleteFunc(a.suspects, func(id tokenid.ID, s *suspect) bool {
+		return len(s.findings) == 0 && !isTracked(id)
 	})
 }
 
-func sortedIDs[V any](m map[ledger.TokenID]V) []ledger.TokenID { return slices.Sorted(maps.Keys(m)) }
+func sortedIDs[V any](m map[tokenid.ID]V) []tokenid.ID { return slices.Sorted(maps.Keys(m)) }

@@ -60,7 +60,7 @@ func (t *target) runAudit(ctx context.Context) {
 	}
 	reading := t.ledger.BeginAudit(due, t.clock.Now())
 	_, err := t.ABS.Tokens(ctx, abs.Window(due.Span), func(row *abs.Row) error {
-		reading.Add(t.ids.id(row.Token), row)
+		reading.Add(t.ids.ID(row.Token), row)
 		return nil
 	})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -23,9 +24,9 @@ type Collector struct {
 // New prepares the targets, with the state that the last process left, and publishes
 // what they stand at. The token key is what token ids are made with. Whoever calls it
 // with a state directory holds its LockState.
-func New(o Options, targets []Target, key TokenKey, health *metrics.Health, pub Publisher, clock Clock, log *slog.Logger) (*Collector, error) {
-	if len(key) < MinTokenKey {
-		return nil, errShortKey
+func New(o Options, targets []Target, key tokenid.Key, health *metrics.Health, pub Publisher, clock Clock, log *slog.Logger) (*Collector, error) {
+	if len(key) < tokenid.MinKey {
+		return nil, tokenid.ErrShortKey
 	}
 	c := &Collector{clock: clock, limit: max(10*o.Interval, 30*time.Minute)}
 	for _, t := range targets {

@@ -12,6 +12,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/catalogue"
 	"github.com/abs-exporter/abs-exporter/collector/planner"
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -48,7 +49,7 @@ func (t *target) budget() int {
 }
 
 // suspected is what the planner is told of tokens that were asked about before.
-func (t *target) suspected(id planner.ID) (planner.Suspect, bool) {
+func (t *target) suspected(id tokenid.ID) (planner.Suspect, bool) {
 	s, ok := t.attacks.suspects[id]
 	if !ok {
 		return planner.Suspect{}, false
@@ -140,7 +141,7 @@ func (t *target) take(ctx context.Context, a answer, stop func()) {
 		return
 	}
 	f.latency = smooth(f.latency, a.took)
-	events := t.attacks.answer(a.ID, a.report, a.window, now, t.ledger.IsListed(a.ID))
+	events := t.attacks.answer(a.ID, a.report, a.window, now, t.ledger.IsTracked(a.ID))
 	found := false
 	for _, e := range events {
 		found = found || e.Began

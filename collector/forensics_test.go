@@ -12,8 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/abs/simulator"
 	"github.com/abs-exporter/abs-exporter/metrics"
-	"github.com/abs-exporter/abs-exporter/simulator"
 )
 
 // ABS answers in 40 ms, then in 2 s: the calls stay within rate and concurrency, and the
@@ -32,7 +32,7 @@ func TestForensicsKeepsPace(t *testing.T) {
 		o := defaults()
 		o.ForensicsRate = 10
 		registry := prometheus.NewRegistry()
-		c, err := New(o, []Target{{Name: "t", ABS: client, Hints: client, Forensics: true}}, testKey,
+		c, err := New(o, []Target{{Name: "t", ABS: client, AttackReports: client, Forensics: true}}, testKey,
 			metrics.NewHealth(registry), metrics.NewExposition(registry, metrics.Options{}), SystemClock{}, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
@@ -145,5 +145,5 @@ func TestDetectionsAreExact(t *testing.T) {
 	if began != 2*40 {
 		t.Errorf("the log tells of %d beginnings, there were 80", began)
 	}
-	s.shows(`abs_tokens_under_attack{target="t"} 0`)
+	s.shows(`abs_flagged_tokens{target="t"} 0`)
 }

@@ -3,7 +3,7 @@ package collector
 import (
 	"time"
 
-	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -19,7 +19,7 @@ type gauges struct {
 // gaugeKey is what tells a family's series apart. Families without a token leave it 0.
 type gaugeKey struct {
 	family *metrics.Family
-	token  ledger.TokenID
+	token  tokenid.ID
 	a, b   string // the label values after target and token
 }
 
@@ -59,7 +59,7 @@ func (g *gauges) sample(f *metrics.Family, value int64, labels ...string) metric
 }
 
 // ofToken is a family's gauge of a token; labels are its values after the token.
-func (g *gauges) ofToken(f *metrics.Family, value int64, id ledger.TokenID, labels ...string) metrics.Sample {
+func (g *gauges) ofToken(f *metrics.Family, value int64, id tokenid.ID, labels ...string) metrics.Sample {
 	key := gaugeKey{family: f, token: id}
 	if len(labels) == 2 {
 		key.a, key.b = labels[0], labels[1]

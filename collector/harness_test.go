@@ -15,10 +15,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-var testKey = TokenKey("0123456789abcdef-token-key")
+var testKey = tokenid.Key("0123456789abcdef-token-key")
 
 // handClock is moved by hand. Sleepers wait for their context.
 type handClock struct {
@@ -94,7 +95,7 @@ func newRig(o Options, location *time.Location, end abs.WindowEnd, responseCap i
 	}
 	t.ABS = client
 	if config.UserAgent == hinting {
-		t.Hints = client
+		t.AttackReports = client
 	}
 	r := &rig{clock: clock, registry: prometheus.NewRegistry(), log: &strings.Builder{}}
 	r.exposed = metrics.NewExposition(r.registry, metrics.Options{})

@@ -9,13 +9,14 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// Hinter is what hints need of an ABS; *abs.Client is one.
-type Hinter interface {
-	AttackList(ctx context.Context, w abs.Window, hint func(token []byte) error) (abs.HintSummary, error)
-	Attacks(ctx context.Context, w abs.Window, api string, hint func(abs.Hint) error) (abs.HintSummary, error)
+// AttackReporter is what hints need of an ABS; *abs.Client is one.
+type AttackReporter interface {
+	AttackList(ctx context.Context, w abs.Window, hint func(token []byte) error) (abs.AttackSummary, error)
+	Attacks(ctx context.Context, w abs.Window, api string, hint func(abs.FlaggedToken) error) (abs.AttackSummary, error)
 }
 
 // acrossAPIs is ABS's own word for an attack that no single API saw.
@@ -53,8 +54,8 @@ func (t *target) readHints(ctx context.Context) {
 	window := abs.Window{From: to.Add(-t.o.Window).Truncate(time.Minute), To: to}
 	if t.Forensics {
 		t.hintReport(ctx, metrics.ReportAttackList, "", func() error {
-			_, err := t.Hints.AttackList(ctx, window, func(token []byte) error {
-				id := t.ids.id(token)
+			_, err := t.AttackReports.AttackList(ctx, window, func(token []byte) error {
+				id := t.ids.ID(token)
 				t.hint(id, id, token)
 				return nil
 			})
@@ -83,10 +84,10 @@ func (t *target) readAttacks(ctx context.Context, window abs.Window, api string)
 	if api == "" {
 		scope = acrossAPIs
 	}
-	found := map[ledger.TokenID][]finding{}
+	found := map[tokenid.ID][]finding{}
 	read := t.hintReport(ctx, metrics.ReportAttack, api, func() error {
-		_, err := t.Hints.Attacks(ctx, window, api, func(h abs.Hint) error {
-			id := t.ids.id(h.Token)
+		_, err := t.AttackReports.Attacks(ctx, window, api, func(h abs.FlaggedToken) error {
+			id := t.ids.ID(h.Token)
 			t.hint(id, id^t.hints.of(h.AttackType, scope), h.Token)
 			if h.AttackType != "" && !t.Forensics {
 				found[id] = append(found[id], finding{Type: h.AttackType, API: scope})
@@ -103,13 +104,13 @@ func (t *target) readAttacks(ctx context.Context, window abs.Window, api string)
 }
 
 // of tells attacks on one token apart.
-func (h *hints) of(attackType, api string) ledger.TokenID {
-	return ledger.TokenID(maphash.String(h.seed, attackType+"\x00"+api))
+func (h *hints) of(attackType, api string) tokenid.ID {
+	return tokenid.ID(maphash.String(h.seed, attackType+"\x00"+api))
 }
 
 // hint passes a token on that was not hinted at before and is in the window: an attack
 // list may hold hundreds of thousands of clients that were suspects once.
-func (t *target) hint(id, what ledger.TokenID, token []byte) {
+func (t *target) hint(id, what tokenid.ID, token []byte) {
 	switch {
 	case !t.Forensics:
 	case t.hints.handled.has(what):

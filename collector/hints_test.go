@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
-	"github.com/abs-exporter/abs-exporter/simulator"
+	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
 // A token that a hint names is asked about in the next cycle, before the thousands whose
@@ -52,10 +52,10 @@ func TestRestrictedUser(t *testing.T) {
 	s.sim.Add(simulator.Event{At: storyBegin.Add(time.Minute), Token: token, API: "shop"})
 	s.sim.AddAttack(simulator.Attack{Token: token, Type: "Sequence Attack", From: storyBegin.Add(5 * time.Minute), To: storyBegin.Add(time.Hour)})
 	s.until(20 * time.Minute)
-	s.shows(`abs_tokens_under_attack{target="t"} 1`, `abs_attack_tokens{target="t",attack_type="Sequence Attack",api="all"} 1`,
+	s.shows(`abs_flagged_tokens{target="t"} 1`, `abs_attack_tokens{target="t",attack_type="Sequence Attack",api="all"} 1`,
 		`abs_attack_detections_total{target="t",attack_type="Sequence Attack",api="all"} 1`)
 	s.until(5 * time.Hour)
-	s.shows(`abs_tokens_under_attack{target="t"} 0`, "abs_token_attack")
+	s.shows(`abs_flagged_tokens{target="t"} 0`, "abs_token_attack_active")
 	if n := s.sim.Stats().Calls["forensics"]; n != 0 {
 		t.Errorf("%d forensics calls as a restricted user", n)
 	}
@@ -85,7 +85,7 @@ func TestForensicsHeedsABS(t *testing.T) {
 	s := tell(t, simulator.Config{Seed: 14, Tokens: 3, URLLimit: 3000}, defaults(), abs.Exclusive)
 	s.sim.Add(simulator.Event{At: storyBegin.Add(time.Minute), Token: "explicit-long-token-" + strings.Repeat("x", 4200), API: "shop"})
 	s.until(40 * time.Minute)
-	s.shows(`abs_forensics_tokens{state="skipped",target="t"} 1`, `abs_forensics_tokens{state="due",target="t"} 0`)
+	s.shows(`abs_exporter_forensics_tokens{state="skipped",target="t"} 1`, `abs_exporter_forensics_tokens{state="due",target="t"} 0`)
 	if n := strings.Count(s.log.String(), "too long to be asked about"); n != 1 {
 		t.Errorf("told %d times: %s", n, s.log)
 	}

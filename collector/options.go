@@ -47,7 +47,7 @@ type Target struct {
 	// Forensics is false for a restricted user: ABS hands it no forensics.
 	Forensics bool
 	// Hints reads ABS's cheap reports of suspects; nil: they are not asked for.
-	Hints Hinter
+	AttackReports AttackReporter
 	// ResponseCap is how large an answer ABS gives, in bytes (--abs.response-cap).
 	ResponseCap int64
 }

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/abs/simulator"
 	"github.com/abs-exporter/abs-exporter/metrics"
-	"github.com/abs-exporter/abs-exporter/simulator"
 )
 
 var runs = flag.Uint64("property.runs", 60, "how many runs of the property test")
@@ -229,7 +229,7 @@ func (t *trial) judge(b *books, r *rig) error {
 		return nil
 	}
 	for token, want := range truth.ByToken {
-		id := testKey.ID([]byte(token))
+		id := testKey.ID([]byte(token)).String()
 		if got := b.value(metrics.TokenRequests, id); got != want.Requests {
 			return fmt.Errorf("token %s was counted %d times, requested were %d", id, got, want.Requests)
 		}

@@ -18,7 +18,7 @@ func (t *target) commit() {
 	if t.cycle.staged.IsZero() {
 		t.cycle.staged = now
 	}
-	t.ledger.SetUnderAttack(t.attacks.underAttack())
+	t.ledger.SetFlagged(t.attacks.underAttack())
 	staged := append(t.ledger.Stage(t.cycle.staged), t.attacks.stageCounters(t.cycle.staged)...)
 	if err := t.save(now); err != nil {
 		t.ledger.Withdrawn()
@@ -34,7 +34,7 @@ func (t *target) commit() {
 	blocks := append(append([]metrics.Block{}, t.counters...), t.windowGauges(now)...)
 	t.attacks.shownUnderAttack = 0
 	if t.o.Forensics && (t.Forensics || t.hints != nil) {
-		t.attacks.forget(t.ledger.IsListed)
+		t.attacks.forget(t.ledger.IsTracked)
 		blocks = append(blocks, t.attacks.stageGauges(t.gauges, now, t.o.Window)...)
 	}
 	t.pub.Publish(t.Name, &metrics.Snapshot{Blocks: blocks})
@@ -118,12 +118,12 @@ func (t *target) tellOverflow(dimension string, n int64) {
 
 func (t *target) tellStatus(now time.Time) {
 	s := &Status{
-		Target:       t.Name,
-		Up:           t.up,
-		NextCycle:    nextCycle(now, t.o.Interval),
-		Requests:     t.ledger.Requests(),
-		ListedTokens: t.ledger.Listed(),
-		WindowTokens: -1, WindowRequests: -1,
+		Target:        t.Name,
+		Up:            t.up,
+		NextCycle:     nextCycle(now, t.o.Interval),
+		Requests:      t.ledger.Requests(),
+		TrackedTokens: t.ledger.Tracked(),
+		WindowTokens:  -1, WindowRequests: -1,
 		UnderAttack:       t.attacks.shownUnderAttack,
 		Forensics:         t.forensicsStatus(now),
 		Errors:            append([]ErrorStatus{}, t.errors...),

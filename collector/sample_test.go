@@ -57,12 +57,12 @@ func TestPublishedSamples(t *testing.T) {
 	for at := start; at.Before(start.Add(30 * time.Minute)); at = at.Add(2 * time.Minute) {
 		r.cycle(at)
 	}
-	token10, id1 := testKey.ID([]byte("token10")), testKey.ID([]byte("token_method"))
+	token10, id1 := testKey.ID([]byte("token10")).String(), testKey.ID([]byte("token_method")).String()
 	lines := r.scrape(t)
 	for _, want := range []string{
 		`abs_window_tokens{target="t"} 30`,
 		`abs_window_requests{target="t"} 163250`,
-		`abs_window_unlisted_requests{target="t"} 151044`,
+		`abs_window_unattributed_requests{target="t"} 151044`,
 		`abs_window_seconds{target="t"} 10800`,
 		`abs_requests_total{target="t"} 12206`,
 		`abs_method_requests_total{target="t",method="PUT"} 3464`,
@@ -73,14 +73,14 @@ func TestPublishedSamples(t *testing.T) {
 		`abs_token_api_requests_total{target="t",token="` + token10 + `",api="atm_app_oauth"} 2298`,
 		`abs_token_requests_total{target="t",token="_other"} 0`,
 		`abs_token_window_requests{target="t",token="` + token10 + `"} 4596`,
-		`abs_token_attacks{target="t",token="` + id1 + `"} 2`,
-		`abs_token_anomalies{target="t",token="` + id1 + `"} 0`,
-		`abs_token_attack{target="t",token="` + id1 + `",attack_type="API Memory Attack Type 1",api="atm_app_oauth"} 1`,
-		`abs_token_attack{target="t",token="` + id1 + `",attack_type="API Memory Attack Type 1",api="2_atm_app_oauth"} 1`,
-		`abs_token_attack{target="t",token="` + id1 + `",attack_type="Data Poisoning Attack",api="atm_app_oauth"} 1`,
-		`abs_token_attack{target="t",token="` + id1 + `",attack_type="Data Poisoning Attack",api="2_atm_app_oauth"} 1`,
+		`abs_token_attack_types{target="t",token="` + id1 + `"} 2`,
+		`abs_token_anomaly_types{target="t",token="` + id1 + `"} 0`,
+		`abs_token_attack_active{target="t",token="` + id1 + `",attack_type="API Memory Attack Type 1",api="atm_app_oauth"} 1`,
+		`abs_token_attack_active{target="t",token="` + id1 + `",attack_type="API Memory Attack Type 1",api="2_atm_app_oauth"} 1`,
+		`abs_token_attack_active{target="t",token="` + id1 + `",attack_type="Data Poisoning Attack",api="atm_app_oauth"} 1`,
+		`abs_token_attack_active{target="t",token="` + id1 + `",attack_type="Data Poisoning Attack",api="2_atm_app_oauth"} 1`,
 		`abs_attack_tokens{target="t",attack_type="Data Poisoning Attack",api="atm_app_oauth"} 5`,
-		`abs_tokens_under_attack{target="t"} 5`,
+		`abs_flagged_tokens{target="t"} 5`,
 		`abs_attack_detections_total{target="t",attack_type="Data Poisoning Attack",api="atm_app_oauth"} 5`,
 		`abs_up{target="t"} 1`,
 	} {
@@ -90,7 +90,7 @@ func TestPublishedSamples(t *testing.T) {
 	}
 	attacks := 0
 	for _, line := range lines {
-		if strings.HasPrefix(line, "abs_token_attack{") && strings.Contains(line, id1) {
+		if strings.HasPrefix(line, "abs_token_attack_active{") && strings.Contains(line, id1) {
 			attacks++
 		}
 		if strings.Contains(line, "token10") {

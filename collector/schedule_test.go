@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
-	"github.com/abs-exporter/abs-exporter/simulator"
+	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
 func TestWait(t *testing.T) {

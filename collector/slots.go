@@ -64,7 +64,7 @@ func (t *target) readSlot(ctx context.Context, job ledger.Job) {
 func (t *target) read(ctx context.Context, job ledger.Job) (*ledger.Reading, abs.Summary, error) {
 	reading := t.ledger.Begin(job, t.clock.Now())
 	summary, err := t.ABS.Tokens(ctx, abs.Window(job.Span), func(row *abs.Row) error {
-		reading.Add(t.ids.id(row.Token), row)
+		reading.Add(t.ids.ID(row.Token), row)
 		return nil
 	})
 	if err != nil {

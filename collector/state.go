@@ -19,6 +19,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
 // A state file is a header and a gob of savedState:
@@ -40,7 +41,7 @@ type savedState struct {
 	Saved    time.Time
 	Ledger   *ledger.State
 	Attacks  attacksState
-	Cursor   ledger.TokenID // of forensics' turn
+	Cursor   tokenid.ID // of forensics' turn
 }
 
 type attacksState struct {
@@ -49,7 +50,7 @@ type attacksState struct {
 }
 
 type suspectState struct {
-	ID                 ledger.TokenID
+	ID                 tokenid.ID
 	Attacks, Anomalies int64
 	Findings           []finding
 	Answered           time.Time

@@ -11,7 +11,7 @@ type Status struct {
 	LastCycleDuration time.Duration
 	NextCycle         time.Time
 	Requests          int64 // counted in all
-	ListedTokens      int
+	TrackedTokens     int
 	Slots             []SlotStatus // oldest first; the last few settled and missed ones too
 	WindowTokens      int64        // of the window report; -1 where unknown
 	WindowRequests    int64

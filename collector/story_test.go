@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/abs/simulator"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/metrics"
-	"github.com/abs-exporter/abs-exporter/simulator"
 )
 
 var storyBegin = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
@@ -144,7 +144,7 @@ func TestAuditCountsWhatCameTooLate(t *testing.T) {
 	}
 	// The audit that found them tells so; the next finds nothing.
 	s.until(26 * time.Hour)
-	s.shows(`abs_audit_difference_requests{target="t"} 0`)
+	s.shows(`abs_exporter_audit_difference_requests{target="t"} 0`)
 	if strings.Count(s.log.String(), "the audit found") != 1 {
 		t.Errorf("the same requests were found again: %s", s.log)
 	}
@@ -159,11 +159,11 @@ func TestCatchUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.until(59 * time.Minute)
-	s.shows(`abs_slots{state="pending",target="t"} 0`, `abs_up{target="t"} 1`)
+	s.shows(`abs_exporter_slots{state="pending",target="t"} 0`, `abs_up{target="t"} 1`)
 	s.until(5*time.Hour + 58*time.Minute)
-	s.shows(`abs_slots{state="pending",target="t"} 10`, `abs_up{target="t"} 0`, "abs_window_seconds", "abs_token_window_requests")
+	s.shows(`abs_exporter_slots{state="pending",target="t"} 10`, `abs_up{target="t"} 0`, "abs_window_seconds", "abs_token_window_requests")
 	s.until(6 * time.Hour)
-	s.shows(`abs_slots{state="pending",target="t"} 0`, `abs_up{target="t"} 1`, `abs_missed_slots_total{target="t"} 0`)
+	s.shows(`abs_exporter_slots{state="pending",target="t"} 0`, `abs_up{target="t"} 1`, `abs_exporter_missed_slots_total{target="t"} 0`)
 	s.until(14 * time.Hour)
 	if s.counted() != s.truth() {
 		t.Errorf("counted %d of %d", s.counted(), s.truth())
@@ -209,9 +209,9 @@ func TestMissedSlots(t *testing.T) {
 	s.until(time.Hour)
 	s.clock.set(storyBegin.Add(30 * time.Hour))
 	s.restart()
-	s.shows(`abs_missed_slots_total{target="t"} 0`) // for a Prometheus to see that it rises
+	s.shows(`abs_exporter_missed_slots_total{target="t"} 0`) // for a Prometheus to see that it rises
 	s.until(40 * time.Hour)
-	s.shows(fmt.Sprintf(`abs_missed_slots_total{target="t"} %d`, s.ledger.Missed()))
+	s.shows(fmt.Sprintf(`abs_exporter_missed_slots_total{target="t"} %d`, s.ledger.Missed()))
 	// The slots that ended more than a day before 30:00: those ending at 1:00 (still open
 	// then), 1:30, … 5:30, and three before the start, open still at 1:00.
 	missed := 0
@@ -242,7 +242,7 @@ func TestStateCannotBeSaved(t *testing.T) {
 	s.shows(`abs_window_tokens{target="t"} 5`)
 	failures := 0
 	for _, line := range s.scrape(t) {
-		if strings.HasPrefix(line, "abs_state_save_failures_total") && !strings.HasSuffix(line, " 0") {
+		if strings.HasPrefix(line, "abs_exporter_state_save_failures_total") && !strings.HasSuffix(line, " 0") {
 			failures++
 		}
 	}
@@ -270,10 +270,10 @@ func TestFailedForensicsEndsNothing(t *testing.T) {
 		Token: token, Type: "Data Poisoning Attack", APIs: []string{"shop"},
 		From: storyBegin.Add(5 * time.Minute), To: storyBegin.Add(3 * time.Hour),
 	})
-	attack := `abs_token_attack{target="t",token="` + testKey.ID([]byte(token)) + `",attack_type="Data Poisoning Attack",api="shop"} 1`
+	attack := `abs_token_attack_active{target="t",token="` + testKey.ID([]byte(token)).String() + `",attack_type="Data Poisoning Attack",api="shop"} 1`
 	detections := `abs_attack_detections_total{target="t",attack_type="Data Poisoning Attack",api="shop"} 1`
 	s.until(30 * time.Minute)
-	s.shows(attack, detections, `abs_tokens_under_attack{target="t"} 1`)
+	s.shows(attack, detections, `abs_flagged_tokens{target="t"} 1`)
 	if err := s.sim.SetFaults(simulator.Fault{Report: "forensics", Kind: "status", Code: 500}); err != nil {
 		t.Fatal(err)
 	}
@@ -282,14 +282,14 @@ func TestFailedForensicsEndsNothing(t *testing.T) {
 	s.restart()
 	s.until(4 * time.Hour)
 	// Told too long ago to be shown, but not ended.
-	s.shows("abs_token_attack", `abs_attack_tokens{target="t",attack_type="Data Poisoning Attack",api="shop"} 0`, detections)
+	s.shows("abs_token_attack_active", `abs_attack_tokens{target="t",attack_type="Data Poisoning Attack",api="shop"} 0`, detections)
 	if err := s.sim.SetFaults(); err != nil {
 		t.Fatal(err)
 	}
 	s.until(5 * time.Hour)
 	s.shows(attack, detections)
 	s.until(7 * time.Hour)
-	s.shows("abs_token_attack", detections, `abs_tokens_under_attack{target="t"} 0`)
+	s.shows("abs_token_attack_active", detections, `abs_flagged_tokens{target="t"} 0`)
 	log := s.log.String()
 	if strings.Contains(log, "attack began") || strings.Count(log, "attack ended") != 1 {
 		t.Errorf("after the restart: a detection too many, or no end: %s", log)
@@ -302,9 +302,9 @@ func TestTokenLeavesWindow(t *testing.T) {
 	s.sim.Add(simulator.Event{At: storyBegin.Add(time.Minute), Token: "explicit-token-seen-once", API: "shop"})
 	s.sim.AddAttack(simulator.Attack{Token: "explicit-token-seen-once", Type: "Sequence Attack", From: storyBegin})
 	s.until(30 * time.Minute)
-	s.shows(`abs_tokens_under_attack{target="t"} 1`, `abs_attack_tokens{target="t",attack_type="Sequence Attack",api="all"} 1`)
+	s.shows(`abs_flagged_tokens{target="t"} 1`, `abs_attack_tokens{target="t",attack_type="Sequence Attack",api="all"} 1`)
 	s.until(4 * time.Hour)
-	s.shows(`abs_tokens_under_attack{target="t"} 0`, `abs_attack_tokens{target="t",attack_type="Sequence Attack",api="all"} 0`, "abs_token_attack")
+	s.shows(`abs_flagged_tokens{target="t"} 0`, `abs_attack_tokens{target="t",attack_type="Sequence Attack",api="all"} 0`, "abs_token_attack_active")
 }
 
 func TestStateFilePowerCut(t *testing.T) {

@@ -11,12 +11,13 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/catalogue"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// giveWay is how long a listed token goes without new requests before a busier one may
+// displaceAfter is how long a listed token goes without new requests before a busier one may
 // take its place: three of ABS's batches.
-const giveWay = 30 * time.Minute
+const displaceAfter = 30 * time.Minute
 
 // keptErrors is how many failures the status page shows.
 const keptErrors = 10
@@ -26,7 +27,7 @@ const keptErrors = 10
 type target struct {
 	Target
 	o      *Options
-	ids    *tokenHasher
+	ids    *tokenid.Hasher
 	health *metrics.Health
 	pub    Publisher
 	clock  Clock
@@ -75,7 +76,7 @@ type told struct {
 	overflow            map[string]int64
 }
 
-func newTarget(o *Options, t Target, key TokenKey, health *metrics.Health, pub Publisher, clock Clock, log *slog.Logger, turn func()) (*target, error) {
+func newTarget(o *Options, t Target, key tokenid.Key, health *metrics.Health, pub Publisher, clock Clock, log *slog.Logger, turn func()) (*target, error) {
 	if t.Location == nil {
 		t.Location = time.UTC
 	}
@@ -94,16 +95,16 @@ func newTarget(o *Options, t Target, key TokenKey, health *metrics.Health, pub P
 	// end as regularly as they begin, hence not all of an interval.
 	hold := o.Interval / 8 * 7
 	c := &target{
-		Target: t, o: o, ids: key.hasher(), health: health, pub: pub, clock: clock, log: log, turn: turn,
+		Target: t, o: o, ids: key.Hasher(), health: health, pub: pub, clock: clock, log: log, turn: turn,
 		attacks:   newAttacks(t.Name, o.MaxTokens, hold, types),
 		told:      told{overflow: map[string]int64{}},
 		forensics: newForensics(o), gauges: newGauges(t.Name),
-		state: newStateFile(o.StateDir, t.Name), keyCheck: key.check(),
+		state: newStateFile(o.StateDir, t.Name), keyCheck: key.Check(),
 		started: clock.Now(), hold: hold,
 	}
 	c.window.parts = 1
 	c.unknown = map[string]struct{}{}
-	if o.Forensics && t.Hints != nil {
+	if o.Forensics && t.AttackReports != nil {
 		c.hints = newHints()
 	}
 	config := ledger.Config{
@@ -112,7 +113,7 @@ func newTarget(o *Options, t Target, key TokenKey, health *metrics.Health, pub P
 		Slot:   o.Slot, Reread: o.reread(), Settle: o.Settle,
 		MaxBackfill: o.MaxBackfill, Lookback: o.Lookback,
 		MaxTokens: o.MaxTokens, MaxValues: o.MaxValues, Dimensions: dimensions,
-		GiveWay: giveWay, Expire: o.Expire, Keep: auditKeep * o.Audit, ResponseCap: t.ResponseCap, Hold: hold,
+		DisplaceAfter: displaceAfter, Expire: o.Expire, Keep: auditKeep * o.Audit, ResponseCap: t.ResponseCap, Hold: hold,
 	}
 	if err := c.restore(config); err != nil {
 		return nil, err
@@ -153,7 +154,7 @@ func (t *target) restore(config ledger.Config) error {
 	for name, d := range overflowDimensions() {
 		t.told.overflow[name] = t.ledger.Overflow(d)
 	}
-	t.log.Info("going on from the saved state", "saved", saved.Saved, "requests", t.ledger.Requests(), "listed_tokens", t.ledger.Listed())
+	t.log.Info("going on from the saved state", "saved", saved.Saved, "requests", t.ledger.Requests(), "tracked_tokens", t.ledger.Tracked())
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -24,7 +25,7 @@ type window struct {
 	tokens   int64
 	requests int64
 	unlisted int64
-	listed   map[ledger.TokenID]int64 // requests of listed tokens
+	listed   map[tokenid.ID]int64 // requests of listed tokens
 }
 
 // readWindow reads the sliding window when it is time to: for its gauges, and to learn
@@ -37,10 +38,10 @@ func (t *target) readWindow(ctx context.Context) bool {
 	w.tried, w.ok = t.cycle.began, false
 	to := t.clock.Now().Truncate(time.Minute)
 	span := ledger.Span{From: to.Add(-t.o.Window).Truncate(time.Minute), To: to}
-	next := window{parts: w.parts, tried: w.tried, ok: true, read: t.clock.Now(), span: span, listed: map[ledger.TokenID]int64{}}
+	next := window{parts: w.parts, tried: w.tried, ok: true, read: t.clock.Now(), span: span, listed: map[tokenid.ID]int64{}}
 	complete := true
 	choice := t.forensics.plan.Choose(t.budget(), t.cycle.began, t.suspected)
-	seen := map[ledger.TokenID]struct{}{} // of the suspects
+	seen := map[tokenid.ID]struct{}{} // of the suspects
 	var longest int64
 	var inWindow *filter
 	if t.hints != nil {
@@ -48,8 +49,8 @@ func (t *target) readWindow(ctx context.Context) bool {
 	}
 	for _, part := range cutEvenly(span, w.parts) {
 		s, err := t.ABS.Tokens(ctx, abs.Window(part), func(row *abs.Row) error {
-			id := t.ids.id(row.Token)
-			if t.ledger.IsListed(id) {
+			id := t.ids.ID(row.Token)
+			if t.ledger.IsTracked(id) {
 				next.listed[id] += row.Requests
 			}
 			if inWindow != nil {
@@ -141,7 +142,7 @@ func (t *target) windowGauges(now time.Time) []metrics.Block {
 	blocks := []metrics.Block{g.block(metrics.WindowSeconds, int64(w.span.To.Sub(w.span.From)/time.Second))}
 	if w.whole {
 		blocks = append(blocks, g.block(metrics.WindowTokens, w.tokens), g.block(metrics.WindowRequests, w.requests),
-			g.block(metrics.WindowUnlistedRequests, w.unlisted))
+			g.block(metrics.WindowUnattributedRequests, w.unlisted))
 	}
 	if t.o.MaxTokens == 0 {
 		return blocks

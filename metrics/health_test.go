@@ -68,10 +68,10 @@ func TestHealthInit(t *testing.T) {
 		}
 	}
 	want := map[string]int{
-		"abs_cycle_duration_seconds": 2, "abs_report_duration_seconds": 8, "abs_report_bytes_total": 8,
-		"abs_report_failures_total": 56, "abs_slots": 4, "abs_missed_slots_total": 2, "abs_request_delay_seconds": 2,
-		"abs_report_regressions_total": 2, "abs_forensics_tokens": 8, "abs_series_overflow_requests_total": 10,
-		"abs_state_save_failures_total": 2,
+		"abs_exporter_cycle_duration_seconds": 2, "abs_exporter_report_duration_seconds": 8, "abs_exporter_report_bytes_total": 8,
+		"abs_exporter_report_failures_total": 56, "abs_exporter_slots": 4, "abs_exporter_missed_slots_total": 2, "abs_request_delay_seconds": 2,
+		"abs_exporter_report_regressions_total": 2, "abs_exporter_forensics_tokens": 8, "abs_exporter_series_overflow_requests_total": 10,
+		"abs_exporter_state_save_failures_total": 2,
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)

@@ -58,12 +58,12 @@ adding. A family marked *experimental* may still change.
 
 ## What holds for all of them
 
-- Every series has the label ` + "`target`" + `. The exceptions are ` + "`abs_exporter_build_info` and `abs_otlp_*`" + `, which tell of the process, as do
+- Every series has the label ` + "`target`" + `. The exceptions are ` + "`abs_exporter_build_info` and `abs_exporter_otlp_*`" + `, which tell of the process, as do
   client_golang's ` + "`go_*`, `process_*` and `promhttp_*`" + `.
 - **Born at 0.** A new counter series of requests or detections is served as 0 for one whole cycle before its first value,
   so that every Prometheus sees the first increase, with no feature flag. A series restored from the state directory goes on where it was.
 - **` + "`_other`" + `.** Tokens past ` + "`--series.max-tokens`" + `, and values of ` + "`method`, `api`, `device` and `ip`" + ` past ` + "`--series.max-values`" + `, share the
-  value ` + "`_other`" + `, so that sums stay exact whatever the limits. ` + "`abs_series_overflow_requests_total`" + ` tells how many requests that were.
+  value ` + "`_other`" + `, so that sums stay exact whatever the limits. ` + "`abs_exporter_series_overflow_requests_total`" + ` tells how many requests that were.
 - **Created timestamps** say when a counter's counting began. They go with the protobuf format and OTLP; in OpenMetrics text
   only with ` + "`--web.openmetrics-created`" + `, because a Prometheus without the feature for them stores the ` + "`_created`" + ` lines as series.
 - **Increases, not instants.** ABS works in ten-minute batches, so counters step. Ask for increases over half an hour and

@@ -134,8 +134,8 @@ var (
 		Help:   "Requests in the sliding window, as the report's summary.total_requests says. Absent while the window had to be read in parts.",
 		Note:   "No counter: windows overlap. For rates and increases use `abs_requests_total`.",
 	}
-	WindowUnlistedRequests = &Family{
-		Name: "abs_window_unlisted_requests", Type: Gauge, Unit: "requests", Group: GroupWindow, Stability: Stable,
+	WindowUnattributedRequests = &Family{
+		Name: "abs_window_unattributed_requests", Type: Gauge, Unit: "requests", Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget},
 		Help:   "Requests in the sliding window's summary that none of the report's rows accounts for.",
 		Note:   "Above 0, ABS left rows out: its `response_size` is too small for the window, or it lists only some tokens.",
@@ -145,24 +145,24 @@ var (
 		Labels: []string{LabelTarget, "token"},
 		Help:   "Requests made with a token in the sliding window. Absent for a token that the window does not hold.",
 	}
-	TokenAttacks = &Family{
-		Name: "abs_token_attacks", Type: Gauge, Unit: "attacks", Group: GroupWindow, Stability: Stable,
+	TokenAttackTypes = &Family{
+		Name: "abs_token_attack_types", Type: Gauge, Unit: "attacks", Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget, "token"},
 		Help:   "Attack types that a token is under in the sliding window, as its forensics' summary.total_attacks says. Absent until the token was asked about.",
 	}
-	TokenAnomalies = &Family{
-		Name: "abs_token_anomalies", Type: Gauge, Unit: "anomalies", Group: GroupWindow, Stability: Stable,
+	TokenAnomalyTypes = &Family{
+		Name: "abs_token_anomaly_types", Type: Gauge, Unit: "anomalies", Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget, "token"},
 		Help:   "Anomaly types that a token shows in the sliding window, as its forensics' summary.total_anomalies says. Absent until the token was asked about.",
 	}
-	TokenAttack = &Family{
-		Name: "abs_token_attack", Type: Gauge, Group: GroupWindow, Stability: Stable,
+	TokenAttackActive = &Family{
+		Name: "abs_token_attack_active", Type: Gauge, Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget, "token", "attack_type", "api"},
 		Help:   "1 while a token is under an attack of this type on this API, else absent. At most as many tokens as have series of their own.",
-		Note:   "At most `--series.max-tokens` tokens; `abs_attack_tokens` and `abs_tokens_under_attack` count all.",
+		Note:   "At most `--series.max-tokens` tokens; `abs_attack_tokens` and `abs_flagged_tokens` count all.",
 	}
-	TokenAnomaly = &Family{
-		Name: "abs_token_anomaly", Type: Gauge, Group: GroupWindow, Stability: Stable,
+	TokenAnomalyActive = &Family{
+		Name: "abs_token_anomaly_active", Type: Gauge, Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget, "token", "anomaly_type", "api"},
 		Help:   "1 while a token shows an anomaly of this type on this API, else absent. At most as many tokens as have series of their own.",
 		Note:   "At most `--series.max-tokens` tokens; `abs_anomaly_tokens` counts all.",
@@ -177,8 +177,8 @@ var (
 		Labels: []string{LabelTarget, "anomaly_type", "api"},
 		Help:   "Tokens that show an anomaly of this type on this API now. Stays at 0 after the anomaly; absent if none was ever seen.",
 	}
-	TokensUnderAttack = &Family{
-		Name: "abs_tokens_under_attack", Type: Gauge, Unit: "tokens", Group: GroupWindow, Stability: Stable,
+	FlaggedTokens = &Family{
+		Name: "abs_flagged_tokens", Type: Gauge, Unit: "tokens", Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget},
 		Help:   "Tokens that are under any attack now, each counted once.",
 	}
@@ -198,26 +198,26 @@ var (
 		Help:   "1 if the last cycle got its reports from ABS, 0 if any failed. Absent until the first cycle has ended.",
 	}
 	CycleDuration = &Family{
-		Name: "abs_cycle_duration_seconds", Type: Histogram, Unit: "seconds", Group: GroupHealth, Stability: Stable,
+		Name: "abs_exporter_cycle_duration_seconds", Type: Histogram, Unit: "seconds", Group: GroupHealth, Stability: Stable,
 		Labels:  []string{LabelTarget},
 		Buckets: []float64{.1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300},
 		Help:    "How long a whole cycle took: asking ABS, counting, saving and publishing, in seconds.",
 		Note:    "Native and classic histogram. Cycles never overlap: one that outlasts `--collect.interval` holds up the next.",
 	}
 	ReportDuration = &Family{
-		Name: "abs_report_duration_seconds", Type: Histogram, Unit: "seconds", Group: GroupHealth, Stability: Stable,
+		Name: "abs_exporter_report_duration_seconds", Type: Histogram, Unit: "seconds", Group: GroupHealth, Stability: Stable,
 		Labels: []string{LabelTarget, "report"}, LabelValues: map[string][]string{"report": reports()},
 		Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 		Help:    "How long ABS took to answer a report, to the last byte, in seconds; failed calls are counted too.",
 		Note:    "Native and classic histogram. The wait for `--abs.rate` and `--abs.concurrency` is not in it.",
 	}
 	ReportBytes = &Family{
-		Name: "abs_report_bytes_total", Type: Counter, Unit: "bytes", Group: GroupHealth, Stability: Stable,
+		Name: "abs_exporter_report_bytes_total", Type: Counter, Unit: "bytes", Group: GroupHealth, Stability: Stable,
 		Labels: []string{LabelTarget, "report"}, LabelValues: map[string][]string{"report": reports()},
 		Help: "Bytes of report bodies read from ABS, after decompression.",
 	}
 	ReportFailures = &Family{
-		Name: "abs_report_failures_total", Type: Counter, Unit: "failures", Group: GroupHealth, Stability: Stable,
+		Name: "abs_exporter_report_failures_total", Type: Counter, Unit: "failures", Group: GroupHealth, Stability: Stable,
 		Labels: []string{LabelTarget, "report", "reason"},
 		LabelValues: map[string][]string{
 			"report": reports(),
@@ -227,7 +227,7 @@ var (
 		Note: "All reasons exist from the start, at 0.",
 	}
 	ReportLastSuccess = &Family{
-		Name: "abs_report_last_success_timestamp_seconds", Type: Gauge, Unit: "seconds", Group: GroupHealth, Stability: Stable,
+		Name: "abs_exporter_report_last_success_timestamp_seconds", Type: Gauge, Unit: "seconds", Group: GroupHealth, Stability: Stable,
 		Labels: []string{LabelTarget, "report"}, LabelValues: map[string][]string{"report": reports()},
 		Help: "When ABS last answered a usable report, in seconds since 1970. Absent until it has.",
 	}
@@ -238,12 +238,12 @@ var (
 		Note:   "Standing still while there should be traffic, it says that ABS gets no logs: a full disk, or a feed that stopped.",
 	}
 	Slots = &Family{
-		Name: "abs_slots", Type: Gauge, Unit: "slots", Group: GroupHealth, Stability: Stable,
+		Name: "abs_exporter_slots", Type: Gauge, Unit: "slots", Group: GroupHealth, Stability: Stable,
 		Labels: []string{LabelTarget, "state"}, LabelValues: map[string][]string{"state": {SlotOpen, SlotPending}},
 		Help: "Slots that are not settled: open ones are read again until they are, pending ones are still to be made up after a pause.",
 	}
 	MissedSlots = &Family{
-		Name: "abs_missed_slots_total", Type: Counter, Unit: "slots", Group: GroupHealth, Stability: Stable,
+		Name: "abs_exporter_missed_slots_total", Type: Counter, Unit: "slots", Group: GroupHealth, Stability: Stable,
 		Labels: []string{LabelTarget},
 		Help:   "Slots given up because they lay too far back to be read; requests that only they told of are not counted.",
 		Note:   "Further back than `--collect.max-backfill`.",
@@ -256,18 +256,18 @@ var (
 		Note:    "Classic histogram only: one commit counts millions of requests at once. It shows how late ABS is, and so whether `--collect.settle` is long enough.",
 	}
 	ReportRegressions = &Family{
-		Name: "abs_report_regressions_total", Type: Counter, Unit: "readings", Group: GroupHealth, Stability: Stable,
+		Name: "abs_exporter_report_regressions_total", Type: Counter, Unit: "readings", Group: GroupHealth, Stability: Stable,
 		Labels: []string{LabelTarget},
 		Help:   "Readings in which a slot, or a token with series of its own, had fewer requests than were counted of it before.",
 		Note:   "ABS took requests back. Counters do not fall for it, and what ABS gives again is not counted twice.",
 	}
 	AuditDifference = &Family{
-		Name: "abs_audit_difference_requests", Type: Gauge, Unit: "requests", Group: GroupHealth, Stability: Stable,
+		Name: "abs_exporter_audit_difference_requests", Type: Gauge, Unit: "requests", Group: GroupHealth, Stability: Stable,
 		Labels: []string{LabelTarget},
 		Help:   "Requests that the last audit found in ABS and not in the counters; below 0, more were counted than ABS holds. Absent until an audit was made.",
 	}
 	ForensicsTokens = &Family{
-		Name: "abs_forensics_tokens", Type: Gauge, Unit: "tokens", Group: GroupHealth, Stability: Stable,
+		Name: "abs_exporter_forensics_tokens", Type: Gauge, Unit: "tokens", Group: GroupHealth, Stability: Stable,
 		Labels: []string{LabelTarget, "state"},
 		LabelValues: map[string][]string{
 			"state": {ForensicsDue, ForensicsCovered, ForensicsSkipped, ForensicsFailed},
@@ -275,12 +275,12 @@ var (
 		Help: "Tokens of the sliding window by what forensics knows of them: still to be asked about, asked about, skipped, or failed.",
 	}
 	ForensicsOldestAge = &Family{
-		Name: "abs_forensics_oldest_age_seconds", Type: Gauge, Unit: "seconds", Group: GroupHealth, Stability: Stable,
+		Name: "abs_exporter_forensics_oldest_age_seconds", Type: Gauge, Unit: "seconds", Group: GroupHealth, Stability: Stable,
 		Labels: []string{LabelTarget},
 		Help:   "Since when every token that stayed in the window was asked about, in seconds: how old a forensics answer can be. Absent before all were.",
 	}
 	SeriesOverflow = &Family{
-		Name: "abs_series_overflow_requests_total", Type: Counter, Unit: "requests", Group: GroupHealth, Stability: Stable,
+		Name: "abs_exporter_series_overflow_requests_total", Type: Counter, Unit: "requests", Group: GroupHealth, Stability: Stable,
 		Labels: []string{LabelTarget, "dimension"},
 		LabelValues: map[string][]string{
 			"dimension": {DimensionToken, DimensionMethod, DimensionAPI, DimensionDevice, DimensionIP},
@@ -289,12 +289,12 @@ var (
 		Note: "See `--series.max-tokens` and `--series.max-values`.",
 	}
 	StateSaveFailures = &Family{
-		Name: "abs_state_save_failures_total", Type: Counter, Unit: "failures", Group: GroupHealth, Stability: Stable,
+		Name: "abs_exporter_state_save_failures_total", Type: Counter, Unit: "failures", Group: GroupHealth, Stability: Stable,
 		Labels: []string{LabelTarget},
 		Help:   "Saves of the state that failed. While saving fails, counters stand still and nothing is lost.",
 	}
 	StateLastSave = &Family{
-		Name: "abs_state_last_save_timestamp_seconds", Type: Gauge, Unit: "seconds", Group: GroupHealth, Stability: Stable,
+		Name: "abs_exporter_state_last_save_timestamp_seconds", Type: Gauge, Unit: "seconds", Group: GroupHealth, Stability: Stable,
 		Labels: []string{LabelTarget},
 		Help:   "When the state was last saved, in seconds since 1970. Absent until it was, and while state is kept in memory only.",
 	}
@@ -309,7 +309,7 @@ var (
 // What OTLP pushes come to. They tell of the process, as BuildInfo does, and exist only while pushing is on.
 var (
 	OTLPRequests = &Family{
-		Name: "abs_otlp_requests_total", Type: Counter, Unit: "requests", Group: GroupPush, Stability: Experimental,
+		Name: "abs_exporter_otlp_requests_total", Type: Counter, Unit: "requests", Group: GroupPush, Stability: Experimental,
 		Labels: []string{"signal", "outcome"},
 		LabelValues: map[string][]string{
 			"signal":  {SignalMetrics, SignalLogs},
@@ -319,12 +319,12 @@ var (
 		Note: "`partial`: the receiver took the request and refused some of it. A failure of metrics loses nothing that lasts: sums are cumulative, and the next push tells the same and more.",
 	}
 	OTLPDropped = &Family{
-		Name: "abs_otlp_dropped_total", Type: Counter, Unit: "records", Group: GroupPush, Stability: Experimental,
+		Name: "abs_exporter_otlp_dropped_total", Type: Counter, Unit: "records", Group: GroupPush, Stability: Experimental,
 		Labels: []string{"signal"}, LabelValues: map[string][]string{"signal": {SignalMetrics, SignalLogs}},
 		Help: "Points of metrics that the OTLP receiver refused for good, and log records that it refused or that the full queue gave up.",
 	}
 	OTLPLastSuccess = &Family{
-		Name: "abs_otlp_last_success_timestamp_seconds", Type: Gauge, Unit: "seconds", Group: GroupPush, Stability: Experimental,
+		Name: "abs_exporter_otlp_last_success_timestamp_seconds", Type: Gauge, Unit: "seconds", Group: GroupPush, Stability: Experimental,
 		Labels: []string{"signal"}, LabelValues: map[string][]string{"signal": {SignalMetrics, SignalLogs}},
 		Help: "When the OTLP receiver last took everything that was to be told, in seconds since 1970. Absent until it has.",
 	}
@@ -337,8 +337,8 @@ func Table() []*Family {
 		Requests, TokenRequests, TokenMethodRequests, TokenAPIRequests, TokenDeviceRequests, TokenIPRequests,
 		MethodRequests, APIRequests, DeviceRequests, AttackDetections, AnomalyDetections,
 
-		WindowSeconds, WindowTokens, WindowRequests, WindowUnlistedRequests, TokenWindowRequests,
-		TokenAttacks, TokenAnomalies, TokenAttack, TokenAnomaly, AttackTokens, AnomalyTokens, TokensUnderAttack,
+		WindowSeconds, WindowTokens, WindowRequests, WindowUnattributedRequests, TokenWindowRequests,
+		TokenAttackTypes, TokenAnomalyTypes, TokenAttackActive, TokenAnomalyActive, AttackTokens, AnomalyTokens, FlaggedTokens,
 		AttackTypeInfo,
 
 		Up, CycleDuration, ReportDuration, ReportBytes, ReportFailures, ReportLastSuccess, LastNewRequests,

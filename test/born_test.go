@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/abs-exporter/abs-exporter/simulator"
+	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
 // A series is served as 0 for one whole cycle before its first value, so that a Prometheus

@@ -24,7 +24,7 @@ import (
 // later are the families that the demo does not serve from the start: an audit takes
 // stretches that are settled, and OTLP somebody to push to.
 func later(f *metrics.Family) bool {
-	return f == metrics.AuditDifference || strings.HasPrefix(f.Name, "abs_otlp_")
+	return f == metrics.AuditDifference || strings.HasPrefix(f.Name, "abs_exporter_otlp_")
 }
 
 // Someone tries it out: within ten seconds all that there is to see is there. Not in
@@ -143,7 +143,7 @@ func settled(t *testing.T, d *demo) {
 	t.Helper()
 	until(t, "the demo shows an attack that began", func() bool {
 		page := d.get(t, "metrics")
-		return hasFamily(page, metrics.TokenAttack.Name) && hasFamily(page, metrics.AnomalyDetections.Name)
+		return hasFamily(page, metrics.TokenAttackActive.Name) && hasFamily(page, metrics.AnomalyDetections.Name)
 	})
 }
 

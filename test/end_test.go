@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/abs-exporter/abs-exporter/simulator"
+	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
 // soon is how long ending may take: less than the ten seconds that Docker gives.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/prometheus/prometheus/config"
 
-	"github.com/abs-exporter/abs-exporter/simulator"
+	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
 // However many Prometheis and people ask the exporter, ABS does not notice.
@@ -20,7 +20,7 @@ func TestScrapesNeverCallABS(t *testing.T) {
 		"--collect.interval=24h", "--collect.slot=24h", "--collect.reread=24h", "--collect.window=24h",
 		"--collect.max-backfill=48h", "--collect.lookback=1h", "--forensics.rate=100")...)
 	cycles := func() float64 {
-		n, _ := e.value(t, `abs_cycle_duration_seconds_count{target="test"}`)
+		n, _ := e.value(t, `abs_exporter_cycle_duration_seconds_count{target="test"}`)
 		return n
 	}
 	until(t, "the first cycle is over", func() bool { return cycles() > 0 })

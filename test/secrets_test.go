@@ -15,7 +15,7 @@ import (
 
 	"github.com/prometheus/prometheus/config"
 
-	"github.com/abs-exporter/abs-exporter/simulator"
+	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
 // canary is in every secret of these tests, and nowhere else. The tokens around it hold
@@ -59,7 +59,7 @@ func TestNoSecretIsTold(t *testing.T) {
 				})
 			}
 			for _, reason := range []string{"auth", "timeout", "connection", "status", "decode", "size"} {
-				series := fmt.Sprintf(`abs_report_failures_total{reason="%s",report="%s",target="test"}`, reason, report)
+				series := fmt.Sprintf(`abs_exporter_report_failures_total{reason="%s",report="%s",target="test"}`, reason, report)
 				if n, _ := c.value(t, series); n == 0 {
 					t.Errorf("%s has counted nothing", series)
 				}
@@ -112,7 +112,7 @@ func startCanary(t *testing.T, sim *simulator.Simulator, echo *echoes, flags []s
 func (c *canaryExporter) during(t *testing.T, report string, wrong func()) {
 	t.Helper()
 	cycles := func() float64 {
-		n, _ := c.value(t, `abs_cycle_duration_seconds_count{target="test"}`)
+		n, _ := c.value(t, `abs_exporter_cycle_duration_seconds_count{target="test"}`)
 		return n
 	}
 	calls := func() int64 { return c.sim.Stats().Calls[report] + c.echo.calls() }

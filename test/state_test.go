@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/abs-exporter/abs-exporter/simulator"
+	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
 // busyABS has told all of its requests already, so that what is counted comes in the first

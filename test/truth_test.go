@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/metrics"
-	"github.com/abs-exporter/abs-exporter/simulator"
+	"github.com/abs-exporter/abs-exporter/abs/simulator"
 	"github.com/abs-exporter/abs-exporter/test/promtest"
 )
 
@@ -60,7 +60,7 @@ func TestPrometheusStoresTheTruth(t *testing.T) {
 	// From here on each slot is read at least once more, and a series that such a reading
 	// brings into being has its time as 0.
 	cycles := func() float64 {
-		n, _ := d.value(t, `abs_cycle_duration_seconds_count{target="demo"}`)
+		n, _ := d.value(t, `abs_exporter_cycle_duration_seconds_count{target="demo"}`)
 		return n
 	}
 	last := cycles() + 5

@@ -18,13 +18,13 @@ const (
 // serve and demo share their flags; where their defaults differ, a set tag here gives
 // each its own.
 type cli struct {
-	Serve serveCmd `cmd:"" default:"withargs" help:"Poll every target and serve its metrics (the default command)." set:"interval=2m" set:"slot=30m" set:"reread=10m" set:"settle=2h" set:"window=3h" set:"lookback=0s" set:"dimensions=method,api,device" set:"statedir=data/" set:"listen=:9464" set:"loglevel=info" set:"absrate=20" set:"forensicsrate=10" set:"audit=24h"`
+	Serve serveCmd `cmd:"" default:"withargs" help:"Poll every target and serve its metrics (the default command)." set:"interval=2m" set:"slot=30m" set:"reread=10m" set:"settle=2h" set:"window=3h" set:"lookback=0s" set:"dimensions=method,api,device" set:"statedir=data/" set:"listen=:10464" set:"loglevel=info" set:"absrate=20" set:"forensicsrate=10" set:"audit=24h"`
 
-	Demo demoCmd `cmd:"" help:"Try it out: a simulated ABS on loopback, polled and served, with nothing to configure." set:"interval=5s" set:"slot=2m" set:"reread=10s" set:"settle=3m" set:"window=5m" set:"lookback=20m" set:"dimensions=method,api,device,ip" set:"statedir=" set:"listen=127.0.0.1:9464" set:"loglevel=warn" set:"absrate=50" set:"forensicsrate=25" set:"audit=4m" set:"tokens=40" set:"rate=240" set:"batch=1m" set:"delay=20s" set:"delaymax=1m"`
+	Demo demoCmd `cmd:"" help:"Try it out: a simulated ABS on loopback, polled and served, with nothing to configure." set:"interval=5s" set:"slot=2m" set:"reread=10s" set:"settle=3m" set:"window=5m" set:"lookback=20m" set:"dimensions=method,api,device,ip" set:"statedir=" set:"listen=127.0.0.1:10464" set:"loglevel=warn" set:"absrate=50" set:"forensicsrate=25" set:"audit=4m" set:"tokens=40" set:"rate=240" set:"batch=1m" set:"delay=20s" set:"delaymax=1m"`
 
 	Simulate simulateCmd `cmd:"" help:"Run the simulated ABS alone, over HTTPS with a certificate of its own making." set:"tokens=100" set:"rate=60" set:"batch=10m" set:"delay=5m" set:"delaymax=2h"`
 
-	Resolve resolveCmd `cmd:"" help:"Find the token behind a token id in ABS's reports, and print what ABS knows of it. Takes the flags of serve." set:"interval=2m" set:"slot=30m" set:"reread=10m" set:"settle=2h" set:"window=3h" set:"lookback=0s" set:"dimensions=method,api,device" set:"statedir=data/" set:"listen=:9464" set:"loglevel=info" set:"absrate=20" set:"forensicsrate=10" set:"audit=24h"`
+	Resolve resolveCmd `cmd:"" help:"Find the token behind a token id in ABS's reports, and print what ABS knows of it. Takes the flags of serve." set:"interval=2m" set:"slot=30m" set:"reread=10m" set:"settle=2h" set:"window=3h" set:"lookback=0s" set:"dimensions=method,api,device" set:"statedir=data/" set:"listen=:10464" set:"loglevel=info" set:"absrate=20" set:"forensicsrate=10" set:"audit=24h"`
 
 	Assets assetsCmd `cmd:"" help:"Write the dashboards, alert rules and Alertmanager example that the binary carries."`
 
@@ -96,10 +96,10 @@ type collectFlags struct {
 }
 
 type forensicsFlags struct {
-	Enabled  bool              `default:"true" negatable:"" help:"Ask ABS for the forensics of the window's tokens: attacks and anomalies."`
-	Rate     float64           `default:"${forensicsrate}" help:"Forensics calls a second at most, within --abs.rate; tokens most worth asking about first."`
-	Hints    bool              `default:"true" negatable:"" help:"Read ABS's attack list and attack report once a cycle, to learn whom to ask about first."`
-	Severity map[string]string `placeholder:"TYPE=SEVERITY" help:"Severity of an attack type (its name or id) in place of the one of docs/attack-types.md: critical, warning or info. Repeatable."`
+	Enabled       bool              `default:"true" negatable:"" help:"Ask ABS for the forensics of the window's tokens: attacks and anomalies."`
+	Rate          float64           `default:"${forensicsrate}" help:"Forensics calls a second at most, within --abs.rate; tokens most worth asking about first."`
+	AttackReports bool              `default:"true" negatable:"" help:"Read ABS's attack list and attack report once a cycle, to learn whom to ask about first."`
+	Severity      map[string]string `placeholder:"TYPE=SEVERITY" help:"Severity of an attack type (its name or id) in place of the one of docs/attack-types.md: critical, warning or info. Repeatable."`
 }
 
 type auditFlags struct {

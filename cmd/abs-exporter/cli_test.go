@@ -122,7 +122,7 @@ func TestBadFlags(t *testing.T) {
 		"expire":               {with("--series.expire=0s"), nil, []string{"--series.expire: must be above 0s but is 0s"}},
 		"token key missing":    {with("--series.token-key-file=DIR/none"), nil, []string{"--series.token-key-file: open DIR/none: no such file or directory"}},
 		"token key short":      {with("--series.token-key-file=DIR/short"), nil, []string{"--series.token-key-file: DIR/short: the key has 15 bytes; it needs 16 or more"}},
-		"address":              {with("--web.listen-address=9464"), nil, []string{`--web.listen-address: "9464" is no address of the form host:port or :port`}},
+		"address":              {with("--web.listen-address=10464"), nil, []string{`--web.listen-address: "10464" is no address of the form host:port or :port`}},
 		"address without port": {with("--web.probe-address=localhost:"), nil, []string{`--web.probe-address: "localhost:" is no address of the form host:port or :port`}},
 		"path":                 {with("--web.telemetry-path=metrics"), nil, []string{`--web.telemetry-path: must be a plain path that begins with / but is "metrics"`}},
 		"path pattern":         {with("--web.telemetry-path=/{x}"), nil, []string{`--web.telemetry-path: must be a plain path that begins with / but is "/{x}"`}},
@@ -206,7 +206,7 @@ state: {dir: ""}
 		Window:      3 * time.Hour,
 		MaxBackfill: 24 * time.Hour,
 	}
-	want.Forensics = forensicsFlags{Enabled: false, Rate: 10, Hints: true}
+	want.Forensics = forensicsFlags{Enabled: false, Rate: 10, AttackReports: true}
 	want.Web.ListenAddress = []string{"127.0.0.1:1", "127.0.0.1:2"}
 	want.Series.Dimensions = []string{}
 	want.State.Dir = ""
@@ -224,7 +224,7 @@ func TestDefaults(t *testing.T) {
 	t.Setenv(envSecretKey, "b")
 	in := mustParse(t, "--abs.url=http://[::1]:8080")
 	s := in.cli.Serve.settings
-	if in.command != commandServe || !s.Forensics.Enabled || s.Web.ListenAddress[0] != ":9464" || s.State.Dir != "data/" ||
+	if in.command != commandServe || !s.Forensics.Enabled || s.Web.ListenAddress[0] != ":10464" || s.State.Dir != "data/" ||
 		strings.Join(s.Series.Dimensions, ",") != "method,api,device" || s.ABS.ResponseCap != 100e6 || s.Log.Level != "info" {
 		t.Errorf("defaults of serve: %+v", s)
 	}

@@ -5,7 +5,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/abs-exporter/abs-exporter/simulator"
+	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
 // update writes the golden files and docs/configuration.md anew.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/collector"
 	"github.com/abs-exporter/abs-exporter/metrics"
-	"github.com/abs-exporter/abs-exporter/otlp"
+	"github.com/abs-exporter/abs-exporter/metrics/otlp"
 )
 
 // otlpFlags push metrics and events over OTLP. An empty one leaves the word to the OTEL_*

@@ -74,10 +74,10 @@ func TestServeWithAndWithoutOTLP(t *testing.T) {
 		_, body := fetch(t, page)
 		stacks := make([]byte, 4<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]
-		if got, want := strings.Contains(body, "abs_otlp_"), endpoint != ""; got != want {
+		if got, want := strings.Contains(body, "abs_exporter_otlp_"), endpoint != ""; got != want {
 			t.Errorf("endpoint %q: series %v", endpoint, got)
 		}
-		if got, want := strings.Contains(string(stacks), "abs-exporter/otlp."), endpoint != ""; got != want {
+		if got, want := strings.Contains(string(stacks), "metrics/otlp."), endpoint != ""; got != want {
 			t.Errorf("endpoint %q: goroutines %v", endpoint, got)
 		}
 		p.end(t)

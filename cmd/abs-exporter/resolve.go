@@ -15,8 +15,8 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/abs-exporter/abs-exporter/abs"
-	"github.com/abs-exporter/abs-exporter/collector"
 	"github.com/abs-exporter/abs-exporter/collector/catalogue"
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
 const outputJSON = "json"
@@ -89,7 +89,7 @@ func parseTime(text string, loc *time.Location) (time.Time, error) {
 
 // givenTokenKey reads the key that serve uses. It makes none: a key of its own would
 // find nothing.
-func givenTokenKey(file, stateDir string) (collector.TokenKey, error) {
+func givenTokenKey(file, stateDir string) (tokenid.Key, error) {
 	if file == "" {
 		file = filepath.Join(stateDir, tokenKeyName)
 	}
@@ -165,7 +165,7 @@ func (r *resolveCmd) windowOf(t targetFlags, now time.Time) (abs.Window, error) 
 	return abs.Window{From: to.Add(-r.Collect.Window), To: to}, nil
 }
 
-func (r *resolveCmd) resolveAt(ctx context.Context, t targetFlags, w abs.Window, key collector.TokenKey, log *slog.Logger) (*resolution, error) {
+func (r *resolveCmd) resolveAt(ctx context.Context, t targetFlags, w abs.Window, key tokenid.Key, log *slog.Logger) (*resolution, error) {
 	config := t.clientConfig()
 	config.UserAgent = "abs-exporter/" + build().Version
 	client, err := abs.NewClient(config)

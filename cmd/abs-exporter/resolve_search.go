@@ -10,13 +10,13 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
-	"github.com/abs-exporter/abs-exporter/collector"
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
 // tokenSearch finds the token behind an id in the reports of one ABS.
 type tokenSearch struct {
 	client     *abs.Client
-	key        collector.TokenKey
+	key        tokenid.Key
 	id         string
 	window     abs.Window
 	restricted bool
@@ -77,7 +77,7 @@ func (s *tokenSearch) read(ctx context.Context, w abs.Window) error {
 	before := s.rows.clone()
 	sum, err := s.client.Tokens(ctx, w, func(row *abs.Row) error {
 		s.looked++
-		if s.key.ID(row.Token) != s.id {
+		if s.key.ID(row.Token).String() != s.id {
 			return nil
 		}
 		s.token = bytes.Clone(row.Token)

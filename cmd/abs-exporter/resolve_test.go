@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/abs-exporter/abs-exporter/collector"
-	"github.com/abs-exporter/abs-exporter/simulator"
+	"github.com/abs-exporter/abs-exporter/abs/simulator"
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
 const resolveKey = "the key of the token ids"
@@ -48,7 +48,7 @@ func startResolving(t *testing.T, config simulator.Config, wrap func(http.Handle
 	return r
 }
 
-func idOf(token string) string { return collector.TokenKey(resolveKey).ID([]byte(token)) }
+func idOf(token string) string { return tokenid.Key(resolveKey).ID([]byte(token)).String() }
 
 // resolve runs the command.
 func (r *resolving) resolve(t *testing.T, args ...string) (status int, stdout, stderr string) {
@@ -158,7 +158,7 @@ func TestResolveNotFound(t *testing.T) {
 	tellStory(r, at)
 	for name, args := range map[string][]string{
 		"too late":    {idOf(secretToken)},
-		"another key": {collector.TokenKey("another key of ids").ID([]byte(secretToken)), "--at=" + at.Format(time.RFC3339)},
+		"another key": {tokenid.Key("another key of ids").ID([]byte(secretToken)).String(), "--at=" + at.Format(time.RFC3339)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, out, errs := r.resolve(t, args...)

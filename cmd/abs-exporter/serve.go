@@ -15,7 +15,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector"
 	"github.com/abs-exporter/abs-exporter/metrics"
-	"github.com/abs-exporter/abs-exporter/otlp"
+	"github.com/abs-exporter/abs-exporter/metrics/otlp"
 )
 
 func (in *invocation) runServe(ctx context.Context, stderr io.Writer) error {
@@ -115,8 +115,8 @@ func newExporter(s *settings, targets []targetFlags, clock collector.Clock, log 
 			Forensics:   t.User != userRestricted,
 			ResponseCap: int64(t.ResponseCap),
 		}
-		if s.Forensics.Hints {
-			asked[i].Hints = client
+		if s.Forensics.AttackReports {
+			asked[i].AttackReports = client
 		}
 	}
 	e.collector, err = collector.New(options, asked, key, health, publisher, clock, log)

@@ -126,7 +126,7 @@ func (p *pages) statusTarget(s collector.Status, now time.Time) statusTarget {
 	t := statusTarget{
 		Status:   s,
 		Cycled:   !s.LastCycle.IsZero(),
-		Listed:   int64(s.ListedTokens),
+		Listed:   int64(s.TrackedTokens),
 		Attacked: int64(s.UnderAttack),
 	}
 	switch {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
-	"github.com/abs-exporter/abs-exporter/collector"
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
 // tokenKeyName is the key's file in the state directory.
@@ -22,7 +22,7 @@ const tokenKeyName = "token-id.key"
 // tokenKey finds the key of the token ids: in file, else in the state directory, where
 // it is made when it is not there; without a state directory it is random, and the
 // log warns that the labels will not outlive the process.
-func tokenKey(file, stateDir string, log *slog.Logger) (collector.TokenKey, error) {
+func tokenKey(file, stateDir string, log *slog.Logger) (tokenid.Key, error) {
 	switch {
 	case file != "":
 		return readTokenKey(file)
@@ -48,21 +48,21 @@ func tokenKey(file, stateDir string, log *slog.Logger) (collector.TokenKey, erro
 }
 
 // readTokenKey reads a key: the bytes of the file less a last line break.
-func readTokenKey(path string) (collector.TokenKey, error) {
+func readTokenKey(path string) (tokenid.Key, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
 	data = bytes.TrimSuffix(data, []byte("\n"))
 	data = bytes.TrimSuffix(data, []byte("\r"))
-	if len(data) < collector.MinTokenKey {
-		return nil, fmt.Errorf("%s: the key has %d bytes; it needs %d or more", path, len(data), collector.MinTokenKey)
+	if len(data) < tokenid.MinKey {
+		return nil, fmt.Errorf("%s: the key has %d bytes; it needs %d or more", path, len(data), tokenid.MinKey)
 	}
 	return data, nil
 }
 
 // makeTokenKey makes 32 random bytes, as hex digits so that it can be copied by hand.
-func makeTokenKey() collector.TokenKey {
+func makeTokenKey() tokenid.Key {
 	raw := make([]byte, 32)
 	_, _ = rand.Read(raw) // never fails: crypto/rand ends the process instead
 	return hex.AppendEncode(nil, raw)

@@ -2,26 +2,16 @@ package ledger
 
 import (
 	"slices"
-	"strconv"
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
-
-// TokenID is the stand-in for a token: the first 64 bits of its HMAC.
-type TokenID uint64
-
-// String is the id as labels show it: 16 hex digits.
-func (id TokenID) String() string {
-	const zeros = "0000000000000000"
-	s := strconv.FormatUint(uint64(id), 16)
-	return zeros[len(s):] + s
-}
 
 // account holds the counters of a token that is listed, of all others together, or of
 // the whole target.
 type account struct {
-	id    TokenID
+	id    tokenid.ID
 	total count
 	cells []accountCell // in the order of their keys
 	// gained is the reading of the ledger's busy clock at the last gain.

@@ -3,6 +3,8 @@ package ledger
 import (
 	"container/heap"
 	"slices"
+
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
 // candidates keeps the best tokens for a number of places, with what was told of
@@ -11,7 +13,7 @@ type candidates struct {
 	limit int
 	heap  candidateHeap // a heap once it is full; before, in no order
 	spare []*candidate
-	of    map[TokenID]*candidate
+	of    map[tokenid.ID]*candidate
 	// passed is a filter over the ids that were passed over: one of them that comes
 	// again cannot be admitted in this reading, as part of what is told of it would be
 	// missing. A token mistaken for one of them has a new chance in the next reading.
@@ -29,7 +31,7 @@ const passedWords = 1 << 17
 const maxSpare = 1024
 
 type candidate struct {
-	id       TokenID
+	id       tokenid.ID
 	attacked bool
 	told     vector
 	at       int // in the heap
@@ -46,7 +48,7 @@ func (c *candidates) reset(limit int) {
 		return
 	}
 	if c.of == nil {
-		c.of = make(map[TokenID]*candidate, min(limit, maxSpare))
+		c.of = make(map[tokenid.ID]*candidate, min(limit, maxSpare))
 	}
 	clear(c.of)
 	if c.passedAny {
@@ -57,13 +59,13 @@ func (c *candidates) reset(limit int) {
 }
 
 // bit is where an id stands in the filter.
-func (c *candidates) bit(id TokenID) (word, mask uint64) {
+func (c *candidates) bit(id tokenid.ID) (word, mask uint64) {
 	h := (uint64(id) ^ c.salt) * 0xff51afd7ed558ccd
 	h ^= h >> 32
 	return h / 64 % passedWords, 1 << (h % 64)
 }
 
-func (c *candidates) wasPassed(id TokenID) bool {
+func (c *candidates) wasPassed(id tokenid.ID) bool {
 	if !c.passedAny {
 		return false
 	}
@@ -71,7 +73,7 @@ func (c *candidates) wasPassed(id TokenID) bool {
 	return c.passed[word]&mask != 0
 }
 
-func (c *candidates) pass(id TokenID) {
+func (c *candidates) pass(id tokenid.ID) {
 	if c.passed == nil {
 		c.passed = make([]uint64, passedWords)
 	}
@@ -81,7 +83,7 @@ func (c *candidates) pass(id TokenID) {
 }
 
 // offer takes a row of a token without a place. It puts the cells in order.
-func (c *candidates) offer(id TokenID, requests int64, attacked bool, cells []cell) {
+func (c *candidates) offer(id tokenid.ID, requests int64, attacked bool, cells []cell) {
 	if c.limit == 0 {
 		return
 	}
@@ -151,7 +153,7 @@ func (c *candidates) best() []*candidate {
 
 // better orders candidates: under attack first, then the busier one; the id decides
 // between equals, so that the choice can be repeated.
-func better(attacked bool, requests int64, id TokenID, than *candidate) bool {
+func better(attacked bool, requests int64, id tokenid.ID, than *candidate) bool {
 	switch {
 	case attacked != than.attacked:
 		return attacked

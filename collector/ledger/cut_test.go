@@ -6,6 +6,8 @@ import (
 	"maps"
 	"testing"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
 // What is told of the halves of a slot that was counted as a whole: the total after each
@@ -35,7 +37,7 @@ func TestHalvesShareWhatWasCounted(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, restarts %v", tt.name, restart), func(t *testing.T) {
 				w := &world{location: time.UTC, maxTokens: 3}
 				l := w.ledger()
-				b := &books{last: map[TokenID]int64{}, byToken: map[TokenID]int64{}, listings: map[TokenID]int{}}
+				b := &books{last: map[tokenid.ID]int64{}, byToken: map[tokenid.ID]int64{}, listings: map[tokenid.ID]int{}}
 				start := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
 				l.Advance(start)
 				now := start.Add(time.Minute)
@@ -53,7 +55,7 @@ func TestHalvesShareWhatWasCounted(t *testing.T) {
 							continue
 						}
 						r := l.Begin(j, now)
-						for id := range TokenID(4) { // one more than there are places
+						for id := range tokenid.ID(4) { // one more than there are places
 							add(r, []event{{token: id + 1, method: "GET", api: "shop", device: "LINUX", n: n / 4}})
 						}
 						add(r, []event{{token: 1, method: "PUT", api: "shop", device: "LINUX", n: n % 4}})
@@ -125,7 +127,7 @@ func cutSlot(t *testing.T, places int, whole ...event) (l *Ledger, read func(map
 	return l, read
 }
 
-func of(id TokenID, method string, n int64) event {
+func of(id tokenid.ID, method string, n int64) event {
 	return event{token: id, method: method, api: "shop", device: "LINUX", n: n}
 }
 

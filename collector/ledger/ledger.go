@@ -3,6 +3,7 @@ package ledger
 import (
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -16,11 +17,11 @@ type Config struct {
 	MaxBackfill time.Duration // past this a slot that is not settled is missed
 	Lookback    time.Duration // a ledger without state counts from this long ago
 
-	MaxTokens  int
-	MaxValues  int
-	Dimensions []Dimension   // that get series a token
-	GiveWay    time.Duration // a listed token without gains for this long gives way to a busier one
-	Expire     time.Duration // and after this leaves
+	MaxTokens     int
+	MaxValues     int
+	Dimensions    []Dimension   // that get series a token
+	DisplaceAfter time.Duration // a listed token without gains for this long gives way to a busier one
+	Expire        time.Duration // and after this leaves
 
 	Keep time.Duration // settled slots are kept for the audit for this long
 
@@ -42,9 +43,9 @@ type Ledger struct {
 	whole    account   // the target's totals
 	other    account   // token="_other"
 	accounts []account // by place; a free place has no entry in places
-	places   map[TokenID]int
+	places   map[tokenid.ID]int
 	free     []int // places
-	attacked map[TokenID]struct{}
+	attacked map[tokenid.ID]struct{}
 
 	parts []*part       // unsettled, oldest first
 	slots []*slot       // oldest first: unsettled ones and a tail of done ones
@@ -77,8 +78,8 @@ type Ledger struct {
 func New(c Config) *Ledger {
 	l := &Ledger{
 		c:        c,
-		places:   make(map[TokenID]int, c.MaxTokens),
-		attacked: map[TokenID]struct{}{},
+		places:   make(map[tokenid.ID]int, c.MaxTokens),
+		attacked: map[tokenid.ID]struct{}{},
 		piece:    c.Slot,
 		births:   births{hold: c.Hold},
 	}
@@ -99,10 +100,10 @@ func New(c Config) *Ledger {
 func (l *Ledger) Requests() int64 { return l.whole.total.Value }
 
 // Listed is how many tokens have series of their own.
-func (l *Ledger) Listed() int { return len(l.places) }
+func (l *Ledger) Tracked() int { return len(l.places) }
 
-// IsListed tells whether a token has series of its own.
-func (l *Ledger) IsListed(id TokenID) bool {
+// IsTracked tells whether a token has series of its own.
+func (l *Ledger) IsTracked(id tokenid.ID) bool {
 	_, ok := l.places[id]
 	return ok
 }
@@ -133,8 +134,8 @@ func (l *Ledger) Values(d Dimension) []string { return l.tables[d].names[1:] }
 // OtherRequests is how many requests were counted under token="_other".
 func (l *Ledger) OtherRequests() int64 { return l.other.total.Value }
 
-// SetUnderAttack tells which tokens come first when places are given.
-func (l *Ledger) SetUnderAttack(ids map[TokenID]struct{}) { l.attacked = ids }
+// SetFlagged tells which tokens come first when places are given.
+func (l *Ledger) SetFlagged(ids map[tokenid.ID]struct{}) { l.attacked = ids }
 
 // twoBatches is two of ABS's batches of ten minutes.
 const twoBatches = 20 * time.Minute

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -31,7 +32,7 @@ func limitsLedger(maxTokens int) *Ledger {
 	l := New(Config{
 		Target: "t", Zone: Zone{Location: time.UTC}, Slot: 30 * time.Minute, Reread: 10 * time.Minute, Settle: 2 * time.Hour,
 		MaxBackfill: 24 * time.Hour, Lookback: 10 * time.Minute, MaxTokens: maxTokens, MaxValues: 100,
-		Dimensions: []Dimension{Method, API, Device}, GiveWay: 30 * time.Minute, Expire: 2 * time.Hour, Hold: time.Minute,
+		Dimensions: []Dimension{Method, API, Device}, DisplaceAfter: 30 * time.Minute, Expire: 2 * time.Hour, Hold: time.Minute,
 	})
 	l.Advance(limitsNow)
 	return l
@@ -54,7 +55,7 @@ func limitsRow(n int64) *abs.Row {
 	return row
 }
 
-func limitsID(i int) TokenID { return TokenID(uint64(i+1) * 0x9e3779b97f4a7c15) }
+func limitsID(i int) tokenid.ID { return tokenid.ID(uint64(i+1) * 0x9e3779b97f4a7c15) }
 
 // currentJob is the part of the slot that has not ended.
 func currentJob(t *testing.T, l *Ledger) Job {
@@ -107,7 +108,7 @@ func TestRowLimits(t *testing.T) {
 func TestCandidateLimits(t *testing.T) {
 	const listed = 100
 	l := limitsLedger(listed)
-	l.c.GiveWay = 0
+	l.c.DisplaceAfter = 0
 	j := currentJob(t, l)
 	row := limitsRow(1)
 	readAll(l, j, limitsNow, listed, row)

@@ -3,6 +3,8 @@ package ledger
 import (
 	"slices"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
 // openPlaces is how many tokens the reading of a job may admit: none unless no newer
@@ -19,7 +21,7 @@ func (l *Ledger) openPlaces(j Job) int {
 func (l *Ledger) idle() []int {
 	var idle []int
 	for _, p := range l.places {
-		if l.idleFor(p, l.c.GiveWay) {
+		if l.idleFor(p, l.c.DisplaceAfter) {
 			idle = append(idle, p)
 		}
 	}
@@ -84,7 +86,7 @@ func (r *Reading) rises(p int, counted *shares) bool {
 	return r.told[p].total > counted.tokens[p].total
 }
 
-func (l *Ledger) list(id TokenID) (place int) {
+func (l *Ledger) list(id tokenid.ID) (place int) {
 	place = l.free[len(l.free)-1]
 	l.free = l.free[:len(l.free)-1]
 	l.places[id] = place

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
 var runs = flag.Uint64("model.runs", 300, "how many runs of the model")
@@ -16,7 +17,7 @@ var runs = flag.Uint64("model.runs", 300, "how many runs of the model")
 // perhaps only until another.
 type event struct {
 	at, from, until     time.Time
-	token               TokenID
+	token               tokenid.ID
 	method, api, device string
 	n                   int64
 }
@@ -84,9 +85,9 @@ func newWorld(seed uint64) *world {
 		visible := at.Truncate(10 * time.Minute).Add(10 * time.Minute)
 		for range rng.IntN(3) {
 			lane := rng.IntN(len(lanes))
-			token := TokenID(1 + rng.IntN(w.tokens))
+			token := tokenid.ID(1 + rng.IntN(w.tokens))
 			if rng.IntN(2) == 0 { // the population moves on
-				token = TokenID(1 + (m+180)*w.tokens/(w.minutes+180))
+				token = tokenid.ID(1 + (m+180)*w.tokens/(w.minutes+180))
 			}
 			e := event{
 				at: at, from: visible.Add(lanes[lane]), token: token,
@@ -105,7 +106,7 @@ func newWorld(seed uint64) *world {
 					again.from = e.until.Add(time.Duration(rng.IntN(30)) * time.Minute)
 					w.events = append(w.events, again)
 				case 2: // moved to another token
-					again.token = TokenID(1 + rng.IntN(w.tokens))
+					again.token = tokenid.ID(1 + rng.IntN(w.tokens))
 					w.events = append(w.events, again)
 				}
 			}
@@ -225,14 +226,14 @@ func cuttable(l *Ledger, j Job) bool {
 // books follows the ledger from outside: each account's increases since it was listed.
 type books struct {
 	l        *Ledger
-	last     map[TokenID]int64
-	byToken  map[TokenID]int64 // all increases, over all its listings
-	listings map[TokenID]int
+	last     map[tokenid.ID]int64
+	byToken  map[tokenid.ID]int64 // all increases, over all its listings
+	listings map[tokenid.ID]int
 }
 
 func (b *books) check() error {
 	l := b.l
-	now := map[TokenID]int64{}
+	now := map[tokenid.ID]int64{}
 	for id, p := range l.places {
 		a := &l.accounts[p]
 		last, ok := b.last[id]
@@ -297,7 +298,7 @@ func (w *world) ledger() *Ledger {
 		Target: "t", Zone: Zone{Location: w.location}, Slot: 30 * time.Minute, Reread: 10 * time.Minute,
 		Settle: 2 * time.Hour, MaxBackfill: 24 * time.Hour, Lookback: w.lookback,
 		MaxTokens: w.maxTokens, MaxValues: 100, Dimensions: []Dimension{Method, API, Device},
-		GiveWay: 30 * time.Minute, Expire: 2 * time.Hour, ResponseCap: responseCap, Hold: time.Minute,
+		DisplaceAfter: 30 * time.Minute, Expire: 2 * time.Hour, ResponseCap: responseCap, Hold: time.Minute,
 	})
 }
 
@@ -305,7 +306,7 @@ func (w *world) run() error {
 	w.failing = w.failures
 	w.told, w.first = map[time.Time]int64{}, map[time.Time]int64{}
 	l := w.ledger()
-	b := &books{l: l, byToken: map[TokenID]int64{}, listings: map[TokenID]int{}}
+	b := &books{l: l, byToken: map[tokenid.ID]int64{}, listings: map[tokenid.ID]int{}}
 	var failure error
 	end := w.start.Add(time.Duration(w.minutes)*time.Minute + 4*time.Hour)
 	for now := w.start; now.Before(end); now = now.Add(2 * time.Minute) {
@@ -338,7 +339,7 @@ func (w *world) judge(b *books) error {
 	from = l.c.Zone.after(from, l.c.Zone.Slot(from, l.c.Slot).To) // not in the hour that comes twice
 	var sure, atMost int64
 	counts := map[time.Time][]event{} // by minute
-	truth, byToken := map[string]int64{}, map[TokenID]int64{}
+	truth, byToken := map[string]int64{}, map[tokenid.ID]int64{}
 	for _, e := range w.events {
 		switch {
 		case !e.at.Before(from):

@@ -3,6 +3,8 @@ package ledger
 import (
 	"encoding/binary"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
 // What a state holds of accounts and vectors is numbers, millions of them, most of them
@@ -109,7 +111,7 @@ func (s *AccountsState) accounts(l *Ledger) ([]account, error) {
 	all := make([]account, s.Accounts)
 	for i := range all {
 		a := &all[i]
-		a.id = TokenID(p.fixed())
+		a.id = tokenid.ID(p.fixed())
 		a.total.Value = p.signed()
 		born := p.signed()
 		a.total.born = restored(born)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
 // Reading gathers the rows of one report. It changes nothing before Apply, and nothing
@@ -48,7 +49,7 @@ func (l *Ledger) Begin(j Job, began time.Time) *Reading {
 }
 
 // Add takes one row. A token's rows add up.
-func (r *Reading) Add(id TokenID, row *abs.Row) {
+func (r *Reading) Add(id tokenid.ID, row *abs.Row) {
 	r.total += row.Requests
 	r.row = r.row[:0]
 	r.split(Method, row.Methods)

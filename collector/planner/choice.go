@@ -5,6 +5,8 @@ import (
 	"container/heap"
 	"slices"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
 // Suspect is what is known of a token that was asked about before.
@@ -18,27 +20,27 @@ type Choice struct {
 	p        *Planner
 	now      time.Time
 	budget   int
-	suspects func(ID) (Suspect, bool)
+	suspects func(tokenid.ID) (Suspect, bool)
 	again    best
 	changed  best
 	turn     best
 	rows     int64
-	refused  map[ID]struct{}
+	refused  map[tokenid.ID]struct{}
 	fresh    int64 // with findings, and asked about lately
 }
 
 // Choose begins a plan for a number of calls. suspects tells what is known of a token.
-func (p *Planner) Choose(budget int, now time.Time, suspects func(ID) (Suspect, bool)) *Choice {
+func (p *Planner) Choose(budget int, now time.Time, suspects func(tokenid.ID) (Suspect, bool)) *Choice {
 	return &Choice{
 		p: p, now: now, budget: budget, suspects: suspects,
 		again: newBest(int(float64(budget) * againShare)), changed: newBest(int(float64(budget) * p.changed)),
-		turn: newBest(budget), refused: map[ID]struct{}{},
+		turn: newBest(budget), refused: map[tokenid.ID]struct{}{},
 	}
 }
 
 // Offer takes a row of the report. A token with several rows may be offered several
 // times.
-func (c *Choice) Offer(id ID, token []byte, requests int64) {
+func (c *Choice) Offer(id tokenid.ID, token []byte, requests int64) {
 	if c.p.isRefused(id) {
 		c.refused[id] = struct{}{}
 		return
@@ -81,9 +83,9 @@ func (c *Choice) Done() {
 	}
 	p.first, p.turns = p.first[:0], p.turns[:0]
 	p.refused = c.refused // those that the window still holds
-	p.before, p.covered = p.covered, map[ID]struct{}{}
+	p.before, p.covered = p.covered, map[tokenid.ID]struct{}{}
 	clear(p.failed)
-	chosen := map[ID]struct{}{}
+	chosen := map[tokenid.ID]struct{}{}
 	take := func(to *[]Question, from *best, kind Kind) {
 		for _, x := range from.sorted() {
 			if _, twice := chosen[x.id]; twice || len(chosen) == c.budget {
@@ -105,18 +107,18 @@ func (c *Choice) Done() {
 type best struct {
 	limit int
 	heap  scoreHeap // the worst on top
-	in    map[ID]struct{}
+	in    map[tokenid.ID]struct{}
 }
 
 type scored struct {
-	id    ID
+	id    tokenid.ID
 	token []byte
 	score uint64
 }
 
-func newBest(limit int) best { return best{limit: limit, in: map[ID]struct{}{}} }
+func newBest(limit int) best { return best{limit: limit, in: map[tokenid.ID]struct{}{}} }
 
-func (b *best) offer(id ID, token []byte, score uint64) {
+func (b *best) offer(id tokenid.ID, token []byte, score uint64) {
 	if b.limit == 0 {
 		return
 	}

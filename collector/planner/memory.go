@@ -1,6 +1,10 @@
 package planner
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
+)
 
 // memorySize makes the memory 4 MiB: of 100,000 tokens one in twenty is mistaken for
 // new now and then, which costs a call.
@@ -14,7 +18,7 @@ func newMemory() *memory { return &memory{make([]uint32, memorySize)} }
 
 // change is how much a token's traffic has changed, in doublings; a new one counts as
 // having changed from nothing, and more than any other.
-func (m *memory) change(id ID, requests int64) (score int) {
+func (m *memory) change(id tokenid.ID, requests int64) (score int) {
 	e := m.entries[id%memorySize]
 	level := doublings(requests)
 	if e>>8 != fingerprint(id) {
@@ -23,11 +27,11 @@ func (m *memory) change(id ID, requests int64) (score int) {
 	return max(level, int(e&0xff)) - min(level, int(e&0xff))
 }
 
-func (m *memory) set(id ID, requests int64) {
+func (m *memory) set(id tokenid.ID, requests int64) {
 	m.entries[id%memorySize] = fingerprint(id)<<8 | uint32(doublings(requests)) //nolint:gosec // 64 at most
 }
 
 // fingerprint is of other bits than the place, and never 0.
-func fingerprint(id ID) uint32 { return uint32(id>>40) | 1 }
+func fingerprint(id tokenid.ID) uint32 { return uint32(id>>40) | 1 }
 
 func doublings(requests int64) int { return bits.Len64(uint64(max(requests, 0))) }

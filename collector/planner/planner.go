@@ -4,11 +4,8 @@ import (
 	"math"
 	"time"
 
-	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
-
-// ID is a token id.
-type ID = ledger.TokenID
 
 // Kind is why a token is asked about.
 type Kind uint8
@@ -43,7 +40,7 @@ const (
 
 // Question is one call to make. The token is forgotten once it was answered.
 type Question struct {
-	ID    ID
+	ID    tokenid.ID
 	Token []byte
 	Kind  Kind
 	tries int
@@ -55,18 +52,18 @@ type Planner struct {
 	first  []Question // then these
 	turns  []Question // and these in between, and when there are no others
 	ahead  int        // how many more of the former than of the latter were handed out
-	inHint map[ID]struct{}
+	inHint map[tokenid.ID]struct{}
 	again  time.Duration // findings are asked about again after this
 
 	memory  *memory
 	changed float64 // share of changed tokens
 	yield   [InTurn + 1]rate
 	turn    turn
-	refused map[ID]struct{}
+	refused map[tokenid.ID]struct{}
 
-	covered map[ID]struct{} // in this plan
-	before  map[ID]struct{} // in the one before, and not in this one
-	failed  map[ID]struct{}
+	covered map[tokenid.ID]struct{} // in this plan
+	before  map[tokenid.ID]struct{} // in the one before, and not in this one
+	failed  map[tokenid.ID]struct{}
 	beyond  int64     // tokens of the window for which the plan has no call
 	made    time.Time // the plan
 	former  time.Time // the one before, if it was worked through; else zero
@@ -92,21 +89,21 @@ func (r rate) of() float64 { return (r.found + 1) / (r.calls + 1000) }
 func New(again time.Duration) *Planner {
 	return &Planner{
 		again: again, memory: newMemory(), changed: minChangedShare,
-		inHint: map[ID]struct{}{}, refused: map[ID]struct{}{},
-		covered: map[ID]struct{}{}, failed: map[ID]struct{}{},
+		inHint: map[tokenid.ID]struct{}{}, refused: map[tokenid.ID]struct{}{},
+		covered: map[tokenid.ID]struct{}{}, failed: map[tokenid.ID]struct{}{},
 	}
 }
 
 // Cursor is where in the space of token ids the turn has come to. It is worth keeping
 // across a restart.
-func (p *Planner) Cursor() ID { return p.turn.at }
+func (p *Planner) Cursor() tokenid.ID { return p.turn.at }
 
 // Resume goes on from a cursor.
-func (p *Planner) Resume(cursor ID) { p.turn.at = cursor }
+func (p *Planner) Resume(cursor tokenid.ID) { p.turn.at = cursor }
 
 // Hint puts a token that ABS names as suspect to the front. It is false when there is no
 // room: the token then waits for its turn.
-func (p *Planner) Hint(id ID, token []byte) bool {
+func (p *Planner) Hint(id tokenid.ID, token []byte) bool {
 	if _, waits := p.inHint[id]; waits || p.isRefused(id) {
 		return true
 	}
@@ -199,7 +196,7 @@ func (p *Planner) ended(q Question, at time.Time) {
 	}
 }
 
-func (p *Planner) isRefused(id ID) bool {
+func (p *Planner) isRefused(id tokenid.ID) bool {
 	_, refused := p.refused[id]
 	return refused
 }

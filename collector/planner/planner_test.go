@@ -3,9 +3,11 @@ package planner
 import (
 	"testing"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
-func none(ID) (Suspect, bool) { return Suspect{}, false }
+func none(tokenid.ID) (Suspect, bool) { return Suspect{}, false }
 
 // A hinted token whose call failed is asked about in the next plan.
 func TestFailedHintIsAskedAgain(t *testing.T) {
@@ -23,11 +25,11 @@ func TestFailedHintIsAskedAgain(t *testing.T) {
 func TestTurnGetsHalf(t *testing.T) {
 	p, now := New(time.Minute), time.Unix(1e9, 0)
 	c := p.Choose(1000, now, none)
-	for id := range ID(5000) {
+	for id := range tokenid.ID(5000) {
 		c.Offer(id<<48, []byte("x"), 1)
 	}
 	c.Done()
-	for id := range ID(5000) {
+	for id := range tokenid.ID(5000) {
 		p.Hint(id<<48|1, []byte("x"))
 	}
 	kinds := map[Kind]int{}
@@ -44,7 +46,7 @@ func TestTurnGetsHalf(t *testing.T) {
 // A refused token is not asked about again, and is forgotten with the window.
 func TestRefused(t *testing.T) {
 	p, now := New(time.Minute), time.Unix(1e9, 0)
-	offer := func(ids ...ID) {
+	offer := func(ids ...tokenid.ID) {
 		c := p.Choose(10, now, none)
 		for _, id := range ids {
 			c.Offer(id, []byte("x"), 1)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
 var update = flag.Bool("update", false, "write the table of docs/forensics.md anew")
@@ -38,7 +40,7 @@ type attack struct {
 // simulation is tokens whose traffic wavers, and attacks on tokens of every size, at any
 // time, that do not show in how busy a token is: the hardest case for a planner.
 type simulation struct {
-	ids     []ID
+	ids     []tokenid.ID
 	size    []int64
 	attacks []*attack
 	on      map[int]*attack
@@ -48,7 +50,7 @@ func newSimulation() *simulation {
 	rng := rand.New(rand.NewPCG(5, 5))
 	s := &simulation{on: map[int]*attack{}}
 	for i := range simTokens {
-		s.ids = append(s.ids, ID(rng.Uint64()))
+		s.ids = append(s.ids, tokenid.ID(rng.Uint64()))
 		s.size = append(s.size, int64(20_000/(i+1)+5)) // a few are very busy
 	}
 	for i := range simAttacks {
@@ -71,7 +73,7 @@ func newSimulation() *simulation {
 	return s
 }
 
-func distance(id ID, place float64) float64 { return math.Abs(float64(id)/round - place) }
+func distance(id tokenid.ID, place float64) float64 { return math.Abs(float64(id)/round - place) }
 
 // requests of a token in the window: it wavers, and one in a thousand jumps.
 func (s *simulation) requests(token int, window int) int64 {
@@ -114,14 +116,14 @@ func callTime(cycle time.Duration, n int) time.Duration {
 func runPlanner(s *simulation, hints bool) {
 	start := time.Unix(1e9, 0)
 	p := New(simReread / 2)
-	byID := map[ID]int{}
+	byID := map[tokenid.ID]int{}
 	for i, id := range s.ids {
 		byID[id] = i
 	}
-	answered := map[ID]Suspect{}
+	answered := map[tokenid.ID]Suspect{}
 	for now := time.Duration(0); now < simLength; now += simInterval {
 		if now%simReread == 0 {
-			c := p.Choose(int(simRate*simReread.Seconds()), start.Add(now), func(id ID) (Suspect, bool) {
+			c := p.Choose(int(simRate*simReread.Seconds()), start.Add(now), func(id tokenid.ID) (Suspect, bool) {
 				x, ok := answered[id]
 				return x, ok
 			})

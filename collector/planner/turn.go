@@ -1,11 +1,15 @@
 package planner
 
-import "time"
+import (
+	"time"
+
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
+)
 
 // turn goes round the space of token ids. Ids are as good as random, so that the way
 // round is spread evenly over the tokens.
 type turn struct {
-	at      ID
+	at      tokenid.ID
 	way     float64 // how far it went since the start, in rounds
 	records []record
 }
@@ -20,7 +24,7 @@ const round = 1 << 32 * (1 << 32) // of ids, as a float
 
 // pass moves the turn on behind a token. Calls end in about the order in which they
 // began: an id that lies behind already moves nothing.
-func (t *turn) pass(id ID, when time.Time) {
+func (t *turn) pass(id tokenid.ID, when time.Time) {
 	step := id + 1 - t.at
 	if step > 1<<63 {
 		return

@@ -6,7 +6,7 @@ func overview() *Dashboard {
 	var (
 		attackNow  = gauge(pair, "abs_attack_tokens", attack) + " > 0"
 		anomalyNow = gauge("target, anomaly_type, api", "abs_anomaly_tokens", anomaly) + " > 0"
-		tokenNow   = gauge("target, token, attack_type, api", "abs_token_attack", attack)
+		tokenNow   = gauge("target, token, attack_type, api", "abs_token_attack_active", attack)
 		lessBad    = gauge("target, attack_type", "abs_attack_type_info", target+`, severity=~"warning|info"`)
 	)
 	return dashboard(OverviewUID, "ABS: attacks and traffic",
@@ -16,7 +16,7 @@ func overview() *Dashboard {
 		stat("Tokens under attack", "Tokens that are under any attack now, each once, whatever API and attack type are chosen above. "+
 			"Now is ABS's sliding window (3 h unless set otherwise): an attack that is over stays until the window has passed it.",
 			"short", steps(colourGood, 1, colourCritical), 4,
-			query{"sum(" + gauge("target", "abs_tokens_under_attack", target) + ")", ""}),
+			query{"sum(" + gauge("target", "abs_flagged_tokens", target) + ")", ""}),
 		stat("Attacks that page", "Pairs of attack type and API that are under way with severity critical or unknown: somebody should look now.",
 			"short", steps(colourGood, 1, colourCritical), 4,
 			query{or("count("+attackNow+" unless on (target, attack_type) "+lessBad+")", known()), ""}),
@@ -32,7 +32,7 @@ func overview() *Dashboard {
 		stat("Age of what is shown", "How long ago ABS last answered with its token report, at the target where it is longest. "+
 			"Above a quarter of an hour look at the health dashboard; all else here is then that old.",
 			"s", steps(colourGood, 900, colourWarning, 3600, colourCritical), 4,
-			query{"max(time() - " + gauge("target", "abs_report_last_success_timestamp_seconds", target+`, report="oauthtokens"`) + ")", ""}),
+			query{"max(time() - " + gauge("target", "abs_exporter_report_last_success_timestamp_seconds", target+`, report="oauthtokens"`) + ")", ""}),
 
 		table("Under attack now, by type and API", "Every attack type on every API that tokens are under now, and when it was first seen, 12 h back at most: "+
 			"where it had ended and came back, since it came back. API all is an attack across APIs.", 11, 9, "Severity",
@@ -48,7 +48,7 @@ func overview() *Dashboard {
 				{"severity", "Severity"}, {"token", "Token id"}, {"attack_type", "Attack type"}, {"api", "API"}, {"Value #B", "First seen"}, {"target", "Target"}, {"Value #A", ""},
 			},
 			query{or(severity(tokenNow, "target, token, attack_type, api"), known(), "token", "none", "attack_type", "none", "severity", "none", "api", "none", "target", "any"), ""},
-			query{or(since("abs_token_attack", attack, "", "target, token, attack_type, api", "2m"), "NaN * "+known(), "token", "none", "attack_type", "none", "api", "none", "target", "any"), ""},
+			query{or(since("abs_token_attack_active", attack, "", "target, token, attack_type, api", "2m"), "NaN * "+known(), "token", "none", "attack_type", "none", "api", "none", "target", "any"), ""},
 		).column("Severity", severityColumn(), cell("color-text"), width(75)).column("API", width(105)).column("Target", width(75)).column("Token id", width(165), toToken("${__value.raw}")).column("First seen", ago()...),
 
 		row("Attacks over time"),

@@ -25,7 +25,7 @@ func gauge(by, name, matchers string) string {
 // known is a zero for as long as the exporter knows of attacks at all. It stands in where
 // no attack was ever seen; where nothing is known, because ABS has been silent for
 // long, nothing stands there, or it would be an all-clear that nobody gave.
-func known() string { return "0 * sum(" + where("abs_tokens_under_attack", target) + ")" }
+func known() string { return "0 * sum(" + where("abs_flagged_tokens", target) + ")" }
 
 // byAPI is the traffic by API. all, which only attacks have, chooses every one, and not
 // none; @ end() asks for it once, and not for the time before such an attack.

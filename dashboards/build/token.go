@@ -8,9 +8,9 @@ func token() *Dashboard {
 		[]Variable{datasourceVariable(), targetVariable(), tokenVariable(), rangeVariable()},
 
 		stat("Attack types now", "Attack types that the token is under in ABS's sliding window. Unknown: ABS was not asked about it yet, or it has no requests in the window.",
-			"short", steps(colourGood, 1, colourCritical), 4, query{"max(" + where("abs_token_attacks", ofToken) + ")", ""}),
+			"short", steps(colourGood, 1, colourCritical), 4, query{"max(" + where("abs_token_attack_types", ofToken) + ")", ""}),
 		stat("Anomaly types now", "Anomaly types that the token shows in ABS's sliding window.",
-			"short", steps(colourGood, 1, colourWarning), 4, query{"max(" + where("abs_token_anomalies", ofToken) + ")", ""}),
+			"short", steps(colourGood, 1, colourWarning), 4, query{"max(" + where("abs_token_anomaly_types", ofToken) + ")", ""}),
 		stat("Requests in the window", "Requests of the token in ABS's sliding window (3 h unless set otherwise), as ABS tells them now.",
 			"short", steps(colourTraffic), 4, query{"sum(" + gauge("target", "abs_token_window_requests", ofToken) + ")", ""}),
 		stat("Requests, last $range", "Requests of the token in the chosen range, each counted once from when the token got series of its own.",
@@ -22,8 +22,8 @@ func token() *Dashboard {
 
 		timeline("Attacks and anomalies", "When the token was under which attack on which API, and which anomalies it showed, as ABS's sliding window tells it: "+
 			"one that is over stays until the window has passed it.", 24, 9,
-			query{or(gauge(key+"attack_type, api", "abs_token_attack", ofToken), known(), "attack_type", "no attack", "api", "any API"), "{{attack_type}} on {{api}}"},
-			query{or("2 * "+gauge(key+"anomaly_type, api", "abs_token_anomaly", ofToken), known(), "anomaly_type", "no anomaly", "api", "any API"), "anomaly: {{anomaly_type}} on {{api}}"},
+			query{or(gauge(key+"attack_type, api", "abs_token_attack_active", ofToken), known(), "attack_type", "no attack", "api", "any API"), "{{attack_type}} on {{api}}"},
+			query{or("2 * "+gauge(key+"anomaly_type, api", "abs_token_anomaly_active", ofToken), known(), "anomaly_type", "no anomaly", "api", "any API"), "anomaly: {{anomaly_type}} on {{api}}"},
 		),
 
 		row("Traffic"),

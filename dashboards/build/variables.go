@@ -75,7 +75,7 @@ func tokenVariable() Variable {
 		return " + on (token) (" + weight + " * " + by + "(" + where(metric, target) + ") or on (token) 0 * " + window + ")"
 	}
 	v := queried("token", "Token id", "Tokens under attack come first, then the busiest.",
-		"query_result(sort_desc("+window+weighed("1e12", "abs_token_attacks")+weighed("1e6", "abs_token_anomalies")+"))")
+		"query_result(sort_desc("+window+weighed("1e12", "abs_token_attack_types")+weighed("1e6", "abs_token_anomaly_types")+"))")
 	v.Regex = `/token="([^"]+)"/`
 	return v
 }

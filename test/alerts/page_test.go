@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/abs-exporter/abs-exporter/simulator"
+	"github.com/abs-exporter/abs-exporter/abs/simulator"
 	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
@@ -82,7 +82,7 @@ func page(t *testing.T, pushed bool) {
 	}
 	exporter := startExporter(t, exporterAddress, settings)
 	until(t, "both are read", func() bool {
-		return len(prom.query(`abs_up == 1 and on (target) abs_forensics_oldest_age_seconds`)) == 2
+		return len(prom.query(`abs_up == 1 and on (target) abs_exporter_forensics_oldest_age_seconds`)) == 2
 	})
 	if found := prom.query(`ALERTS{alertstate="firing"}`); len(found) > 0 {
 		t.Errorf("alerts before anything has happened: %v", found)
@@ -272,7 +272,7 @@ const shell = `curl() { command curl "$@" || { status=$?; echo "curl ended with 
 // answered are the runbooks whose queries all have data while one ABS finds an attack and the other is gone. Elsewhere nothing
 // may be what is hoped for.
 var answered = []string{
-	"ABSAttackCritical.md", "ABSThresholdsMissing.md", "ABSNoNewRequests.md", "ABSReportStale.md", "ABSRequestsUnlisted.md",
+	"ABSAttackCritical.md", "ABSThresholdsMissing.md", "ABSNoNewRequests.md", "ABSReportStale.md", "ABSRequestsUnattributed.md",
 	"ABSSeriesOverflow.md", "ABSSlotsMissed.md", "ABSStateNotSaved.md", "ABSUnreachable.md", "ABSWindowStale.md",
 }
 

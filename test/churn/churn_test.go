@@ -15,9 +15,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/abs/simulator"
 	"github.com/abs-exporter/abs-exporter/collector"
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
-	"github.com/abs-exporter/abs-exporter/simulator"
 	"github.com/abs-exporter/abs-exporter/test/promtest"
 )
 
@@ -93,7 +94,7 @@ func TestChurn(t *testing.T) {
 		Interval: interval, Slot: 30 * time.Minute, Reread: 20 * time.Minute, Settle: settle, Window: time.Hour,
 		MaxBackfill: 24 * time.Hour, MaxTokens: places, MaxValues: 100, Dimensions: []string{"method", "api", "device"},
 		Expire: 2 * time.Hour,
-	}, []collector.Target{{Name: "t", ABS: client, ResponseCap: 1 << 40}}, collector.TokenKey("0123456789abcdef"),
+	}, []collector.Target{{Name: "t", ABS: client, ResponseCap: 1 << 40}}, tokenid.Key("0123456789abcdef"),
 		metrics.NewHealth(registry), exposition, clock, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

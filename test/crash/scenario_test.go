@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/abs-exporter/abs-exporter/simulator"
+	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
 // scenario is one run: an ABS, what happens to it and to the exporter.
@@ -243,7 +243,7 @@ func (r *trial) scrapeOn(ctx context.Context) error {
 				return fmt.Errorf("abs_requests_total is %d at %v, when ABS told of %d", n, now, told)
 			}
 		}
-		if n := p.sum("abs_missed_slots_total", "")[""]; n > 0 {
+		if n := p.sum("abs_exporter_missed_slots_total", "")[""]; n > 0 {
 			return fmt.Errorf("%d slots missed", n)
 		}
 	}
@@ -407,7 +407,7 @@ func (r *trial) settleDown(ctx context.Context, p *process) error {
 	// A machine that was busy may be late by some cycles of this fast time.
 	for deadline := settled.Add(r.patience()); ; {
 		page := r.books.page()
-		if page != nil && page.gauges["abs_slotspending"] == 0 && page.gauges["abs_up"] == 1 && r.judge(page) == nil {
+		if page != nil && page.gauges["abs_exporter_slotspending"] == 0 && page.gauges["abs_up"] == 1 && r.judge(page) == nil {
 			break
 		}
 		if r.clock.Now().After(deadline) {

@@ -168,7 +168,7 @@ func chosen(ctx context.Context, t *testing.T, p database, d dashboard, attacks 
 			values[v.Name] = found[0]
 		}
 		if v.Name == "token" && attacks {
-			if n := p.Query(fmt.Sprintf("abs_token_attack{token=%q} or abs_token_attacks{token=%q} > 0", found[0], found[0]), time.Now()); len(n) == 0 {
+			if n := p.Query(fmt.Sprintf("abs_token_attack_active{token=%q} or abs_token_attack_types{token=%q} > 0", found[0], found[0]), time.Now()); len(n) == 0 {
 				t.Errorf("the dashboard of a token opens with %s, which is under no attack", found[0])
 			}
 		}

@@ -76,7 +76,7 @@ func TestFirstSeen(t *testing.T) {
 			}
 		}
 		fmt.Fprintf(&text, " abs_attack_tokens{target=\"prod\", attack_type=%q, api=\"shop\"} %s\n", a.name, strings.Join(gauge, " "))
-		fmt.Fprintf(&text, " abs_token_attack{target=\"prod\", token=\"0123456789abcdef\", attack_type=%q, api=\"shop\"} %s\n", a.name, strings.Join(single, " "))
+		fmt.Fprintf(&text, " abs_token_attack_active{target=\"prod\", token=\"0123456789abcdef\", attack_type=%q, api=\"shop\"} %s\n", a.name, strings.Join(single, " "))
 	}
 	ask := asking(t, text.String())
 	n := 0

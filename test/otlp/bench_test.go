@@ -20,7 +20,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/abs-exporter/abs-exporter/metrics"
-	"github.com/abs-exporter/abs-exporter/otlp"
+	"github.com/abs-exporter/abs-exporter/metrics/otlp"
 )
 
 const benchSeries = 100_000

@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/abs-exporter/abs-exporter/metrics"
-	"github.com/abs-exporter/abs-exporter/otlp"
+	"github.com/abs-exporter/abs-exporter/metrics/otlp"
 )
 
 // exporter is what serve is to a Prometheus and to a receiver, without the polling.
@@ -54,7 +54,7 @@ func (e *exporter) push(t *testing.T, env map[string]string) (stop func()) {
 	registry := overlay{client.NewRegistry(), e.registry}
 	e.own = append(e.own, registry.Registry)
 	p, err := otlp.New(config, otlp.Options{
-		Identity: otlp.Identity{Version: "1.2.3", Instance: "test:9464"},
+		Identity: otlp.Identity{Version: "1.2.3", Instance: "test:10464"},
 		Registry: registry, Log: slog.New(slog.NewTextHandler(e.log, nil)),
 	})
 	if err != nil {
@@ -226,7 +226,7 @@ func difference(scraped, pushed map[string]stored) string {
 	for key, want := range scraped {
 		got, ok := pushed[key]
 		switch {
-		case strings.HasPrefix(key, "abs_otlp_"):
+		case strings.HasPrefix(key, "abs_exporter_otlp_"):
 		case !ok:
 			lines = append(lines, key+" is missing")
 		case got != want:
@@ -234,7 +234,7 @@ func difference(scraped, pushed map[string]stored) string {
 		}
 	}
 	for key := range pushed {
-		if _, ok := scraped[key]; !ok && !strings.HasPrefix(key, "abs_otlp_") {
+		if _, ok := scraped[key]; !ok && !strings.HasPrefix(key, "abs_exporter_otlp_") {
 			lines = append(lines, key+" was not scraped")
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/abs-exporter/abs-exporter/metrics"
-	"github.com/abs-exporter/abs-exporter/otlp"
+	"github.com/abs-exporter/abs-exporter/metrics/otlp"
 )
 
 // largeSnapshot has n series, and values by which rounds can be told apart.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector"
-	"github.com/abs-exporter/abs-exporter/otlp"
+	"github.com/abs-exporter/abs-exporter/metrics/otlp"
 )
 
 // A large set goes in several requests below 4 MiB, which is the limit of this gRPC server
@@ -51,7 +51,7 @@ func TestWhatReceiversGet(t *testing.T) {
 				t.Errorf("%d points of a push have one time, want %d", most, series)
 			}
 			want := map[string]string{
-				"service.name": "abs-exporter", "service.version": "1.2.3", "service.instance.id": "test:9464", "deployment.environment.name": "test",
+				"service.name": "abs-exporter", "service.version": "1.2.3", "service.instance.id": "test:10464", "deployment.environment.name": "test",
 			}
 			if !maps.Equal(r.resource, want) {
 				t.Errorf("resource %v, want %v", r.resource, want)

@@ -47,7 +47,7 @@ func ScrapeConfig(lines ...string) Option {
 }
 
 // Start scrapes the page at target (a whole URL, such as
-// http://127.0.0.1:9464/metrics) every interval until the test ends. It returns at
+// http://127.0.0.1:10464/metrics) every interval until the test ends. It returns at
 // once; Await tells when samples are stored.
 func Start(tb testing.TB, target string, interval time.Duration, options ...Option) *Prometheus {
 	tb.Helper()

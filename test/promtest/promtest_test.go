@@ -174,7 +174,7 @@ func TestScrapeConfigReachesTheScrape(t *testing.T) {
 }
 
 func TestBadTargets(t *testing.T) {
-	for _, target := range []string{"127.0.0.1:9464", "ftp://x/metrics", "/metrics", "http://"} {
+	for _, target := range []string{"127.0.0.1:10464", "ftp://x/metrics", "/metrics", "http://"} {
 		if _, err := configFor(target, interval, nil); err == nil {
 			t.Errorf("configFor(%q) took it", target)
 		}

@@ -35,7 +35,7 @@ func run(args []string) int {
 	flags.StringVar(&s.prometheus, "prometheus", ".tools/bin/prometheus", "the program")
 	flags.StringVar(&s.alertmanager, "alertmanager", ".tools/bin/alertmanager", "the program")
 	flags.StringVar(&s.rules, "rules", "alerts", "the folder of the rules and the Alertmanager example")
-	flags.StringVar(&s.web, "exporter-address", "127.0.0.1:9464", "where the exporter listens")
+	flags.StringVar(&s.web, "exporter-address", "127.0.0.1:10464", "where the exporter listens")
 	flags.StringVar(&s.prom, "prometheus-address", "127.0.0.1:9090", "where Prometheus listens")
 	flags.StringVar(&s.alert, "alertmanager-address", "127.0.0.1:9093", "where Alertmanager listens")
 	if err := flags.Parse(args); err != nil {

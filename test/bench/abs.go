@@ -14,7 +14,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/abs-exporter/abs-exporter/simulator"
+	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
 // forensicsAnswer is about a token under no attack.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
-	"github.com/abs-exporter/abs-exporter/bench/readers"
+	"github.com/abs-exporter/abs-exporter/test/bench/readers"
 )
 
 // readers times readers of the same report in memory, in turn, in one process.

@@ -1,4 +1,4 @@
-module github.com/abs-exporter/abs-exporter/bench
+module github.com/abs-exporter/abs-exporter/test/bench
 
 go 1.26.0
 
@@ -25,4 +25,4 @@ require (
 	google.golang.org/protobuf v1.36.12 // indirect
 )
 
-replace github.com/abs-exporter/abs-exporter => ../
+replace github.com/abs-exporter/abs-exporter => ../../

@@ -13,17 +13,17 @@ const (
 	waitingCost = 64
 )
 
-// hintReading is the reading of one hint report. ABS's pages show these reports in parts
+// attackReading is the reading of one hint report. ABS's pages show these reports in parts
 // only (the attack report's sample; of the attack list, the body that it takes), so that
 // what is looked for are the lists of tokens, wherever they stand. All else is skipped, but
 // must be JSON.
-type hintReading struct {
+type attackReading struct {
 	*rowReader
-	own   string // the report's name; "" where it is not published
-	title string // what to call the report in an error
-	typed bool   // whether attack types and APIs are wanted
-	hint  func(Hint) error
-	sum   HintSummary
+	own     string // the report's name; "" where it is not published
+	title   string // what to call the report in an error
+	typed   bool   // whether attack types and APIs are wanted
+	flagged func(FlaggedToken) error
+	sum     AttackSummary
 
 	// Tokens come before their attack type when ABS writes the members in another order.
 	// They wait in held, each with the depth of the object whose members may still tell it;
@@ -63,18 +63,18 @@ type suspect struct {
 }
 
 // readAttackList reads the attack list; limit and the error are as in readTokens.
-func (r *rowReader) readAttackList(body io.Reader, limit int64, hint func(token []byte) error) (HintSummary, error) {
-	h := &hintReading{rowReader: r, title: "the attack list", hint: func(h Hint) error { return hint(h.Token) }}
+func (r *rowReader) readAttackList(body io.Reader, limit int64, flagged func(token []byte) error) (AttackSummary, error) {
+	h := &attackReading{rowReader: r, title: "the attack list", flagged: func(h FlaggedToken) error { return flagged(h.Token) }}
 	return h.document(body, limit, reportAttackList)
 }
 
 // readAttacks reads the attack report about one API, or across APIs.
-func (r *rowReader) readAttacks(body io.Reader, limit int64, hint func(Hint) error) (HintSummary, error) {
-	h := &hintReading{rowReader: r, own: nameAttack, title: nameAttack, typed: true, hint: hint}
+func (r *rowReader) readAttacks(body io.Reader, limit int64, flagged func(FlaggedToken) error) (AttackSummary, error) {
+	h := &attackReading{rowReader: r, own: nameAttack, title: nameAttack, typed: true, flagged: flagged}
 	return h.document(body, limit, reportAttack)
 }
 
-func (h *hintReading) document(body io.Reader, limit int64, report string) (HintSummary, error) {
+func (h *attackReading) document(body io.Reader, limit int64, report string) (AttackSummary, error) {
 	h.reset(body, limit, report)
 	switch h.peek() {
 	case '{':
@@ -105,7 +105,7 @@ func (h *hintReading) document(body io.Reader, limit int64, report string) (Hint
 		}
 	}
 	if h.err != nil {
-		return HintSummary{Bytes: h.read()}, h.err
+		return AttackSummary{Bytes: h.read()}, h.err
 	}
 	h.sum.Bytes = h.read()
 	return h.sum, nil
@@ -113,7 +113,7 @@ func (h *hintReading) document(body io.Reader, limit int64, report string) (Hint
 
 // inside looks for lists in a value whose name says nothing. report says that the value is
 // a report of its own: an element of the array that is the answer.
-func (h *hintReading) inside(depth int, report bool) {
+func (h *attackReading) inside(depth int, report bool) {
 	if h.err != nil {
 		return
 	}
@@ -137,7 +137,7 @@ func (h *hintReading) inside(depth int, report bool) {
 }
 
 // tooDeep is skip's bound for values that are not skipped.
-func (h *hintReading) tooDeep(depth int) bool {
+func (h *attackReading) tooDeep(depth int) bool {
 	if h.err == nil && depth >= maxDepth {
 		h.fail(h.offset(), "values are nested deeper than 64")
 	}
@@ -145,7 +145,7 @@ func (h *hintReading) tooDeep(depth int) bool {
 }
 
 // object reads a report, or an object that may hold one.
-func (h *hintReading) object(depth int, report bool) {
+func (h *attackReading) object(depth int, report bool) {
 	if h.tooDeep(depth) {
 		return
 	}
@@ -191,7 +191,7 @@ func (h *hintReading) object(depth int, report bool) {
 
 // name refuses a report that ABS is known to have under another name. One that is not known
 // is as good as any, since not all names are published.
-func (h *hintReading) name() {
+func (h *attackReading) name() {
 	h.at, h.named = "name", true
 	at := h.startOf()
 	if h.peek() != '"' {
@@ -205,7 +205,7 @@ func (h *hintReading) name() {
 
 // label reads an attack type or an API into dst; what is no text, or empty, tells nothing.
 // last is kept so that the same text is one string however often it comes.
-func (h *hintReading) label(at string, depth int, last, dst *string) {
+func (h *attackReading) label(at string, depth int, last, dst *string) {
 	if h.err != nil {
 		return
 	}
@@ -226,7 +226,7 @@ func (h *hintReading) label(at string, depth int, last, dst *string) {
 
 // list reads a list of tokens that is a member of the object at depth. A token that is not
 // in an array is a list of one.
-func (h *hintReading) list(at string, depth int) {
+func (h *attackReading) list(at string, depth int) {
 	h.known, h.at = true, at
 	if h.null() || h.err != nil {
 		return
@@ -252,7 +252,7 @@ func (h *hintReading) list(at string, depth int) {
 
 // entry reads one entry of a list: a token, or an object with one. of is the depth of the
 // object that has the list.
-func (h *hintReading) entry(of, depth int) {
+func (h *attackReading) entry(of, depth int) {
 	switch h.peek() {
 	case '"':
 		if token := h.str(); h.err == nil {
@@ -270,7 +270,7 @@ func (h *hintReading) entry(of, depth int) {
 
 // element reads an object that tells of one token. The first member that can be the token
 // is it.
-func (h *hintReading) element(of, depth int) {
+func (h *attackReading) element(of, depth int) {
 	if h.tooDeep(depth) {
 		return
 	}
@@ -311,7 +311,7 @@ func (h *hintReading) element(of, depth int) {
 }
 
 // suspect hands a token out, or lets it wait for what the object at depth of has not told.
-func (h *hintReading) suspect(token []byte, of int, where place) {
+func (h *attackReading) suspect(token []byte, of int, where place) {
 	if len(token) == 0 {
 		h.sum.Unread++
 		return
@@ -330,19 +330,19 @@ func (h *hintReading) suspect(token []byte, of int, where place) {
 	h.waiting = append(h.waiting, suspect{from, len(h.held), of, where})
 }
 
-func (h *hintReading) hand(token []byte, where place) {
+func (h *attackReading) hand(token []byte, where place) {
 	if h.err != nil {
 		return
 	}
-	h.sum.Hints++
-	if err := h.hint(Hint{Token: token, AttackType: where.attackType, API: where.api}); err != nil {
+	h.sum.Tokens++
+	if err := h.flagged(FlaggedToken{Token: token, AttackType: where.attackType, API: where.api}); err != nil {
 		h.err = err
 	}
 }
 
 // leave ends the object at depth: tokens in it that still lack something may get it from
 // the object around it.
-func (h *hintReading) leave(depth int) {
+func (h *attackReading) leave(depth int) {
 	for i := len(h.waiting) - 1; i >= 0 && h.waiting[i].depth >= depth; i-- {
 		w := &h.waiting[i]
 		w.place = w.over(h.places[depth])
@@ -352,7 +352,7 @@ func (h *hintReading) leave(depth int) {
 }
 
 // flush hands out all that wait, with what is known by now.
-func (h *hintReading) flush() {
+func (h *attackReading) flush() {
 	for _, w := range h.waiting {
 		for depth := w.depth; depth >= 0; depth-- {
 			w.place = w.over(h.places[depth])

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/abs-exporter/abs-exporter/abs"
-	"github.com/abs-exporter/abs-exporter/simulator"
+	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
 func rowText(r *abs.Row) string {
@@ -26,7 +26,7 @@ func rowText(r *abs.Row) string {
 // FuzzSameRows holds the exporter's reader against jsontext on the same bytes: the same
 // rows and the same summary, or both refuse. (Package abs holds it against encoding/json.)
 func FuzzSameRows(f *testing.F) {
-	for _, pattern := range []string{"../../abs/testdata/*.sample", "../../abs/testdata/fuzz/FuzzReadTokens/*"} {
+	for _, pattern := range []string{"../../../abs/testdata/*.sample", "../../../abs/testdata/fuzz/FuzzReadTokens/*"} {
 		names, err := filepath.Glob(pattern)
 		if err != nil || len(names) == 0 {
 			f.Fatalf("no seeds at %s: %v", pattern, err)

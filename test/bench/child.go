@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/abs-exporter/abs-exporter/simulator"
+	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
 // hello is what a program tells once it can be scraped.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector"
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -153,7 +154,7 @@ func (e *exporter) prepare() (*collector.Collector, error) {
 		MaxTokens: e.listed, MaxValues: 100, Dimensions: []string{"method", "api", "device"}, Expire: 2 * time.Hour, StateDir: e.state,
 	}, []collector.Target{{
 		Name: targetName, ABS: asked{client, e}, Location: time.UTC, Forensics: e.forensics > 0, ResponseCap: math.MaxInt64 / 16,
-	}}, collector.TokenKey(tokenKey), health, e, e.clock, log)
+	}}, tokenid.Key(tokenKey), health, e, e.clock, log)
 	// The totals were born a cycle ago, so that they show in the first commit what was
 	// counted.
 	e.clock.forward(interval)

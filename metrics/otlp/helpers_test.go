@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -300,7 +301,7 @@ func merged(t testing.TB, requests [][]byte) map[string]told {
 	for _, r := range requests {
 		maps.Copy(all, points(t, r))
 	}
-	maps.DeleteFunc(all, func(key string, _ told) bool { return len(key) > 9 && key[:9] == "abs_otlp_" })
+	maps.DeleteFunc(all, func(key string, _ told) bool { return strings.HasPrefix(key, "abs_exporter_otlp_") })
 	return all
 }
 

@@ -131,7 +131,7 @@ func TestTheOtherVariables(t *testing.T) {
 	if c.Metrics.Timeout != 500*time.Millisecond || c.Logs.Timeout != 2500*time.Millisecond || !c.Metrics.Gzip || c.Logs.Gzip || c.Interval != 30*time.Second {
 		t.Errorf("metrics %+v, logs %+v, interval %v", c.Metrics, c.Logs, c.Interval)
 	}
-	got := c.Resource(Identity{Version: "1.2.3", Instance: "host:9464"})
+	got := c.Resource(Identity{Version: "1.2.3", Instance: "host:10464"})
 	want := map[string]string{"a": "flag", "service.name": "named", "service.instance.id": "pod,1", "service.version": "1.2.3"}
 	if !maps.Equal(got, want) {
 		t.Errorf("resource %v, want %v", got, want)

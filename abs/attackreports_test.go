@@ -72,11 +72,11 @@ const (
 }`
 )
 
-func hintText(h Hint) string { return fmt.Sprintf("%s|%s|%s", h.Token, h.AttackType, h.API) }
+func hintText(h FlaggedToken) string { return fmt.Sprintf("%s|%s|%s", h.Token, h.AttackType, h.API) }
 
 // attacksText reads an attack report and shows its hints.
-func attacksText(body string) (hints []string, sum HintSummary, err error) {
-	sum, err = newTestReader().readAttacks(iotest.HalfReader(strings.NewReader(body)), 0, func(h Hint) error {
+func attacksText(body string) (hints []string, sum AttackSummary, err error) {
+	sum, err = newTestReader().readAttacks(iotest.HalfReader(strings.NewReader(body)), 0, func(h FlaggedToken) error {
 		hints = append(hints, hintText(h))
 		return nil
 	})
@@ -84,7 +84,7 @@ func attacksText(body string) (hints []string, sum HintSummary, err error) {
 }
 
 // attackListText does so with an attack list.
-func attackListText(body string) (tokens []string, sum HintSummary, err error) {
+func attackListText(body string) (tokens []string, sum AttackSummary, err error) {
 	sum, err = newTestReader().readAttackList(iotest.HalfReader(strings.NewReader(body)), 0, func(token []byte) error {
 		tokens = append(tokens, string(token))
 		return nil
@@ -98,12 +98,12 @@ func TestPublishedHints(t *testing.T) {
 		attacksOfAPI:  "[t1|Data Exfiltration Attack|shop] {1 0 1}",
 	} {
 		hints, sum, err := attacksText(body)
-		if got := fmt.Sprintf("%v {%d %d %d}", hints, sum.Hints, sum.Unread, sum.Lists); got != want || err != nil || sum.Bytes != int64(len(body)) {
+		if got := fmt.Sprintf("%v {%d %d %d}", hints, sum.Tokens, sum.Unread, sum.Lists); got != want || err != nil || sum.Bytes != int64(len(body)) {
 			t.Errorf("got %s, %v\nwant %s", got, err, want)
 		}
 	}
 	tokens, sum, err := attackListText(attackListGroups)
-	if want := (HintSummary{Hints: 3, Lists: 1, Bytes: int64(len(attackListGroups))}); !slices.Equal(tokens, []string{"token1", "token2", "token3"}) || sum != want || err != nil {
+	if want := (AttackSummary{Tokens: 3, Lists: 1, Bytes: int64(len(attackListGroups))}); !slices.Equal(tokens, []string{"token1", "token2", "token3"}) || sum != want || err != nil {
 		t.Errorf("%v %+v %v", tokens, sum, err)
 	}
 }
@@ -160,8 +160,8 @@ func TestToleratedHints(t *testing.T) {
 		{`{"details":[{"name":"oauth_token_metrics","oauth_tokens":["a"]}],"message":"x"}`, "a||", 0}, // no report's name
 		{`{"x":` + strings.Repeat("[", 61) + `{"x":[]}` + strings.Repeat("]", 61) + `,"oauth_tokens":[]}`, "", 0},
 	} {
-		want := HintSummary{
-			Hints: int64(strings.Count(c.hints, "|") / 2), Unread: c.unread, Bytes: int64(len(c.body)),
+		want := AttackSummary{
+			Tokens: int64(strings.Count(c.hints, "|") / 2), Unread: c.unread, Bytes: int64(len(c.body)),
 			Lists: int64(strings.Count(c.body, `_tokens":`) - strings.Count(c.body, `_tokens":null`)),
 		}
 		hints, sum, err := attacksText(c.body)
@@ -247,7 +247,7 @@ func TestEveryPrefixOfHintsIsRefused(t *testing.T) {
 	for _, body := range []string{attacksAcross, attacksOfAPI} {
 		for n := range len(body) {
 			var e *Error
-			_, err := r.readAttacks(strings.NewReader(body[:n]), 0, func(Hint) error { return nil })
+			_, err := r.readAttacks(strings.NewReader(body[:n]), 0, func(FlaggedToken) error { return nil })
 			if !errors.As(err, &e) || !e.Truncated || e.Reason != ReasonDecode || e.Offset != int64(n) {
 				t.Fatalf("cut to %d bytes: %#v", n, err)
 			}
@@ -262,13 +262,13 @@ func TestHintsErrorStopsTheReading(t *testing.T) {
 		`{"access_tokens":["a","b","c"],"attack_type":"A","api_name":"x"}`,
 	} {
 		n := 0
-		sum, err := newTestReader().readAttacks(strings.NewReader(body), 0, func(Hint) error {
+		sum, err := newTestReader().readAttacks(strings.NewReader(body), 0, func(FlaggedToken) error {
 			if n++; n == 2 {
 				return stop
 			}
 			return nil
 		})
-		if err != stop || n != 2 || sum.Hints != 0 { //nolint:errorlint // the very one
+		if err != stop || n != 2 || sum.Tokens != 0 { //nolint:errorlint // the very one
 			t.Errorf("%v after %d hints, %+v", err, n, sum)
 		}
 	}
@@ -353,12 +353,12 @@ func TestHintsAreStreamed(t *testing.T) {
 				return nil
 			}
 			runtime.ReadMemStats(&before)
-			var sum HintSummary
+			var sum AttackSummary
 			var err error
 			if c.name == "strings" {
 				sum, err = r.readAttackList(s, 0, check)
 			} else {
-				sum, err = r.readAttacks(s, 0, func(h Hint) error {
+				sum, err = r.readAttacks(s, 0, func(h FlaggedToken) error {
 					if h.AttackType != "" && h.API != "" {
 						labelled++
 					}
@@ -366,7 +366,7 @@ func TestHintsAreStreamed(t *testing.T) {
 				})
 			}
 			runtime.ReadMemStats(&after)
-			if err != nil || sum.Hints != entries || n != entries {
+			if err != nil || sum.Tokens != entries || n != entries {
 				t.Fatalf("%+v %v", sum, err)
 			}
 			got := after.TotalAlloc - before.TotalAlloc
@@ -398,12 +398,12 @@ func TestHintRequests(t *testing.T) {
 	client := mustClient(t, c)
 	n := 0
 	list, err := client.AttackList(context.Background(), hour, func([]byte) error { n++; return nil })
-	if err != nil || n != 3 || list.Hints != 3 {
+	if err != nil || n != 3 || list.Tokens != 3 {
 		t.Errorf("%+v %v", list, err)
 	}
 	for _, api := range []string{"", "cAnArY &?é/"} {
-		sum, err := client.Attacks(context.Background(), hour, api, func(Hint) error { n++; return nil })
-		if err != nil || sum.Hints != 2 {
+		sum, err := client.Attacks(context.Background(), hour, api, func(FlaggedToken) error { n++; return nil })
+		if err != nil || sum.Tokens != 2 {
 			t.Errorf("%+v %v", sum, err)
 		}
 	}
@@ -432,12 +432,12 @@ type hintModel struct {
 	own                            string
 	typed                          bool
 	known, named, strange, message bool
-	sum                            HintSummary
+	sum                            AttackSummary
 }
 
 type modelHint struct{ token, attackType, api string }
 
-func modelHints(body []byte, own string, typed bool) (hints []string, sum HintSummary, err error) {
+func modelHints(body []byte, own string, typed bool) (hints []string, sum AttackSummary, err error) {
 	root, err := parseTree(body)
 	if err != nil {
 		return nil, sum, err
@@ -461,9 +461,9 @@ func modelHints(body []byte, own string, typed bool) (hints []string, sum HintSu
 		if !typed {
 			h.attackType, h.api = "", ""
 		}
-		hints = append(hints, hintText(Hint{[]byte(h.token), h.attackType, h.api}))
+		hints = append(hints, hintText(FlaggedToken{[]byte(h.token), h.attackType, h.api}))
 	}
-	m.sum.Hints = int64(len(all))
+	m.sum.Tokens = int64(len(all))
 	m.sum.Bytes = int64(len(body))
 	return hints, m.sum, err
 }
@@ -577,9 +577,9 @@ func (m *hintModel) entry(v any) *modelHint {
 	return &h
 }
 
-// FuzzReadHints holds both hint reports against the model, and against the same body cut
+// FuzzReadAttackReports holds both hint reports against the model, and against the same body cut
 // into single bytes.
-func FuzzReadHints(f *testing.F) {
+func FuzzReadAttackReports(f *testing.F) {
 	addSeeds(f, "testdata/oauthtokens.sample", "testdata/forensics.sample")
 	for _, seed := range []string{
 		attacksAcross, attacksOfAPI, attackListGroups,
@@ -596,7 +596,7 @@ func FuzzReadHints(f *testing.F) {
 		// Below this length no report can make more wait than may.
 		short := len(body) <= 3900
 		var hints []string
-		add := func(h Hint) error {
+		add := func(h FlaggedToken) error {
 			if !short {
 				h.AttackType, h.API = "", ""
 			}
@@ -605,11 +605,11 @@ func FuzzReadHints(f *testing.F) {
 		}
 		for _, c := range []struct {
 			own  string
-			read func(io.Reader) (HintSummary, error)
+			read func(io.Reader) (AttackSummary, error)
 		}{
-			{nameAttack, func(b io.Reader) (HintSummary, error) { return r.readAttacks(b, 0, add) }},
-			{"", func(b io.Reader) (HintSummary, error) {
-				return r.readAttackList(b, 0, func(token []byte) error { return add(Hint{Token: token}) })
+			{nameAttack, func(b io.Reader) (AttackSummary, error) { return r.readAttacks(b, 0, add) }},
+			{"", func(b io.Reader) (AttackSummary, error) {
+				return r.readAttackList(b, 0, func(token []byte) error { return add(FlaggedToken{Token: token}) })
 			}},
 		} {
 			hints = nil
