@@ -2,7 +2,6 @@ package collector
 
 import (
 	"cmp"
-	"log/slog"
 	"maps"
 	"slices"
 	"strconv"
@@ -30,40 +29,6 @@ func compareFindings(a, b finding) int {
 	default:
 		return -1
 	}
-}
-
-// Event is an attack or anomaly that begins or ends on a token: all APIs that the same
-// answer named for one type.
-type Event struct {
-	At      time.Time
-	Target  string
-	Began   bool // else it ended
-	Anomaly bool
-	Token   string // the token id
-	Type    string // as ABS spells it
-	// Severity is ours, not ABS's: docs/attack-types.md.
-	Severity string
-	APIs     []string
-	// Window is what the answer covered; zero where the token has left the window.
-	Window abs.Window
-}
-
-// log writes an event as the one record that an analyst looks for.
-func (e Event) log(l *slog.Logger) {
-	what := map[bool]string{false: "attack", true: "anomaly"}[e.Anomaly]
-	message := what + " ended"
-	if e.Began {
-		message = what + " began"
-	}
-	args := []any{"token", e.Token, what + "_type", e.Type, "apis", e.APIs, "severity", e.Severity}
-	if !e.Window.To.IsZero() {
-		args = append(args, "window_from", e.Window.From.UTC(), "window_to", e.Window.To.UTC())
-	}
-	if e.Began && !e.Anomaly {
-		l.Warn(message, args...)
-		return
-	}
-	l.Info(message, args...)
 }
 
 // suspect is what ABS last answered about one token.
@@ -100,7 +65,7 @@ func newAttacks(target string, maxTokens int, hold time.Duration, types *catalog
 }
 
 // answer takes ABS's answer about a token and gives what has begun and ended by it.
-func (a *attacks) answer(id tokenid.ID, f abs.Forensics, window abs.Window, at time.Time, listed bool) []Event {
+func (a *attacks) answer(id tokenid.ID, f abs.Forensics, window abs.Window, at time.Time, listed bool) []metrics.Event {
 	found := append(findings(f.AttackTypes, false), findings(f.AnomalyTypes, true)...)
 	s := a.suspects[id]
 	if s == nil {
@@ -135,17 +100,17 @@ func sortFindings(all []finding) []finding {
 }
 
 // changes counts what is new and tells what has begun and ended, one event a type.
-func (a *attacks) changes(id tokenid.ID, before, now []finding, window abs.Window, at time.Time) []Event {
-	var events []Event
+func (a *attacks) changes(id tokenid.ID, before, now []finding, window abs.Window, at time.Time) []metrics.Event {
+	var events []metrics.Event
 	tell := func(f finding, began bool) {
 		if n := len(events); n > 0 && events[n-1].Began == began && events[n-1].Anomaly == f.Anomaly && events[n-1].Type == f.Type {
 			events[n-1].APIs = append(events[n-1].APIs, f.API)
 			return
 		}
 		entry, _ := a.catalogue.Lookup(f.Type)
-		events = append(events, Event{
+		events = append(events, metrics.Event{
 			At: at, Target: a.target, Began: began, Anomaly: f.Anomaly, Token: id.String(),
-			Type: f.Type, Severity: entry.Severity, APIs: []string{f.API}, Window: window,
+			Type: f.Type, Severity: entry.Severity, APIs: []string{f.API}, WindowFrom: window.From, WindowTo: window.To,
 		})
 	}
 	for _, f := range now {
@@ -168,13 +133,13 @@ func (a *attacks) changes(id tokenid.ID, before, now []finding, window abs.Windo
 
 // hinted takes all attacks that ABS tells of for one API, or across them, and gives what
 // has begun and ended by it.
-func (a *attacks) hinted(api string, found map[tokenid.ID][]finding, window abs.Window, at time.Time) []Event {
+func (a *attacks) hinted(api string, found map[tokenid.ID][]finding, window abs.Window, at time.Time) []metrics.Event {
 	for id := range a.suspects {
 		if _, ok := found[id]; !ok {
 			found[id] = nil
 		}
 	}
-	var events []Event
+	var events []metrics.Event
 	for _, id := range sortedIDs(found) {
 		s := a.suspects[id]
 		if s == nil {
@@ -197,7 +162,7 @@ func (a *attacks) hinted(api string, found map[tokenid.ID][]finding, window abs.
 }
 
 // gone ends what is under way on a token that the window no longer holds.
-func (a *attacks) gone(id tokenid.ID, at time.Time) []Event {
+func (a *attacks) gone(id tokenid.ID, at time.Time) []metrics.Event {
 	s := a.suspects[id]
 	if s == nil {
 		return nil

@@ -157,8 +157,8 @@ func smooth(before, now time.Duration) time.Duration {
 	return (7*before + now) / 8
 }
 
-func (t *target) event(e Event) {
-	e.log(t.log)
+func (t *target) event(e metrics.Event) {
+	e.Log(t.log)
 	if _, told := t.unknown[e.Type]; e.Severity == catalogue.Unknown && !told {
 		t.unknown[e.Type] = struct{}{}
 		t.log.Warn("ABS tells of a type that the catalogue does not know; it is served as it is", "type", e.Type, "severity", e.Severity)

@@ -34,7 +34,7 @@ type Options struct {
 	StateDir string // --state.dir; empty: counters live in memory only
 
 	// Events takes every attack and anomaly that begins or ends; nil: they are logged only.
-	Events func(Event)
+	Events func(metrics.Event)
 }
 
 // Target is one ABS deployment.

@@ -6,7 +6,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
-	"github.com/abs-exporter/abs-exporter/collector"
+	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
 // Names of events, as in the EventName of their log records.
@@ -26,7 +26,7 @@ const (
 )
 
 // Event pushes one log record of an attack or anomaly that begins or ends. It never waits.
-func (p *Pusher) Event(e collector.Event) {
+func (p *Pusher) Event(e metrics.Event) {
 	if p.queue != nil {
 		p.queue.add(encodeEvent(e, p.now()), false)
 	}
@@ -34,7 +34,7 @@ func (p *Pusher) Event(e collector.Event) {
 
 // encodeEvent is the LogRecord of an event. Its attributes have the names of the metrics' labels and of the process's own
 // log, so that one search finds all three.
-func encodeEvent(e collector.Event, observed time.Time) record {
+func encodeEvent(e metrics.Event, observed time.Time) record {
 	what, name := "attack", EventAttackEnded
 	switch {
 	case e.Anomaly && e.Began:
@@ -61,15 +61,15 @@ func encodeEvent(e collector.Event, observed time.Time) record {
 	r.text(what+"_type", e.Type)
 	r.list("apis", e.APIs)
 	r.text("severity", e.Severity)
-	if !e.Window.To.IsZero() {
-		r.text("window_from", e.Window.From.UTC().Format(time.RFC3339))
-		r.text("window_to", e.Window.To.UTC().Format(time.RFC3339))
+	if !e.WindowTo.IsZero() {
+		r.text("window_from", e.WindowFrom.UTC().Format(time.RFC3339))
+		r.text("window_to", e.WindowTo.UTC().Format(time.RFC3339))
 	}
 	return r
 }
 
 // eventText is the event for a person.
-func eventText(e collector.Event, what string) string {
+func eventText(e metrics.Event, what string) string {
 	var b strings.Builder
 	b.WriteString(strings.ToUpper(what[:1]) + what[1:])
 	if e.Began {

@@ -8,20 +8,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/abs-exporter/abs-exporter/abs"
-	"github.com/abs-exporter/abs-exporter/collector"
+	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
 func TestEventRecords(t *testing.T) {
-	window := abs.Window{From: time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC), To: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)}
+	from, to := time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC), time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	for _, tc := range []struct {
-		event            collector.Event
+		event            metrics.Event
 		name, body, text string
 		severity         uint64
 		attributes       map[string]string
 	}{
 		{
-			collector.Event{At: born, Target: "shop", Began: true, Token: "0123456789abcdef", Type: "Some Attack", Severity: "critical", APIs: []string{"a", "b"}, Window: window},
+			metrics.Event{At: born, Target: "shop", Began: true, Token: "0123456789abcdef", Type: "Some Attack", Severity: "critical", APIs: []string{"a", "b"}, WindowFrom: from, WindowTo: to},
 			EventAttackBegan, "Attack began: Some Attack on a, b, token id 0123456789abcdef, target shop (critical)", "ERROR", severityError,
 			map[string]string{
 				"target": "shop", "token": "0123456789abcdef", "attack_type": "Some Attack", "apis": "[a b]", "severity": "critical",
@@ -29,17 +28,17 @@ func TestEventRecords(t *testing.T) {
 			},
 		},
 		{
-			collector.Event{At: born, Target: "shop", Token: "f", Type: "Some Attack", Severity: "critical"},
+			metrics.Event{At: born, Target: "shop", Token: "f", Type: "Some Attack", Severity: "critical"},
 			EventAttackEnded, "Attack ended: Some Attack, token id f, target shop (critical)", "INFO", severityInfo,
 			map[string]string{"target": "shop", "token": "f", "attack_type": "Some Attack", "apis": "[]", "severity": "critical"},
 		},
 		{
-			collector.Event{At: born, Target: "shop", Began: true, Anomaly: true, Token: "f", Type: "X\xff", Severity: "unknown", APIs: []string{"all"}},
+			metrics.Event{At: born, Target: "shop", Began: true, Anomaly: true, Token: "f", Type: "X\xff", Severity: "unknown", APIs: []string{"all"}},
 			EventAnomalyBegan, "Anomaly began: X\uFFFD on all, token id f, target shop (unknown)", "WARN", severityWarn,
 			map[string]string{"target": "shop", "token": "f", "anomaly_type": "X\uFFFD", "apis": "[all]", "severity": "unknown"},
 		},
 		{
-			collector.Event{At: born, Target: "shop", Anomaly: true, Token: "f", Type: "X", Severity: "info", APIs: []string{"all"}},
+			metrics.Event{At: born, Target: "shop", Anomaly: true, Token: "f", Type: "X", Severity: "info", APIs: []string{"all"}},
 			EventAnomalyEnded, "Anomaly ended: X on all, token id f, target shop (info)", "INFO", severityInfo,
 			map[string]string{"target": "shop", "token": "f", "anomaly_type": "X", "apis": "[all]", "severity": "info"},
 		},

@@ -9,7 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/abs-exporter/abs-exporter/collector"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -212,8 +211,8 @@ func TestSmallerRequestsForASmallerReceiver(t *testing.T) {
 	})
 }
 
-func event(n int) collector.Event {
-	return collector.Event{
+func event(n int) metrics.Event {
+	return metrics.Event{
 		At: born, Target: "shop", Began: true, Token: fmt.Sprintf("%016x", n),
 		Type: "Data Exfiltration Attack Type 1", Severity: "critical", APIs: []string{"shop", "payments"},
 	}

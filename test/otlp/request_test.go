@@ -6,8 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/abs-exporter/abs-exporter/abs"
-	"github.com/abs-exporter/abs-exporter/collector"
+	"github.com/abs-exporter/abs-exporter/metrics"
 	"github.com/abs-exporter/abs-exporter/metrics/otlp"
 )
 
@@ -69,13 +68,13 @@ func TestWhatReceiversGet(t *testing.T) {
 }
 
 // events are one of each name.
-func events() []collector.Event {
+func events() []metrics.Event {
 	at := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
-	one := collector.Event{
+	one := metrics.Event{
 		At: at, Target: "shop", Began: true, Token: "0123456789abcdef", Type: "Some Type", Severity: "critical", APIs: []string{"payments", "shop"},
-		Window: abs.Window{From: at.Add(-time.Hour), To: at},
+		WindowFrom: at.Add(-time.Hour), WindowTo: at,
 	}
-	var all []collector.Event
+	var all []metrics.Event
 	for _, anomaly := range []bool{false, true} {
 		for _, began := range []bool{true, false} {
 			one.Anomaly, one.Began = anomaly, began

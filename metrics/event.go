@@ -1,0 +1,49 @@
+package metrics
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Event is an attack or anomaly that begins or ends on a token: all APIs that the same answer of
+// ABS named for one type.
+type Event struct {
+	At      time.Time
+	Target  string
+	Began   bool // else it ended
+	Anomaly bool
+	Token   string // the token id
+	Type    string // as ABS spells it
+	// Severity is ours, not ABS's: docs/attack-types.md.
+	Severity string
+	APIs     []string
+	// WindowFrom and WindowTo are the window that the answer covered; zero where the token has left
+	// the window.
+	WindowFrom, WindowTo time.Time
+}
+
+// Kind returns "attack" or "anomaly".
+func (e Event) Kind() string {
+	if e.Anomaly {
+		return "anomaly"
+	}
+	return "attack"
+}
+
+// Log writes the event as one log line: what an analyst searches for.
+func (e Event) Log(l *slog.Logger) {
+	args := []any{"token", e.Token, e.Kind() + "_type", e.Type, "apis", e.APIs, "severity", e.Severity}
+	if !e.WindowTo.IsZero() {
+		args = append(args, "window_from", e.WindowFrom.UTC(), "window_to", e.WindowTo.UTC())
+	}
+	switch {
+	case e.Began && e.Anomaly:
+		l.Info("anomaly began", args...)
+	case e.Began:
+		l.Warn("attack began", args...)
+	case e.Anomaly:
+		l.Info("anomaly ended", args...)
+	default:
+		l.Info("attack ended", args...)
+	}
+}
