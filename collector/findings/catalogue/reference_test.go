@@ -16,7 +16,7 @@ var update = flag.Bool("update", false, "write docs/attack-types.md anew")
 
 // TestReferenceIsCurrent: docs/attack-types.md is what the table makes of it.
 func TestReferenceIsCurrent(t *testing.T) {
-	const path = "../../docs/attack-types.md"
+	const path = "../../../docs/attack-types.md"
 	c := catalogue(t, nil)
 	for _, e := range c.Entries() {
 		if !strings.Contains(referenceHead, "| `"+e.Category+"` |") {

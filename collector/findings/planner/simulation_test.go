@@ -317,7 +317,7 @@ func TestSimulation(t *testing.T) {
 // checkTable holds the table of docs/forensics.md to what was measured.
 func checkTable(t *testing.T, table string) {
 	t.Helper()
-	const path, begin, end = "../../docs/forensics.md", "<!-- begin simulation -->\n", "<!-- end simulation -->"
+	const path, begin, end = "../../../docs/forensics.md", "<!-- begin simulation -->\n", "<!-- end simulation -->"
 	doc, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
