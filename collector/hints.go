@@ -10,7 +10,6 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
-	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
 // AttackReporter is what hints need of an ABS; *abs.Client is one.
@@ -53,7 +52,7 @@ func (t *target) readHints(ctx context.Context) {
 	to := t.clock.Now().Truncate(time.Minute)
 	window := abs.Window{From: to.Add(-t.o.Window).Truncate(time.Minute), To: to}
 	if t.Forensics {
-		t.hintReport(ctx, metrics.ReportAttackList, "", func() error {
+		t.hintReport(ctx, abs.ReportAttackList, "", func() error {
 			_, err := t.AttackReports.AttackList(ctx, window, func(token []byte) error {
 				id := t.ids.ID(token)
 				t.hint(id, id, token)
@@ -85,7 +84,7 @@ func (t *target) readAttacks(ctx context.Context, window abs.Window, api string)
 		scope = acrossAPIs
 	}
 	found := map[tokenid.ID][]finding{}
-	read := t.hintReport(ctx, metrics.ReportAttack, api, func() error {
+	read := t.hintReport(ctx, abs.ReportAttack, api, func() error {
 		_, err := t.AttackReports.Attacks(ctx, window, api, func(h abs.FlaggedToken) error {
 			id := t.ids.ID(h.Token)
 			t.hint(id, id^t.hints.of(h.AttackType, scope), h.Token)
