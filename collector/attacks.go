@@ -9,7 +9,6 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/catalogue"
-	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -48,8 +47,8 @@ type attacks struct {
 	maxTokens int
 	// suspects are the tokens with findings, and the listed ones that were asked about.
 	suspects   map[tokenid.ID]*suspect
-	detections map[finding]*ledger.Counter // a pair once seen stays
-	births     ledger.Births
+	detections map[finding]*metrics.Count // a pair once seen stays
+	zero       metrics.ZeroInit
 	catalogue  *catalogue.Catalogue
 
 	shownUnderAttack int // tokens, as the gauges last told
@@ -59,8 +58,8 @@ func newAttacks(target string, maxTokens int, hold time.Duration, types *catalog
 	return &attacks{
 		target: target, maxTokens: maxTokens, catalogue: types,
 		suspects:   map[tokenid.ID]*suspect{},
-		detections: map[finding]*ledger.Counter{},
-		births:     ledger.Births{Hold: hold},
+		detections: map[finding]*metrics.Count{},
+		zero:       metrics.ZeroInit{Hold: hold},
 	}
 }
 
@@ -118,7 +117,7 @@ func (a *attacks) changes(id tokenid.ID, before, now []finding, window abs.Windo
 			continue
 		}
 		if a.detections[f] == nil {
-			a.detections[f] = &ledger.Counter{}
+			a.detections[f] = &metrics.Count{}
 		}
 		a.detections[f].Value++
 		tell(f, true)
@@ -182,8 +181,10 @@ func (a *attacks) underAttack() map[tokenid.ID]struct{} {
 	return ids
 }
 
-// stageCounters gives the detection counters as they will be served from now on.
-func (a *attacks) stageCounters(now time.Time) []metrics.Block {
+// stageCounters returns the detection counters as they are exposed from now on; see
+// metrics.ZeroInit.Stage.
+func (a *attacks) stageCounters(now, asOf time.Time) []metrics.Block {
+	a.zero.Stage(now, asOf)
 	attacks := metrics.Block{Family: metrics.AttackDetections}
 	anomalies := metrics.Block{Family: metrics.AnomalyDetections}
 	for _, f := range slices.SortedFunc(maps.Keys(a.detections), compareFindings) {
@@ -191,9 +192,19 @@ func (a *attacks) stageCounters(now time.Time) []metrics.Block {
 		if f.Anomaly {
 			block = &anomalies
 		}
-		block.Samples = append(block.Samples, a.births.Sample(a.detections[f], now, block.Family, a.target, f.Type, f.API))
+		c := a.detections[f]
+		a.zero.Init(c, block.Family, a.target, f.Type, f.API)
+		a.zero.Make() // each on its own: they end at different times
+		block.Samples = append(block.Samples, a.zero.Sample(c))
 	}
 	return []metrics.Block{attacks, anomalies}
+}
+
+// published records that the staged counters are exposed.
+func (a *attacks) published() {
+	for _, c := range a.detections {
+		a.zero.Published(c)
+	}
 }
 
 // stageGauges gives what is under way, as far as it was told within limit.

@@ -19,16 +19,15 @@ func (t *target) commit() {
 		t.cycle.staged = now
 	}
 	t.ledger.SetFlagged(t.attacks.underAttack())
-	staged := append(t.ledger.Stage(t.cycle.staged), t.attacks.stageCounters(t.cycle.staged)...)
+	staged := append(t.ledger.Stage(now, t.cycle.staged), t.attacks.stageCounters(now, t.cycle.staged)...)
 	if err := t.save(now); err != nil {
 		t.ledger.Withdrawn()
-		t.attacks.births.Withdrawn()
 		t.health.StateSaveFailures.WithLabelValues(t.Name).Inc()
 		t.failure("the state could not be saved", err, "the served counters stand still until it can be; nothing is lost or counted twice")
 	} else {
 		t.counters = staged
-		t.ledger.Published(now)
-		t.attacks.births.Published(now)
+		t.ledger.Published()
+		t.attacks.published()
 	}
 	t.gauges.begin()
 	blocks := append(append([]metrics.Block{}, t.counters...), t.windowGauges(now)...)

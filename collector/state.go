@@ -20,6 +20,7 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
+	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
 // A state file is a header and a gob of savedState:
@@ -57,9 +58,9 @@ type suspectState struct {
 }
 
 type detectionState struct {
-	Finding finding
-	Value   int64
-	Born    time.Time
+	Finding      finding
+	Value        int64
+	FirstExposed int64 // Unix ns; 0 while only the 0 was exposed
 }
 
 func (a *attacks) state() attacksState {
@@ -69,7 +70,7 @@ func (a *attacks) state() attacksState {
 		s.Suspects = append(s.Suspects, suspectState{id, x.attacks, x.anomalies, x.findings, x.answered})
 	}
 	for f, c := range a.detections {
-		s.Detections = append(s.Detections, detectionState{f, c.Value, a.births.Birth(c)})
+		s.Detections = append(s.Detections, detectionState{f, c.Value, c.FirstExposed()})
 	}
 	slices.SortFunc(s.Detections, func(a, b detectionState) int { return compareFindings(a.Finding, b.Finding) })
 	return s
@@ -80,7 +81,8 @@ func (a *attacks) restore(s attacksState) {
 		a.suspects[x.ID] = &suspect{x.Attacks, x.Anomalies, x.Findings, x.Answered}
 	}
 	for _, d := range s.Detections {
-		a.detections[d.Finding] = ledger.RestoredCounter(d.Value, d.Born)
+		c := metrics.RestoredCount(d.Value, d.FirstExposed)
+		a.detections[d.Finding] = &c
 	}
 }
 
