@@ -1,8 +1,6 @@
 package collector
 
 import (
-	"time"
-
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -17,7 +15,7 @@ func (t *target) commit(c *cycle) {
 	t.ledger.SetFlagged(t.findings.Flagged())
 	staged := append(t.ledger.Stage(now, c.staged), t.findings.Stage(now, c.staged)...)
 	if err := t.state.save(now, t.ledger, t.findings.State()); err != nil {
-		t.ledger.SaveFailed()
+		t.ledger.Withdrawn()
 		t.health.StateSaveFailures.WithLabelValues(t.Name).Inc()
 		t.failures.add("state not saved", err, "the exposed counters stand still until it can be saved; nothing is lost or counted twice")
 	} else {

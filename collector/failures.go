@@ -2,7 +2,6 @@ package collector
 
 import (
 	"log/slog"
-	"time"
 )
 
 // keptFailures is how many failures the status page shows.

@@ -97,7 +97,7 @@ func checkPace(t *testing.T, delay time.Duration, stats simulator.Stats, o Optio
 func TestDetectionsAreExact(t *testing.T) {
 	o := defaults()
 	o.StateDir = t.TempDir()
-	s := tell(t, simulator.Config{Seed: 16}, o, abs.Exclusive, withHints)
+	s := newStory(t, simulator.Config{Seed: 16}, o, abs.Exclusive, withAttackReports)
 	types := []string{"Data Poisoning Attack", "Sequence Attack", "An attack type of tomorrow, \"quoted\"\nand broken"}
 	want := map[string]int{}
 	for i := range 40 {

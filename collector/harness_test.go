@@ -44,10 +44,10 @@ func (*handClock) Sleep(ctx context.Context, _ time.Duration) error {
 	return ctx.Err()
 }
 
-// hinting is the user agent of a rig that reads hints.
-const hinting = "a rig that reads hints"
+// readsAttackReports is the user agent of a rig that reads hints.
+const readsAttackReports = "a rig that reads hints"
 
-func withHints(c *abs.Config, _ *Target) { c.UserAgent = hinting }
+func withAttackReports(c *abs.Config, _ *Target) { c.UserAgent = readsAttackReports }
 
 func restricted(c *abs.Config, t *Target) {
 	c.User, c.Keys = abs.Restricted, abs.StaticKeys("abs_ak_ru", "abs_sk_ru")
@@ -94,7 +94,7 @@ func newRig(o Options, location *time.Location, end abs.WindowEnd, responseCap i
 		return nil, err
 	}
 	t.ABS = client
-	if config.UserAgent == hinting {
+	if config.UserAgent == readsAttackReports {
 		t.AttackReports = client
 	}
 	r := &rig{clock: clock, registry: prometheus.NewRegistry(), log: &strings.Builder{}}

@@ -164,8 +164,8 @@ func (t *trial) run() error {
 			return fmt.Errorf("%v: %w", at.Format(time.RFC3339), err)
 		}
 		if at.Minute()%5 == 0 && !t.moved {
-			if n, told := b.value(metrics.Requests), t.sim.TruthVisible(t.begin, t.end, at).Requests; n > told {
-				return fmt.Errorf("%v: abs_requests_total is %d, when ABS told of %d", at.Format(time.RFC3339), n, told)
+			if n, reported := b.value(metrics.Requests), t.sim.TruthVisible(t.begin, t.end, at).Requests; n > reported {
+				return fmt.Errorf("%v: abs_requests_total is %d, when ABS reported %d", at.Format(time.RFC3339), n, reported)
 			}
 		}
 		if !t.restarts {
@@ -183,7 +183,7 @@ func (t *trial) run() error {
 			}
 		}
 		if at.After(last.Add(-time.Hour)) {
-			r.state = newStateFile(t.options.StateDir, "t")
+			r.state.path = newStateFile(t.options.StateDir, "t", nil).path
 			t.restarts = false
 		}
 	}

@@ -109,6 +109,15 @@ func (f *stateFile) save(now time.Time, l *ledger.Ledger, findings findings.Stat
 	}
 	f.last = nil
 	s := &savedState{Target: f.target, KeyCheck: f.keyCheck, Saved: now, Ledger: l.State(), Findings: findings}
+	if err := f.write(s); err != nil {
+		return err
+	}
+	s.Ledger = nil // as large as all the rest of the target
+	f.last, f.saved = s, now
+	return nil
+}
+
+func (f *stateFile) write(s *savedState) error {
 	b, err := encodeState(s)
 	if err != nil {
 		return err
@@ -116,12 +125,7 @@ func (f *stateFile) save(now time.Time, l *ledger.Ledger, findings findings.Stat
 	if err := renameio.WriteFile(f.path, b, 0o600, renameio.WithStaticPermissions(0o600)); err != nil {
 		return err
 	}
-	if err := syncDir(filepath.Dir(f.path)); err != nil {
-		return err
-	}
-	s.Ledger = nil // as large as all the rest of the target
-	f.last, f.saved = s, now
-	return nil
+	return syncDir(filepath.Dir(f.path))
 }
 
 func syncDir(path string) error {
@@ -131,4 +135,3 @@ func syncDir(path string) error {
 	}
 	return errors.Join(dir.Sync(), dir.Close())
 }
-

@@ -72,4 +72,3 @@ func decodeState(b []byte) (*savedState, error) {
 	}
 	return &s, nil
 }
-

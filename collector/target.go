@@ -75,7 +75,7 @@ func newTarget(o *Options, t Target, key tokenid.Key, health *metrics.Health, pu
 	if err != nil {
 		return nil, err
 	}
-	dimensions, err := ledger.ParseDimensions(o.Dimensions)
+	dimensions, err := parseDimensions(o.Dimensions)
 	if err != nil {
 		return nil, err
 	}
