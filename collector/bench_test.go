@@ -19,7 +19,7 @@ import (
 // syntheticABS is an ABS that costs nothing: the same tokens in every window, each with two
 // methods, two APIs and a device.
 type syntheticABS struct {
-	tokens int
+	tokens   int
 	requests int64
 }
 

@@ -72,10 +72,12 @@ func (r *rig) Publish(target string, s *metrics.Snapshot) {
 
 func defaults() Options {
 	return Options{
-		Interval: 2 * time.Minute, Slot: 30 * time.Minute, Reread: 10 * time.Minute, Settle: 2 * time.Hour,
-		Window: 3 * time.Hour, MaxBackfill: 24 * time.Hour,
+		Times: Times{
+			Interval: 2 * time.Minute, Slot: 30 * time.Minute, Reread: 10 * time.Minute, Settle: 2 * time.Hour,
+			Window: 3 * time.Hour, MaxBackfill: 24 * time.Hour,
+		},
+		Series:    Series{MaxTokens: 1000, MaxValues: 100, Dimensions: []string{"method", "api", "device"}, Expire: 2 * time.Hour},
 		Forensics: true, ForensicsRate: 1e6,
-		MaxTokens: 1000, MaxValues: 100, Dimensions: []string{"method", "api", "device"}, Expire: 2 * time.Hour,
 	}
 }
 

@@ -12,23 +12,13 @@ import (
 // Options are the settings that all targets share; the flags of the same names are described in
 // docs/configuration.md.
 type Options struct {
-	Interval    time.Duration // --collect.interval: between the starts of cycles
-	Slot        time.Duration // --collect.slot
-	Reread      time.Duration // --collect.reread
-	Settle      time.Duration // --collect.settle
-	Window      time.Duration // --collect.window
-	Lookback    time.Duration // --collect.lookback
-	MaxBackfill time.Duration // --collect.max-backfill
+	Times
+	Series
 
 	Forensics     bool    // --forensics.enabled
 	ForensicsRate float64 // --forensics.rate: calls a second
 	// Severities are the operator's own, by attack type (--forensics.severity).
 	Severities map[string]string
-
-	MaxTokens  int           // --series.max-tokens
-	MaxValues  int           // --series.max-values
-	Dimensions []string      // --series.dimensions: of method, api, device, ip
-	Expire     time.Duration // --series.expire
 
 	Audit time.Duration // --audit.interval; 0: none
 
@@ -36,6 +26,25 @@ type Options struct {
 
 	// Events receives every attack and anomaly that begins or ends; nil: they are only logged.
 	Events func(metrics.Event)
+}
+
+// Times are when ABS is asked, and for how long requests are counted.
+type Times struct {
+	Interval    time.Duration // --collect.interval: between the starts of cycles
+	Slot        time.Duration // --collect.slot
+	Reread      time.Duration // --collect.reread
+	Settle      time.Duration // --collect.settle
+	Window      time.Duration // --collect.window
+	Lookback    time.Duration // --collect.lookback
+	MaxBackfill time.Duration // --collect.max-backfill
+}
+
+// Series are how many series there are.
+type Series struct {
+	MaxTokens  int           // --series.max-tokens
+	MaxValues  int           // --series.max-values
+	Dimensions []string      // --series.dimensions: of method, api, device, ip
+	Expire     time.Duration // --series.expire
 }
 
 // Target is one ABS deployment.

@@ -6,10 +6,10 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"unicode/utf8"
+	"strings"
 )
 
-// The severities. They are this project's judgement: ABS gives none.
+// The severities. They are this project's judgement: ABS has none.
 const (
 	Critical = "critical" // somebody holds what isn't theirs, changes data, or takes a service down: act now
 	Warning  = "warning"  // an attempt, or harm that one client can do: look the same day
@@ -28,14 +28,14 @@ const (
 	StolenCredentials = "stolen_credentials" //nolint:gosec // G101: the name of a category, not a credential
 )
 
-// The scopes: ABS finds a type on each API by itself, or over all of them together. For
-// the latter its reports say "all" where an API's name would stand.
+// The scopes: ABS finds a type on each API by itself, or over all of them together. For the latter
+// its reports have "all" in place of an API's name.
 const (
 	PerAPI     = "per API"
 	AcrossAPIs = "across APIs"
 )
 
-// The kinds of client that ABS tells apart.
+// The kinds of client that ABS distinguishes.
 const (
 	Token    = "token"
 	Cookie   = "cookie"
@@ -44,36 +44,39 @@ const (
 	Username = "username"
 )
 
-// Entry is what is known of one attack type.
+// Entry describes one attack type.
 type Entry struct {
-	ID       int      // ABS's number of the type; 0 if it is not in the catalogue
-	Name     string   // as ABS's list of types has it; of an unknown type, the name that was asked for
-	Category string   // what it is after; empty if unknown
-	Severity string   // Critical, Warning, Info or Unknown
-	Scope    string   // PerAPI or AcrossAPIs; empty if unknown
-	Clients  []string // the kinds of client that ABS lists it for; empty where no page found tells
-	Meaning  string   // one line
-	Why      string   // why it has its severity: a short phrase, or that the configuration says so
-	Aliases  []string // the other spellings that ABS publishes for it
+	ID       int      `yaml:"id"`       // ABS's number of the type; 0 if it is not in the catalogue
+	Name     string   `yaml:"name"`     // as ABS's list of types has it; of an unknown type, the name that was looked up
+	Category string   `yaml:"category"` // what it is after; empty if unknown
+	Severity string   `yaml:"severity"` // Critical, Warning, Info or Unknown
+	Scope    string   `yaml:"scope"`    // PerAPI or AcrossAPIs; empty if unknown
+	Clients  []string `yaml:"clients"`  // the kinds of client that ABS lists it for; empty where no page found says so
+	Meaning  string   `yaml:"meaning"`  // one line
+	Why      string   `yaml:"why"`      // why it has its severity: a short phrase, or that the configuration says so
+	Aliases  []string `yaml:"aliases"`  // the other spellings that ABS publishes for it
 }
 
-// Catalogue finds attack types by name. It never changes, so many may ask it at once.
+// Catalogue finds attack types by name. It never changes, so it is safe for concurrent use.
 type Catalogue struct {
 	entries []Entry
-	index   map[string]int // a folded spelling to its place in entries
+	index   map[string]int // a folded spelling to its index in entries
 }
 
-// New returns the catalogue with the severities of overrides put in: from the name of an
-// attack type in any spelling, or its id as text ("36"), to critical, warning or info. A
-// name changes the entry that Lookup finds by it.
+// New returns the catalogue with severities overridden: from the name of an attack type in any
+// spelling, or its id as text ("36"), to critical, warning or info. A name changes the entry that
+// Lookup finds by it.
 //
-// The error tells of every override that names no type of the catalogue, gives no such
-// severity, or contradicts another one.
+// The error names every override whose type is not in the catalogue, whose severity does not exist,
+// or that contradicts another one.
 func New(overrides map[string]string) (*Catalogue, error) {
-	entries := table()
+	entries, err := table()
+	if err != nil {
+		return nil, err
+	}
 	c := &Catalogue{entries: entries, index: index(entries)}
 	var problems []error
-	by := make(map[int]string) // a place in entries to the override that has set it
+	by := make(map[int]string) // an index in entries to the override that set it
 	for _, key := range slices.Sorted(maps.Keys(overrides)) {
 		severity := overrides[key]
 		i, ok := c.find(key)
@@ -105,14 +108,14 @@ func New(overrides map[string]string) (*Catalogue, error) {
 	return c, nil
 }
 
-// Lookup returns what is known of the attack type that ABS calls name, and whether it is
-// in the catalogue. One that isn't comes back with its name, whole and as it was, and the
-// severity Unknown; ABS's set of types is open. Any string may be asked for.
+// Lookup returns the entry of the attack type that ABS calls name, and whether it is in the
+// catalogue. For one that isn't, the entry has its name unchanged and the severity Unknown; ABS's
+// set of types is open. The name may be any string.
 //
-// Case, spaces, dashes, underscores and the word "attack" don't matter. Where ABS calls
-// several types by one name, the name finds the type that ABS lists for tokens, since
-// this exporter reads tokens' reports: "API Probing Replay Attack Type 1" is 8, though API
-// keys have one of that name too (32), and usernames (34).
+// Case, spaces, dashes, underscores and the word "attack" don't matter. Where ABS calls several
+// types by one name, the name finds the type that ABS lists for tokens, since this exporter reads
+// the reports of tokens: "API Probing Replay Attack Type 1" is 8, though API keys have one of that
+// name too (32), and usernames (34).
 func (c *Catalogue) Lookup(name string) (Entry, bool) {
 	i, ok := c.find(name)
 	if !ok {
@@ -138,8 +141,8 @@ func (c *Catalogue) find(name string) (int, bool) {
 	return i, ok
 }
 
-// index leads from each folded spelling to the place of its entry. Of several entries it
-// takes the one that ABS lists for tokens, else the one with the lowest id.
+// index maps each folded spelling to the index of its entry: of several entries, the one that ABS
+// lists for tokens, else the one with the lowest id.
 func index(entries []Entry) map[string]int {
 	found := make(map[string]int)
 	for i, e := range entries {
@@ -163,14 +166,11 @@ func (e Entry) clone() Entry {
 	return e
 }
 
-// quote shows what a user has written, on one line and not at any length.
+// quote returns a user's text on one line, 80 bytes at most.
 func quote(s string) string {
-	most := 80
+	const most = 80
 	if len(s) <= most {
 		return strconv.Quote(s)
 	}
-	for !utf8.RuneStart(s[most]) && most > 0 {
-		most--
-	}
-	return strconv.Quote(s[:most]) + "…"
+	return strconv.Quote(strings.ToValidUTF8(s[:most], "")) + "…"
 }

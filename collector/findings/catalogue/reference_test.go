@@ -34,7 +34,7 @@ func TestReferenceIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("%s is not what the table makes: run make docs", path)
+		t.Errorf("%s is not current: run make docs", path)
 	}
 }
 
@@ -44,7 +44,7 @@ func reference(c *Catalogue) string {
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	entries := c.Entries()
 
-	p("<!-- Generated from the table in collector/catalogue/table.go by \"make docs\". Do not edit. -->")
+	p("<!-- Generated from collector/findings/catalogue/attack-types.yml by \"make docs\". Do not edit. -->")
 	p("%s", referenceHead)
 	p("## The types")
 	p("")
@@ -87,9 +87,8 @@ func reference(c *Catalogue) string {
 
 const referenceHead = `# Attack types
 
-What the exporter knows of ABS's attack types, and how bad it takes each to be. It stands in ` + "`abs_attack_type_info`" + `, one
-series for each type that any other series names, and in the log line of each detection. To have the severity on the
-attacks themselves:
+The attack types of ABS, with a severity for each. ` + "`abs_attack_type_info`" + ` has one series for every type that another series
+names, and the log line of each detection has the severity too. To join the severity to the attacks:
 
 ` + "```" + `promql
 abs_attack_tokens * on (target, attack_type) group_left (severity, category) abs_attack_type_info
@@ -102,10 +101,10 @@ abs_attack_tokens * on (target, attack_type) group_left (severity, category) abs
 | **critical** | somebody holds what isn't theirs, changes data, or takes a service down | act now |
 | **warning** | an attempt, or harm that one client can do and one block ends | look the same day |
 | **info** | unusual, and as often harmless | know it when something else is amiss |
-| **unknown** | the type is not in this catalogue | look it up, and tell us |
+| **unknown** | the type is not in this catalogue | look it up, and report it to this project |
 
 A type that ABS finds over an extended period (mostly "Type 2") is as severe as the quick one: patience doesn't make it
-milder. Where your APIs see it otherwise, the configuration gives another severity to a type, by name or by id
+milder. To change the severity of a type, set it in the configuration by name or by id
 (` + "`docs/configuration.md`" + `); a name that matches no type, and a severity other than critical, warning and info, are refused.
 
 | category | what the attack is after |
@@ -121,7 +120,7 @@ milder. Where your APIs see it otherwise, the configuration gives another severi
 
 const referenceNames = `The set is open, and ABS's pages don't name all of it: there are ids 30 and 50 to 53 (WebSocket), and 5.2 added types for
 broken object and function level authorization and for token claims. What is not in the table is exposed under the name
-that ABS gives it, with severity ` + "`unknown`" + ` and no id and category, and is told once in the log.
+that ABS uses, with severity ` + "`unknown`" + ` and no id and category, and is logged once.
 
 ## Names
 
@@ -132,8 +131,8 @@ only where ABS itself uses it for Type 1 ("API DoS Attack" is 12, not 9).
 
 ### One name for several types
 
-ABS tells these types apart by id, not by name. The exporter reads tokens' reports, so such a name finds the type that ABS
-lists for tokens; its id stands in the label ` + "`id`" + `. An override by such a name changes that type, and one by id reaches the others.
+ABS distinguishes these types by id, not by name. The exporter reads the reports of tokens, so such a name finds the type
+that ABS lists for tokens; the label ` + "`id`" + ` has its id. An override by such a name changes that type, and one by id reaches the others.
 `
 
 const referenceSources = `## Where this comes from

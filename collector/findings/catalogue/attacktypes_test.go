@@ -9,13 +9,13 @@ import (
 	"unicode"
 )
 
-// TestTableIsWhole: by id, each once, and no entry without what the docs and the metric
-// abs_attack_type_info tell of it.
-func TestTableIsWhole(t *testing.T) {
+// TestTableIsComplete: by id, each once, and no entry without what the docs and the metric
+// abs_attack_type_info show of it.
+func TestTableIsComplete(t *testing.T) {
 	categories := []string{AbnormalUse, AccountTakeover, DataTampering, DataTheft, DenialOfService, Probing, StolenCredentials}
 	clients := []string{Token, Cookie, IP, APIKey, Username}
 	last := 0
-	for _, e := range table() {
+	for _, e := range entries(t) {
 		if e.ID <= last {
 			t.Errorf("id %d comes after %d", e.ID, last)
 		}
@@ -45,14 +45,14 @@ func TestTableIsWhole(t *testing.T) {
 				t.Errorf("id %d: spelling %q", e.ID, s)
 			}
 			if slices.Contains(e.spellings()[:i], s) {
-				t.Errorf("id %d: %q stands twice", e.ID, s)
+				t.Errorf("id %d: %q is there twice", e.ID, s)
 			}
 		}
 	}
 }
 
-// TestSharedSpellings holds the one list of spellings that may mean several types. One
-// that folding adds, or an alias put in twice, fails here. Each has exactly one type that
+// TestSharedSpellings checks the one list of spellings that may mean several types. One that folding adds, or an
+// alias that is there twice, fails here. Each has exactly one type that
 // ABS lists for tokens, and that is the one found.
 func TestSharedSpellings(t *testing.T) {
 	want := map[string][]int{
@@ -61,7 +61,7 @@ func TestSharedSpellings(t *testing.T) {
 		"excessive client connections": {22, 23, 24},
 		"content scraping type 1":      {25, 26, 27},
 	}
-	entries := table()
+	entries := entries(t)
 	if got := shared(entries); !reflect.DeepEqual(got, want) {
 		t.Errorf("these spellings are shared: %v\nwant %v", got, want)
 	}
@@ -91,4 +91,13 @@ func shared(entries []Entry) map[string][]int {
 	}
 	maps.DeleteFunc(ids, func(_ string, of []int) bool { return len(of) == 1 })
 	return ids
+}
+
+func entries(t *testing.T) []Entry {
+	t.Helper()
+	all, err := table()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
