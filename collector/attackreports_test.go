@@ -28,7 +28,7 @@ func attackReportsGivePriority(t *testing.T, reports bool) {
 	if reports {
 		change = append(change, withAttackReports)
 	}
-	s := newStory(t, simulator.Config{Seed: 11, StaleHints: 500}, o, abs.Exclusive, change...)
+	s := newStory(t, simulator.Config{Seed: 11, StaleAttackListEntries: 500}, o, abs.Exclusive, change...)
 	for i := range 2000 {
 		s.sim.Add(simulator.Event{At: storyBegin.Add(-time.Minute), Token: fmt.Sprintf("explicit-token-%04d-of-many", i), API: "shop"})
 	}

@@ -69,6 +69,6 @@ func (c *Collector) LastHeartbeat() time.Time {
 	return time.Unix(0, last)
 }
 
-// Alive reports whether all loops make progress. It never depends on what ABS answers: every request
-// ends by its timeout, so that a loop without a heartbeat for long is stuck.
+// Alive reports whether all loops make progress. It never depends on what ABS answers: every
+// request ends by its timeout, so that a loop without a heartbeat for long is stuck.
 func (c *Collector) Alive() bool { return c.clock.Now().Sub(c.LastHeartbeat()) < c.limit }

@@ -8,7 +8,8 @@ import (
 // still, as a restart would continue from the state that was saved last; gauges go on.
 func (t *target) commit(c *cycle) {
 	now := t.clock.Now()
-	// What was first exposed in a cycle stays at 0 in its other commits: values appear by whole cycles.
+	// What was first exposed in a cycle stays at 0 in its other commits: values appear by whole
+	// cycles.
 	if c.staged.IsZero() {
 		c.staged = now
 	}

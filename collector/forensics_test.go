@@ -143,7 +143,7 @@ func TestDetectionsAreExact(t *testing.T) {
 		}
 	}
 	if began != 2*40 {
-		t.Errorf("the log tells of %d beginnings, there were 80", began)
+		t.Errorf("the log has %d beginnings, there were 80", began)
 	}
 	s.shows(`abs_flagged_tokens{target="t"} 0`)
 }

@@ -44,8 +44,8 @@ func (*handClock) Sleep(ctx context.Context, _ time.Duration) error {
 	return ctx.Err()
 }
 
-// readsAttackReports is the user agent of a rig that reads hints.
-const readsAttackReports = "a rig that reads hints"
+// readsAttackReports is the user agent of a rig that reads attack reports.
+const readsAttackReports = "a rig that reads attack reports"
 
 func withAttackReports(c *abs.Config, _ *Target) { c.UserAgent = readsAttackReports }
 
@@ -129,8 +129,8 @@ func (r *rig) scrape(t testing.TB) []string {
 	return lines
 }
 
-// books follow the published snapshots from outside: nothing may fall while it lives,
-// and what a series had when it ended stays counted.
+// books follow the published snapshots from outside: no series may fall while it lives, and what it
+// had when it ended stays counted.
 type books struct {
 	live  map[string]metrics.Sample // by the series' text
 	ended map[string]int64          // by family: what ended series had
@@ -153,12 +153,12 @@ func (b *books) enter(s *metrics.Snapshot) error {
 			before, ok := b.live[text]
 			switch {
 			case !ok && sample.Value != 0:
-				return fmt.Errorf("%s was not born at 0 but at %d", text, sample.Value)
+				return fmt.Errorf("%s did not start at 0 but at %d", text, sample.Value)
 			case ok && before.Series.Created().Equal(sample.Series.Created()) && sample.Value < before.Value:
 				return fmt.Errorf("%s fell from %d to %d", text, before.Value, sample.Value)
 			case ok && !before.Series.Created().Equal(sample.Series.Created()):
 				if sample.Value != 0 {
-					return fmt.Errorf("%s was born again at %d", text, sample.Value)
+					return fmt.Errorf("%s started again at %d", text, sample.Value)
 				}
 				b.ended[block.Family.Name] += before.Value
 			}

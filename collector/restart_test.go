@@ -48,7 +48,7 @@ func TestRestartWithOtherTimes(t *testing.T) {
 	}
 }
 
-// Series that begin after a restart tell of what was counted since, not before.
+// Series that begin after a restart have what was counted since, not before.
 func TestRestartWithMoreSeries(t *testing.T) {
 	for name, tt := range map[string]struct {
 		before, after func(*Options)
@@ -89,7 +89,7 @@ func TestRestartInAnotherZone(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.Contains(s.log.String(), "time zone or window end changed") {
-		t.Errorf("the log does not tell: %s", s.log)
+		t.Errorf("the log does not say so: %s", s.log)
 	}
 	before := s.counted()
 	s.until(12*time.Hour + 30*time.Minute)
@@ -164,7 +164,7 @@ func TestTimeOutsStarveNobody(t *testing.T) {
 	}
 }
 
-// saves tells at each commit whether the state was written anew.
+// saves records at each commit whether the state was written anew.
 type saves struct {
 	*rig
 	last  os.FileInfo

@@ -28,7 +28,7 @@ type stateFile struct {
 	last     *savedState // as it was last saved, less the ledger's; nil: not known
 }
 
-// newStateFile returns the state file of a target. keyCheck tells which token key is in use.
+// newStateFile returns the state file of a target. keyCheck identifies the token key.
 func newStateFile(dir, target string, keyCheck []byte) *stateFile {
 	f := &stateFile{target: target, keyCheck: keyCheck}
 	if dir == "" {
@@ -97,9 +97,9 @@ func (f *stateFile) sweep() {
 	}
 }
 
-// save saves a state in one step that no crash can halve: once it returns, the state is on the disk,
-// name and all. A state that says what the last one said is not written: as a rule, a cycle counts
-// nothing after its first commit.
+// save saves a state in one step that no crash can halve: once it returns, the state is on the
+// disk, name and all. A state that says what the last one said is not written: as a rule, a cycle
+// counts nothing after its first commit.
 func (f *stateFile) save(now time.Time, l *ledger.Ledger, findings findings.State) error {
 	if f.path == "" {
 		return nil

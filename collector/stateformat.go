@@ -28,7 +28,7 @@ const (
 // savedState is what a target must keep across a restart. It holds token ids, no tokens.
 type savedState struct {
 	Target   string
-	KeyCheck []byte // tells which token key the ids were made with
+	KeyCheck []byte // identifies the token key that the ids were made with
 	Saved    time.Time
 	Ledger   *ledger.State
 	Findings findings.State

@@ -123,7 +123,7 @@ func TestSeams(t *testing.T) {
 	}
 }
 
-// A day on, ABS tells of requests that no slot could wait for.
+// A day on, ABS reports requests that no slot could wait for.
 func TestAuditCountsWhatCameTooLate(t *testing.T) {
 	o := defaults()
 	o.Audit = 6 * time.Hour
@@ -136,13 +136,13 @@ func TestAuditCountsWhatCameTooLate(t *testing.T) {
 		s.until(at)
 	}
 	if !strings.Contains(s.log.String(), "requests=17") {
-		t.Errorf("the audit's log does not tell of 17 requests: %s", s.log)
+		t.Errorf("the audit's log does not have 17 requests: %s", s.log)
 	}
 	other := s.books.value(metrics.TokenRequests, "_other")
 	if early == 0 || other != 17 {
 		t.Errorf("counted %d, then under _other %d; 17 wanted", early, other)
 	}
-	// The audit that found them tells so; the next finds nothing.
+	// The audit that found them says so; the next finds nothing.
 	s.until(26 * time.Hour)
 	s.shows(`abs_exporter_audit_difference_requests{target="t"} 0`)
 	if strings.Count(s.log.String(), "audit found") != 1 {
@@ -150,7 +150,7 @@ func TestAuditCountsWhatCameTooLate(t *testing.T) {
 	}
 }
 
-// ABS is away for five hours: nothing is lost, and the metrics tell what is to do.
+// ABS is away for five hours: nothing is lost, and the metrics show what is to do.
 func TestCatchUp(t *testing.T) {
 	o := defaults()
 	o.Forensics = false
@@ -170,8 +170,8 @@ func TestCatchUp(t *testing.T) {
 	}
 }
 
-// Alerts on rates are held back while slots are pending, so none may be in normal running: neither where slots are cut, nor
-// between the end of a slot and its next reading.
+// Alerts on rates are held back while slots are pending, so none may be in normal running: neither
+// where slots are cut, nor between the end of a slot and its next reading.
 func TestNothingIsPendingInNormalRunning(t *testing.T) {
 	for _, responseCap := range []int64{0, 12000} {
 		o := defaults()
@@ -200,7 +200,7 @@ func TestNothingIsPendingInNormalRunning(t *testing.T) {
 }
 
 // The exporter is away for longer than --collect.max-backfill: what lies too far back
-// is told, the rest is made up.
+// is logged, the rest is made up.
 func TestMissedSlots(t *testing.T) {
 	o := defaults()
 	o.Forensics = false
@@ -247,7 +247,7 @@ func TestStateCannotBeSaved(t *testing.T) {
 		}
 	}
 	if failures != 1 || !strings.Contains(s.log.String(), "the exposed counters stand still") {
-		t.Errorf("the metric or the log does not tell of it: %s", s.log)
+		t.Errorf("the metric or the log does not have it: %s", s.log)
 	}
 	s.state.path = good
 	s.until(8 * time.Hour)
@@ -281,7 +281,7 @@ func TestFailedForensicsEndsNothing(t *testing.T) {
 	s.shows(attack, detections)
 	s.restart()
 	s.until(4 * time.Hour)
-	// Told too long ago to be shown, but not ended.
+	// Reported too long ago to be exposed, but not ended.
 	s.shows("abs_token_attack_active", `abs_attack_tokens{target="t",attack_type="Data Poisoning Attack",api="shop"} 0`, detections)
 	if err := s.sim.SetFaults(); err != nil {
 		t.Fatal(err)

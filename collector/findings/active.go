@@ -154,8 +154,8 @@ func (a *active) replace(id tokenid.ID, next *answer, window abs.Window) []metri
 	return events
 }
 
-// forget drops the tokens with nothing to expose: no finding, none that just ended, and no series of
-// their own.
+// forget drops the tokens with nothing to expose: no finding, none that just ended, and no series
+// of their own.
 func (a *active) forget(tracked func(tokenid.ID) bool) {
 	maps.DeleteFunc(a.tokens, func(id tokenid.ID, s *answer) bool {
 		return len(s.findings) == 0 && len(s.ended) == 0 && (s.gone || !tracked(id))

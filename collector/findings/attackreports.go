@@ -86,7 +86,7 @@ func (f *Findings) readAttacks(ctx context.Context, window abs.Window, api strin
 	}
 }
 
-// entry returns what tells the attacks on one token apart.
+// entry returns a number that distinguishes the attacks of one token.
 func (r *attackReports) entry(attackType, api string) tokenid.ID {
 	return tokenid.ID(maphash.String(r.entrySeed, attackType+"\x00"+api))
 }
@@ -143,7 +143,8 @@ func (f *Findings) readAttackReport(ctx context.Context, report, api string, rea
 	return false
 }
 
-// isMissing reports whether an error is the answer of an ABS that has no such report, or another one.
+// isMissing reports whether an error is the answer of an ABS that has no such report, or another
+// one.
 func isMissing(e *abs.Error) bool {
 	switch e.Reason {
 	case abs.ReasonDecode:

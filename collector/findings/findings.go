@@ -95,8 +95,8 @@ func New(c Config) *Findings {
 // enabled reports whether any report of findings is read.
 func (f *Findings) enabled() bool { return f.cfg.Forensics != nil || f.reports != nil }
 
-// Run reads the attack reports and then asks forensics, until the plan is done or the instant until,
-// when the next cycle is due: the reports that feed the counters go first.
+// Run reads the attack reports and then asks forensics, until the plan is done or the instant
+// until, when the next cycle is due: the reports that feed the counters go first.
 func (f *Findings) Run(ctx context.Context, until time.Time) {
 	now := f.cfg.Clock.Now()
 	if ctx.Err() != nil || !now.Before(until) {
@@ -214,8 +214,8 @@ func (f *Findings) emit(events []metrics.Event) {
 	}
 }
 
-// newFilter returns a filter of 2 MiB: of 400,000 ids in it, one in five hundred others is taken for
-// one of them.
+// newFilter returns a filter of 2 MiB: of 400,000 ids in it, one in five hundred others is taken
+// for one of them.
 func newFilter() *tokenid.Filter { return tokenid.NewFilter(24) }
 
 func sortedIDs[V any](m map[tokenid.ID]V) []tokenid.ID { return slices.Sorted(maps.Keys(m)) }

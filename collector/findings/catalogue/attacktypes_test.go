@@ -51,9 +51,9 @@ func TestTableIsComplete(t *testing.T) {
 	}
 }
 
-// TestSharedSpellings checks the one list of spellings that may mean several types. One that folding adds, or an
-// alias that is there twice, fails here. Each has exactly one type that
-// ABS lists for tokens, and that is the one found.
+// TestSharedSpellings checks the one list of spellings that may mean several types. One that
+// folding adds, or an alias that is there twice, fails here. Each has exactly one type that ABS
+// lists for tokens, and that is the one found.
 func TestSharedSpellings(t *testing.T) {
 	want := map[string][]int{
 		"api probing replay type 1":    {8, 32, 34},
