@@ -12,13 +12,9 @@ import (
 	"github.com/google/renameio/v2"
 
 	"github.com/abs-exporter/abs-exporter/alerts"
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
 	"github.com/abs-exporter/abs-exporter/dashboards"
 )
-
-type assetsCmd struct {
-	Dir   string `default:"abs-exporter-assets" placeholder:"DIR" group:"assets" env:"-" help:"Folder to write into, as dashboards/ and alerts/; made where it is not there."`
-	Force bool   `group:"assets" env:"-" help:"Overwrite files that differ. Without it they are left alone and nothing is written, as they may hold thresholds of your own."`
-}
 
 // asset is a file of the binary, and where it belongs below --dir.
 type asset struct {
@@ -51,9 +47,8 @@ func assets() ([]asset, error) {
 	return all, nil
 }
 
-// runAssets writes them: all, or none where one would overwrite what somebody changed.
-func (in *invocation) runAssets(stdout io.Writer) error {
-	c := &in.cli.Assets
+// writeAssets writes them all, or none if one would overwrite a file that somebody changed.
+func writeAssets(c *config.Assets, stdout io.Writer) error {
 	all, err := assets()
 	if err != nil {
 		return err

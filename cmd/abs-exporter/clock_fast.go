@@ -6,41 +6,33 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/collector"
 )
 
-// envTestClock holds the clock of a test: "EPOCH,FACTOR,START", where EPOCH (RFC 3339)
-// is the time to show at the real time START (Unix nanoseconds), and time runs FACTOR
-// times as fast from there. Binaries for users are built without this file.
-const envTestClock = envPrefix + "_TEST_CLOCK"
+// envTestClock is the clock of a test: "EPOCH,FACTOR,START". It shows EPOCH (RFC 3339) at the real
+// time START (Unix nanoseconds), and runs FACTOR times as fast from there. Binaries for users are
+// built without this file.
+const envTestClock = "ABS_EXPORTER_TEST_CLOCK"
 
-// newClock is the clock of the test, or the machine's own where none is asked for.
-func newClock() (collector.Clock, error) {
+// newClock returns the clock of the test, or the machine's where the variable is not set. It panics
+// if the variable is wrong.
+func newClock() collector.Clock {
 	text := os.Getenv(envTestClock)
 	if text == "" {
-		return collector.SystemClock{}, nil
+		return collector.SystemClock{}
 	}
-	parts := strings.Split(text, ",")
-	if len(parts) != 3 {
-		return nil, fmt.Errorf("%s must be EPOCH,FACTOR,START but is %q", envTestClock, text)
+	var epochText string
+	var factor float64
+	var start int64
+	_, err := fmt.Sscanf(strings.ReplaceAll(text, ",", " "), "%s %g %d", &epochText, &factor, &start)
+	epoch, epochErr := time.Parse(time.RFC3339Nano, epochText)
+	if err != nil || epochErr != nil || !(factor > 0) {
+		panic(envTestClock + " must be EPOCH,FACTOR,START but is " + text)
 	}
-	epoch, err := time.Parse(time.RFC3339Nano, parts[0])
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", envTestClock, err)
-	}
-	factor, err := strconv.ParseFloat(parts[1], 64)
-	if err != nil || !(factor > 0) {
-		return nil, fmt.Errorf("%s: %q is no factor above 0", envTestClock, parts[1])
-	}
-	start, err := strconv.ParseInt(parts[2], 10, 64)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", envTestClock, err)
-	}
-	return fastClock{epoch: epoch.UTC(), factor: factor, start: time.Unix(0, start)}, nil
+	return fastClock{epoch: epoch.UTC(), factor: factor, start: time.Unix(0, start)}
 }
 
 // fastClock runs factor times as fast as the machine's.

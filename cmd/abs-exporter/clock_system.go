@@ -4,5 +4,4 @@ package main
 
 import "github.com/abs-exporter/abs-exporter/collector"
 
-// newClock is the machine's own time.
-func newClock() (collector.Clock, error) { return collector.SystemClock{}, nil }
+func newClock() collector.Clock { return collector.SystemClock{} }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -13,55 +14,23 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
+	"github.com/abs-exporter/abs-exporter/collector"
 )
 
-// demoName is the label target in the demo.
-const demoName = "demo"
-
-// check refuses what the demo settles itself, where the user asked for it here. A
-// variable is passed over: it may well be there for a serve of the same shell.
-func (d *demoCmd) check(in *invocation) problems {
-	p := d.Sim.check()
-	for _, name := range []string{
-		"abs.url", "abs.access-key-file", "abs.secret-key-file", "abs.timezone", "abs.window-end", "abs.response-cap",
-		"abs.tls.ca-file", "abs.tls.cert-file", "abs.tls.key-file", "abs.tls.server-name", "abs.tls.fingerprint", "abs.tls.insecure-skip-verify",
-	} {
-		_, env := in.places.env[name]
-		if in.places.given[name] || (!env && in.places.has(name)) {
-			p.addf(name, "the demo brings its own ABS and knows this of it; --simulate.* changes that one")
-		}
-	}
-	if in.file != nil && in.file.targets != nil {
-		p.addf("config", "the demo brings its own ABS; the list targets has no place in it")
-	}
-	d.checkCommon(&p)
-	return p
-}
-
-// target is the simulated ABS as serve sees it.
-func (d *demoCmd) target(url, fingerprint string) targetFlags {
-	t := targetFlags{absFlags: d.ABS, location: locationOf(d.Sim.Timezone), keys: abs.StaticKeys("abs_ak", "abs_sk")}
-	t.URL, t.TLS = url, tlsFlags{Fingerprint: fingerprint}
-	t.WindowEnd = d.Sim.WindowEnd
-	if t.Name == "" {
-		t.Name = demoName
-	}
-	if d.Sim.ResponseCap > 0 {
-		t.ResponseCap = d.Sim.ResponseCap
-	}
-	if t.User == userRestricted {
-		t.keys = abs.StaticKeys("abs_ak_ru", "abs_sk_ru")
+// demoTarget returns the simulated ABS as serve sees it.
+func demoTarget(d *config.Demo, url, fingerprint string) config.Target {
+	t := config.Target{ABS: d.ABS, Location: d.Simulator.Location(), Keys: abs.StaticKeys("abs_ak", "abs_sk")}
+	t.URL, t.TLS, t.Name = url, config.TLS{Fingerprint: fingerprint}, cmp.Or(t.Name, "demo")
+	t.WindowEnd, t.ResponseCap = d.Simulator.WindowEnd, cmp.Or(d.Simulator.ResponseCap, t.ResponseCap)
+	if t.Restricted() {
+		t.Keys = abs.StaticKeys("abs_ak_ru", "abs_sk_ru")
 	}
 	return t
 }
 
 // runDemo runs the simulated ABS and serve against it, over real HTTPS on loopback.
-func (in *invocation) runDemo(ctx context.Context, stdout, stderr io.Writer) (err error) {
-	d := &in.cli.Demo
-	clock, err := newClock()
-	if err != nil {
-		return &usageError{err}
-	}
+func runDemo(ctx context.Context, d *config.Demo, clock collector.Clock, stdout, stderr io.Writer) error {
 	log, err := newLogger(d.Log, stderr)
 	if err != nil {
 		return err
@@ -75,11 +44,11 @@ func (in *invocation) runDemo(ctx context.Context, stdout, stderr io.Writer) (er
 		d.State.Dir = dir
 	}
 
-	sim, err := d.Sim.start(clock.Now)
+	sim, err := d.Simulator.New(clock.Now)
 	if err != nil {
 		return err
 	}
-	if d.Sim.AttackEvery > 0 {
+	if d.Simulator.AttackEvery > 0 {
 		openingAttacks(sim, clock.Now())
 	}
 	cert, _, fingerprint, err := simulator.SelfSigned("127.0.0.1", "localhost")
@@ -90,10 +59,11 @@ func (in *invocation) runDemo(ctx context.Context, stdout, stderr io.Writer) (er
 	if err != nil {
 		return fmt.Errorf("the simulated ABS has no port: %w", err)
 	}
-	defer func() { _ = l.Close() }() // Serve has closed it, unless it was never reached
+	defer func() { _ = l.Close() }() // Serve closes it, if it is reached
 
 	absURL := "https://" + l.Addr().String()
-	e, err := newExporter(&d.settings, []targetFlags{d.target(absURL, fingerprint)}, clock, log)
+	d.Targets = []config.Target{demoTarget(d, absURL, fingerprint)}
+	e, err := newExporter(&d.Settings, clock, log)
 	if err != nil {
 		return err
 	}
@@ -105,7 +75,7 @@ func (in *invocation) runDemo(ctx context.Context, stdout, stderr io.Writer) (er
 	// The exporter: all of serve.
 	group.Go(func() error { return e.run(ctx) })
 
-	// Only now, because whoever reads it may ask at once.
+	// Only now, because whoever reads it may send requests at once.
 	_, werr := io.WriteString(stdout, demoNotes("http://"+reachable(e.listeners[0].Addr()), d.Web.TelemetryPath, absURL))
 	if err := group.Wait(); err != nil {
 		return err
@@ -113,8 +83,8 @@ func (in *invocation) runDemo(ctx context.Context, stdout, stderr io.Writer) (er
 	return werr
 }
 
-// openingAttacks lets an attack and an anomaly be under way when the demo starts, on
-// the two busiest tokens; the ones that follow come by the simulator's own schedule.
+// openingAttacks starts the demo with an active attack and an active anomaly, on the two busiest
+// tokens. Later ones follow the simulator's own schedule.
 func openingAttacks(sim *simulator.Simulator, now time.Time) {
 	var first, second string
 	var most, next int64
@@ -127,7 +97,7 @@ func openingAttacks(sim *simulator.Simulator, now time.Time) {
 		}
 	}
 	if second == "" {
-		return // no traffic to speak of: too few tokens were asked for
+		return // too few tokens
 	}
 	sim.AddAttack(
 		simulator.Attack{
@@ -141,7 +111,7 @@ func openingAttacks(sim *simulator.Simulator, now time.Time) {
 	)
 }
 
-// demoNotes say where to look and what to try next.
+// demoNotes lists the addresses and what to try next.
 func demoNotes(base, path, absURL string) string {
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
@@ -150,8 +120,8 @@ func demoNotes(base, path, absURL string) string {
 	p("  metrics        %s%s", base, path)
 	p("  simulated ABS  %s  (keys abs_ak and abs_sk)", absURL)
 	p("Try next:")
-	p("  curl -s %s%s | grep -E '^abs_(requests_total|tokens_under_attack|token_attack[{])'", base, path)
-	p("  curl -sk '%s/simulator/attacks'   # what is really under way", absURL)
-	p(`  curl -sk -X PUT -d '[{"kind":"status","code":503}]' '%s/simulator/faults'   # ABS fails; -X DELETE: it is well again`, absURL)
+	p("  curl -s %s%s | grep -E '^abs_(requests_total|flagged_tokens|token_attack_active)[{]'", base, path)
+	p("  curl -sk '%s/simulator/attacks'   # what is really active", absURL)
+	p(`  curl -sk -X PUT -d '[{"kind":"status","code":503}]' '%s/simulator/faults'   # ABS fails; -X DELETE: it recovers`, absURL)
 	return b.String()
 }

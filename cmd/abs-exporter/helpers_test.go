@@ -3,36 +3,38 @@ package main
 import (
 	"flag"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
-
-	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
-// update writes the golden files and docs/configuration.md anew.
-var update = flag.Bool("update", false, "write golden files and the reference anew")
+var update = flag.Bool("update", false, "write the golden file anew")
 
-// golden holds got against a file.
-func golden(t *testing.T, path, got string) {
+// cleanEnv removes this program's variables from the environment of a test.
+func cleanEnv(t *testing.T) {
 	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
+	for _, kv := range os.Environ() {
+		if name, _, _ := strings.Cut(kv, "="); strings.HasPrefix(name, "ABS_EXPORTER") {
+			t.Setenv(name, "")
+			if err := os.Unsetenv(name); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s is not current; write it anew with: go test ./cmd/abs-exporter -run '%s' -update\ngot:\n%s", path, t.Name(), got)
 	}
 }
 
-func selfSignedPEM(t *testing.T) string {
+// keyFiles writes the two files of keys into a directory.
+func keyFiles(t *testing.T) (dir string) {
 	t.Helper()
-	_, pem, _, err := simulator.SelfSigned("localhost")
-	if err != nil {
+	dir = t.TempDir()
+	write(t, filepath.Join(dir, "access"), "canary-access\n")
+	write(t, filepath.Join(dir, "secret"), "canary-secret\n")
+	return dir
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return string(pem)
 }

@@ -8,95 +8,69 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
+	"github.com/abs-exporter/abs-exporter/collector"
 )
 
 // The exit statuses, as docs/configuration.md promises them.
 const (
 	exitOK    = 0
 	exitError = 1 // it failed at run time
-	exitUsage = 2 // wrong flags or configuration; nothing was asked of ABS
+	exitUsage = 2 // wrong flags or configuration; no request was sent to ABS
 )
 
 func main() {
-	// net/http prints what a server sends uncalled-for through the standard logger, and
-	// what ABS sends may hold a token. The program's own log is another one.
+	// net/http prints unsolicited response bytes through the standard logger, and what ABS sends may
+	// contain a token. The program's own log is another one.
 	log.SetOutput(io.Discard)
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run is main with everything handed in, so that tests can start it: it runs one
-// command until it is done or a signal ends it, and returns the exit status.
+// run runs one command until it is done or a signal ends it, and returns the exit status. Tests call
+// it in place of main.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// A second signal ends the process at once, should draining take too long. Those
-	// that come together with the first are the same wish: timeout(1) sends two.
+	// A second signal ends the process at once, in case draining is slow. Signals within a second of
+	// the first are one request to end: timeout(1) sends two.
 	context.AfterFunc(ctx, func() { time.AfterFunc(time.Second, stop) })
 
-	in, err := parse(args, stdout)
+	clock := newClock()
+	command, err := config.Parse(args, clock.Now(), stdout)
 	if err == nil {
-		err = in.run(ctx, stdout, stderr)
+		err = runCommand(ctx, command, clock, stdout, stderr)
 	}
 	if err == nil {
 		return exitOK
 	}
-	if _, werr := fmt.Fprintln(stderr, errorText(err)); werr != nil {
-		return exitError // there is nobody left to tell
-	}
-	if usage := (*usageError)(nil); errors.As(err, &usage) {
+	// Each line is a problem of its own.
+	const prefix = "abs-exporter: error: "
+	_, _ = fmt.Fprintln(stderr, prefix+strings.ReplaceAll(err.Error(), "\n", "\n"+prefix)) // the exit status says it too
+	if usage := (*config.UsageError)(nil); errors.As(err, &usage) {
 		return exitUsage
 	}
 	return exitError
 }
 
-// run carries out the command that was parsed.
-func (in *invocation) run(ctx context.Context, stdout, stderr io.Writer) error {
-	switch in.command {
-	case commandHelp:
-		return nil
-	case commandVersion:
+func runCommand(ctx context.Context, command any, clock collector.Clock, stdout, stderr io.Writer) error {
+	switch c := command.(type) {
+	case *config.Serve:
+		return runServe(ctx, c, clock, stderr)
+	case *config.Demo:
+		return runDemo(ctx, c, clock, stdout, stderr)
+	case *config.Simulate:
+		return runSimulate(ctx, c, clock, stdout)
+	case *config.Resolve:
+		return runResolve(ctx, c, clock.Now(), stdout, stderr)
+	case *config.Assets:
+		return writeAssets(c, stdout)
+	case *config.Version:
 		return printVersion(stdout)
-	case commandSimulate:
-		return in.runSimulate(ctx, stdout)
-	case commandResolve:
-		return in.runResolve(ctx, stdout, stderr)
-	case commandAssets:
-		return in.runAssets(stdout)
-	case commandDemo:
-		return in.runDemo(ctx, stdout, stderr)
 	default:
-		return in.runServe(ctx, stderr)
+		return nil // help, which is written already
 	}
-}
-
-// usageError is what is wrong with flags or configuration: exit status 2.
-type usageError struct{ err error }
-
-func (e *usageError) Error() string { return e.err.Error() }
-func (e *usageError) Unwrap() error { return e.err }
-
-// errorText gives every problem a line of its own that says who speaks.
-func errorText(err error) string {
-	text := ""
-	for i, line := range splitErrors(err) {
-		if i > 0 {
-			text += "\n"
-		}
-		text += "abs-exporter: error: " + line
-	}
-	return text
-}
-
-func splitErrors(err error) []string {
-	var joined interface{ Unwrap() []error }
-	if !errors.As(err, &joined) {
-		return []string{err.Error()}
-	}
-	var lines []string
-	for _, e := range joined.Unwrap() {
-		lines = append(lines, splitErrors(e)...)
-	}
-	return lines
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
 	"github.com/abs-exporter/abs-exporter/collector"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -25,14 +26,14 @@ func cleanOTELEnv(t *testing.T) {
 	}
 }
 
-// Without settings nothing is made for OTLP; what variables ask for and cannot get is told.
+// Without settings there is nothing of OTLP; a variable that is ignored is logged.
 func TestPusherIsOffByDefault(t *testing.T) {
 	cleanOTELEnv(t)
 	registry, log := prometheus.NewRegistry(), newLines()
-	made := func(f otlpFlags) bool {
+	made := func(f config.OTLP) bool {
 		t.Helper()
 		f.Metrics, f.Logs = true, true // as they are without flags
-		p, err := f.pusher(metrics.Build{}, &net.TCPAddr{}, registry, collector.SystemClock{}, slog.New(slog.NewTextHandler(log, nil)))
+		p, err := newPusher(&f, metrics.Build{}, &net.TCPAddr{}, registry, collector.SystemClock{}, slog.New(slog.NewTextHandler(log, nil)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,7 +43,7 @@ func TestPusherIsOffByDefault(t *testing.T) {
 		p.Close()
 		return true
 	}
-	if made(otlpFlags{}) {
+	if made(config.OTLP{}) {
 		t.Error("there is a pusher")
 	}
 	if families, err := registry.Gather(); err != nil || len(families) != 0 {
@@ -52,7 +53,7 @@ func TestPusherIsOffByDefault(t *testing.T) {
 		t.Errorf("the log says %s", log)
 	}
 	t.Setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "soon")
-	if !made(otlpFlags{Endpoint: "http://127.0.0.1:1"}) {
+	if !made(config.OTLP{Endpoint: "http://127.0.0.1:1"}) {
 		t.Error("there is no pusher")
 	}
 	if !strings.Contains(log.String(), "OTEL_EXPORTER_OTLP_TIMEOUT") {

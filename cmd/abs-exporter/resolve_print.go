@@ -13,8 +13,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
 )
 
-// judge says how bad each attack and anomaly type is.
-func (r *resolution) judge(types *catalogue.Catalogue) {
+// classify sets severity, category and id of each attack and anomaly type.
+func (r *resolution) classify(types *catalogue.Catalogue) {
 	for _, all := range [][]resolvedFinding{r.Attacks, r.Anomalies} {
 		for i := range all {
 			entry, known := types.Lookup(all[i].Type)
@@ -26,7 +26,7 @@ func (r *resolution) judge(types *catalogue.Catalogue) {
 	}
 }
 
-// masked shows so much of a token that two can be told apart, and none can be used.
+// masked returns enough of a token to distinguish two, and too little to use one.
 func masked(token []byte) string {
 	const shown, least = 4, 24
 	text := "…"
@@ -36,7 +36,7 @@ func masked(token []byte) string {
 	return printable(text) + " (" + strconv.Itoa(len(token)) + " characters)"
 }
 
-// printable keeps what ABS sends from steering a terminal.
+// printable quotes what ABS sends if it could control a terminal.
 func printable(s string) string {
 	ok := func(r rune) bool { return r != utf8.RuneError && unicode.IsPrint(r) }
 	if strings.IndexFunc(s, func(r rune) bool { return !ok(r) }) < 0 {
@@ -45,11 +45,11 @@ func printable(s string) string {
 	return strconv.QuoteToGraphic(s)
 }
 
-func printResolutions(w io.Writer, found []*resolution, whole, asJSON bool) error {
+func printResolutions(w io.Writer, found []*resolution, showToken, asJSON bool) error {
 	var out []byte
 	for i, r := range found {
 		r.Token, r.TokenLength = masked(r.token), len(r.token)
-		if whole {
+		if showToken {
 			r.Token = string(r.token)
 		}
 		if !asJSON {
@@ -82,7 +82,7 @@ func (r *resolution) text() string {
 		printFindings(p, "attacks", r.Attacks)
 		printFindings(p, "anomalies", r.Anomalies)
 	} else {
-		p("attacks    not told: ABS gives no forensics to the restricted user")
+		p("attacks    unknown: ABS refuses forensics to the restricted user")
 	}
 	printCounts(p, "by API", r.APIs, r.Requests)
 	printCounts(p, "by method", r.Methods, r.Requests)
@@ -106,17 +106,17 @@ func printFindings(p func(string, ...any), title string, found []resolvedFinding
 	}
 }
 
-// printCounts prints the first of a list, as a screen has an end.
+// printCounts prints the first lines of a list, as a screen is finite.
 func printCounts(p func(string, ...any), title string, counts []resolvedCount, total int64) {
-	const most = 10
+	const shown = 10
 	if len(counts) == 0 {
 		return
 	}
 	p("%s", title)
-	var rest int64
+	var other int64
 	for i, c := range counts {
-		if i >= most {
-			rest += c.Requests
+		if i >= shown {
+			other += c.Requests
 			continue
 		}
 		share := ""
@@ -125,7 +125,7 @@ func printCounts(p func(string, ...any), title string, counts []resolvedCount, t
 		}
 		p("  %10d%s  %s", c.Requests, share, printable(c.Name))
 	}
-	if more := len(counts) - most; more > 0 {
-		p("  %10d  in %d more", rest, more)
+	if more := len(counts) - shown; more > 0 {
+		p("  %10d  in %d more", other, more)
 	}
 }

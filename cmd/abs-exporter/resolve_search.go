@@ -13,28 +13,28 @@ import (
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
-// tokenSearch finds the token behind an id in the reports of one ABS.
+// tokenSearch finds the token behind a token id in the reports of one ABS.
 type tokenSearch struct {
-	client     *abs.Client
-	key        tokenid.Key
-	id         string
-	window     abs.Window
-	restricted bool
-	cap        int64 // how large an answer ABS gives
+	client      *abs.Client
+	key         tokenid.Key
+	id          string
+	window      abs.Window
+	restricted  bool
+	responseCap int64 // of ABS, in bytes
 
-	token  []byte // what was looked for; nil until it is found
-	rows   resolution
-	looked int // rows, of any token
+	token    []byte // nil until it is found
+	counts   resolution
+	rowsRead int // of any token
 }
 
-// errSeen ends the reading of a report: the rest of it is of no use.
-var errSeen = errors.New("the token was found")
+// errFound ends the reading of a report at the row of the token.
+var errFound = errors.New("the token was found")
 
 // notFoundError says where the token is not, and what may help.
 type notFoundError struct {
-	id     string
-	window abs.Window
-	looked int
+	id       string
+	window   abs.Window
+	rowsRead int
 }
 
 func (e *notFoundError) Error() string {
@@ -42,24 +42,25 @@ func (e *notFoundError) Error() string {
 		"try --at with the time of the alert, as a token leaves the window when it goes quiet; "+
 		"or the key that serve uses (--series.token-key-file, or --state.dir): with another key the same token has another id; "+
 		"or a longer --collect.window",
-		e.id, e.window.From.Format(time.RFC3339), e.window.To.Format(time.RFC3339), e.looked)
+		e.id, e.window.From.Format(time.RFC3339), e.window.To.Format(time.RFC3339), e.rowsRead)
 }
 
-// run finds the token and asks what ABS knows of it.
+// run finds the token and requests its forensics.
 func (s *tokenSearch) run(ctx context.Context) (*resolution, error) {
-	if err := s.read(ctx, s.window); err != nil && !errors.Is(err, errSeen) {
-		return nil, err // also when some rows of the token were read: part of them must not pass for all
+	// An error counts even if some rows of the token were read: they must not pass for all.
+	if err := s.read(ctx, s.window); err != nil && !errors.Is(err, errFound) {
+		return nil, err
 	}
 	if s.token == nil {
-		return nil, &notFoundError{s.id, s.window, s.looked}
+		return nil, &notFoundError{s.id, s.window, s.rowsRead}
 	}
-	res := &s.rows
+	res := &s.counts
 	if !s.restricted {
 		f, err := s.client.Forensics(ctx, s.window, s.token)
 		if err != nil {
-			return nil, fmt.Errorf("the token is there (%s), but not what ABS knows of it: %w", masked(s.token), err)
+			return nil, fmt.Errorf("the token was found (%s), but its forensics cannot be read: %w", masked(s.token), err)
 		}
-		res = &resolution{Forensics: true, Attacks: findingsOf(f.AttackTypes), Anomalies: findingsOf(f.AnomalyTypes)}
+		res = &resolution{Forensics: true, Attacks: findings(f.AttackTypes), Anomalies: findings(f.AnomalyTypes)}
 		res.add(&f.Metrics)
 		if f.HasSummary {
 			res.Requests = f.Requests
@@ -70,32 +71,32 @@ func (s *tokenSearch) run(ctx context.Context) (*resolution, error) {
 	return res, nil
 }
 
-// read goes through the rows of a window. One that is too much for ABS, or for the time
-// that a request has, is read in halves, the newer first; and so is one that ABS left rows
-// out of, as its answer is as large as they become.
+// read reads the rows of a window. A window that is too large for ABS, or for the timeout of a request,
+// is read in halves, the newer first. So is one whose report lacks rows and is about as large as ABS
+// lets a response become.
 func (s *tokenSearch) read(ctx context.Context, w abs.Window) error {
-	before := s.rows.clone()
+	before := s.counts.clone()
 	sum, err := s.client.Tokens(ctx, w, func(row *abs.Row) error {
-		s.looked++
+		s.rowsRead++
 		if s.key.ID(row.Token).String() != s.id {
 			return nil
 		}
 		s.token = bytes.Clone(row.Token)
-		s.rows.add(row)
+		s.counts.add(row)
 		if s.restricted {
-			return nil // rows are all there is: a token may have several
+			return nil // without forensics, all rows of the token are needed
 		}
-		return errSeen
+		return errFound
 	})
-	leftOut := err == nil && sum.HasSummary && sum.RowRequests < sum.Requests && sum.Bytes >= s.cap/10*9
-	if (err == nil && !leftOut) || errors.Is(err, errSeen) || ctx.Err() != nil {
+	leftOut := err == nil && sum.HasSummary && sum.RowRequests < sum.Requests && sum.Bytes >= s.responseCap/10*9
+	if (err == nil && !leftOut) || errors.Is(err, errFound) || ctx.Err() != nil {
 		return err
 	}
 	half := (w.To.Sub(w.From) / 2).Truncate(time.Minute)
-	if (!leftOut && !tooMuch(err)) || half < s.window.To.Sub(s.window.From)/128 || half < time.Minute {
+	if (!leftOut && !tooLarge(err)) || half < s.window.To.Sub(s.window.From)/128 || half < time.Minute {
 		return err
 	}
-	s.rows = before // without those of the report that was not whole
+	s.counts = before // without those of the incomplete report
 	middle := w.From.Add(half)
 	if err := s.read(ctx, abs.Window{From: middle, To: w.To}); err != nil || (s.token != nil && !s.restricted) {
 		return err
@@ -103,8 +104,8 @@ func (s *tokenSearch) read(ctx context.Context, w abs.Window) error {
 	return s.read(ctx, abs.Window{From: w.From, To: middle})
 }
 
-// tooMuch tells whether a smaller window may be answered where this one was not.
-func tooMuch(err error) bool {
+// tooLarge reports whether a request may succeed for a smaller window.
+func tooLarge(err error) bool {
 	e := (*abs.Error)(nil)
 	if !errors.As(err, &e) {
 		return false
@@ -112,11 +113,11 @@ func tooMuch(err error) bool {
 	return e.Truncated || e.Reason == abs.ReasonSize || e.Reason == abs.ReasonTimeout
 }
 
-// resolution is what ABS knows of one token in one window.
+// resolution is what ABS reports of one token in one window.
 type resolution struct {
 	Target      string            `json:"target"`
 	TokenID     string            `json:"token_id"`
-	Token       string            `json:"token"` // masked, unless it was asked for whole
+	Token       string            `json:"token"` // masked without --show-token
 	TokenLength int               `json:"token_length"`
 	From        time.Time         `json:"window_from"`
 	To          time.Time         `json:"window_to"`
@@ -125,7 +126,7 @@ type resolution struct {
 	Methods     []resolvedCount   `json:"methods"`
 	Devices     []resolvedCount   `json:"devices"`
 	IPs         []resolvedCount   `json:"ips"`
-	Forensics   bool              `json:"forensics"` // false: the restricted user is told no attacks
+	Forensics   bool              `json:"forensics"` // false for the restricted user: attacks are not known
 	Attacks     []resolvedFinding `json:"attacks"`
 	Anomalies   []resolvedFinding `json:"anomalies"`
 
@@ -145,7 +146,7 @@ type resolvedFinding struct {
 	APIs     []string `json:"apis"`
 }
 
-// clone shares nothing with what add writes to.
+// clone returns a copy that add does not change.
 func (r resolution) clone() resolution {
 	for _, counts := range []*[]resolvedCount{&r.APIs, &r.Methods, &r.Devices, &r.IPs} {
 		*counts = slices.Clone(*counts)
@@ -153,7 +154,7 @@ func (r resolution) clone() resolution {
 	return r
 }
 
-// add adds a row of the report; a name may come many times.
+// add adds a row of the report, in which a name may occur many times.
 func (r *resolution) add(row *abs.Row) {
 	r.Requests += row.Requests
 	r.APIs = addCounts(r.APIs, row.APIs)
@@ -166,23 +167,23 @@ func addCounts(to []resolvedCount, counts []abs.Count) []resolvedCount {
 	if to == nil {
 		to = []resolvedCount{} // JSON: [] and not null
 	}
-	at := make(map[string]int, len(to))
+	index := make(map[string]int, len(to))
 	for i, c := range to {
-		at[c.Name] = i
+		index[c.Name] = i
 	}
 	for _, c := range counts {
-		i, ok := at[string(c.Key)]
+		i, ok := index[string(c.Key)]
 		if !ok {
 			i = len(to)
 			to = append(to, resolvedCount{Name: string(c.Key)})
-			at[to[i].Name] = i
+			index[to[i].Name] = i
 		}
 		to[i].Requests += c.N
 	}
 	return to
 }
 
-func findingsOf(found []abs.Finding) []resolvedFinding {
+func findings(found []abs.Finding) []resolvedFinding {
 	out := make([]resolvedFinding, len(found))
 	for i, f := range found {
 		out[i] = resolvedFinding{Type: f.Type, APIs: append([]string{}, f.APIs...)}
@@ -190,7 +191,7 @@ func findingsOf(found []abs.Finding) []resolvedFinding {
 	return out
 }
 
-// sort puts what is most to the front.
+// sort sorts all counts, the largest first.
 func (r *resolution) sort() {
 	for _, counts := range [][]resolvedCount{r.APIs, r.Methods, r.Devices, r.IPs} {
 		slices.SortFunc(counts, func(a, b resolvedCount) int {

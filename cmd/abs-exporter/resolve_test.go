@@ -21,7 +21,7 @@ import (
 
 const resolveKey = "the key of the token ids"
 
-// resolving is a simulated ABS, and what resolve is told of it.
+// resolving is a simulated ABS, and the flags by which resolve finds it.
 type resolving struct {
 	sim   *simulator.Simulator
 	flags []string
@@ -30,8 +30,8 @@ type resolving struct {
 func startResolving(t *testing.T, config simulator.Config, wrap func(http.Handler) http.Handler) *resolving {
 	t.Helper()
 	cleanEnv(t)
-	t.Setenv(envAccessKey, "abs_ak")
-	t.Setenv(envSecretKey, "abs_sk")
+	t.Setenv("ABS_EXPORTER_ABS_ACCESS_KEY", "abs_ak")
+	t.Setenv("ABS_EXPORTER_ABS_SECRET_KEY", "abs_sk")
 	r := &resolving{sim: simulator.New(config)}
 	handler := r.sim.Handler()
 	if wrap != nil {
@@ -60,10 +60,10 @@ func (r *resolving) resolve(t *testing.T, args ...string) (status int, stdout, s
 
 const secretToken = "eyJhbGciOiJSUzI1NiJ9.canary-of-the-middle.sig9Xyz"
 
-// at is when the story is: long enough ago that ABS tells all of it.
+// storyTime is long enough ago that ABS reports all of the story.
 func storyTime() time.Time { return time.Now().Add(-6 * time.Hour).Truncate(time.Hour) }
 
-func tellStory(r *resolving, at time.Time) {
+func addStory(r *resolving, at time.Time) {
 	r.sim.Add(
 		simulator.Event{At: at.Add(-10 * time.Minute), Token: secretToken, API: "shop", Method: "GET", N: 7},
 		simulator.Event{At: at.Add(-20 * time.Minute), Token: secretToken, API: "pay\x1b[31m", Method: "POST", N: 3},
@@ -77,7 +77,7 @@ func tellStory(r *resolving, at time.Time) {
 func TestResolve(t *testing.T) {
 	r := startResolving(t, simulator.Config{Tokens: 50, Rate: 60}, nil)
 	at := storyTime()
-	tellStory(r, at)
+	addStory(r, at)
 	status, out, errs := r.resolve(t, idOf(secretToken), "--at="+at.Format(time.RFC3339))
 	if status != exitOK || errs != "" {
 		t.Fatalf("status %d: %s", status, errs)
@@ -102,7 +102,7 @@ by method
 		t.Errorf("prints\n%swant\n%s", out, want)
 	}
 	if strings.Contains(out, "canary") {
-		t.Error("the token is printed whole")
+		t.Error("the full token is printed")
 	}
 	if _, out, _ = r.resolve(t, idOf(secretToken), "--at="+at.Format(time.RFC3339), "--show-token"); !strings.Contains(out, "token      "+secretToken+"\n") {
 		t.Errorf("--show-token does not show the token: %s", out)
@@ -112,40 +112,39 @@ by method
 func TestResolveJSON(t *testing.T) {
 	r := startResolving(t, simulator.Config{}, nil)
 	at := storyTime()
-	tellStory(r, at)
-	for _, whole := range []bool{false, true} {
-		status, out, errs := r.resolve(t, idOf(secretToken), fmt.Sprint("--at=", at.Unix()), "--output=json", fmt.Sprint("--show-token=", whole))
+	addStory(r, at)
+	for _, show := range []bool{false, true} {
+		status, out, errs := r.resolve(t, idOf(secretToken), fmt.Sprint("--at=", at.Unix()), "--output=json", fmt.Sprint("--show-token=", show))
 		var got []resolution
 		if err := json.Unmarshal([]byte(out), &got); err != nil || status != exitOK || errs != "" || len(got) != 1 {
 			t.Fatalf("status %d, %d results: %v %s\n%s", status, len(got), err, errs, out)
 		}
 		g := got[0]
-		if g.Requests != 10 || !g.Forensics || g.TokenLength != len(secretToken) || (g.Token == secretToken) != whole || !g.To.Equal(at) {
+		if g.Requests != 10 || !g.Forensics || g.TokenLength != len(secretToken) || (g.Token == secretToken) != show || !g.To.Equal(at) {
 			t.Errorf("got %+v", g)
 		}
 		if len(g.Attacks) != 1 || g.Attacks[0].ID != 1 || g.Attacks[0].Severity != "critical" || g.Attacks[0].APIs[0] != "shop" {
 			t.Errorf("the attacks are %+v", g.Attacks)
 		}
-		if strings.Contains(out, "canary") != whole {
-			t.Errorf("the token is shown: %v", !whole)
+		if strings.Contains(out, "canary") != show {
+			t.Errorf("the token is shown: %v", !show)
 		}
 	}
 }
 
-// What is there for the restricted user goes by the obfuscated token, which is what its
-// ids are made of.
+// The token ids of the restricted user are those of the obfuscated tokens.
 func TestResolveRestricted(t *testing.T) {
 	r := startResolving(t, simulator.Config{SplitRows: 1}, nil)
 	at := storyTime()
-	tellStory(r, at)
-	t.Setenv(envAccessKey, "abs_ak_ru")
-	t.Setenv(envSecretKey, "abs_sk_ru")
+	addStory(r, at)
+	t.Setenv("ABS_EXPORTER_ABS_ACCESS_KEY", "abs_ak_ru")
+	t.Setenv("ABS_EXPORTER_ABS_SECRET_KEY", "abs_sk_ru")
 	sum := sha256.Sum256([]byte(secretToken))
 	status, out, errs := r.resolve(t, idOf(hex.EncodeToString(sum[:])), "--at="+at.Format(time.RFC3339), "--abs.user=restricted")
 	if status != exitOK || errs != "" {
 		t.Fatalf("status %d: %s", status, errs)
 	}
-	for _, want := range []string{"requests   10\n", "attacks    not told: ABS gives no forensics to the restricted user\n", "           7   70 %  shop\n"} {
+	for _, want := range []string{"requests   10\n", "attacks    unknown: ABS refuses forensics to the restricted user\n", "           7   70 %  shop\n"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("does not print %q:\n%s", want, out)
 		}
@@ -155,7 +154,7 @@ func TestResolveRestricted(t *testing.T) {
 func TestResolveNotFound(t *testing.T) {
 	r := startResolving(t, simulator.Config{}, nil)
 	at := storyTime()
-	tellStory(r, at)
+	addStory(r, at)
 	for name, args := range map[string][]string{
 		"too late":    {idOf(secretToken)},
 		"another key": {tokenid.Key("another key of ids").ID([]byte(secretToken)).String(), "--at=" + at.Format(time.RFC3339)},
@@ -174,8 +173,8 @@ func TestResolveNotFound(t *testing.T) {
 	}
 }
 
-// A window that ABS cannot answer whole is read in halves, and a failed call is told
-// without the token.
+// A window that is too large for ABS is read in halves, and the error of a failed request does not
+// contain the token.
 func TestResolveFailures(t *testing.T) {
 	var calls atomic.Int32
 	at := storyTime()
@@ -193,7 +192,7 @@ func TestResolveFailures(t *testing.T) {
 	t.Run("too large", func(t *testing.T) {
 		calls.Store(0)
 		r := startResolving(t, simulator.Config{}, first(http.StatusRequestEntityTooLarge, "/v4/abs/oauthtokens"))
-		tellStory(r, at)
+		addStory(r, at)
 		if status, out, errs := r.resolve(t, idOf(secretToken), "--at="+at.Format(time.RFC3339)); status != exitOK || !strings.Contains(out, "requests   10\n") {
 			t.Errorf("status %d: %s%s", status, out, errs)
 		}
@@ -201,7 +200,7 @@ func TestResolveFailures(t *testing.T) {
 	t.Run("rows left out", func(t *testing.T) {
 		const responseCap = 20_000
 		r := startResolving(t, simulator.Config{ResponseCap: responseCap, CapKind: simulator.CapRows}, nil)
-		tellStory(r, at)
+		addStory(r, at)
 		for i := range 600 { // each in one minute, and all of them too many for one answer
 			r.sim.Add(simulator.Event{At: at.Add(-time.Duration(30+i%120) * time.Minute), Token: fmt.Sprintf("another-token-of-the-story-%03d", i), API: "shop", Method: "GET", N: 1})
 		}
@@ -226,9 +225,9 @@ func TestResolveFailures(t *testing.T) {
 				}
 			})
 		})
-		tellStory(r, at)
-		t.Setenv(envAccessKey, "abs_ak_ru")
-		t.Setenv(envSecretKey, "abs_sk_ru")
+		addStory(r, at)
+		t.Setenv("ABS_EXPORTER_ABS_ACCESS_KEY", "abs_ak_ru")
+		t.Setenv("ABS_EXPORTER_ABS_SECRET_KEY", "abs_sk_ru")
 		sum := sha256.Sum256([]byte(secretToken))
 		status, out, errs := r.resolve(t, idOf(hex.EncodeToString(sum[:])), "--at="+at.Format(time.RFC3339), "--abs.user=restricted")
 		if status != exitError || out != "" || !strings.Contains(errs, "500") {
@@ -239,7 +238,7 @@ func TestResolveFailures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			calls.Store(0)
 			r := startResolving(t, simulator.Config{}, first(http.StatusServiceUnavailable, path))
-			tellStory(r, at)
+			addStory(r, at)
 			status, out, errs := r.resolve(t, idOf(secretToken), "--at="+at.Format(time.RFC3339))
 			if status != exitError || out != "" || !strings.Contains(errs, "503") || strings.Contains(errs, "canary") {
 				t.Errorf("status %d: %s%s", status, out, errs)
@@ -248,11 +247,11 @@ func TestResolveFailures(t *testing.T) {
 	}
 }
 
-// Several targets are all looked at; one that has the token is enough.
+// All targets are searched; one that has the token is enough.
 func TestResolveTargets(t *testing.T) {
 	r := startResolving(t, simulator.Config{}, nil)
 	at := storyTime()
-	tellStory(r, at)
+	addStory(r, at)
 	config := filepath.Join(t.TempDir(), "config.yml")
 	write(t, config, "targets:\n- {name: away, url: 'https://127.0.0.1:1'}\n- {name: here, url: '"+strings.TrimPrefix(r.flags[0], "--abs.url=")+"'}\n")
 	r.flags = append(r.flags[2:], "--config="+config)
@@ -280,7 +279,7 @@ func TestResolveRefuses(t *testing.T) {
 		"no time":    {[]string{"0123456789abcdef", "--at=yesterday"}, `--at: "yesterday" is no time: write 2026-11-23T09:00:00Z, Unix seconds, or 2026-11-23T09:00 in ABS's time zone`},
 		"the future": {[]string{"0123456789abcdef", "--at=2999-01-01T00:00"}, "--at: 2999-01-01T00:00:00Z lies in the future"},
 		"no key":     {[]string{"0123456789abcdef", "--series.token-key-file=", "--state.dir="}, "--series.token-key-file: is missing, and so is --state.dir: the key of the token ids is needed, the one that serve uses"},
-		"no state":   {[]string{"0123456789abcdef", "--series.token-key-file=", "--state.dir=DIR"}, "there is no key of the token ids: open DIR/token-id.key: no such file or directory; give the one that serve uses by --series.token-key-file, or its --state.dir"},
+		"no state":   {[]string{"0123456789abcdef", "--series.token-key-file=", "--state.dir=DIR"}, "--state.dir: there is no key of the token ids: open DIR/token-id.key: no such file or directory; name the one that serve uses by --series.token-key-file, or its --state.dir"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -292,7 +291,7 @@ func TestResolveRefuses(t *testing.T) {
 				t.Errorf("status %d, says\n%swant\n%s", status, errs, want)
 			}
 			if made, err := os.ReadDir(dir); err != nil || len(made) > 0 {
-				t.Errorf("it made %v: %v", made, err)
+				t.Errorf("it created %v: %v", made, err)
 			}
 		})
 	}

@@ -13,51 +13,48 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
 	"github.com/abs-exporter/abs-exporter/collector"
 	"github.com/abs-exporter/abs-exporter/metrics"
 	"github.com/abs-exporter/abs-exporter/metrics/otlp"
 )
 
-func (in *invocation) runServe(ctx context.Context, stderr io.Writer) error {
-	clock, err := newClock()
-	if err != nil {
-		return &usageError{err}
-	}
-	log, err := newLogger(in.cli.Serve.Log, stderr)
+func runServe(ctx context.Context, c *config.Serve, clock collector.Clock, stderr io.Writer) error {
+	log, err := newLogger(c.Log, stderr)
 	if err != nil {
 		return err
 	}
-	e, err := newExporter(&in.cli.Serve.settings, in.targets, clock, log)
+	e, err := newExporter(&c.Settings, clock, log)
 	if err != nil {
 		return err
 	}
 	return e.run(ctx)
 }
 
-func newLogger(f logFlags, w io.Writer) (*slog.Logger, error) {
+func newLogger(c config.Log, w io.Writer) (*slog.Logger, error) {
 	level, format := promslog.NewLevel(), promslog.NewFormat()
-	if err := errors.Join(level.Set(f.Level), format.Set(f.Format)); err != nil {
-		return nil, &usageError{err}
+	if err := errors.Join(level.Set(c.Level), format.Set(c.Format)); err != nil {
+		return nil, err
 	}
 	return promslog.New(&promslog.Config{Level: level, Format: format, Writer: w}), nil
 }
 
-// exporter is serve with everything in its place: the collector that asks, and the
-// listeners that answer. Nothing connects the two but what is published.
+// exporter is serve, ready to run: the collector that polls ABS and the listeners that answer
+// scrapes. The two share only what is published.
 type exporter struct {
 	collector *collector.Collector
 	clients   []*abs.Client
 	listeners []net.Listener // of the pages
 	probe     net.Listener   // nil without --web.probe-address
 	pages     *pages
-	lock      *collector.StateLock // nil before it was asked for
-	pusher    *otlp.Pusher         // nil: nothing is pushed
+	lock      *collector.StateLock // nil before it is held
+	pusher    *otlp.Pusher         // nil if nothing is pushed
 	webConfig string
 	log       *slog.Logger
 }
 
-// newExporter opens the listeners and reads the state, but asks nothing of ABS yet.
-func newExporter(s *settings, targets []targetFlags, clock collector.Clock, log *slog.Logger) (_ *exporter, err error) {
+// newExporter opens the listeners and restores the state. It sends no request to ABS.
+func newExporter(s *config.Settings, clock collector.Clock, log *slog.Logger) (_ *exporter, err error) {
 	b := build()
 	log.Info("starting abs-exporter", "version", b.Version, "revision", b.Revision, "go", b.GoVersion)
 
@@ -67,8 +64,8 @@ func newExporter(s *settings, targets []targetFlags, clock collector.Clock, log 
 			e.close()
 		}
 	}()
-	// First the addresses: a second exporter on this machine should fail here, and not
-	// after it has touched the state of the first.
+	// Addresses first: a second exporter on this machine should fail here, before it touches the state
+	// of the first.
 	if err := e.listen(&s.Web); err != nil {
 		return nil, err
 	}
@@ -81,9 +78,9 @@ func newExporter(s *settings, targets []targetFlags, clock collector.Clock, log 
 		Logger:             log,
 	})
 
-	options := s.collectorOptions()
+	options := collectorOptions(s)
 	publisher := collector.Publisher(exposition)
-	e.pusher, err = s.OTLP.pusher(b, e.listeners[0].Addr(), registry, clock, log)
+	e.pusher, err = newPusher(&s.OTLP, b, e.listeners[0].Addr(), registry, clock, log)
 	if err != nil {
 		return nil, err
 	}
@@ -100,26 +97,29 @@ func newExporter(s *settings, targets []targetFlags, clock collector.Clock, log 
 	if err != nil {
 		return nil, err
 	}
-	asked := make([]collector.Target, len(targets))
-	for i, t := range targets {
-		client, err := t.client(b, health, clock, log)
+	targets := make([]collector.Target, len(s.Targets))
+	for i, t := range s.Targets {
+		client, err := newClient(&t, collector.ObserveCalls(health, t.Name, clock), log)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("target %s: %w", t.Name, err)
 		}
 		e.clients = append(e.clients, client)
-		asked[i] = collector.Target{
+		targets[i] = collector.Target{
 			Name:        t.Name,
 			ABS:         client,
-			Location:    t.location,
-			Inclusive:   t.WindowEnd == windowEndInclusive,
-			Forensics:   t.User != userRestricted,
+			Location:    t.Location,
+			Inclusive:   t.Inclusive(),
+			Forensics:   !t.Restricted(),
 			ResponseCap: int64(t.ResponseCap),
 		}
+		if t.Restricted() {
+			log.Info("polling as the restricted user", "target", t.Name, "consequence", "ABS obfuscates tokens and refuses forensics")
+		}
 		if s.Forensics.AttackReports {
-			asked[i].AttackReports = client
+			targets[i].AttackReports = client
 		}
 	}
-	e.collector, err = collector.New(options, asked, key, health, publisher, clock, log)
+	e.collector, err = collector.New(options, targets, key, health, publisher, clock, log)
 	if err != nil {
 		return nil, err
 	}
@@ -135,25 +135,21 @@ func newExporter(s *settings, targets []targetFlags, clock collector.Clock, log 
 	return e, nil
 }
 
-// client makes the client of a target, and tells the log what should not stay so.
-func (t targetFlags) client(b metrics.Build, health *metrics.Health, clock collector.Clock, log *slog.Logger) (*abs.Client, error) {
-	config := t.clientConfig()
-	config.UserAgent = "abs-exporter/" + b.Version
-	config.Observe = collector.ObserveCalls(health, t.Name, clock)
-	client, err := abs.NewClient(config)
+// newClient returns the client of a target, and logs a warning for each unsafe setting.
+func newClient(t *config.Target, observe func(abs.Call), log *slog.Logger) (*abs.Client, error) {
+	c := t.ClientConfig()
+	c.UserAgent, c.Observe = "abs-exporter/"+build().Version, observe
+	client, err := abs.NewClient(c)
 	if err != nil {
-		return nil, fmt.Errorf("target %s: %w", t.Name, err)
+		return nil, err
 	}
 	for _, w := range client.Warnings() {
-		log.Warn(w, "target", t.Name)
-	}
-	if t.User == userRestricted {
-		log.Info("asking as the restricted user: tokens are obfuscated by ABS, and there is no forensics", "target", t.Name)
+		log.Warn("unsafe setting", "target", t.Name, "detail", w)
 	}
 	return client, nil
 }
 
-func (s *settings) collectorOptions() collector.Options {
+func collectorOptions(s *config.Settings) collector.Options {
 	return collector.Options{
 		Interval:      s.Collect.Interval,
 		Slot:          s.Collect.Slot,
@@ -174,8 +170,8 @@ func (s *settings) collectorOptions() collector.Options {
 	}
 }
 
-// drainTime is how long requests under way may take once the exporter is told to end:
-// less than the ten seconds that Docker gives, and ample for a scrape.
+// drainTime is how long requests in flight may take after a signal: less than the ten seconds that
+// Docker waits, and ample for a scrape.
 const drainTime = 5 * time.Second
 
 // run polls and serves until ctx ends, or until one of the two fails.
@@ -183,42 +179,41 @@ func (e *exporter) run(ctx context.Context) error {
 	defer e.close()
 	group, ctx := errgroup.WithContext(ctx)
 
-	// Polls the targets; the cycle under way is cut when ctx ends. What it told last is
-	// pushed after that.
+	// Polls the targets. The cycle in progress is cut when ctx ends; only then does the pusher end, so
+	// that the last snapshot is pushed.
 	polled, ended := context.WithCancel(context.WithoutCancel(ctx))
 	group.Go(func() error {
 		defer ended()
 		return e.collector.Run(ctx)
 	})
 
-	// Pushes what is published, where that was asked for.
+	// Pushes what is published, if --otlp.endpoint is set.
 	if e.pusher != nil {
 		group.Go(func() error { return e.pusher.Run(polled) })
 	}
 
-	// Answers scrapes, people and probes, each listener with a server of its own,
-	// because exporter-toolkit wraps a server's handler once for each listener.
+	// Answers scrapes, people and probes. Each listener has a server of its own, because
+	// exporter-toolkit wraps a server's handler once per listener.
 	for _, l := range e.listeners {
 		group.Go(func() error { return serveListener(ctx, l, e.pages.handler(), e.webConfig, e.log) })
 	}
 
-	// Answers probes without auth, where that was asked for.
+	// Answers probes without authentication, if --web.probe-address is set.
 	if e.probe != nil {
 		group.Go(func() error { return serveListener(ctx, e.probe, e.pages.probes(), "", e.log) })
 	}
 
-	err := group.Wait()
-	if err != nil {
+	if err := group.Wait(); err != nil {
 		return err
 	}
 	e.log.Info("ended")
 	return nil
 }
 
-// close gives up what run did not: it can be called twice.
+// close releases what run has not released. It can be called twice.
 func (e *exporter) close() {
 	for _, l := range e.listeners {
-		_ = l.Close() // it was closed by its server, or nobody has used it
+		_ = l.Close() // its server has closed it, or nobody has used it
 	}
 	if e.probe != nil {
 		_ = e.probe.Close() // as above
@@ -230,6 +225,6 @@ func (e *exporter) close() {
 		e.pusher.Close()
 	}
 	if e.lock != nil {
-		_ = e.lock.Close() // the process's end would let go of it too
+		_ = e.lock.Close() // the end of the process releases it too
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -41,7 +42,7 @@ func start(t *testing.T, args ...string) *program {
 	return p
 }
 
-// end stops the program and gives its exit status.
+// end stops the program and returns its exit status.
 func (p *program) end(t *testing.T) int {
 	t.Helper()
 	p.stop()
@@ -90,7 +91,7 @@ func (l *lines) String() string {
 	return l.buf.String()
 }
 
-// find waits for n matches and gives their first groups.
+// find waits for n matches and returns their first groups.
 func (l *lines) find(t *testing.T, pattern string, n int) []string {
 	t.Helper()
 	re, limit := regexp.MustCompile(pattern), time.After(30*time.Second)
@@ -106,12 +107,12 @@ func (l *lines) find(t *testing.T, pattern string, n int) []string {
 			return found
 		}
 		if ended {
-			t.Fatalf("the program ended without saying %s; it said:\n%s", pattern, text)
+			t.Fatalf("the program ended without writing %s; it wrote:\n%s", pattern, text)
 		}
 		select {
 		case <-changed:
 		case <-limit:
-			t.Fatalf("the program does not say %s; it said:\n%s", pattern, text)
+			t.Fatalf("the program does not write %s; it wrote:\n%s", pattern, text)
 		}
 	}
 }
@@ -137,15 +138,15 @@ func fetch(t *testing.T, url string) (int, string) {
 	return resp.StatusCode, string(body)
 }
 
-// TestServe runs serve against an ABS that only fails: the pages are there all the
-// same, on every address, it ends with 0, and nobody was told a key.
+// Against an ABS that only fails, serve still serves all pages on every address, ends with 0, and
+// reveals no key.
 func TestServe(t *testing.T) {
 	cleanEnv(t)
 	dir := keyFiles(t)
-	asked := make(chan string, 100)
+	polled := make(chan string, 100)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
-		case asked <- r.Header.Get("User-Agent"):
+		case polled <- r.Header.Get("User-Agent"):
 		default:
 		}
 		w.WriteHeader(http.StatusUnauthorized)
@@ -157,12 +158,12 @@ func TestServe(t *testing.T) {
 		"--abs.name=a", "--web.listen-address=127.0.0.1:0", "--web.listen-address=127.0.0.1:0", "--web.probe-address=127.0.0.1:0", "--state.dir="+state, "--log.level=debug")
 	addresses := p.stderr.find(t, listening, 3)
 	select {
-	case ua := <-asked:
+	case ua := <-polled:
 		if !strings.HasPrefix(ua, "abs-exporter/") {
-			t.Errorf("ABS was asked by %q", ua)
+			t.Errorf("ABS was polled by %q", ua)
 		}
 	case <-time.After(30 * time.Second):
-		t.Error("ABS was not asked")
+		t.Error("ABS was not polled")
 	}
 	pages, probes := 0, 0
 	for _, a := range addresses {
@@ -184,19 +185,19 @@ func TestServe(t *testing.T) {
 		t.Errorf("exit status %d", status)
 	}
 	if out := p.stdout.String() + p.stderr.String(); strings.Contains(out, "canary") {
-		t.Errorf("the log holds a key:\n%s", out)
+		t.Errorf("the log contains a key:\n%s", out)
 	}
-	if _, err := os.Stat(filepath.Join(state, tokenKeyName)); err != nil {
+	if _, err := os.Stat(config.TokenKeyPath(state)); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestServeWithAuth: with basic auth, probes on their own listener need none.
+// With basic auth, probes on a listener of their own need none.
 func TestServeWithAuth(t *testing.T) {
 	cleanEnv(t)
 	dir := keyFiles(t)
 	web := filepath.Join(dir, "web.yml")
-	// A well-formed hash; nobody needs the password that fits it.
+	// A well-formed hash; no test needs its password.
 	write(t, web, "basic_auth_users:\n  prometheus: $2y$04$u8Nn3o5mUPtVZYIEnZ9KGecMt9YjA3hJ5u7kI4w9nM4sPZyR2dQ0W\n")
 	p := start(t, "--abs.url=http://127.0.0.1:1", "--abs.access-key-file="+dir+"/access", "--abs.secret-key-file="+dir+"/secret",
 		"--web.listen-address=127.0.0.1:0", "--web.probe-address=127.0.0.1:0", "--state.dir=", "--web.config.file="+web)
@@ -235,13 +236,13 @@ func TestAddressTaken(t *testing.T) {
 			t.Errorf("it says %s", out)
 		}
 		if _, err := os.Stat(dir + "/state"); err == nil {
-			t.Error("it has touched the state")
+			t.Error("the state was touched")
 		}
 	}
 }
 
-// TestDemo runs the demo whole: every family that there is to be seen is there within
-// ten seconds, an attack and an anomaly among them, and nothing is left behind.
+// The demo exposes every family within ten seconds, an attack and an anomaly among them, and leaves no
+// files behind.
 func TestDemo(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds of real time")
@@ -255,7 +256,7 @@ func TestDemo(t *testing.T) {
 	// An audit needs slots that have settled.
 	later := map[string]bool{metrics.AuditDifference.Name: true}
 	for _, f := range metrics.Table() {
-		if f.Group == metrics.GroupPush { // nobody is pushed to
+		if f.Group == metrics.GroupPush { // nothing is pushed
 			later[f.Name] = true
 		}
 	}
@@ -280,21 +281,21 @@ func TestDemo(t *testing.T) {
 	if took := time.Since(begun); took > 10*time.Second {
 		t.Errorf("it took %v until everything was there, last %s", took, strings.Join(last, ", "))
 	}
-	// The first cycle ends with the last answer of forensics.
+	// The first cycle ends with the last forensics report.
 	for page := ""; !strings.Contains(page, "✓ up"); <-time.After(200 * time.Millisecond) {
 		if _, page = fetch(t, strings.TrimSuffix(url, "metrics")); time.Since(begun) > 30*time.Second {
-			t.Fatalf("the status page does not tell that ABS is up:\n%s", page)
+			t.Fatalf("the status page does not show that ABS is up:\n%s", page)
 		}
 	}
 	if status := p.end(t); status != exitOK {
 		t.Errorf("exit status %d: %s", status, p.stderr)
 	}
 	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
-		t.Errorf("it leaves behind %v, %v", left, err)
+		t.Errorf("it left behind %v, %v", left, err)
 	}
 }
 
-// TestSimulate asks the simulated ABS what its first curl line asks.
+// The first curl line that simulate prints works.
 func TestSimulate(t *testing.T) {
 	cleanEnv(t)
 	cert := filepath.Join(t.TempDir(), "abs.pem")

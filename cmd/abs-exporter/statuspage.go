@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
 	"github.com/abs-exporter/abs-exporter/collector"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -20,19 +21,12 @@ var statusHTML string
 //go:embed status.css
 var statusCSS string
 
-// States of slots, as collector.SlotStatus has them.
-const (
-	slotOpen    = "open"
-	slotPending = "pending"
-	slotSettled = "settled"
-	slotMissed  = "missed"
-)
-
 // statusPage is what the template shows.
 type statusPage struct {
 	CSS                                template.CSS
 	Build                              metrics.Build
-	Started, Now                       pageTime
+	Started                            time.Time
+	Now                                pageTime
 	Refresh                            int // seconds
 	MetricsLink, HealthLink, ReadyLink string
 	Down                               int // targets
@@ -41,44 +35,33 @@ type statusPage struct {
 
 type statusTarget struct {
 	collector.Status
-	State, StateSign string
-	Cycled           bool
-	LastCycle        pageTime
-	Took             string
-	Next             *pageTime // nil: not known
-	Listed, Attacked int64
-	Slots            []statusSlot
-	Legend           []statusSlot
-	Forensics        statusForensics
-	Errors           []statusError
-	Saved            *pageTime // nil: never
+	State, Sign     string
+	Slots, Legend   []statusSlot
+	ForensicsTokens int // in all states
 }
 
 type statusSlot struct {
-	Class, Sign, Title    string
-	State, Meaning, Count string // of the legend
+	State, Sign, Title string
+	Meaning            string // in the legend
+	Count              int    // in the legend
 }
 
-type statusForensics struct {
-	Enabled                              bool
-	Total, Due, Covered, Failed, Skipped int
-	Oldest                               string
-}
-
-type statusError struct {
-	At   pageTime
-	What string
-}
-
-// pageTime is a time for people and, beside it, for machines.
+// pageTime is a time for people and for machines.
 type pageTime struct{ Human, Machine string }
 
-// status answers /: it is made from what the collector committed last, for each
-// request anew.
+// status answers / with what the collector committed last.
 func (p *pages) status(w http.ResponseWriter, _ *http.Request) {
+	now := p.clock.Now()
+	// Parsed for each request: it is small, and people look seldom.
+	page := template.Must(template.New("status").Funcs(template.FuncMap{
+		"at":       func(t time.Time) pageTime { return relativeTime(t, now) },
+		"duration": roundedDuration,
+		"number":   number,
+		"known":    known,
+	}).Parse(statusHTML))
 	var body bytes.Buffer
-	if err := statusTemplate().Execute(&body, p.statusPage()); err != nil {
-		http.Error(w, "the status page cannot be made: "+err.Error(), http.StatusInternalServerError)
+	if err := page.Execute(&body, p.statusPage(now)); err != nil {
+		http.Error(w, "the status page cannot be rendered: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
 	h := w.Header()
@@ -87,34 +70,32 @@ func (p *pages) status(w http.ResponseWriter, _ *http.Request) {
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
-	_, _ = body.WriteTo(w) // who asked is gone: nobody to tell
+	_, _ = body.WriteTo(w) // an error means that the client is gone
 }
 
-// statusTemplate is parsed for each page: it is small, and people ask seldom.
-func statusTemplate() *template.Template {
-	return template.Must(template.New("status").Funcs(template.FuncMap{
-		"number":   number,
-		"number64": func(n int) string { return number(int64(n)) },
-		"known":    known,
-	}).Parse(statusHTML))
-}
-
-func (p *pages) statusPage() statusPage {
-	now := p.clock.Now()
+func (p *pages) statusPage(now time.Time) statusPage {
 	page := statusPage{
 		CSS:     template.CSS(statusCSS), //nolint:gosec // the project's own file
 		Build:   p.build,
-		Started: p.time(p.started, now),
+		Started: p.started,
 		Now:     pageTime{now.UTC().Format("2006-01-02 15:04:05 MST"), now.UTC().Format(time.RFC3339)},
 		Refresh: int(min(max(p.refresh, 5*time.Second), time.Minute) / time.Second),
-		// Relative, so that they hold behind a proxy that serves this under a prefix.
+		// Relative, so that they work behind a proxy that serves the page under a prefix.
 		MetricsLink: strings.TrimPrefix(p.telemetryPath, "/"),
-		HealthLink:  strings.TrimPrefix(healthPath, "/"),
-		ReadyLink:   strings.TrimPrefix(readyPath, "/"),
+		HealthLink:  strings.TrimPrefix(config.HealthPath, "/"),
+		ReadyLink:   strings.TrimPrefix(config.ReadyPath, "/"),
 	}
 	for _, s := range p.collector.Status() {
-		t := p.statusTarget(s, now)
-		if t.State == "down" {
+		f := s.Forensics
+		t := statusTarget{Status: s, ForensicsTokens: f.Due + f.Covered + f.Failed + f.Skipped}
+		t.Slots, t.Legend = statusSlots(s.Slots)
+		switch {
+		case s.LastCycle.IsZero():
+			t.State, t.Sign = "waiting", "…"
+		case s.Up:
+			t.State, t.Sign = "up", "✓"
+		default:
+			t.State, t.Sign = "down", "✗"
 			page.Down++
 		}
 		page.Targets = append(page.Targets, t)
@@ -122,73 +103,24 @@ func (p *pages) statusPage() statusPage {
 	return page
 }
 
-func (p *pages) statusTarget(s collector.Status, now time.Time) statusTarget {
-	t := statusTarget{
-		Status:   s,
-		Cycled:   !s.LastCycle.IsZero(),
-		Listed:   int64(s.TrackedTokens),
-		Attacked: int64(s.UnderAttack),
-	}
-	switch {
-	case !t.Cycled:
-		t.State, t.StateSign = "waiting", "…"
-	case s.Up:
-		t.State, t.StateSign = "up", "✓"
-	default:
-		t.State, t.StateSign = "down", "✗"
-	}
-	if t.Cycled {
-		t.LastCycle = p.time(s.LastCycle, now)
-		t.Took = span(s.LastCycleDuration)
-	}
-	t.Next = p.maybe(s.NextCycle, now)
-	t.Saved = p.maybe(s.StateSaved, now)
-	t.Slots, t.Legend = statusSlots(s.Slots)
-	f := s.Forensics
-	t.Forensics = statusForensics{
-		Enabled: f.Enabled, Total: f.Due + f.Covered + f.Failed + f.Skipped,
-		Due: f.Due, Covered: f.Covered, Failed: f.Failed, Skipped: f.Skipped,
-	}
-	if f.OldestAge > 0 {
-		t.Forensics.Oldest = span(f.OldestAge)
-	}
-	for _, e := range s.Errors {
-		t.Errors = append(t.Errors, statusError{p.time(e.At, now), e.What})
-	}
-	return t
-}
-
-// slotMeanings are the states of slots in the order of the legend. The signs tell them
-// apart where colours don't.
-func slotMeanings() []statusSlot {
-	return []statusSlot{
-		{Class: slotSettled, State: slotSettled, Meaning: "read for the last time, counted"},
-		{Class: slotOpen, State: slotOpen, Meaning: "read again, late requests are still counted"},
-		{Class: slotPending, State: slotPending, Meaning: "to be made up"},
-		{Class: slotMissed, State: slotMissed, Sign: "×", Meaning: "too far back, lost"},
-	}
-}
-
-// statusSlots makes the strip and its legend, which tells of the states that occur.
+// statusSlots returns the strip of slots and its legend, which has the states that occur. Signs
+// distinguish the states where colours do not.
 func statusSlots(slots []collector.SlotStatus) (strip, legend []statusSlot) {
-	counts := map[string]int64{}
+	legend = []statusSlot{
+		{State: "settled", Meaning: "read for the last time, counted"},
+		{State: "open", Meaning: "read again, late requests are still counted"},
+		{State: "pending", Meaning: "not read yet"},
+		{State: "missed", Sign: "×", Meaning: "too far back, lost"},
+	}
 	for _, s := range slots {
-		counts[s.State]++
-		box := statusSlot{Class: s.State, Title: slotTitle(s)}
-		for _, m := range slotMeanings() {
-			if m.State == s.State {
-				box.Sign = m.Sign
-			}
+		box := statusSlot{State: s.State, Title: slotTitle(s)}
+		if i := slices.IndexFunc(legend, func(l statusSlot) bool { return l.State == s.State }); i >= 0 {
+			legend[i].Count++
+			box.Sign = legend[i].Sign
 		}
 		strip = append(strip, box)
 	}
-	for _, m := range slotMeanings() {
-		if counts[m.State] > 0 {
-			m.Count = number(counts[m.State])
-			legend = append(legend, m)
-		}
-	}
-	return strip, legend
+	return strip, slices.DeleteFunc(legend, func(l statusSlot) bool { return l.Count == 0 })
 }
 
 func slotTitle(s collector.SlotStatus) string {
@@ -203,8 +135,8 @@ func slotTitle(s collector.SlotStatus) string {
 	return title
 }
 
-// time says how long ago or how far ahead t is, and when in UTC.
-func (p *pages) time(t, now time.Time) pageTime {
+// relativeTime returns t in UTC, and how long before or after now it is.
+func relativeTime(t, now time.Time) pageTime {
 	utc := t.UTC()
 	human := utc.Format("15:04:05 MST")
 	if utc.Format(time.DateOnly) != now.UTC().Format(time.DateOnly) {
@@ -212,23 +144,15 @@ func (p *pages) time(t, now time.Time) pageTime {
 	}
 	switch d := now.Sub(t); {
 	case d >= time.Second:
-		human += " (" + span(d) + " ago)"
+		human += " (" + roundedDuration(d) + " ago)"
 	case d <= -time.Second:
-		human += " (in " + span(-d) + ")"
+		human += " (in " + roundedDuration(-d) + ")"
 	}
 	return pageTime{human, utc.Format(time.RFC3339)}
 }
 
-func (p *pages) maybe(t, now time.Time) *pageTime {
-	if t.IsZero() {
-		return nil
-	}
-	pt := p.time(t, now)
-	return &pt
-}
-
-// span is a duration as people say it, to two places at most.
-func span(d time.Duration) string {
+// roundedDuration formats a duration for people, in at most two units.
+func roundedDuration(d time.Duration) string {
 	days, d := d/(24*time.Hour), d%(24*time.Hour)
 	switch {
 	case days > 0:
@@ -246,20 +170,17 @@ func span(d time.Duration) string {
 	}
 }
 
-// number puts a comma between each three digits.
-func number(n int64) string {
-	digits := strconv.FormatInt(n, 10)
-	sign := ""
-	if n < 0 {
-		sign, digits = "-", digits[1:]
-	}
-	for i := len(digits) - 3; i > 0; i -= 3 {
+// number formats an integer with a comma between each three digits.
+func number(n any) string {
+	digits := fmt.Sprint(n)
+	first := strings.LastIndex(digits, "-") + 1 // after the sign
+	for i := len(digits) - 3; i > first; i -= 3 {
 		digits = digits[:i] + "," + digits[i:]
 	}
-	return sign + digits
+	return digits
 }
 
-// known is a number that may not be known: -1.
+// known formats a number that is -1 where it is not known.
 func known(n int64) string {
 	if n < 0 {
 		return "unknown"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +19,7 @@ type stillClock time.Time
 func (c stillClock) Now() time.Time                                 { return time.Time(c) }
 func (stillClock) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 
-// fakeSource is a collector that tells what it is given.
+// fakeSource is a collector with a given status.
 type fakeSource struct {
 	status []collector.Status
 	dead   bool
@@ -52,12 +53,12 @@ func testStatus() []collector.Status {
 	}
 	var slots []collector.SlotStatus
 	for i := -48; i < -8; i++ {
-		slots = append(slots, slot(i, slotSettled, int64(-i)*1000))
+		slots = append(slots, slot(i, "settled", int64(-i)*1000))
 	}
-	slots[3].State, slots[3].Requests, slots[3].LastRead = slotMissed, 0, time.Time{}
-	slots[4].State, slots[4].Requests, slots[4].LastRead = slotPending, 0, time.Time{}
+	slots[3].State, slots[3].Requests, slots[3].LastRead = "missed", 0, time.Time{}
+	slots[4].State, slots[4].Requests, slots[4].LastRead = "pending", 0, time.Time{}
 	for i := -8; i <= 0; i++ {
-		slots = append(slots, slot(i, slotOpen, int64(100+i)))
+		slots = append(slots, slot(i, "open", int64(100+i)))
 	}
 	return []collector.Status{
 		{
@@ -70,8 +71,8 @@ func testStatus() []collector.Status {
 			Target: "test", Up: false, LastCycle: at(-3 * time.Hour), LastCycleDuration: 60 * time.Second, NextCycle: at(time.Second),
 			Requests: 0, WindowTokens: -1, WindowRequests: -1, Slots: slots[40:42],
 			Errors: []collector.ErrorStatus{
-				{At: at(-10 * time.Second), What: "oauthtokens: ABS answered with status 503; the counters stand still until it answers again"},
-				{At: at(-48 * time.Hour), What: "oauthtokens: no answer within 60s"},
+				{At: at(-10 * time.Second), What: "oauthtokens: ABS responded with status 503; the counters stand still until it recovers"},
+				{At: at(-48 * time.Hour), What: "oauthtokens: no response within 60s"},
 			},
 		},
 		{Target: "new", WindowTokens: -1, WindowRequests: -1, Forensics: collector.ForensicsStatus{Enabled: true}},
@@ -89,8 +90,15 @@ func TestStatusPage(t *testing.T) {
 	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/html; charset=utf-8" {
 		t.Fatalf("status %d, %s", w.Code, w.Header())
 	}
-	// The style sheet is a file of its own; the golden page is read without it.
-	golden(t, "testdata/golden/status.html", strings.Replace(w.Body.String(), statusCSS, "/* status.css */", 1))
+	// Without the style sheet, which is a file of its own.
+	got := strings.Replace(w.Body.String(), statusCSS, "/* status.css */", 1)
+	const golden = "testdata/golden/status.html"
+	if *update {
+		write(t, golden, got)
+	}
+	if want, err := os.ReadFile(golden); err != nil || got != string(want) {
+		t.Errorf("%s is not current (%v); write it anew with: go test ./cmd/abs-exporter -run StatusPage -update\ngot:\n%s", golden, err, got)
+	}
 }
 
 func TestStatusPageWithoutTargets(t *testing.T) {
@@ -100,7 +108,7 @@ func TestStatusPageWithoutTargets(t *testing.T) {
 	}
 }
 
-// TestStatusPageEscapes: names and messages come from outside.
+// Names and messages come from outside and must be escaped.
 func TestStatusPageEscapes(t *testing.T) {
 	const nasty = `"><script>alert(1)</script><img src=x onerror='a'>&amp;`
 	p := testPages(fakeSource{status: []collector.Status{{
@@ -117,11 +125,11 @@ func TestStatusPageEscapes(t *testing.T) {
 		}
 	}
 	if n := strings.Count(body, "&lt;script&gt;"); n < 5 {
-		t.Errorf("the text was shown %d times, want it wherever it was given:\n%s", n, body)
+		t.Errorf("the text was shown %d times, want it everywhere:\n%s", n, body)
 	}
 }
 
-func TestNumbersAndSpans(t *testing.T) {
+func TestNumbersAndDurations(t *testing.T) {
 	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1: "-1", -1000: "-1,000", -123456: "-123,456"} {
 		if got := number(n); got != want {
 			t.Errorf("number(%d) is %s, want %s", n, got, want)
@@ -131,8 +139,8 @@ func TestNumbersAndSpans(t *testing.T) {
 		0: "0 ms", 999 * time.Millisecond: "999 ms", 1530 * time.Millisecond: "1.5 s", 59 * time.Second: "59 s",
 		119 * time.Second: "119 s", 2 * time.Minute: "2 min", 130 * time.Minute: "2 h 10 min", 50 * time.Hour: "2 d 2 h",
 	} {
-		if got := span(d); got != want {
-			t.Errorf("span(%v) is %s, want %s", d, got, want)
+		if got := roundedDuration(d); got != want {
+			t.Errorf("roundedDuration(%v) is %s, want %s", d, got, want)
 		}
 	}
 }

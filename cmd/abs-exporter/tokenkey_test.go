@@ -8,9 +8,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
 )
 
-func TestTokenKeyIsMadeOnce(t *testing.T) {
+func TestTokenKeyIsGeneratedOnce(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "deep", "state")
 	var out bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&out, nil))
@@ -21,7 +23,7 @@ func TestTokenKeyIsMadeOnce(t *testing.T) {
 	if len(first) != 64 {
 		t.Errorf("the key has %d bytes, want 32 random ones as 64 hex digits", len(first))
 	}
-	for path, want := range map[string]fs.FileMode{dir: fs.ModeDir | 0o700, filepath.Join(dir, tokenKeyName): 0o600} {
+	for path, want := range map[string]fs.FileMode{dir: fs.ModeDir | 0o700, config.TokenKeyPath(dir): 0o600} {
 		info, err := os.Stat(path)
 		if err != nil {
 			t.Fatal(err)
@@ -35,17 +37,17 @@ func TestTokenKeyIsMadeOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(first, again) {
-		t.Error("the second start made another key")
+		t.Error("the second start generated another key")
 	}
 	other, err := tokenKey("", filepath.Join(t.TempDir(), "other"), log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if bytes.Equal(first, other) {
-		t.Error("two directories have one key")
+		t.Error("two directories have the same key")
 	}
 	if strings.Contains(out.String(), string(first)) {
-		t.Error("the log holds the key")
+		t.Error("the log contains the key")
 	}
 }
 
@@ -77,15 +79,14 @@ func TestTokenKeyOfFile(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat("unused"); err == nil {
-		t.Error("a state directory was made for nothing")
+		t.Error("a state directory was created for nothing")
 	}
 }
 
-// TestTokenKeyDamaged: a key that is there and cannot be used must not be replaced, or
-// the labels change without anybody having asked for it.
+// A key that is there and cannot be used must not be replaced, or the labels would change unasked.
 func TestTokenKeyDamaged(t *testing.T) {
 	dir := t.TempDir()
-	path := filepath.Join(dir, tokenKeyName)
+	path := config.TokenKeyPath(dir)
 	write(t, path, "short\n")
 	_, err := tokenKey("", dir, slog.New(slog.DiscardHandler))
 	if want := path + ": the key has 5 bytes; it needs 16 or more"; err == nil || err.Error() != want {
@@ -97,6 +98,6 @@ func TestTokenKeyDamaged(t *testing.T) {
 	// The directory is a file.
 	_, err = tokenKey("", path, slog.New(slog.DiscardHandler))
 	if err == nil {
-		t.Error("a file passes for the state directory")
+		t.Error("a file is accepted as the state directory")
 	}
 }

@@ -12,13 +12,9 @@ import (
 
 	"github.com/prometheus/exporter-toolkit/web"
 
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
 	"github.com/abs-exporter/abs-exporter/collector"
 	"github.com/abs-exporter/abs-exporter/metrics"
-)
-
-const (
-	healthPath = "/healthz"
-	readyPath  = "/readyz"
 )
 
 // statusSource is what the pages need of the collector.
@@ -41,38 +37,32 @@ type pages struct {
 
 // handler answers on the listeners of --web.listen-address.
 func (p *pages) handler() http.Handler {
-	mux := http.NewServeMux()
-	p.probesOn(mux)
-	mux.Handle(p.telemetryPath, get(p.metrics))
-	mux.Handle("/{$}", get(http.HandlerFunc(p.status)))
+	mux := p.probes()
+	mux.Handle("GET "+p.telemetryPath, p.metrics)
+	mux.HandleFunc("GET /{$}", p.status)
 	return mux
 }
 
-// probes answers on the listener of --web.probe-address, and tells nothing but life.
-func (p *pages) probes() http.Handler {
+// probes answers on the listener of --web.probe-address, and exposes nothing else. Ready means that
+// configuration and state are loaded, and both are before there is a listener. It does not depend on
+// ABS, or every exporter of a cluster would be taken out of service together with ABS.
+func (p *pages) probes() *http.ServeMux {
 	mux := http.NewServeMux()
-	p.probesOn(mux)
-	return mux
-}
-
-func (p *pages) probesOn(mux *http.ServeMux) {
-	mux.Handle(healthPath, get(http.HandlerFunc(p.healthz)))
-	// Ready means that configuration and state are loaded, and both were before there
-	// were pages. What ABS answers has no part in it, or every exporter of a cluster
-	// would be taken out of service together with ABS.
-	mux.Handle(readyPath, get(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET "+config.HealthPath, p.health)
+	mux.HandleFunc("GET "+config.ReadyPath, func(w http.ResponseWriter, _ *http.Request) {
 		plain(w, http.StatusOK, "ready\n")
-	})))
+	})
+	return mux
 }
 
-func (p *pages) healthz(w http.ResponseWriter, _ *http.Request) {
+func (p *pages) health(w http.ResponseWriter, _ *http.Request) {
 	if p.collector.Alive() {
 		plain(w, http.StatusOK, "alive\n")
 		return
 	}
-	text := "the loop of a target has stopped turning\n"
+	text := "the loop of a target has stopped\n"
 	if last := p.collector.LastTurn(); !last.IsZero() {
-		text = fmt.Sprintf("the loop of a target has stopped turning; the last turn of any was at %s\n", last.UTC().Format(time.RFC3339))
+		text = fmt.Sprintf("the loop of a target has stopped; its last heartbeat was at %s\n", last.UTC().Format(time.RFC3339))
 	}
 	plain(w, http.StatusServiceUnavailable, text)
 }
@@ -81,23 +71,11 @@ func plain(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, text) // who asked is gone: nobody to tell
+	_, _ = io.WriteString(w, text) // the client is gone
 }
 
-// get refuses every method that asks for more than reading.
-func get(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			http.Error(w, "only GET is answered here", http.StatusMethodNotAllowed)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// listen opens all listeners, so that an address that is taken is told at the start.
-func (e *exporter) listen(f *webFlags) error {
+// listen opens all listeners, so that an address in use is reported at the start.
+func (e *exporter) listen(f *config.Web) error {
 	for _, address := range f.ListenAddress {
 		l, err := net.Listen("tcp", address)
 		if err != nil {
@@ -116,7 +94,7 @@ func (e *exporter) listen(f *webFlags) error {
 	return nil
 }
 
-// serveListener serves until ctx ends, then lets requests under way finish.
+// serveListener serves until ctx ends, then drains the requests in flight for drainTime at most.
 // webConfig is the file of --web.config.file, or empty.
 func serveListener(ctx context.Context, l net.Listener, h http.Handler, webConfig string, log *slog.Logger) error {
 	server := &http.Server{
@@ -134,14 +112,14 @@ func serveListener(ctx context.Context, l net.Listener, h http.Handler, webConfi
 		defer cancel()
 		err := server.Shutdown(limit)
 		if errors.Is(err, context.DeadlineExceeded) {
-			log.Warn("requests were still under way and are cut", "address", l.Addr().String())
+			log.Warn("requests cut after the drain time", "address", l.Addr().String())
 			err = server.Close()
 		}
 		drained <- err
 	})
 	noSystemd := false
 	err := web.Serve(l, server, &web.FlagConfig{WebConfigFile: &webConfig, WebSystemdSocket: &noSystemd}, log)
-	if stop() { // ctx has not ended, so this is no shutdown
+	if stop() { // ctx has not ended, so this is not a shutdown
 		return fmt.Errorf("serving on %s: %w", l.Addr(), err)
 	}
 	return <-drained

@@ -15,14 +15,14 @@ func TestPages(t *testing.T) {
 		h            http.Handler
 		method, path string
 		status       int
-		body         string // "" is not held against
+		body         string // "": any
 	}{
 		{"metrics", alive.handler(), "GET", "/metrics", 200, "abs_up 1\n"},
 		{"metrics elsewhere", moved.handler(), "GET", "/abs/metrics", 200, "abs_up 1\n"},
 		{"nothing left behind", moved.handler(), "GET", "/metrics", 404, ""},
 		{"alive", alive.handler(), "GET", "/healthz", 200, "alive\n"},
-		{"dead", dead.handler(), "GET", "/healthz", 503, "the loop of a target has stopped turning; the last turn of any was at 2026-11-23T00:07:30Z\n"},
-		{"dead before the first turn", testPages(fakeSource{dead: true}).handler(), "GET", "/healthz", 503, "the loop of a target has stopped turning\n"},
+		{"dead", dead.handler(), "GET", "/healthz", 503, "the loop of a target has stopped; its last heartbeat was at 2026-11-23T00:07:30Z\n"},
+		{"dead before the first heartbeat", testPages(fakeSource{dead: true}).handler(), "GET", "/healthz", 503, "the loop of a target has stopped\n"},
 		{"ready although dead", dead.handler(), "GET", "/readyz", 200, "ready\n"},
 		{"status", alive.handler(), "GET", "/", 200, ""},
 		{"status head", alive.handler(), "HEAD", "/", 200, ""},
@@ -32,8 +32,8 @@ func TestPages(t *testing.T) {
 		{"no delete", alive.handler(), "DELETE", "/", 405, ""},
 		{"probe alive", alive.probes(), "GET", "/healthz", 200, "alive\n"},
 		{"probe ready", alive.probes(), "GET", "/readyz", 200, "ready\n"},
-		{"probe tells no metrics", alive.probes(), "GET", "/metrics", 404, ""},
-		{"probe tells no status", alive.probes(), "GET", "/", 404, ""},
+		{"probe has no metrics", alive.probes(), "GET", "/metrics", 404, ""},
+		{"probe has no status", alive.probes(), "GET", "/", 404, ""},
 	} {
 		w := request(test.h, test.method, test.path)
 		if w.Code != test.status {

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"io"
@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
 func TestBadFiles(t *testing.T) {
@@ -67,13 +69,13 @@ func TestBadFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 			write(t, filepath.Join(dir, f.Name()), strings.ReplaceAll(string(text), "DIR", dir))
-			var want strings.Builder
+			var want []string
 			for _, m := range messages[f.Name()] {
-				want.WriteString("abs-exporter: error: DIR/" + f.Name() + m + "\n")
+				want = append(want, "DIR/"+f.Name()+m)
 			}
-			got := runFails(t, dir, "--config=DIR/"+f.Name())
-			if got != want.String() {
-				t.Errorf("says  %swant  %s", got, want.String())
+			got := refused(t, dir, "--config=DIR/"+f.Name())
+			if want := strings.Join(want, "\n"); got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
 			}
 			if strings.Contains(got, "hunter2") {
 				t.Error("a message repeats a key")
@@ -91,34 +93,38 @@ func TestSampleFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The sample names files that are only there where it is used; here they are put
-	// into a directory of the test's own.
+	// The sample names files that exist only where it is used; here they are written to a temporary
+	// directory.
+	_, certificate, _, err := simulator.SelfSigned("localhost")
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	sample := strings.ReplaceAll(string(text), "/etc/abs-exporter/", dir+"/")
 	for _, name := range []string{"production-access-key", "production-secret-key", "test-access-key", "test-secret-key"} {
 		write(t, filepath.Join(dir, name), name+"\n")
 	}
-	write(t, filepath.Join(dir, "ca.pem"), selfSignedPEM(t))
+	write(t, filepath.Join(dir, "ca.pem"), string(certificate))
 	write(t, filepath.Join(dir, "web.yml"), "")
 	write(t, filepath.Join(dir, "abs-exporter.yml"), sample)
-	in := mustParse(t, "--config="+filepath.Join(dir, "abs-exporter.yml"))
-	if len(in.targets) != 2 {
-		t.Fatalf("%d targets", len(in.targets))
+	s := parsed[Serve](t, "--config="+filepath.Join(dir, "abs-exporter.yml")).Settings
+	if len(s.Targets) != 2 {
+		t.Fatalf("%d targets", len(s.Targets))
 	}
-	a, b := in.targets[0], in.targets[1]
-	if a.Name != "production" || a.location.String() != "Europe/Berlin" || a.TLS.CAFile == "" || a.TLS.Fingerprint != "" || a.User != "admin" || a.Rate != 10 {
-		t.Errorf("first target: %+v", a.absFlags)
+	a, b := s.Targets[0], s.Targets[1]
+	if a.Name != "production" || a.Location.String() != "Europe/Berlin" || a.TLS.CAFile == "" || a.TLS.Fingerprint != "" || a.User != "admin" || a.Rate != 10 {
+		t.Errorf("first target: %+v", a.ABS)
 	}
-	if b.Name != "test" || b.location.String() != "UTC" || b.TLS.CAFile != "" || b.TLS.Fingerprint == "" || b.User != userRestricted || b.Rate != 10 {
-		t.Errorf("second target: %+v", b.absFlags)
+	if b.Name != "test" || b.Location.String() != "UTC" || b.TLS.CAFile != "" || b.TLS.Fingerprint == "" || !b.Restricted() || b.Rate != 10 {
+		t.Errorf("second target: %+v", b.ABS)
 	}
-	if s := in.cli.Serve.settings; s.ABS.Name != "" || s.ABS.TLS != (tlsFlags{}) || len(s.Web.ListenAddress) != 2 || s.Log.Format != "json" {
-		t.Errorf("a target's settings are taken for all: %+v", s)
+	if s.ABS.Name != "" || s.ABS.TLS != (TLS{}) || len(s.Web.ListenAddress) != 2 || s.Log.Format != "json" {
+		t.Errorf("a target's settings apply to all: %+v", s)
 	}
 }
 
-// FuzzConfiguration: whatever the file holds, it is read or refused with lines.
-func FuzzConfiguration(f *testing.F) {
+// Whatever a file holds, it is either parsed or refused with messages that name its lines.
+func FuzzFile(f *testing.F) {
 	for _, pattern := range []string{"testdata/bad/*.yml", "testdata/*.yml"} {
 		names, err := filepath.Glob(pattern)
 		if err != nil {
@@ -135,30 +141,41 @@ func FuzzConfiguration(f *testing.F) {
 	f.Add([]byte("targets: [&a {tls: *a}, *a]"))
 	f.Add([]byte("? [a]\n: b"))
 	f.Add([]byte("<<: {log: {level: info}}"))
-	parser, err := newParser(&cli{}, io.Discard, func(int) {})
-	if err != nil {
-		f.Fatal(err)
-	}
-	var flags []*kong.Flag
-	for _, command := range parser.Model.Children {
-		if command.Name == commandDemo {
-			flags = command.Flags
-		}
-	}
+	flags := commandFlags(f, "demo")
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := readConfiguration("f.yml", data, flags)
-		if err == nil {
-			for name := range c.values {
-				if flagsByName(flags)[name] == nil {
-					t.Errorf("it has a value for %q, which is no flag", name)
+		parsed, err := parseFile("f.yml", data, flags)
+		if err != nil {
+			errs := []error{err}
+			if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // each joined error is checked
+				errs = joined.Unwrap()
+			}
+			for _, err := range errs {
+				if !strings.HasPrefix(err.Error(), "f.yml:") {
+					t.Errorf("a message without a line: %s", err)
 				}
 			}
 			return
 		}
-		for _, line := range splitErrors(err) {
-			if !strings.HasPrefix(line, "f.yml:") {
-				t.Errorf("a message without a line: %s", line)
+		for name := range parsed.values {
+			if flagsByName(flags)[name] == nil {
+				t.Errorf("it has a value for %q, which is no flag", name)
 			}
 		}
 	})
+}
+
+// commandFlags returns the flags of a command.
+func commandFlags(t testing.TB, command string) []*kong.Flag {
+	t.Helper()
+	parser, err := newParser(io.Discard, func(int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range parser.Model.Children {
+		if c.Name == command {
+			return c.Flags
+		}
+	}
+	t.Fatalf("there is no command %s", command)
+	return nil
 }

@@ -1,10 +1,12 @@
-package main
+package config
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,24 +43,25 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// runFails runs the program with arguments that must be refused before it does
-// anything, and gives what it says. DIR stands for dir in arguments and in messages.
-func runFails(t *testing.T, dir string, args ...string) string {
+// refused parses arguments that must be refused and returns the messages. DIR stands for dir in the
+// arguments and in the messages.
+func refused(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	for i := range args {
 		args[i] = strings.ReplaceAll(args[i], "DIR", dir)
 	}
-	var stdout, stderr bytes.Buffer
-	if status := run(t.Context(), args, &stdout, &stderr); status != exitUsage {
-		t.Errorf("exit status %d, want %d", status, exitUsage)
+	var stdout bytes.Buffer
+	command, err := Parse(args, time.Now(), &stdout)
+	if usage := (*UsageError)(nil); !errors.As(err, &usage) {
+		t.Fatalf("got %v and the error %v", command, err)
 	}
 	if stdout.Len() > 0 {
-		t.Errorf("it says on standard output: %s", &stdout)
+		t.Errorf("standard output has: %s", &stdout)
 	}
-	if strings.Contains(stderr.String(), "canary") {
-		t.Errorf("a message holds a key: %s", &stderr)
+	if strings.Contains(err.Error(), "canary") {
+		t.Errorf("a message contains a key: %s", err)
 	}
-	return strings.ReplaceAll(stderr.String(), dir, "DIR")
+	return strings.ReplaceAll(err.Error(), dir, "DIR")
 }
 
 func TestBadFlags(t *testing.T) {
@@ -114,7 +117,7 @@ func TestBadFlags(t *testing.T) {
 		"max-backfill":         {with("--collect.max-backfill=2h29m"), nil, []string{"--collect.max-backfill: must not be shorter than settle time and slot together (2h30m0s) but is 2h29m0s"}},
 		"lookback":             {with("--collect.lookback=-1m"), nil, []string{"--collect.lookback: must not be negative but is -1m0s"}},
 		"lookback too far":     {with("--collect.lookback=25h"), nil, []string{"--collect.lookback: must not be longer than --collect.max-backfill (24h0m0s) but is 25h0m0s"}},
-		"forensics rate":       {with("--forensics.rate=0"), nil, []string{"--forensics.rate: must be above 0; to ask for no forensics, use --no-forensics.enabled"}},
+		"forensics rate":       {with("--forensics.rate=0"), nil, []string{"--forensics.rate: must be above 0; to request no forensics, use --no-forensics.enabled"}},
 		"max tokens":           {with("--series.max-tokens=-1"), nil, []string{"--series.max-tokens: must not be negative but is -1"}},
 		"max values":           {with("--series.max-values=0"), nil, []string{"--series.max-values: must be 1 or more but is 0"}},
 		"dimension":            {with("--series.dimensions=method,url"), nil, []string{`--series.dimensions: unknown dimension "url"; there are method, api, device, ip`}},
@@ -133,7 +136,7 @@ func TestBadFlags(t *testing.T) {
 		"config of variable":   {nil, map[string]string{"ABS_EXPORTER_CONFIG": "none.yml"}, []string{"--config: open none.yml: no such file or directory"}},
 		"two at once":          {with("--abs.rate=0", "--series.max-values=0"), nil, []string{"--abs.rate: must be above 0", "--series.max-values: must be 1 or more but is 0"}},
 
-		"demo with a url":      {[]string{"demo", url}, nil, []string{"--abs.url: the demo brings its own ABS and knows this of it; --simulate.* changes that one"}},
+		"demo with a url":      {[]string{"demo", url}, nil, []string{"--abs.url: the demo has its own ABS and sets this for it; --simulate.* changes that one"}},
 		"demo with a batch":    {[]string{"demo", "--simulate.batch=90s"}, nil, []string{"--simulate.batch: must be whole minutes but is 1m30s"}},
 		"simulate with faults": {[]string{"simulate", "--simulate.faults=x"}, nil, []string{"--simulate.faults: expected a JSON array of faults: invalid character 'x' looking for beginning of value"}},
 		"simulate backwards":   {[]string{"simulate", "--simulate.delay-max=1s"}, nil, []string{"--simulate.delay-max: must not be shorter than --simulate.delay (5m0s) but is 1s"}},
@@ -144,40 +147,44 @@ func TestBadFlags(t *testing.T) {
 			for k, v := range test.env {
 				t.Setenv(k, v)
 			}
-			want := "abs-exporter: error: " + strings.Join(test.want, "\nabs-exporter: error: ") + "\n"
-			if got := runFails(t, keyFiles(t), append([]string{}, test.args...)...); got != want {
-				t.Errorf("says  %swant  %s", got, want)
+			want := strings.Join(test.want, "\n")
+			if got := refused(t, keyFiles(t), slices.Clone(test.args)...); got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
 			}
 		})
 	}
 }
 
-// TestClientSettings holds messages that the client of ABS words: they must name the flag.
+// The client of ABS validates some settings itself: its messages must name the flag.
 func TestClientSettings(t *testing.T) {
 	cleanEnv(t)
 	for _, test := range []struct{ arg, want string }{
-		{"--abs.access-key-file=DIR/none", "abs-exporter: error: --abs.access-key-file: "},
-		{"--abs.access-key-file=DIR/colon", "abs-exporter: error: --abs.access-key-file: "},
-		{"--abs.tls.ca-file=DIR/none", "abs-exporter: error: --abs.tls.ca-file: "},
-		{"--abs.tls.ca-file=DIR/access", "abs-exporter: error: --abs.tls.ca-file: "},
-		{"--abs.tls.fingerprint=12:34", "abs-exporter: error: --abs.tls.fingerprint: "},
+		{"--abs.access-key-file=DIR/none", "--abs.access-key-file: "},
+		{"--abs.access-key-file=DIR/colon", "--abs.access-key-file: "},
+		{"--abs.tls.ca-file=DIR/none", "--abs.tls.ca-file: "},
+		{"--abs.tls.ca-file=DIR/access", "--abs.tls.ca-file: "},
+		{"--abs.tls.fingerprint=12:34", "--abs.tls.fingerprint: "},
 	} {
 		dir := keyFiles(t)
-		got := runFails(t, dir, "--abs.url=https://abs.example.com", "--abs.access-key-file=DIR/access", "--abs.secret-key-file=DIR/secret", test.arg)
-		if !strings.HasPrefix(got, test.want) || strings.Count(got, "\n") != 1 {
-			t.Errorf("%s: says %s", test.arg, got)
+		got := refused(t, dir, "--abs.url=https://abs.example.com", "--abs.access-key-file=DIR/access", "--abs.secret-key-file=DIR/secret", test.arg)
+		if !strings.HasPrefix(got, test.want) || strings.Contains(got, "\n") {
+			t.Errorf("%s: got %s", test.arg, got)
 		}
 	}
 }
 
-// mustParse parses arguments that are right.
-func mustParse(t *testing.T, args ...string) *invocation {
+// parsed returns the command of arguments that are valid.
+func parsed[C any](t *testing.T, args ...string) *C {
 	t.Helper()
-	in, err := parse(args, &bytes.Buffer{})
+	command, err := Parse(args, time.Now(), &bytes.Buffer{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return in
+	c, ok := command.(*C)
+	if !ok {
+		t.Fatalf("the command is %T, want %T", command, c)
+	}
+	return c
 }
 
 func TestPrecedence(t *testing.T) {
@@ -195,26 +202,25 @@ state: {dir: ""}
 	t.Setenv("ABS_EXPORTER_CONFIG", file)
 	t.Setenv("ABS_EXPORTER_COLLECT_SLOT", "15m")
 	t.Setenv("ABS_EXPORTER_COLLECT_REREAD", "6m")
-	in := mustParse(t, "--collect.reread=7m")
-	got := in.cli.Serve.settings
+	got := parsed[Serve](t, "--collect.reread=7m").Settings
 	want := got
-	want.Collect = collectFlags{
+	want.Collect = Collect{
 		Interval:    3 * time.Minute,  // file
-		Slot:        15 * time.Minute, // variable before file
-		Reread:      7 * time.Minute,  // flag before variable
+		Slot:        15 * time.Minute, // the variable takes precedence over the file
+		Reread:      7 * time.Minute,  // the flag takes precedence over the variable
 		Settle:      2 * time.Hour,    // default
 		Window:      3 * time.Hour,
 		MaxBackfill: 24 * time.Hour,
 	}
-	want.Forensics = forensicsFlags{Enabled: false, Rate: 10, AttackReports: true}
+	want.Forensics = Forensics{Enabled: false, Rate: 10, AttackReports: true}
 	want.Web.ListenAddress = []string{"127.0.0.1:1", "127.0.0.1:2"}
 	want.Series.Dimensions = []string{}
 	want.State.Dir = ""
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
-	if len(in.targets) != 1 || in.targets[0].Name != "file.example.com" {
-		t.Errorf("targets: %+v", in.targets)
+	if len(got.Targets) != 1 || got.Targets[0].Name != "file.example.com" {
+		t.Errorf("targets: %+v", got.Targets)
 	}
 }
 
@@ -222,50 +228,22 @@ func TestDefaults(t *testing.T) {
 	cleanEnv(t)
 	t.Setenv(envAccessKey, "a")
 	t.Setenv(envSecretKey, "b")
-	in := mustParse(t, "--abs.url=http://[::1]:8080")
-	s := in.cli.Serve.settings
-	if in.command != commandServe || !s.Forensics.Enabled || s.Web.ListenAddress[0] != ":10464" || s.State.Dir != "data/" ||
+	s := parsed[Serve](t, "--abs.url=http://[::1]:8080").Settings
+	if !s.Forensics.Enabled || s.Web.ListenAddress[0] != ":10464" || s.State.Dir != "data/" ||
 		strings.Join(s.Series.Dimensions, ",") != "method,api,device" || s.ABS.ResponseCap != 100e6 || s.Log.Level != "info" {
 		t.Errorf("defaults of serve: %+v", s)
 	}
-	if in.targets[0].Name != "::1" {
-		t.Errorf("the target is named %q", in.targets[0].Name)
+	if s.Targets[0].Name != "::1" {
+		t.Errorf("the target is named %q", s.Targets[0].Name)
 	}
 	// A variable that is there for serve must not keep the demo from working.
 	t.Setenv("ABS_EXPORTER_ABS_URL", "https://abs.example.com")
-	d := mustParse(t, "demo").cli.Demo
+	d := parsed[Demo](t, "demo")
 	if d.Collect.Interval != 5*time.Second || d.Collect.Slot != 2*time.Minute || d.State.Dir != "" || d.Log.Level != "warn" ||
 		strings.Join(d.Series.Dimensions, ",") != "method,api,device,ip" {
 		t.Errorf("defaults of the demo: %+v", d)
 	}
-	if mustParse(t, "--no-forensics.enabled").cli.Serve.Forensics.Enabled {
+	if parsed[Serve](t, "--no-forensics.enabled").Forensics.Enabled {
 		t.Error("--no-forensics.enabled has no effect")
-	}
-}
-
-func TestHelpAndVersion(t *testing.T) {
-	cleanEnv(t)
-	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"demo", "--help"}, {"simulate", "--help"}, {"version"}} {
-		var stdout, stderr bytes.Buffer
-		if status := run(t.Context(), args, &stdout, &stderr); status != exitOK || stderr.Len() > 0 || stdout.Len() == 0 {
-			t.Errorf("%q: exit status %d, %s%s", args, status, &stdout, &stderr)
-		}
-	}
-}
-
-func TestByteSize(t *testing.T) {
-	for text, want := range map[string]int64{
-		"100MB": 100_000_000, "64KiB": 65536, "64 kb": 64000, "1GB": 1e9, "1GiB": 1 << 30, "1mib": 1 << 20, "7B": 7, "0B": 0,
-	} {
-		var b byteSize
-		if err := b.UnmarshalText([]byte(text)); err != nil || int64(b) != want {
-			t.Errorf("%q: %d, %v, want %d", text, b, err, want)
-		}
-	}
-	for _, text := range []string{"", "100", "MB", "1.5MB", "-1MB", "1TB", "1e3B", "99999999999GB", "1 M B"} {
-		var b byteSize
-		if err := b.UnmarshalText([]byte(text)); err == nil {
-			t.Errorf("%q is taken for %d bytes", text, b)
-		}
 	}
 }

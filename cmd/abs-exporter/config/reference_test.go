@@ -1,6 +1,7 @@
-package main
+package config
 
 import (
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -12,9 +13,11 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// TestReference holds docs/configuration.md against the flags as they are.
+var update = flag.Bool("update", false, "write docs/configuration.md anew")
+
+// docs/configuration.md describes the flags as they are.
 func TestReference(t *testing.T) {
-	parser, err := newParser(&cli{}, io.Discard, func(int) {})
+	parser, err := newParser(io.Discard, func(int) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,12 +25,25 @@ func TestReference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "../../docs/configuration.md", reference(parser.Model, string(sample)))
+	const path = "../../../docs/configuration.md"
+	got := reference(parser.Model, string(sample))
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s is not current: make docs", path)
+	}
 }
 
-// TestFlagsAreDescribed: what the reference is made from must be there.
+// The reference is made from groups, variables and help texts: each flag must have them.
 func TestFlagsAreDescribed(t *testing.T) {
-	parser, err := newParser(&cli{}, io.Discard, func(int) {})
+	parser, err := newParser(io.Discard, func(int) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +53,7 @@ func TestFlagsAreDescribed(t *testing.T) {
 			switch {
 			case f.Group != nil && (f.Group.Key == "resolve" || f.Group.Key == "assets"):
 				if len(f.Tag.Envs) != 0 {
-					t.Errorf("--%s is of one call, but has the variables %q", f.Name, f.Tag.Envs)
+					t.Errorf("--%s belongs to one call, but has the variables %q", f.Name, f.Tag.Envs)
 				}
 			case len(f.Tag.Envs) != 1 || f.Tag.Envs[0] != env:
 				t.Errorf("--%s has the variables %q, want %s", f.Name, f.Tag.Envs, env)
@@ -46,7 +62,7 @@ func TestFlagsAreDescribed(t *testing.T) {
 				t.Errorf("--%s of %s has no group, or its help is no sentence: %q", f.Name, command.Name, f.Help)
 			}
 			if f.Enum != "" && !strings.Contains(strings.ReplaceAll(f.Help, " or ", ", "), strings.ReplaceAll(f.Enum, ",", ", ")[:3]) {
-				t.Errorf("--%s: the help doesn't tell the values %s: %q", f.Name, f.Enum, f.Help)
+				t.Errorf("--%s: the help does not name the values %s: %q", f.Name, f.Enum, f.Help)
 			}
 		}
 	}
@@ -60,21 +76,21 @@ func reference(app *kong.Application, sample string) string {
 	for _, c := range app.Children {
 		commands[c.Name] = c
 	}
-	serve, demo, simulate := commands[commandServe], commands[commandDemo], commands[commandSimulate]
-	resolve, assets := commands[commandResolve], commands[commandAssets]
+	serve, demo, simulate := commands["serve"], commands["demo"], commands["simulate"]
+	resolve, assets := commands["resolve"], commands["assets"]
 
 	p("# Configuration\n")
-	p("<!-- Made from the flags by: go test ./cmd/abs-exporter -run TestReference -update -->\n")
+	p("<!-- Made from the flags by: go test ./cmd/abs-exporter/config -run TestReference -update -->\n")
 	p("## Commands\n")
 	p("| command | what it does |\n|---|---|")
 	for _, c := range app.Children {
 		p("| `%s` | %s |", c.Name, cell(c.Help))
 	}
-	p("\nExit status: 0 done; 1 it failed at run time; 2 wrong flags or configuration, told before anything is asked of ABS.")
+	p("\nExit status: 0 done; 1 it failed at run time; 2 wrong flags or configuration, reported before any request is sent.")
 	p("A message names the flag or the variable, and for a file its line and key.\n")
 	p("## Where settings come from\n")
 	p("Each setting is a flag, an environment variable and a key of the YAML file that `--config` names, nested at the dots.")
-	p("A flag goes before its variable, the variable before the file, the file before the default.")
+	p("A flag takes precedence over its variable, the variable over the file, the file over the default.")
 	p("Unknown keys, keys given twice and values of a wrong type are refused.\n")
 	p("- **duration**: `90s`, `30m`, `2h`, `1h30m`.")
 	p("- **size**: a whole number and a unit: `100MB` is 100,000,000 bytes, `100MiB` is 104,857,600.")
@@ -83,11 +99,11 @@ func reference(app *kong.Application, sample string) string {
 	p("### Keys of ABS\n")
 	p("The access key and the secret key come from two files, or from the variables `%s` and `%s`.", envAccessKey, envSecretKey)
 	p("They are neither flags nor keys of the file, because command lines can be read by every user of a machine and configuration files get copied.")
-	p("Files go before variables, and are read again when they change. A last line break is no part of a key.\n")
+	p("Files take precedence over variables, and are read again when they change. A trailing line break is no part of a key.\n")
 	p("### Several targets\n")
-	p("The list `targets` of the file holds one entry for each ABS. An entry takes the keys of `abs`, such as `url`, `name` and `tls`, without the prefix.")
-	p("What `abs` says, by flag, variable or file, holds for every entry that does not say otherwise itself.")
-	p("Then `abs.url` is not given on its own, and no two targets have one name.\n")
+	p("The list `targets` of the file has one entry per ABS. An entry has the keys of `abs`, such as `url`, `name` and `tls`, without the prefix.")
+	p("What `abs` sets, by flag, variable or file, applies to every entry that does not override it.")
+	p("With `targets`, `abs.url` must not be set, and no two targets may have the same name.\n")
 	p("```yaml\n%s```\n", sample)
 	p("## Settings of `serve` and `demo`\n")
 	for _, group := range flagGroups() {
@@ -98,8 +114,8 @@ func reference(app *kong.Application, sample string) string {
 		}
 	}
 	p("## Settings of `resolve` and `assets`\n")
-	p("`resolve TOKEN_ID` takes the settings of `serve` as well: start it with the same ones, and it finds the same tokens.")
-	p("It needs the key of the token ids that `serve` uses (`--series.token-key-file`, or `--state.dir`) and makes none.\n")
+	p("`resolve TOKEN_ID` accepts the settings of `serve` as well: start it with the same ones, and it finds the same tokens.")
+	p("It needs the key of the token ids that `serve` uses (`--series.token-key-file`, or `--state.dir`) and generates none.\n")
 	for _, group := range flagGroups() {
 		switch group.Key {
 		case "resolve":
@@ -109,8 +125,8 @@ func reference(app *kong.Application, sample string) string {
 		}
 	}
 	p("## Defaults of `demo`\n")
-	p("`demo` brings its own ABS, so that it takes none of `abs.url`, the key files, `abs.timezone`, `abs.window-end`, `abs.response-cap` and `abs.tls`;")
-	p("variables for these are passed over. Its defaults are such that things move in seconds:\n")
+	p("`demo` has its own ABS, so it refuses `abs.url`, the key files, `abs.timezone`, `abs.window-end`, `abs.response-cap` and `abs.tls`;")
+	p("variables for these are ignored. Its defaults make things happen within seconds:\n")
 	p("| flag | default of `serve` | default of `demo` |\n|---|---|---|")
 	ofServe := flagsByName(serve.Flags)
 	for _, f := range demo.Flags {
@@ -123,13 +139,13 @@ func reference(app *kong.Application, sample string) string {
 		}
 	}
 	p("\n## Settings of the simulated ABS\n")
-	p("`simulate` takes these, and `demo` those of them that say nothing of a listener. They are no keys of a file for `serve`.\n")
+	p("`simulate` has all of these, and `demo` all but those of the listener. They are no keys of a file for `serve`.\n")
 	for _, group := range flagGroups() {
 		if group.Key == "simulate" {
 			table(p, group, simulate.Flags)
 		}
 	}
-	p("In `demo` other defaults hold:\n")
+	p("`demo` has other defaults:\n")
 	p("| flag | default of `simulate` | default of `demo` |\n|---|---|---|")
 	ofSimulate := flagsByName(simulate.Flags)
 	for _, f := range demo.Flags {
@@ -174,7 +190,7 @@ func typeOf(f *kong.Flag) string {
 		return "`" + strings.Join(f.EnumSlice(), "`, `") + "`"
 	case f.Target.Type() == reflect.TypeFor[time.Duration]():
 		return "duration"
-	case f.Target.Type() == reflect.TypeFor[byteSize]():
+	case f.Target.Type() == reflect.TypeFor[ByteSize]():
 		return "size"
 	case f.IsBool():
 		return "switch"

@@ -1,0 +1,67 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// origins is where each setting was given.
+type origins struct {
+	flags map[string]bool   // names of the flags on the command line
+	env   map[string]string // names of flags to their variables in the environment
+	file  *file
+}
+
+func newOrigins(ctx *kong.Context, f *file) origins {
+	o := origins{flags: map[string]bool{}, env: map[string]string{}, file: f}
+	for _, path := range ctx.Path {
+		if path.Flag != nil && !path.Resolved {
+			o.flags[path.Flag.Name] = true
+		}
+	}
+	for _, flag := range ctx.Flags() {
+		for _, env := range flag.Tag.Envs {
+			if _, ok := os.LookupEnv(env); ok {
+				o.env[flag.Name] = env
+			}
+		}
+	}
+	return o
+}
+
+// given reports whether the setting was given anywhere outside the list targets.
+func (o origins) given(name string) bool {
+	_, inFile := o.file.values[name]
+	return o.flags[name] || o.env[name] != "" || inFile
+}
+
+// of names a setting as the user wrote it: the flag, the variable, or the file's line and key. target
+// is its index in the list targets, or noTarget.
+func (o origins) of(target int, name string) string {
+	if strings.HasPrefix(name, "OTEL_") {
+		return name // a variable without a flag
+	}
+	if target != noTarget {
+		t := o.file.targets[target]
+		line, key := t.line, fmt.Sprintf("targets[%d].%s", target, strings.TrimPrefix(name, "abs."))
+		own, isOwn := t.values[name]
+		switch {
+		case isOwn:
+			return o.file.origin(own.line, key)
+		case !o.given(name): // it is missing in the entry; a shared one is wrong where it stands
+			return o.file.origin(line, key)
+		}
+	}
+	shared, inFile := o.file.values[name]
+	switch env := o.env[name]; {
+	case o.flags[name]:
+	case env != "":
+		return fmt.Sprintf("--%s (from %s)", name, env)
+	case inFile:
+		return o.file.origin(shared.line, name)
+	}
+	return "--" + name
+}

@@ -1,0 +1,114 @@
+package config
+
+import (
+	"time"
+
+	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
+)
+
+// Settings are the flags of serve and what they come to once they are valid.
+type Settings struct {
+	Config filePath `placeholder:"FILE" group:"general" help:"YAML file with the same settings, nested at the dots, and the list targets."`
+
+	ABS       ABS       `embed:"" prefix:"abs." group:"abs"`
+	Collect   Collect   `embed:"" prefix:"collect." group:"collect"`
+	Forensics Forensics `embed:"" prefix:"forensics." group:"forensics"`
+	Series    Series    `embed:"" prefix:"series." group:"series"`
+	Audit     Audit     `embed:"" prefix:"audit." group:"audit"`
+	State     State     `embed:"" prefix:"state." group:"state"`
+	Web       Web       `embed:"" prefix:"web." group:"web"`
+	OTLP      OTLP      `embed:"" prefix:"otlp." group:"otlp"`
+	Log       Log       `embed:"" prefix:"log." group:"log"`
+
+	// Targets has at least one target, and is empty in the demo.
+	Targets []Target `kong:"-"`
+	// Catalogue has the severities of Forensics.Severity.
+	Catalogue *catalogue.Catalogue `kong:"-"`
+}
+
+// ABS is one target. The entries of the list targets have the same keys.
+type ABS struct {
+	URL           string        `name:"url" placeholder:"URL" help:"Base URL of ABS, such as https://abs.example.com:8080. Plain http is allowed, with a warning."`
+	Name          string        `placeholder:"NAME" help:"Value of the label target. Default: the host of the URL."`
+	AccessKeyFile string        `placeholder:"FILE" help:"File that holds the access key; read again when it changes. Or the variable ABS_EXPORTER_ABS_ACCESS_KEY. Never a flag's value."`
+	SecretKeyFile string        `placeholder:"FILE" help:"File that holds the secret key; read again when it changes. Or the variable ABS_EXPORTER_ABS_SECRET_KEY. Never a flag's value."`
+	User          string        `default:"admin" enum:"admin,restricted" help:"Whose keys they are: admin or restricted. ABS obfuscates tokens for the restricted user, and refuses it forensics."`
+	Timezone      string        `default:"UTC" help:"IANA name of the zone that ABS's times are in."`
+	WindowEnd     string        `default:"exclusive" enum:"exclusive,inclusive" help:"Whether the minute of later_date is in the window: exclusive or inclusive."`
+	Timeout       time.Duration `default:"60s" help:"Time limit of one request, from sending it to the end of the response."`
+	Rate          float64       `default:"${absrate}" help:"Requests per second at most to one target, all reports together."`
+	Concurrency   int           `default:"8" help:"Requests at the same time at most to one target, all reports together."`
+	ResponseCap   ByteSize      `default:"100MB" help:"ABS's limit for the size of a response (its response_size). A body of more than twice this is refused. 1 MB is 1,000,000 bytes, 1 MiB 1,048,576."`
+	TLS           TLS           `embed:"" prefix:"tls."`
+}
+
+// TLS is TLS towards ABS. It has the fields of abs.TLSConfig.
+type TLS struct {
+	CAFile             string `name:"ca-file" placeholder:"FILE" help:"PEM certificates to trust instead of the system's."`
+	CertFile           string `placeholder:"FILE" help:"PEM client certificate for ABS."`
+	KeyFile            string `placeholder:"FILE" help:"PEM key of the client certificate."`
+	ServerName         string `placeholder:"NAME" help:"Name to expect in ABS's certificate instead of the URL's host."`
+	Fingerprint        string `placeholder:"HEX" help:"SHA-256 of ABS's certificate, in hex with or without colons: only that certificate is trusted, whatever its name. For the self-signed one that ABS ships."`
+	InsecureSkipVerify bool   `help:"Trust any certificate, with a warning. Anyone on the network path can then read the keys."`
+}
+
+// Collect is what is requested, and when.
+type Collect struct {
+	Interval    time.Duration `default:"${interval}" help:"Time between the starts of cycles."`
+	Slot        time.Duration `default:"${slot}" help:"Length of a slot: whole minutes that divide a day."`
+	Reread      time.Duration `default:"${reread}" help:"How often ended slots and the window report are read again. A failed read is retried in the next cycle."`
+	Settle      time.Duration `default:"${settle}" help:"How long after its end a slot is still read (an ABS job may take up to 2h)."`
+	Window      time.Duration `default:"${window}" help:"Length of the sliding window of the gauges and of forensics, in whole minutes: longer than the delay of ABS, or no attack would ever be seen."`
+	Lookback    time.Duration `default:"${lookback}" help:"A start without state counts from this long ago, to the minute. 0s: only what ABS adds after the start."`
+	MaxBackfill time.Duration `default:"24h" help:"How far back missed slots are read after a pause."`
+}
+
+// Forensics is which forensics are requested, and how often.
+type Forensics struct {
+	Enabled       bool              `default:"true" negatable:"" help:"Request the forensics of the window's tokens from ABS: attacks and anomalies."`
+	Rate          float64           `default:"${forensicsrate}" help:"Forensics requests per second at most, within --abs.rate; flagged tokens first."`
+	AttackReports bool              `default:"true" negatable:"" help:"Read ABS's attack list and attack reports once per cycle: forensics of the tokens that they flag are requested first."`
+	Severity      map[string]string `placeholder:"TYPE=SEVERITY" help:"Severity of an attack type (its name or id) instead of the one in docs/attack-types.md: critical, warning or info. Repeatable."`
+}
+
+// Audit is how often counts are audited.
+type Audit struct {
+	Interval time.Duration `default:"${audit}" help:"Settled spans are read again and compared with what was counted this often. 0s: never."`
+}
+
+// Series is how many series there are, and how tokens are named.
+type Series struct {
+	TokenKeyFile string        `placeholder:"FILE" help:"Key of the token id: the file's bytes without a trailing line break, 16 at least. Default: generated once and kept in the state directory."`
+	MaxTokens    int           `default:"1000" help:"Tokens with series of their own (tracked); the others share _other. 0: no families with the label token."`
+	MaxValues    int           `default:"100" help:"Values of any other label with series of their own; the others share _other."`
+	Dimensions   []string      `default:"${dimensions}" help:"Which of method, api, device and ip get series per token. Empty: none."`
+	Expire       time.Duration `default:"2h" help:"The series of a token expire when it has made no new request for this long."`
+}
+
+// State is where state is kept.
+type State struct {
+	Dir string `default:"${statedir}" help:"Directory where counters, open slots and the token key survive a restart. Empty: in memory only."`
+}
+
+// Web is what the exporter serves, and where.
+type Web struct {
+	ListenAddress      []string `default:"${listen}" help:"Address to listen on; repeatable."`
+	TelemetryPath      string   `default:"/metrics" help:"Path of the metrics."`
+	OpenmetricsCreated bool     `help:"Write _created lines in OpenMetrics text. A Prometheus without the feature for them stores them as series."`
+	Config             struct {
+		File string `placeholder:"FILE" help:"TLS and basic auth of the listeners, as in every Prometheus exporter (exporter-toolkit)."`
+	} `embed:"" prefix:"config."`
+	ProbeAddress string `placeholder:"ADDR" help:"A separate listener without authentication, for /healthz and /readyz."`
+}
+
+// The paths that are served beside --web.telemetry-path.
+const (
+	HealthPath = "/healthz"
+	ReadyPath  = "/readyz"
+)
+
+// Log is the log of the process.
+type Log struct {
+	Level  string `default:"${loglevel}" enum:"debug,info,warn,error" help:"Lowest severity to log: debug, info, warn or error."`
+	Format string `default:"logfmt" enum:"logfmt,json" help:"Format of the log: logfmt or json."`
+}

@@ -1,0 +1,126 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs/simulator"
+)
+
+// Simulator is the simulated ABS of simulate and demo.
+type Simulator struct {
+	Seed        uint64        `default:"1" help:"Same seed, same traffic and same attacks."`
+	Tokens      int           `default:"${tokens}" help:"Tokens in use at the same time."`
+	TokenLife   time.Duration `default:"0s" help:"How long a token is used before another replaces it. 0s: for ever."`
+	Rate        float64       `default:"${rate}" help:"Requests per token and hour, on average; some tokens are 100 times as busy."`
+	End         time.Duration `default:"0s" help:"Traffic stops this long after the start. 0s: never."`
+	Timezone    string        `default:"UTC" help:"IANA name of the zone of its dates."`
+	WallClock   bool          `help:"It stores wall-clock minutes, so that the two passes of a repeated hour coincide."`
+	WindowEnd   string        `default:"exclusive" enum:"exclusive,inclusive" help:"Whether the minute of later_date is in the window: exclusive or inclusive."`
+	Batch       time.Duration `default:"${batch}" help:"Length of the batches in which requests are logged: whole minutes."`
+	Delay       time.Duration `default:"${delay}" help:"How long after its batch's end a request is usually reported."`
+	DelayMax    time.Duration `default:"${delaymax}" help:"Longest delay: one twelfth of a batch is later than usual."`
+	AttackEvery time.Duration `default:"90s" help:"An attack or an anomaly begins this often. 0s: none."`
+	AttackLast  time.Duration `default:"2m" help:"How long an attack lasts, about."`
+	ResponseCap ByteSize      `default:"0B" help:"Size of the largest response. 0B: no limit."`
+	CapKind     string        `default:"cut" enum:"cut,abort,status,rows,hang" help:"What happens to a larger one: cut (the body ends early), abort (the connection too), status (an error), rows (some are left out silently) or hang (no response)."`
+	Faults      string        `placeholder:"JSON" help:"What fails, in the format of /simulator/faults, such as [{\"kind\":\"status\",\"code\":503,\"probability\":0.3}]."`
+}
+
+// SimulateListener is where simulate listens.
+type SimulateListener struct {
+	ListenAddress string `default:"127.0.0.1:8080" help:"Address to listen on."`
+	CertFile      string `placeholder:"FILE" help:"Write the certificate there, in PEM, so that clients can verify it."`
+	PlainHTTP     bool   `name:"plain-http" help:"Speak http instead of https."`
+}
+
+func (s *Simulate) validate(v *validation) {
+	s.Simulator.validate(v)
+	address(v.failf, "simulate.listen-address", s.Listen.ListenAddress)
+}
+
+func (d *Demo) validate(v *validation) {
+	d.Simulator.validate(v)
+	// What the demo sets itself is refused, except from a variable: that may well be there for a serve
+	// of the same shell.
+	for _, name := range []string{
+		"abs.url", "abs.access-key-file", "abs.secret-key-file", "abs.timezone", "abs.window-end", "abs.response-cap",
+		"abs.tls.ca-file", "abs.tls.cert-file", "abs.tls.key-file", "abs.tls.server-name", "abs.tls.fingerprint", "abs.tls.insecure-skip-verify",
+	} {
+		if v.origins.flags[name] || v.origins.env[name] == "" && v.origins.given(name) {
+			v.failf(name, "the demo has its own ABS and sets this for it; --simulate.* changes that one")
+		}
+	}
+	if v.origins.file.targets != nil {
+		v.failf("config", "the demo has its own ABS; the list targets is not allowed in it")
+	}
+	d.validateShared(v)
+}
+
+func (s *Simulator) validate(v *validation) {
+	notNegative(v.failf, "simulate.tokens", s.Tokens)
+	if !(s.Rate >= 0) {
+		v.failf("simulate.rate", "must not be negative")
+	}
+	if s.Batch < time.Minute || s.Batch%time.Minute != 0 {
+		v.failf("simulate.batch", "must be whole minutes but is %s", s.Batch)
+	}
+	notNegative(v.failf, "simulate.token-life", s.TokenLife)
+	notNegative(v.failf, "simulate.end", s.End)
+	notNegative(v.failf, "simulate.delay", s.Delay)
+	notNegative(v.failf, "simulate.attack-every", s.AttackEvery)
+	notNegative(v.failf, "simulate.attack-last", s.AttackLast)
+	if s.DelayMax < s.Delay {
+		v.failf("simulate.delay-max", "must not be shorter than --simulate.delay (%s) but is %s", s.Delay, s.DelayMax)
+	}
+	if _, err := time.LoadLocation(s.Timezone); err != nil || s.Timezone == "" || s.Timezone == "Local" {
+		v.failf("simulate.timezone", "unknown time zone %q", s.Timezone)
+	} else if _, err := s.New(time.Now); err != nil {
+		v.failf("simulate.faults", "%s", err)
+	}
+}
+
+// Location returns the zone of its dates.
+func (s *Simulator) Location() *time.Location {
+	if l, err := time.LoadLocation(s.Timezone); err == nil {
+		return l
+	}
+	return time.UTC
+}
+
+// New returns the simulated ABS, whose traffic stops End after now. Its error is one of Faults.
+func (s *Simulator) New(now func() time.Time) (*simulator.Simulator, error) {
+	config := simulator.Config{
+		Seed:         s.Seed,
+		Tokens:       s.Tokens,
+		TokenLife:    s.TokenLife,
+		Rate:         s.Rate,
+		Location:     s.Location(),
+		WallClock:    s.WallClock,
+		InclusiveEnd: s.WindowEnd == "inclusive",
+		Now:          now,
+		Batch:        s.Batch,
+		Delay:        s.Delay,
+		DelayMax:     s.DelayMax,
+		AttackEvery:  s.AttackEvery,
+		AttackLast:   s.AttackLast,
+		ResponseCap:  int64(s.ResponseCap),
+		CapKind: map[string]simulator.CapKind{
+			"cut": simulator.CapCut, "abort": simulator.CapAbort, "status": simulator.CapStatus,
+			"rows": simulator.CapRows, "hang": simulator.CapHang,
+		}[s.CapKind],
+	}
+	if s.End > 0 {
+		config.End = now().Add(s.End)
+	}
+	sim := simulator.New(config)
+	if s.Faults == "" {
+		return sim, nil
+	}
+	var faults []simulator.Fault
+	if err := json.Unmarshal([]byte(s.Faults), &faults); err != nil {
+		return nil, fmt.Errorf("expected a JSON array of faults: %w", err)
+	}
+	return sim, sim.SetFaults(faults...)
+}

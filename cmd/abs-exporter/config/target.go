@@ -1,0 +1,189 @@
+package config
+
+import (
+	"errors"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs"
+)
+
+// The keys of ABS come from files or from these variables. They are no flags, because every user of a
+// machine can read the command lines of all processes.
+const (
+	envAccessKey = envPrefix + "_ABS_ACCESS_KEY"
+	envSecretKey = envPrefix + "_ABS_SECRET_KEY"
+)
+
+// Target is one ABS deployment with valid settings.
+type Target struct {
+	ABS
+	Location *time.Location // of Timezone
+	Keys     abs.Keys
+}
+
+// Restricted reports whether the keys are those of the restricted user.
+func (f *ABS) Restricted() bool { return f.User == "restricted" }
+
+// Inclusive reports whether the minute of later_date is in the window.
+func (f *ABS) Inclusive() bool { return f.WindowEnd == "inclusive" }
+
+// ClientConfig returns the settings of the target's client.
+func (t *Target) ClientConfig() abs.Config {
+	config := abs.Config{
+		URL:         t.URL,
+		Keys:        t.Keys,
+		Location:    t.Location,
+		Timeout:     t.Timeout,
+		Rate:        t.Rate,
+		Concurrency: t.Concurrency,
+		ResponseCap: int64(t.ResponseCap),
+		TLS:         abs.TLSConfig(t.TLS),
+	}
+	if t.Restricted() {
+		config.User = abs.Restricted
+	}
+	if t.Inclusive() {
+		config.WindowEnd = abs.Inclusive
+	}
+	return config
+}
+
+// failure reports a problem with the setting of the given name.
+type failure func(name, format string, args ...any)
+
+// targets validates the list targets, or abs.* where there is none.
+func (s *Settings) targets(v *validation) []Target {
+	if v.origins.file.targets == nil {
+		if s.ABS.URL == "" {
+			v.failf("abs.url", "is missing: give ABS's base URL, such as https://abs.example.com:8080, or try abs-exporter demo")
+			return nil
+		}
+		return []Target{s.ABS.validate(v.failf, v)}
+	}
+	if s.ABS.URL != "" {
+		v.failf("abs.url", "is given beside the list targets; only one of them may be")
+	}
+	byName := map[string]int{}
+	var targets []Target
+	for i, entry := range v.origins.file.targets {
+		fail := func(name, format string, args ...any) { v.targetFailf(i, name, format, args...) }
+		f, err := entry.settings(&s.ABS, v.flags)
+		switch {
+		case err != nil: // impossible: parseFile has decoded every value once
+			fail("abs.url", "%s", err)
+			continue
+		case f.URL == "":
+			fail("abs.url", "is missing")
+			continue
+		}
+		t := f.validate(fail, v)
+		if first, twice := byName[t.Name]; twice && t.Name != "" {
+			fail("abs.name", "%q is the name of targets[%d] too; two targets need two names", t.Name, first)
+		} else {
+			byName[t.Name] = i
+		}
+		targets = append(targets, t)
+	}
+	return targets
+}
+
+// validate validates one target, whose URL must not be empty.
+func (f *ABS) validate(fail failure, v *validation) Target {
+	t, before := Target{ABS: *f}, len(v.errs)
+	// The URL is not repeated in messages: it may hold a password.
+	switch u, err := url.Parse(f.URL); {
+	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
+		fail("abs.url", "is no URL of the form https://host:port or http://host:port")
+	case u.User != nil:
+		fail("abs.url", "must hold no user name or password; ABS takes keys: --abs.access-key-file")
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		fail("abs.url", "must have neither ? nor #")
+	case f.Name == "":
+		t.Name = u.Hostname()
+	}
+	switch loc, err := time.LoadLocation(f.Timezone); {
+	case f.Timezone == "" || f.Timezone == "Local":
+		fail("abs.timezone", "%q is no name of a zone; name it, such as Asia/Kolkata", f.Timezone)
+	case err != nil:
+		fail("abs.timezone", "unknown time zone %q", f.Timezone)
+	default:
+		t.Location = loc
+	}
+	positive(fail, "abs.timeout", f.Timeout)
+	if !(f.Rate > 0) {
+		fail("abs.rate", "must be above 0")
+	}
+	if f.Concurrency < 1 {
+		fail("abs.concurrency", "must be 1 or more")
+	}
+	if f.ResponseCap < 1 {
+		fail("abs.response-cap", "must be above 0")
+	}
+	both(fail, "abs.tls.cert-file", f.TLS.CertFile, "abs.tls.key-file", f.TLS.KeyFile)
+	t.Keys = f.keys(fail)
+	if len(v.errs) == before {
+		t.validateClient(fail)
+	}
+	return t
+}
+
+// keys finds the keys of a target and reads them once, so that a wrong file or an unusable key is
+// reported before any request is sent. Files take precedence over variables.
+func (f *ABS) keys(fail failure) abs.Keys {
+	access, secret := os.Getenv(envAccessKey), os.Getenv(envSecretKey)
+	var keys abs.Keys
+	var from string
+	switch {
+	case f.AccessKeyFile != "" || f.SecretKeyFile != "":
+		if !both(fail, "abs.access-key-file", f.AccessKeyFile, "abs.secret-key-file", f.SecretKeyFile) {
+			return nil
+		}
+		keys = abs.FileKeys(f.AccessKeyFile, f.SecretKeyFile)
+	case access != "" && secret != "":
+		keys, from = abs.StaticKeys(access, secret), envAccessKey+" and "+envSecretKey+": "
+	case access != "":
+		fail("abs.secret-key-file", "%s is set, but not %s", envAccessKey, envSecretKey)
+		return nil
+	case secret != "":
+		fail("abs.access-key-file", "%s is set, but not %s", envSecretKey, envAccessKey)
+		return nil
+	default:
+		fail("abs.access-key-file", "is missing: give --abs.access-key-file and --abs.secret-key-file, or the variables %s and %s", envAccessKey, envSecretKey)
+		return nil
+	}
+	if _, _, err := keys.Keys(); err != nil {
+		fail("abs.access-key-file", "%s%s", from, err)
+	}
+	return keys
+}
+
+// validateClient lets the client validate what it alone can: certificates and fingerprints. It sends
+// no request.
+func (t *Target) validateClient(fail failure) {
+	client, err := abs.NewClient(t.ClientConfig())
+	if err == nil {
+		client.Close()
+		return
+	}
+	name, text := "abs.url", err.Error()
+	if wrong := (*abs.ConfigError)(nil); errors.As(err, &wrong) {
+		text = wrong.Detail
+		if flag, ok := clientFlags()[wrong.Field]; ok {
+			name = flag
+		}
+	}
+	fail(name, "%s", text)
+}
+
+// clientFlags are the flags behind the fields of abs.Config.
+func clientFlags() map[string]string {
+	return map[string]string{
+		"Keys": "abs.access-key-file", "Timeout": "abs.timeout", "Rate": "abs.rate",
+		"Concurrency": "abs.concurrency", "ResponseCap": "abs.response-cap",
+		"TLS.CAFile": "abs.tls.ca-file", "TLS.CertFile": "abs.tls.cert-file", "TLS.KeyFile": "abs.tls.key-file",
+		"TLS.ServerName": "abs.tls.server-name", "TLS.Fingerprint": "abs.tls.fingerprint",
+		"TLS.InsecureSkipVerify": "abs.tls.insecure-skip-verify",
+	}
+}
