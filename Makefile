@@ -62,8 +62,8 @@ fmt: $(TOOLS)/golangci-lint ## format the code
 
 .PHONY: docs
 docs: ## write the generated parts of docs/ anew from the code
-	$(GO) test ./metrics ./cmd/abs-exporter ./collector/catalogue ./dashboards -run Reference -count 1 -update
-	$(GO) test ./collector/planner -run Simulation -count 1 -update
+	$(GO) test ./metrics ./cmd/abs-exporter ./collector/findings/catalogue ./dashboards -run Reference -count 1 -update
+	$(GO) test ./collector/findings/planner -run Simulation -count 1 -update
 
 .PHONY: deps
 deps: ## bring go.mod and go.sum up to date after imports or versions changed

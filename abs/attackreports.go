@@ -65,13 +65,13 @@ type suspect struct {
 // readAttackList reads the attack list; limit and the error are as in readTokens.
 func (r *rowReader) readAttackList(body io.Reader, limit int64, flagged func(token []byte) error) (AttackSummary, error) {
 	h := &attackReading{rowReader: r, title: "the attack list", flagged: func(h FlaggedToken) error { return flagged(h.Token) }}
-	return h.document(body, limit, reportAttackList)
+	return h.document(body, limit, ReportAttackList)
 }
 
 // readAttacks reads the attack report about one API, or across APIs.
 func (r *rowReader) readAttacks(body io.Reader, limit int64, flagged func(FlaggedToken) error) (AttackSummary, error) {
 	h := &attackReading{rowReader: r, own: nameAttack, title: nameAttack, typed: true, flagged: flagged}
-	return h.document(body, limit, reportAttack)
+	return h.document(body, limit, ReportAttack)
 }
 
 func (h *attackReading) document(body io.Reader, limit int64, report string) (AttackSummary, error) {

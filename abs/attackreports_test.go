@@ -178,8 +178,8 @@ func TestToleratedHints(t *testing.T) {
 	}
 }
 
-func TestRefusedHints(t *testing.T) {
-	for _, c := range []struct{ body, want string }{
+func refusedHints() []refusal {
+	return []refusal{
 		{``, "the body is empty (byte 0)"},
 		{" \n", "the body ends early (byte 2)"},
 		{`<html>cAnArY</html>`, "the answer is a web page (HTML or XML), not a report (byte 0)"},
@@ -217,7 +217,11 @@ func TestRefusedHints(t *testing.T) {
 		{strings.Repeat(`{"x":`, 65), "values are nested deeper than 64 (byte 320)"},
 		{strings.Repeat(`{"x":`, 63) + `{"oauth_tokens":[`, "values are nested deeper than 64 (oauth_tokens, byte 331)"},
 		{strings.Repeat(`{"x":`, 62) + `{"oauth_tokens":[{`, "values are nested deeper than 64 (oauth_tokens[0], byte 327)"},
-	} {
+	}
+}
+
+func TestRefusedHints(t *testing.T) {
+	for _, c := range refusedHints() {
 		_, _, errList := attackListText(c.body)
 		_, _, errAttacks := attacksText(c.body)
 		for report, err := range map[string]error{"attacklist": errList, "attack": errAttacks} {
@@ -581,6 +585,7 @@ func (m *hintModel) entry(v any) *modelHint {
 // into single bytes.
 func FuzzReadAttackReports(f *testing.F) {
 	addSeeds(f, "testdata/oauthtokens.sample", "testdata/forensics.sample")
+	addRefusals(f, refusedHints())
 	for _, seed := range []string{
 		attacksAcross, attacksOfAPI, attackListGroups,
 		`{}`, `[]`, `<html>`, `{"message":"no"}`, `[{"message":"no"}]`, `{"error":1}`, `{"name":"api_admin"}`,

@@ -43,10 +43,10 @@ func NewClient(config Config) (*Client, error) {
 	c := &Client{
 		config: config,
 		urls: map[string]*url.URL{
-			reportTokens:     base.JoinPath("v4", "abs", "oauthtokens"),
-			reportForensics:  base.JoinPath("v4", "abs"),
-			reportAttackList: base.JoinPath("v4", "abs", "attacklist"),
-			reportAttack:     base.JoinPath("v4", "abs", "attack"),
+			ReportTokens:     base.JoinPath("v4", "abs", "oauthtokens"),
+			ReportForensics:  base.JoinPath("v4", "abs"),
+			ReportAttackList: base.JoinPath("v4", "abs", "attacklist"),
+			ReportAttack:     base.JoinPath("v4", "abs", "attack"),
 		},
 		transport: config.Transport,
 		limiter:   rate.NewLimiter(rate.Limit(config.Rate), 1),
@@ -89,7 +89,7 @@ func (c *Client) Close() {
 // The error is an *Error or the error of row. (ABS reference guide, "OAuth2 token metrics".)
 func (c *Client) Tokens(ctx context.Context, w Window, row func(*Row) error) (Summary, error) {
 	var sum Summary
-	err := c.ask(ctx, reportTokens, w, "", func(r *rowReader, body io.Reader, limit int64) (err error) {
+	err := c.ask(ctx, ReportTokens, w, "", func(r *rowReader, body io.Reader, limit int64) (err error) {
 		sum, err = r.readTokens(body, limit, c.config.Location, row)
 		return err
 	})
@@ -103,10 +103,10 @@ func (c *Client) Tokens(ctx context.Context, w Window, row func(*Row) error) (Su
 // user alone may (ABS reference guide, "Token forensics"). The error is an *Error.
 func (c *Client) Forensics(ctx context.Context, w Window, token []byte) (Forensics, error) {
 	if len(token) == 0 {
-		return Forensics{}, &Error{Report: reportForensics, Reason: ReasonOther, detail: "no token to ask about"}
+		return Forensics{}, &Error{Report: ReportForensics, Reason: ReasonOther, detail: "no token to ask about"}
 	}
 	var f Forensics
-	err := c.ask(ctx, reportForensics, w, "&token="+escape(string(token)), func(r *rowReader, body io.Reader, limit int64) (err error) {
+	err := c.ask(ctx, ReportForensics, w, "&token="+escape(string(token)), func(r *rowReader, body io.Reader, limit int64) (err error) {
 		f, err = r.readForensics(body, limit, c.config.Location)
 		return err
 	})
@@ -131,7 +131,7 @@ func (c *Client) Forensics(ctx context.Context, w Window, token []byte) (Forensi
 // On an error the caller may keep hints it was handed if Truncated, and drops them otherwise.
 func (c *Client) AttackList(ctx context.Context, w Window, flagged func(token []byte) error) (AttackSummary, error) {
 	var sum AttackSummary
-	err := c.ask(ctx, reportAttackList, w, "", func(r *rowReader, body io.Reader, limit int64) (err error) {
+	err := c.ask(ctx, ReportAttackList, w, "", func(r *rowReader, body io.Reader, limit int64) (err error) {
 		sum, err = r.readAttackList(body, limit, flagged)
 		return err
 	})
@@ -155,7 +155,7 @@ func (c *Client) Attacks(ctx context.Context, w Window, api string, flagged func
 		extra = "&api=" + escape(api) + extra
 	}
 	var sum AttackSummary
-	err := c.ask(ctx, reportAttack, w, extra, func(r *rowReader, body io.Reader, limit int64) (err error) {
+	err := c.ask(ctx, ReportAttack, w, extra, func(r *rowReader, body io.Reader, limit int64) (err error) {
 		sum, err = r.readAttacks(body, limit, flagged)
 		return err
 	})

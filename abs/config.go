@@ -78,7 +78,7 @@ type Config struct {
 
 // Call is one request that is over.
 type Call struct {
-	Report   string // "oauthtokens", "forensics", "attacklist" or "attack"
+	Report   string // ReportTokens, ReportForensics, ReportAttackList or ReportAttack
 	Duration time.Duration
 	Bytes    int64 // of the body that were read, after content decoding
 	Err      error // as returned to the caller

@@ -23,19 +23,19 @@ const (
 	ReasonOther      Reason = "other"      // cancelled, a window that cannot be asked for, and what else there is
 )
 
-// The reports by the name that metrics and errors give them.
+// The reports, by the names that metrics, logs and errors use: the label "report" of
+// abs_exporter_report_failures_total and its siblings.
 const (
-	reportTokens    = "oauthtokens"
-	reportForensics = "forensics"
-
-	reportAttackList = "attacklist"
-	reportAttack     = "attack"
+	ReportTokens     = "oauthtokens" // the token metrics of a window
+	ReportForensics  = "forensics"   // one token in a window
+	ReportAttackList = "attacklist"  // the clients that ABS found attacking
+	ReportAttack     = "attack"      // the attacks on one API, or across APIs
 )
 
 // Error is why a report could not be had. Nothing in it comes from the keys, the token,
 // the URL's query or the text of an answer, so that it can be logged as it is.
 type Error struct {
-	Report string // "oauthtokens", "forensics", "attacklist" or "attack"
+	Report string // ReportTokens, ReportForensics, ReportAttackList or ReportAttack
 	Reason Reason
 	// Status is the HTTP status that was refused; 0 where another thing went wrong.
 	Status int

@@ -17,7 +17,7 @@ func (r *rowReader) readForensics(body io.Reader, limit int64, loc *time.Locatio
 		summary
 		details
 	)
-	r.reset(body, limit, reportForensics)
+	r.reset(body, limit, ReportForensics)
 	var (
 		f       Forensics
 		seen    members

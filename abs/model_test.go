@@ -320,6 +320,7 @@ func addSeeds(f *testing.F, names ...string) {
 // same again, to the error's text, however the body is cut into reads.
 func FuzzReadTokens(f *testing.F) {
 	addSeeds(f, "testdata/oauthtokens.sample", "testdata/forensics.sample")
+	addRefusals(f, refusedTokens())
 	f.Add(generateTokens(2, 11))
 	for _, seed := range []string{
 		`{"details":[{"ip_list":[{"apis":{"é\ud83d\ude00":3},"methods":{"GET":2,"PUT":1},"total_requests":3,"urls":{"/\n":3},"devices":null,"ip":"1.2.3.4"},{}],"total_requests":3,"token":"\ud83da"}],"summary":{"total_requests":1,"tokens":1},"name":"oauth_token_metrics"}`,
@@ -368,6 +369,7 @@ func FuzzReadTokens(f *testing.F) {
 // FuzzReadForensics is the same for the other report.
 func FuzzReadForensics(f *testing.F) {
 	addSeeds(f, "testdata/forensics.sample", "testdata/oauthtokens.sample")
+	addRefusals(f, refusedForensics())
 	for _, details := range []string{
 		`null`, `{}`, `{"attack_types":[],"anomaly_types":null,"metrics":null}`,
 		`{"attack_types":{"A":["x","y","x"],"B":null,"A":"q"},"anomaly_types":{"B":"shop","\ud83d\ude00":["all"]}}`,

@@ -13,12 +13,24 @@ import (
 // canary stands in bodies where a token or a key might; it must not come back in an error.
 const canary = "cAnArY"
 
-func TestRefusedTokens(t *testing.T) {
+// refusal is a body that must be refused, and the whole text of the error.
+type refusal struct{ body, want string }
+
+// addRefusals makes the refused bodies seeds of a fuzz target, except the huge ones.
+func addRefusals(f *testing.F, refusals []refusal) {
+	for _, c := range refusals {
+		if len(c.body) <= 4<<10 {
+			f.Add([]byte(c.body))
+		}
+	}
+}
+
+func refusedTokens() []refusal {
 	row := func(s string) string { return `{` + named + `,"details":[` + s + `]}` }
 	address := func(s string) string {
 		return row(`{"token":"cAnArY","total_requests":1},{"token":"cAnArY","total_requests":1,"ip_list":[{},{` + s + `}]}`)
 	}
-	for _, c := range []struct{ body, want string }{
+	return []refusal{
 		{``, "abs: oauthtokens: the body is empty (byte 0)"},
 		{" \n", "abs: oauthtokens: the body ends early (byte 2)"},
 		{`<html>cAnArY</html>`, "abs: oauthtokens: the answer is a web page (HTML or XML), not a report (byte 0)"},
@@ -113,7 +125,11 @@ func TestRefusedTokens(t *testing.T) {
 		{address(`"urls":{"/cAnArY":1 "x":1}`), "abs: oauthtokens: a comma or the object's end expected (details[1].ip_list[1].urls, byte 151)"},
 		{address(`"urls":{"\cAnArY":1}`), "abs: oauthtokens: a backslash stands before a character that it cannot escape (details[1].ip_list[1].urls, byte 140)"},
 		{address(`"urls":7`), "abs: oauthtokens: an object expected (details[1].ip_list[1].urls, byte 138)"},
-	} {
+	}
+}
+
+func TestRefusedTokens(t *testing.T) {
+	for _, c := range refusedTokens() {
 		_, _, err := tokensText(c.body)
 		short := c.body
 		if len(short) > 120 {
@@ -133,9 +149,9 @@ func TestRefusedTokens(t *testing.T) {
 	}
 }
 
-func TestRefusedForensics(t *testing.T) {
+func refusedForensics() []refusal {
 	details := func(s string) string { return `{"name":"api_abs_token","details":{` + s + `}}` }
-	for _, c := range []struct{ body, want string }{
+	return []refusal{
 		{`{"name":"oauth_token_metrics","details":[]}`, "abs: forensics: this is the report oauth_token_metrics, not api_abs_token (name, byte 8)"},
 		{`{"message":"cAnArY"}`, "abs: forensics: ABS answered with a message instead of a report (byte 20)"},
 		{`{"name":"api_abs_token","details":[]}`, "abs: forensics: an object expected (details, byte 34)"},
@@ -151,7 +167,11 @@ func TestRefusedForensics(t *testing.T) {
 		{details(`"metrics":{"token":"cAnArY","ip_list":[{"methods":{"cAnArY":-1}}]}`), "abs: forensics: the count is negative (details.metrics.ip_list[0].methods, byte 95)"},
 		{details(`"metrics":{"total_requests":0.5}`), "abs: forensics: the count has a fraction or an exponent (details.metrics.total_requests, byte 63)"},
 		{`{"name":"api_abs_token","details":{"attack_types":{"cAnArY":["x"`, "abs: forensics: the body ends early (details.attack_types, byte 64)"},
-	} {
+	}
+}
+
+func TestRefusedForensics(t *testing.T) {
+	for _, c := range refusedForensics() {
 		_, err := newTestReader().readForensics(iotest.OneByteReader(strings.NewReader(c.body)), 0, time.UTC)
 		var e *Error
 		if !errors.As(err, &e) || e.Reason != ReasonDecode || e.Report != "forensics" {

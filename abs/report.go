@@ -6,6 +6,13 @@ import "time"
 // whatever ABS makes of its own later_date (see Config.WindowEnd).
 type Window struct{ From, To time.Time }
 
+// WindowUntil returns the window of the given length whose last minute is the last whole one before
+// now: ABS refuses a window that ends in the future. Both ends keep the location of now.
+func WindowUntil(now time.Time, length time.Duration) Window {
+	to := now.Truncate(time.Minute)
+	return Window{From: to.Add(-length).Truncate(time.Minute), To: to}
+}
+
 // Count is one entry of ABS's maps from a name to a number of requests, such as
 // methods: {"GET": 2}. The key is only good until the row's callback returns.
 type Count struct {

@@ -20,7 +20,7 @@ func (r *rowReader) readTokens(body io.Reader, limit int64, loc *time.Location, 
 		summary
 		details
 	)
-	r.reset(body, limit, reportTokens)
+	r.reset(body, limit, ReportTokens)
 	var (
 		sum     Summary
 		seen    members

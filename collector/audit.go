@@ -5,15 +5,25 @@ import (
 	"hash/fnv"
 	"time"
 
-	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
 // auditKeep is how long settled slots wait for the audit, in intervals of it.
 const auditKeep = 2
 
-// auditAt is when the audit after now begins: once an interval, at an instant that is
-// the target's own, so that many exporters do not ask at once.
+// audit reads settled stretches again and compares them with what was counted: one stretch a cycle,
+// until none is left, once an interval.
+type audit struct {
+	*wiring
+	next       time.Time // when the next audit begins
+	running    bool
+	difference int64 // reported less counted, so far
+	stretches  int
+}
+
+// auditAt returns when the audit after now begins: once an interval, at an instant that is the
+// target's own, so that many exporters do not ask at once.
 func auditAt(now time.Time, interval time.Duration, target string) time.Time {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(target)) // cannot fail
@@ -25,65 +35,62 @@ func auditAt(now time.Time, interval time.Duration, target string) time.Time {
 	return at
 }
 
-// audit is what the audit has come to.
-type audit struct {
-	next       time.Time // when the next one begins
-	under      bool      // one is under way: a stretch a cycle
-	difference int64     // told above counted, so far
-	stretches  int
-}
-
-// runAudit reads one settled stretch again, when it is time to and until there is none
-// left, and tells by how much ABS's word differs from what was counted.
-func (t *target) runAudit(ctx context.Context) {
-	a := &t.audit
-	if t.o.Audit <= 0 || ctx.Err() != nil {
-		return
+// poll implements report.
+func (a *audit) poll(ctx context.Context, c *cycle) (publish bool) {
+	if a.options.Audit <= 0 {
+		return false
 	}
 	if a.next.IsZero() {
-		a.next = auditAt(t.cycle.began, t.o.Audit, t.Name)
+		a.next = auditAt(c.began, a.options.Audit, a.Name)
 	}
-	if !a.under && t.cycle.began.Before(a.next) {
-		return
+	if !a.running {
+		if c.began.Before(a.next) {
+			return false
+		}
+		a.next, a.running = auditAt(c.began, a.options.Audit, a.Name), true
+		a.difference, a.stretches = 0, 0
 	}
-	if !a.under {
-		*a = audit{next: auditAt(t.cycle.began, t.o.Audit, t.Name), under: true}
-	}
-	due, ok := t.ledger.DueAudit()
+	due, ok := a.ledger.DueAudit()
 	if !ok {
-		a.under = false
+		a.running = false
 		if a.stretches > 0 {
-			t.health.AuditDifference.WithLabelValues(t.Name).Set(float64(a.difference))
-			t.log.Info("audit done", "stretches", a.stretches, "difference_requests", a.difference)
+			a.health.AuditDifference.WithLabelValues(a.Name).Set(float64(a.difference))
+			a.log.Info("audit done", "stretches", a.stretches, "difference_requests", a.difference)
 		}
-		return
+		return false
 	}
-	reading := t.ledger.BeginAudit(due, t.clock.Now())
-	_, err := t.ABS.Tokens(ctx, abs.Window(due.Span), func(row *abs.Row) error {
-		reading.Add(t.ids.ID(row.Token), row)
-		return nil
-	})
-	if err != nil {
-		reading.Drop()
-		switch {
-		case ctx.Err() != nil:
-		case refusal(err) == ledger.Unavailable:
-			t.failure("an audit could not be read", err, "it is tried again in the next cycle; no counter depends on it")
-		default:
-			t.ledger.SkipAudit(due)
-			t.failure("an audit could not be read as one report", err, span(due.Span)+" is left out of the audit; no counter depends on it")
-		}
-		return
+	reading := a.ledger.BeginAudit(due, a.clock.Now())
+	if _, err := a.readInto(ctx, due.Span, reading); err != nil {
+		a.failed(ctx, due, err)
+		return false
 	}
-	difference := reading.ApplyAudit(due)
+	a.record(due, reading.ApplyAudit(due))
+	return false
+}
+
+// gauges implements report.
+func (*audit) gauges(time.Time) []metrics.Block { return nil }
+
+func (a *audit) record(due ledger.Audit, difference int64) {
 	a.stretches++
 	a.difference += difference
 	switch {
 	case difference > 0:
-		t.log.Warn("the audit found requests that ABS told of after their slots had settled; they are counted under "+ledger.Other,
-			"slots", span(due.Span), "requests", difference, "see", "--collect.settle")
+		a.log.Warn("audit found uncounted requests", "slots", spanText(due.Span), "requests", difference,
+			"consequence", "ABS reported them after their slots had settled; they are counted under "+metrics.Other, "see", "--collect.settle")
 	case difference < 0:
-		t.log.Warn("the audit found that ABS tells less than it did when the slots settled; nothing is counted back",
-			"slots", span(due.Span), "requests", -difference)
+		a.log.Warn("audit found surplus requests", "slots", spanText(due.Span), "requests", -difference,
+			"consequence", "ABS reports fewer than when the slots settled; no counter falls")
+	}
+}
+
+func (a *audit) failed(ctx context.Context, due ledger.Audit, err error) {
+	switch {
+	case ctx.Err() != nil:
+	case refusal(err) == ledger.Unavailable:
+		a.failures.add("audit not read", err, "it is tried again in the next cycle; no counter depends on it")
+	default:
+		a.ledger.SkipAudit(due)
+		a.failures.add("audit too large to be read", err, spanText(due.Span)+" is left out of the audit; no counter depends on it")
 	}
 }

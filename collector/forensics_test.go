@@ -97,7 +97,7 @@ func checkPace(t *testing.T, delay time.Duration, stats simulator.Stats, o Optio
 func TestDetectionsAreExact(t *testing.T) {
 	o := defaults()
 	o.StateDir = t.TempDir()
-	s := tell(t, simulator.Config{Seed: 16}, o, abs.Exclusive, withHints)
+	s := newStory(t, simulator.Config{Seed: 16}, o, abs.Exclusive, withAttackReports)
 	types := []string{"Data Poisoning Attack", "Sequence Attack", "An attack type of tomorrow, \"quoted\"\nand broken"}
 	want := map[string]int{}
 	for i := range 40 {
@@ -143,7 +143,7 @@ func TestDetectionsAreExact(t *testing.T) {
 		}
 	}
 	if began != 2*40 {
-		t.Errorf("the log tells of %d beginnings, there were 80", began)
+		t.Errorf("the log has %d beginnings, there were 80", began)
 	}
 	s.shows(`abs_flagged_tokens{target="t"} 0`)
 }

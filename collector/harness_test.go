@@ -44,10 +44,10 @@ func (*handClock) Sleep(ctx context.Context, _ time.Duration) error {
 	return ctx.Err()
 }
 
-// hinting is the user agent of a rig that reads hints.
-const hinting = "a rig that reads hints"
+// readsAttackReports is the user agent of a rig that reads attack reports.
+const readsAttackReports = "a rig that reads attack reports"
 
-func withHints(c *abs.Config, _ *Target) { c.UserAgent = hinting }
+func withAttackReports(c *abs.Config, _ *Target) { c.UserAgent = readsAttackReports }
 
 func restricted(c *abs.Config, t *Target) {
 	c.User, c.Keys = abs.Restricted, abs.StaticKeys("abs_ak_ru", "abs_sk_ru")
@@ -72,10 +72,12 @@ func (r *rig) Publish(target string, s *metrics.Snapshot) {
 
 func defaults() Options {
 	return Options{
-		Interval: 2 * time.Minute, Slot: 30 * time.Minute, Reread: 10 * time.Minute, Settle: 2 * time.Hour,
-		Window: 3 * time.Hour, MaxBackfill: 24 * time.Hour,
+		Times: Times{
+			Interval: 2 * time.Minute, Slot: 30 * time.Minute, Reread: 10 * time.Minute, Settle: 2 * time.Hour,
+			Window: 3 * time.Hour, MaxBackfill: 24 * time.Hour,
+		},
+		Series:    Series{MaxTokens: 1000, MaxValues: 100, Dimensions: []string{"method", "api", "device"}, Expire: 2 * time.Hour},
 		Forensics: true, ForensicsRate: 1e6,
-		MaxTokens: 1000, MaxValues: 100, Dimensions: []string{"method", "api", "device"}, Expire: 2 * time.Hour,
 	}
 }
 
@@ -94,7 +96,7 @@ func newRig(o Options, location *time.Location, end abs.WindowEnd, responseCap i
 		return nil, err
 	}
 	t.ABS = client
-	if config.UserAgent == hinting {
+	if config.UserAgent == readsAttackReports {
 		t.AttackReports = client
 	}
 	r := &rig{clock: clock, registry: prometheus.NewRegistry(), log: &strings.Builder{}}
@@ -127,8 +129,8 @@ func (r *rig) scrape(t testing.TB) []string {
 	return lines
 }
 
-// books follow the published snapshots from outside: nothing may fall while it lives,
-// and what a series had when it ended stays counted.
+// books follow the published snapshots from outside: no series may fall while it lives, and what it
+// had when it ended stays counted.
 type books struct {
 	live  map[string]metrics.Sample // by the series' text
 	ended map[string]int64          // by family: what ended series had
@@ -151,12 +153,12 @@ func (b *books) enter(s *metrics.Snapshot) error {
 			before, ok := b.live[text]
 			switch {
 			case !ok && sample.Value != 0:
-				return fmt.Errorf("%s was not born at 0 but at %d", text, sample.Value)
+				return fmt.Errorf("%s did not start at 0 but at %d", text, sample.Value)
 			case ok && before.Series.Created().Equal(sample.Series.Created()) && sample.Value < before.Value:
 				return fmt.Errorf("%s fell from %d to %d", text, before.Value, sample.Value)
 			case ok && !before.Series.Created().Equal(sample.Series.Created()):
 				if sample.Value != 0 {
-					return fmt.Errorf("%s was born again at %d", text, sample.Value)
+					return fmt.Errorf("%s started again at %d", text, sample.Value)
 				}
 				b.ended[block.Family.Name] += before.Value
 			}

@@ -5,12 +5,31 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/findings"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// Options are the settings that all targets share; the flags of the same names are
-// described in docs/configuration.md.
+// Options are the settings that all targets share; the flags of the same names are described in
+// docs/configuration.md.
 type Options struct {
+	Times
+	Series
+
+	Forensics     bool    // --forensics.enabled
+	ForensicsRate float64 // --forensics.rate: calls a second
+	// Severities are the operator's own, by attack type (--forensics.severity).
+	Severities map[string]string
+
+	Audit time.Duration // --audit.interval; 0: none
+
+	StateDir string // --state.dir; empty: counters live in memory only
+
+	// Events receives every attack and anomaly that begins or ends; nil: they are only logged.
+	Events func(metrics.Event)
+}
+
+// Times are when ABS is asked, and for how long requests are counted.
+type Times struct {
 	Interval    time.Duration // --collect.interval: between the starts of cycles
 	Slot        time.Duration // --collect.slot
 	Reread      time.Duration // --collect.reread
@@ -18,58 +37,44 @@ type Options struct {
 	Window      time.Duration // --collect.window
 	Lookback    time.Duration // --collect.lookback
 	MaxBackfill time.Duration // --collect.max-backfill
+}
 
-	Forensics     bool    // --forensics.enabled
-	ForensicsRate float64 // --forensics.rate: calls a second
-	// Severities are the operator's own, by attack type (--forensics.severity).
-	Severities map[string]string
-
+// Series are how many series there are.
+type Series struct {
 	MaxTokens  int           // --series.max-tokens
 	MaxValues  int           // --series.max-values
 	Dimensions []string      // --series.dimensions: of method, api, device, ip
 	Expire     time.Duration // --series.expire
-
-	Audit time.Duration // --audit.interval; 0: none
-
-	StateDir string // --state.dir; empty: counters live in memory only
-
-	// Events takes every attack and anomaly that begins or ends; nil: they are logged only.
-	Events func(metrics.Event)
 }
 
 // Target is one ABS deployment.
 type Target struct {
 	Name     string         // value of the label target
 	ABS      ABS            // whom to ask
-	Location *time.Location // the zone in which ABS cuts its minutes; nil is UTC
+	Location *time.Location // the zone that ABS's minutes are in; nil is UTC
 	// Inclusive: ABS takes the minute of later_date into the window (--abs.window-end).
 	Inclusive bool
-	// Forensics is false for a restricted user: ABS hands it no forensics.
+	// Forensics is false for a restricted user: ABS refuses it the forensics report.
 	Forensics bool
-	// Hints reads ABS's cheap reports of suspects; nil: they are not asked for.
-	AttackReports AttackReporter
-	// ResponseCap is how large an answer ABS gives, in bytes (--abs.response-cap).
+	// AttackReports reads the reports that name flagged tokens cheaply; nil: they are not read.
+	AttackReports findings.AttackReporter
+	// ResponseCap is how large an answer ABS gives, in bytes (--abs.response-cap); 0 is ABS's default.
 	ResponseCap int64
 }
 
-// ABS is what the collector needs of an ABS; *abs.Client is one.
+// ABS is the consumer contract for ABS; *abs.Client is one.
 type ABS interface {
 	Tokens(ctx context.Context, w abs.Window, row func(*abs.Row) error) (abs.Summary, error)
-	Forensics(ctx context.Context, w abs.Window, token []byte) (abs.Forensics, error)
+	findings.Reporter
 }
 
-// Publisher takes the snapshots of a target as they are committed;
-// *metrics.Exposition is one.
+// Publisher receives the snapshots of a target as they are committed; *metrics.Exposition is one.
 type Publisher interface {
 	Publish(target string, s *metrics.Snapshot)
 }
 
-// Clock is the time that the collector lives in. Tests hand in one that runs faster.
-type Clock interface {
-	Now() time.Time
-	// Sleep returns early, with the context's error, when ctx ends.
-	Sleep(ctx context.Context, d time.Duration) error
-}
+// Clock is the time that the collector lives in. Tests pass one that runs faster.
+type Clock = findings.Clock
 
 // SystemClock is the machine's own time.
 type SystemClock struct{}

@@ -96,19 +96,19 @@ func newTrial(seed uint64, dir string) *trial {
 		o.StateDir = dir
 	}
 	t.options = o
-	t.text = fmt.Sprintf("seed %d: %d tokens living %v, %v of traffic from %v, zone %s, wall clock %v, end %v, cap %d of kind %d, failing %d %%, timing out %d %%, moved %v, restarts %v, %d places, %d values",
+	t.text = fmt.Sprintf("seed %d: %d tokens living %v, %v of traffic from %v, zone %s, wall clock %v, end %v, cap %d of kind %d, failing %d %%, timing out %d %%, moved %v, restarts %v, %d tracked, %d values",
 		seed, config.Tokens, config.TokenLife, t.end.Sub(t.begin), t.begin.Format(time.RFC3339), zone, config.WallClock,
 		t.windowEnd, t.cap, config.CapKind, failing, t.timeouts, t.moved, t.restarts, o.MaxTokens, o.MaxValues)
 	return t
 }
 
-// second tells whether ABS's wall clock showed the time of an instant before.
+// second reports whether ABS's wall clock showed the time of an instant before.
 func (t *trial) second(at time.Time) bool {
 	shows := func(at time.Time) string { return at.In(t.location).Format(time.TimeOnly) }
 	return shows(at) == shows(at.Add(-time.Hour)) || shows(at) == shows(at.Add(-30*time.Minute))
 }
 
-// twice tells whether an hour comes twice while there is traffic.
+// twice reports whether an hour is repeated while there is traffic.
 func (t *trial) twice() bool {
 	for at := t.begin.Add(-30 * time.Minute); at.Before(t.end.Add(time.Hour)); at = at.Add(5 * time.Minute) {
 		if t.second(at) {
@@ -118,7 +118,7 @@ func (t *trial) twice() bool {
 	return false
 }
 
-// move adds requests that ABS tells under one token, and later perhaps under another.
+// move adds requests that ABS reports under one token, and later perhaps under another.
 func (t *trial) move() {
 	at := t.begin.Add(time.Duration(t.rng.Int64N(int64(t.end.Sub(t.begin)))))
 	e := simulator.Event{
@@ -164,8 +164,8 @@ func (t *trial) run() error {
 			return fmt.Errorf("%v: %w", at.Format(time.RFC3339), err)
 		}
 		if at.Minute()%5 == 0 && !t.moved {
-			if n, told := b.value(metrics.Requests), t.sim.TruthVisible(t.begin, t.end, at).Requests; n > told {
-				return fmt.Errorf("%v: abs_requests_total is %d, when ABS told of %d", at.Format(time.RFC3339), n, told)
+			if n, reported := b.value(metrics.Requests), t.sim.TruthVisible(t.begin, t.end, at).Requests; n > reported {
+				return fmt.Errorf("%v: abs_requests_total is %d, when ABS reported %d", at.Format(time.RFC3339), n, reported)
 			}
 		}
 		if !t.restarts {
@@ -183,7 +183,7 @@ func (t *trial) run() error {
 			}
 		}
 		if at.After(last.Add(-time.Hour)) {
-			r.state = newStateFile(t.options.StateDir, "t")
+			r.state.path = newStateFile(t.options.StateDir, "t", nil).path
 			t.restarts = false
 		}
 	}

@@ -17,7 +17,7 @@ import (
 // steady adds n requests of one token a minute, and starts the exporter on them.
 func steady(t *testing.T, o Options, minutes int, n int64) *story {
 	t.Helper()
-	s := tell(t, simulator.Config{Seed: 1}, o, abs.Exclusive)
+	s := newStory(t, simulator.Config{Seed: 1}, o, abs.Exclusive)
 	for m := range minutes {
 		s.sim.Add(simulator.Event{
 			At: storyBegin.Add(time.Duration(m) * time.Minute), Token: "some-long-token-of-a-user",
@@ -48,7 +48,7 @@ func TestRestartWithOtherTimes(t *testing.T) {
 	}
 }
 
-// Series that begin after a restart tell of what was counted since, not before.
+// Series that begin after a restart have what was counted since, not before.
 func TestRestartWithMoreSeries(t *testing.T) {
 	for name, tt := range map[string]struct {
 		before, after func(*Options)
@@ -88,8 +88,8 @@ func TestRestartInAnotherZone(t *testing.T) {
 	if s.rig, err = newRig(s.o, time.FixedZone("six hours ahead", 6*3600), s.end, 0, s.clock, s.sim.Transport()); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(s.log.String(), "--abs.timezone or --abs.window-end is another than before") {
-		t.Errorf("the log does not tell: %s", s.log)
+	if !strings.Contains(s.log.String(), "time zone or window end changed") {
+		t.Errorf("the log does not say so: %s", s.log)
 	}
 	before := s.counted()
 	s.until(12*time.Hour + 30*time.Minute)
@@ -97,7 +97,7 @@ func TestRestartInAnotherZone(t *testing.T) {
 		t.Errorf("the change of zone counted %d requests in half an hour of 90", rose)
 	}
 	s.until(20 * time.Hour)
-	if strings.Contains(s.log.String(), "the audit found") {
+	if strings.Contains(s.log.String(), "audit found") {
 		t.Errorf("the audit compared two zones: %s", s.log)
 	}
 }
@@ -151,7 +151,7 @@ func TestTimeOutsStarveNobody(t *testing.T) {
 	}
 	for at := storyBegin; at.Before(storyBegin.Add(20 * time.Hour)); {
 		r.cycle(at)
-		at = clock.Now().Add(wait(r.target.cycle.began, clock.Now(), o.Interval))
+		at = clock.Now().Add(wait(at, clock.Now(), o.Interval))
 	}
 	pending := 0
 	for _, s := range r.ledger.Slots(clock.Now()) {
@@ -164,7 +164,7 @@ func TestTimeOutsStarveNobody(t *testing.T) {
 	}
 }
 
-// saves tells at each commit whether the state was written anew.
+// saves records at each commit whether the state was written anew.
 type saves struct {
 	*rig
 	last  os.FileInfo
@@ -191,13 +191,13 @@ func TestSavesWhatChanged(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			o := defaults()
 			o.StateDir, o.Forensics = t.TempDir(), tt.forensics
-			s := tell(t, simulator.Config{Seed: 1, Tokens: 5, Immediate: true}, o, abs.Exclusive)
+			s := newStory(t, simulator.Config{Seed: 1, Tokens: 5, Immediate: true}, o, abs.Exclusive)
 			s.until(18 * time.Minute) // the window is read again in the cycle after this
 			watch := &saves{rig: s.rig}
 			if watch.last, _ = os.Stat(s.state.path); watch.last == nil {
 				t.Fatal("nothing was saved")
 			}
-			s.pub = watch
+			s.publisher = watch
 			s.cycle(storyBegin.Add(20 * time.Minute))
 			if !slices.Equal(watch.wrote, tt.want) {
 				t.Errorf("the commits of a cycle wrote %v, want %v", watch.wrote, tt.want)

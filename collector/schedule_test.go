@@ -34,7 +34,7 @@ func TestWait(t *testing.T) {
 func TestEndedSlotsAreReadOnTime(t *testing.T) {
 	o := defaults()
 	o.Interval, o.Reread = 2*time.Minute, 6*time.Minute
-	s := tell(t, simulator.Config{Seed: 1, Tokens: 3}, o, abs.Exclusive)
+	s := newStory(t, simulator.Config{Seed: 1, Tokens: 3}, o, abs.Exclusive)
 	moments := []time.Duration{900, 20, 400, 0, 700, 300}
 	at := storyBegin
 	for i := range 45 {

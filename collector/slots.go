@@ -2,169 +2,117 @@ package collector
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-func parseDimensions(names []string) ([]ledger.Dimension, error) {
-	var all []ledger.Dimension
-	for _, name := range names {
-		switch name {
-		case ledger.Method.String():
-			all = append(all, ledger.Method)
-		case ledger.API.String():
-			all = append(all, ledger.API)
-		case ledger.Device.String():
-			all = append(all, ledger.Device)
-		case ledger.IP.String():
-			all = append(all, ledger.IP)
-		default:
-			return nil, fmt.Errorf("there is no dimension %q: method, api, device and ip are", name)
-		}
-	}
-	return all, nil
-}
+// slotReports are the reports that feed the counters.
+type slotReports struct{ *wiring }
 
-// readSlots reads the slots that are due, oldest first. Once the interval is used up,
-// what has ended already waits for the next cycle.
-func (t *target) readSlots(ctx context.Context) {
-	t.ledger.Advance(t.cycle.began)
-	for _, job := range t.ledger.Due(t.cycle.began) {
+// poll implements report: it reads the slots that are due, oldest first. Once the interval is used
+// up, what has ended already waits for the next cycle.
+func (r *slotReports) poll(ctx context.Context, c *cycle) (publish bool) {
+	r.ledger.Advance(c.began)
+	for _, job := range r.ledger.Due(c.began) {
 		if ctx.Err() != nil {
-			return
+			break
 		}
-		if !job.Current && t.clock.Now().Sub(t.cycle.began) > t.o.Interval {
+		if !job.Current && r.clock.Now().Sub(c.began) > r.options.Interval {
 			continue
 		}
-		t.readSlot(ctx, job)
-		t.turn()
+		r.read(ctx, c, job)
+		r.heartbeat()
 	}
+	return true
 }
 
-func (t *target) readSlot(ctx context.Context, job ledger.Job) {
-	reading, summary, err := t.read(ctx, job)
+// gauges implements report: slots have counters only.
+func (*slotReports) gauges(time.Time) []metrics.Block { return nil }
+
+func (r *slotReports) read(ctx context.Context, c *cycle, job ledger.Job) {
+	reading := r.ledger.Begin(job, r.clock.Now())
+	summary, err := r.readInto(ctx, job.Span, reading)
 	if err != nil {
-		t.slotFailed(ctx, job, err)
+		r.failed(ctx, c, job, err)
 		return
 	}
-	t.cycle.succeeded++
-	if t.truncated(summary) {
-		if halves, ok := t.ledger.Halves(job); ok && !t.readHalves(ctx, job, halves, summary) {
+	c.succeeded++
+	if r.truncated(summary) {
+		if halves, ok := r.ledger.Halves(job); ok && !r.readHalves(ctx, c, job, halves, summary) {
 			reading.Discard()
 			return
 		}
 	}
-	t.count(reading, job, summary)
+	r.apply(reading, job, summary)
 }
 
-// read asks for a job's report and gathers its rows; nothing is counted yet.
-func (t *target) read(ctx context.Context, job ledger.Job) (*ledger.Reading, abs.Summary, error) {
-	reading := t.ledger.Begin(job, t.clock.Now())
-	summary, err := t.ABS.Tokens(ctx, abs.Window(job.Span), func(row *abs.Row) error {
-		reading.Add(t.ids.ID(row.Token), row)
-		return nil
-	})
-	if err != nil {
-		reading.Drop()
-		return nil, summary, err
+// readHalves reads a truncated span in halves and keeps them if they hold what was left out: if
+// their summaries add up to the whole's. It returns true if they don't, and the whole is to be
+// counted as it stands. As long as a half cannot be read, nobody knows, and the whole counts as not
+// read either: it might be settled by half of its rows otherwise.
+func (r *slotReports) readHalves(ctx context.Context, c *cycle, job ledger.Job, halves [2]ledger.Job, whole abs.Summary) bool {
+	var readings [2]*ledger.Reading
+	var summaries [2]abs.Summary
+	var requests int64
+	for i, half := range halves {
+		readings[i] = r.ledger.Begin(half, r.clock.Now())
+		var err error
+		if summaries[i], err = r.readInto(ctx, half.Span, readings[i]); err != nil {
+			if i == 1 {
+				readings[0].Discard()
+			}
+			r.failed(ctx, c, job, err)
+			return false
+		}
+		requests += summaries[i].Requests
 	}
-	return reading, summary, nil
-}
-
-// truncated tells that ABS seems to have left rows out for the length of its answer.
-func (t *target) truncated(s abs.Summary) bool {
-	return s.HasSummary && s.RowRequests < s.Requests && s.Bytes >= t.ResponseCap/10*9
-}
-
-// readHalves reads a truncated slot in halves and keeps them if they bring what was
-// left out: if their summaries add up to the whole's. It returns true if they don't, and
-// the whole is to be counted as it stands. As long as a half cannot be read, nobody
-// knows, and the whole counts as not read either: it might be settled by half of its
-// rows otherwise.
-func (t *target) readHalves(ctx context.Context, job ledger.Job, halves [2]ledger.Job, whole abs.Summary) bool {
-	early, earlySummary, err := t.read(ctx, halves[0])
-	if err != nil {
-		t.slotFailed(ctx, job, err)
-		return false
-	}
-	late, lateSummary, err := t.read(ctx, halves[1])
-	if err != nil {
-		early.Discard()
-		t.slotFailed(ctx, job, err)
-		return false
-	}
-	if earlySummary.Requests+lateSummary.Requests < whole.Requests {
-		early.Discard()
-		late.Discard()
-		t.ledger.KeepWhole(job)
+	if requests < whole.Requests {
+		readings[0].Discard()
+		readings[1].Discard()
+		r.ledger.KeepWhole(job)
 		return true
 	}
-	t.ledger.Cut(job)
-	t.countHalf(early, halves[0], earlySummary)
-	t.countHalf(late, halves[1], lateSummary)
+	r.ledger.Cut(job)
+	for i, half := range halves {
+		// A half that is truncated itself waits for its own halves in the next cycle.
+		if _, ok := r.ledger.Halves(half); ok && r.truncated(summaries[i]) {
+			readings[i].Discard()
+			continue
+		}
+		r.apply(readings[i], half, summaries[i])
+	}
 	return false
 }
 
-// countHalf counts a half, unless it is truncated itself: then it waits for its own
-// halves in the next cycle. A half that remembered too few rows would leave the
-// difference with the other half, and it would be counted again.
-func (t *target) countHalf(reading *ledger.Reading, job ledger.Job, s abs.Summary) {
-	if _, ok := t.ledger.Halves(job); ok && t.truncated(s) {
-		reading.Discard()
-		return
-	}
-	t.count(reading, job, s)
-}
-
-func (t *target) count(reading *ledger.Reading, job ledger.Job, s abs.Summary) {
+func (r *slotReports) apply(reading *ledger.Reading, job ledger.Job, s abs.Summary) {
 	out := reading.Apply(s.Bytes)
-	now := t.clock.Now()
+	now := r.clock.Now()
 	if out.Gain > 0 {
-		t.health.LastNewRequests.WithLabelValues(t.Name).Set(float64(now.Unix()))
-		late := max(0, now.Sub(out.SlotEnd))
-		t.health.RequestDelay.With(t.Name).ObserveN(late.Seconds(), out.Gain)
+		r.health.LastNewRequests.WithLabelValues(r.Name).Set(float64(now.Unix()))
+		delay := max(0, now.Sub(out.SlotEnd))
+		r.health.RequestDelay.With(r.Name).ObserveN(delay.Seconds(), out.Gain)
 	}
-	t.log.Debug("slot read", "from", job.From, "to", job.To, "rows", s.Rows, "told", s.RowRequests,
+	r.log.Debug("slot read", "from", job.From, "to", job.To, "rows", s.Rows, "reported", s.RowRequests,
 		"counted", out.Gain, "settled", out.Settled)
 	if out.Regressed {
-		t.log.Info("ABS tells less of a slot, or of a token in it, than before; nothing is counted back", "from", job.From, "to", job.To)
+		r.log.Info("slot regressed", "from", job.From, "to", job.To,
+			"consequence", "ABS reports fewer requests of it, or of a token in it, than before; no counter falls")
 	}
 }
 
-func (t *target) slotFailed(ctx context.Context, job ledger.Job, err error) {
+func (r *slotReports) failed(ctx context.Context, c *cycle, job ledger.Job, err error) {
 	if ctx.Err() != nil {
 		return // cut by the end of the process, not by ABS
 	}
-	if !t.ledger.Failed(job, refusal(err)) {
-		// Not a failure of the cycle: it would stand for as long as the minute is tried.
-		t.failure("a slot cannot be read although it is as short as can be", err,
-			span(job.Span)+" stays uncounted; the others go on, and it is tried again until --collect.max-backfill")
+	if !r.ledger.Failed(job, refusal(err)) {
+		// Not a failure of the cycle: it would last for as long as the minute is tried.
+		r.failures.add("slot of one minute not read", err,
+			spanText(job.Span)+" stays uncounted; the others go on, and it is tried again until --collect.max-backfill")
 		return
 	}
-	t.cycle.failed++
-	t.failure("a slot could not be read", err, "the counters stand still for "+span(job.Span)+" until it is read in the next cycle; nothing is lost")
-}
-
-// refusal tells whether a shorter window might be had.
-func refusal(err error) ledger.Refusal {
-	var e *abs.Error
-	if !errors.As(err, &e) {
-		return ledger.Unavailable
-	}
-	switch {
-	case e.Reason == abs.ReasonSize, e.Truncated:
-		return ledger.TooLarge
-	case e.Reason == abs.ReasonTimeout:
-		return ledger.TimedOut
-	default:
-		return ledger.Unavailable
-	}
-}
-
-func span(s ledger.Span) string {
-	const layout = "2006-01-02T15:04Z"
-	return s.From.UTC().Format(layout) + " to " + s.To.UTC().Format(layout)
+	c.failed++
+	r.failures.add("slot not read", err, "the counters stand still for "+spanText(job.Span)+" until it is read in the next cycle; nothing is lost")
 }

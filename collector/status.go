@@ -10,18 +10,18 @@ type Status struct {
 	LastCycle         time.Time
 	LastCycleDuration time.Duration
 	NextCycle         time.Time
-	Requests          int64 // counted in all
+	Requests          int64 // counted in total
 	TrackedTokens     int
 	Slots             []SlotStatus // oldest first; the last few settled and missed ones too
 	WindowTokens      int64        // of the window report; -1 where unknown
-	WindowRequests    int64
-	UnderAttack       int // tokens
+	WindowRequests    int64        // likewise
+	FlaggedTokens     int
 	Forensics         ForensicsStatus
 	Errors            []ErrorStatus // newest first
 	StateSaved        time.Time     // zero: never, or there is no state directory
 }
 
-// SlotStatus is one slot, or one part of a slot that had to be cut.
+// SlotStatus is one slot.
 type SlotStatus struct {
 	From, To time.Time
 	State    string // open, pending, settled, missed
@@ -29,16 +29,46 @@ type SlotStatus struct {
 	LastRead time.Time
 }
 
-// ForensicsStatus tells how much of the window's tokens forensics has asked about.
+// ForensicsStatus counts the tokens of the window by what forensics knows of them.
 type ForensicsStatus struct {
 	Enabled                       bool
 	Due, Covered, Skipped, Failed int
-	OldestAge                     time.Duration
+	OldestAge                     time.Duration // of the oldest answer; 0: not every token was asked about yet
 }
 
-// ErrorStatus is a failure that the operator should know of. What has neither key
-// nor token in it.
+// ErrorStatus is a failure that the operator should see. What holds neither key nor token.
 type ErrorStatus struct {
 	At   time.Time
 	What string
+}
+
+func (t *target) recordStatus(now time.Time) {
+	f := t.findings.Status()
+	s := &Status{
+		Target:            t.Name,
+		Up:                t.up,
+		LastCycle:         t.last.began,
+		LastCycleDuration: t.last.took,
+		NextCycle:         nextCycle(now, t.options.Interval),
+		Requests:          t.ledger.Requests(),
+		TrackedTokens:     t.ledger.Tracked(),
+		WindowTokens:      -1,
+		WindowRequests:    -1,
+		FlaggedTokens:     f.Flagged,
+		Forensics:         ForensicsStatus{Enabled: f.Enabled, Due: f.Due, Covered: f.Covered, Skipped: f.Skipped, Failed: f.Failed},
+		Errors:            append([]ErrorStatus{}, t.failures.recent...),
+		StateSaved:        t.state.saved,
+	}
+	if !f.Oldest.IsZero() {
+		s.Forensics.OldestAge = now.Sub(f.Oldest)
+	}
+	if t.window.fresh(now) && t.window.complete {
+		s.WindowTokens, s.WindowRequests = t.window.tokens, t.window.requests
+	}
+	for _, slot := range t.ledger.Slots(now) {
+		s.Slots = append(s.Slots, SlotStatus{
+			From: slot.From, To: slot.To, State: string(slot.State), Requests: slot.Requests, LastRead: slot.Read,
+		})
+	}
+	t.status.Store(s)
 }

@@ -29,7 +29,7 @@ type story struct {
 	as    []func(*abs.Config, *Target)
 }
 
-func tell(t *testing.T, config simulator.Config, o Options, end abs.WindowEnd, as ...func(*abs.Config, *Target)) *story {
+func newStory(t *testing.T, config simulator.Config, o Options, end abs.WindowEnd, as ...func(*abs.Config, *Target)) *story {
 	t.Helper()
 	s := &story{t: t, o: o, end: end, as: as, clock: &handClock{now: storyBegin}, books: newBooks()}
 	config.Now = s.clock.Now
@@ -107,7 +107,7 @@ func TestSeams(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o := defaults()
-			s := tell(t, simulator.Config{Seed: 1, InclusiveEnd: tt.abs == abs.Inclusive}, o, tt.set)
+			s := newStory(t, simulator.Config{Seed: 1, InclusiveEnd: tt.abs == abs.Inclusive}, o, tt.set)
 			for m := -600; m < 0; m++ {
 				s.sim.Add(simulator.Event{At: storyBegin.Add(time.Duration(m) * time.Minute), Token: "some-long-token-of-a-user", N: 3})
 			}
@@ -123,12 +123,12 @@ func TestSeams(t *testing.T) {
 	}
 }
 
-// A day on, ABS tells of requests that no slot could wait for.
+// A day on, ABS reports requests that no slot could wait for.
 func TestAuditCountsWhatCameTooLate(t *testing.T) {
 	o := defaults()
 	o.Audit = 6 * time.Hour
 	o.Forensics = false
-	s := tell(t, simulator.Config{Seed: 2, Tokens: 5, Delay: 5 * time.Minute}, o, abs.Exclusive)
+	s := newStory(t, simulator.Config{Seed: 2, Tokens: 5, Delay: 5 * time.Minute}, o, abs.Exclusive)
 	s.sim.Add(simulator.Event{At: storyBegin.Add(70 * time.Minute), VisibleFrom: storyBegin.Add(5 * time.Hour), Token: "a-token-that-came-too-late", N: 17})
 	s.until(5*time.Hour + 30*time.Minute)
 	early := s.counted()
@@ -136,25 +136,25 @@ func TestAuditCountsWhatCameTooLate(t *testing.T) {
 		s.until(at)
 	}
 	if !strings.Contains(s.log.String(), "requests=17") {
-		t.Errorf("the audit's log does not tell of 17 requests: %s", s.log)
+		t.Errorf("the audit's log does not have 17 requests: %s", s.log)
 	}
 	other := s.books.value(metrics.TokenRequests, "_other")
 	if early == 0 || other != 17 {
 		t.Errorf("counted %d, then under _other %d; 17 wanted", early, other)
 	}
-	// The audit that found them tells so; the next finds nothing.
+	// The audit that found them says so; the next finds nothing.
 	s.until(26 * time.Hour)
 	s.shows(`abs_exporter_audit_difference_requests{target="t"} 0`)
-	if strings.Count(s.log.String(), "the audit found") != 1 {
+	if strings.Count(s.log.String(), "audit found") != 1 {
 		t.Errorf("the same requests were found again: %s", s.log)
 	}
 }
 
-// ABS is away for five hours: nothing is lost, and the metrics tell what is to do.
+// ABS is away for five hours: nothing is lost, and the metrics show what is to do.
 func TestCatchUp(t *testing.T) {
 	o := defaults()
 	o.Forensics = false
-	s := tell(t, simulator.Config{Seed: 3, Tokens: 5, Delay: 5 * time.Minute, End: storyBegin.Add(9 * time.Hour)}, o, abs.Exclusive)
+	s := newStory(t, simulator.Config{Seed: 3, Tokens: 5, Delay: 5 * time.Minute, End: storyBegin.Add(9 * time.Hour)}, o, abs.Exclusive)
 	if err := s.sim.SetFaults(simulator.Fault{Kind: "status", Code: 503, From: storyBegin.Add(time.Hour), To: storyBegin.Add(6 * time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
@@ -170,13 +170,13 @@ func TestCatchUp(t *testing.T) {
 	}
 }
 
-// Alerts on rates are held back while slots are pending, so none may be in normal running: neither where slots are cut, nor
-// between the end of a slot and its next reading.
+// Alerts on rates are held back while slots are pending, so none may be in normal running: neither
+// where slots are cut, nor between the end of a slot and its next reading.
 func TestNothingIsPendingInNormalRunning(t *testing.T) {
 	for _, responseCap := range []int64{0, 12000} {
 		o := defaults()
 		o.Forensics = false
-		s := tell(t, simulator.Config{Seed: 6, Tokens: 20, Delay: 5 * time.Minute, ResponseCap: responseCap}, o, abs.Exclusive,
+		s := newStory(t, simulator.Config{Seed: 6, Tokens: 20, Delay: 5 * time.Minute, ResponseCap: responseCap}, o, abs.Exclusive,
 			func(_ *abs.Config, t *Target) { t.ResponseCap = max(responseCap, 1e6) })
 		s.until(3 * time.Hour) // until slots are cut
 		cut := 0
@@ -200,12 +200,12 @@ func TestNothingIsPendingInNormalRunning(t *testing.T) {
 }
 
 // The exporter is away for longer than --collect.max-backfill: what lies too far back
-// is told, the rest is made up.
+// is logged, the rest is made up.
 func TestMissedSlots(t *testing.T) {
 	o := defaults()
 	o.Forensics = false
 	o.StateDir = t.TempDir()
-	s := tell(t, simulator.Config{Seed: 4, Tokens: 5, Delay: 5 * time.Minute, End: storyBegin.Add(30 * time.Hour)}, o, abs.Exclusive)
+	s := newStory(t, simulator.Config{Seed: 4, Tokens: 5, Delay: 5 * time.Minute, End: storyBegin.Add(30 * time.Hour)}, o, abs.Exclusive)
 	s.until(time.Hour)
 	s.clock.set(storyBegin.Add(30 * time.Hour))
 	s.restart()
@@ -231,9 +231,9 @@ func TestMissedSlots(t *testing.T) {
 func TestStateCannotBeSaved(t *testing.T) {
 	o := defaults()
 	o.StateDir = t.TempDir()
-	s := tell(t, simulator.Config{Seed: 5, Tokens: 5, Delay: 5 * time.Minute, End: storyBegin.Add(3 * time.Hour)}, o, abs.Exclusive)
+	s := newStory(t, simulator.Config{Seed: 5, Tokens: 5, Delay: 5 * time.Minute, End: storyBegin.Add(3 * time.Hour)}, o, abs.Exclusive)
 	s.until(90 * time.Minute)
-	before, good := s.counted(), s.state
+	before, good := s.counted(), s.state.path
 	s.state.path = filepath.Join(o.StateDir, "gone", "counters.state")
 	s.until(3 * time.Hour)
 	if s.counted() != before || before == 0 {
@@ -246,10 +246,10 @@ func TestStateCannotBeSaved(t *testing.T) {
 			failures++
 		}
 	}
-	if failures != 1 || !strings.Contains(s.log.String(), "the served counters stand still") {
-		t.Errorf("the metric or the log does not tell of it: %s", s.log)
+	if failures != 1 || !strings.Contains(s.log.String(), "the exposed counters stand still") {
+		t.Errorf("the metric or the log does not have it: %s", s.log)
 	}
-	s.state = good
+	s.state.path = good
 	s.until(8 * time.Hour)
 	if s.counted() != s.truth() {
 		t.Errorf("counted %d of %d", s.counted(), s.truth())
@@ -261,7 +261,7 @@ func TestStateCannotBeSaved(t *testing.T) {
 func TestFailedForensicsEndsNothing(t *testing.T) {
 	o := defaults()
 	o.StateDir = t.TempDir()
-	s := tell(t, simulator.Config{Seed: 6, Tokens: 3}, o, abs.Exclusive)
+	s := newStory(t, simulator.Config{Seed: 6, Tokens: 3}, o, abs.Exclusive)
 	token := "explicit-token-under-attack"
 	for m := range 600 {
 		s.sim.Add(simulator.Event{At: storyBegin.Add(time.Duration(m) * time.Minute), Token: token, API: "shop"})
@@ -281,7 +281,7 @@ func TestFailedForensicsEndsNothing(t *testing.T) {
 	s.shows(attack, detections)
 	s.restart()
 	s.until(4 * time.Hour)
-	// Told too long ago to be shown, but not ended.
+	// Reported too long ago to be exposed, but not ended.
 	s.shows("abs_token_attack_active", `abs_attack_tokens{target="t",attack_type="Data Poisoning Attack",api="shop"} 0`, detections)
 	if err := s.sim.SetFaults(); err != nil {
 		t.Fatal(err)
@@ -298,7 +298,7 @@ func TestFailedForensicsEndsNothing(t *testing.T) {
 
 // A token that the window no longer holds is no longer under attack.
 func TestTokenLeavesWindow(t *testing.T) {
-	s := tell(t, simulator.Config{Seed: 7, Tokens: 3}, defaults(), abs.Exclusive)
+	s := newStory(t, simulator.Config{Seed: 7, Tokens: 3}, defaults(), abs.Exclusive)
 	s.sim.Add(simulator.Event{At: storyBegin.Add(time.Minute), Token: "explicit-token-seen-once", API: "shop"})
 	s.sim.AddAttack(simulator.Attack{Token: "explicit-token-seen-once", Type: "Sequence Attack", From: storyBegin})
 	s.until(30 * time.Minute)
@@ -310,7 +310,7 @@ func TestTokenLeavesWindow(t *testing.T) {
 func TestStateFilePowerCut(t *testing.T) {
 	o := defaults()
 	o.StateDir = t.TempDir()
-	s := tell(t, simulator.Config{Seed: 8, Tokens: 20, Delay: 5 * time.Minute}, o, abs.Exclusive)
+	s := newStory(t, simulator.Config{Seed: 8, Tokens: 20, Delay: 5 * time.Minute}, o, abs.Exclusive)
 	s.until(2 * time.Hour)
 	whole, err := os.ReadFile(s.state.path)
 	if err != nil {
@@ -360,7 +360,7 @@ func TestStateFilePowerCut(t *testing.T) {
 func TestStateHoldsNoToken(t *testing.T) {
 	o := defaults()
 	o.StateDir = t.TempDir()
-	s := tell(t, simulator.Config{Seed: 9, Tokens: 20, Delay: 5 * time.Minute, AttackEvery: 10 * time.Minute}, o, abs.Exclusive)
+	s := newStory(t, simulator.Config{Seed: 9, Tokens: 20, Delay: 5 * time.Minute, AttackEvery: 10 * time.Minute}, o, abs.Exclusive)
 	s.until(2 * time.Hour)
 	state, err := os.ReadFile(s.state.path)
 	if err != nil {
@@ -386,14 +386,14 @@ func TestStateHoldsNoToken(t *testing.T) {
 func TestStateOfAnotherKey(t *testing.T) {
 	o := defaults()
 	o.StateDir = t.TempDir()
-	s := tell(t, simulator.Config{Seed: 10, Tokens: 2}, o, abs.Exclusive)
+	s := newStory(t, simulator.Config{Seed: 10, Tokens: 2}, o, abs.Exclusive)
 	s.until(10 * time.Minute)
 	saved, err := s.state.load()
 	if err != nil {
 		t.Fatal(err)
 	}
 	saved.KeyCheck = []byte("another")
-	if err := s.state.save(saved); err != nil {
+	if err := s.state.write(saved); err != nil {
 		t.Fatal(err)
 	}
 	_, err = newRig(o, time.UTC, abs.Exclusive, 0, s.clock, s.sim.Transport())

@@ -2,154 +2,144 @@ package collector
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/findings"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// maxWindowParts bounds into how many reports the sliding window is cut.
-const maxWindowParts = 64
+// maxWindowSpans bounds into how many reports the sliding window is split.
+const maxWindowSpans = 64
 
-// window is what ABS last told of the sliding window.
-type window struct {
-	parts int // in how many reports it is read
+// windowReport is the report of the sliding window: gauges, and which tokens there are to ask
+// forensics about.
+type windowReport struct {
+	*wiring
+	findings *findings.Findings
+
+	spans int // in how many reports the window is read
 	tried time.Time
 	ok    bool // the last try succeeded
 
-	read     time.Time // when the last complete reading began; zero: never
-	span     ledger.Span
-	whole    bool // read as one report that had a summary
-	tokens   int64
-	requests int64
-	unlisted int64
-	listed   map[tokenid.ID]int64 // requests of listed tokens
+	// Of the last complete reading.
+	read     time.Time // when it began; zero: never
+	complete bool      // one report that had a summary
+	tokens   int64     // summary.tokens
+	requests int64     // summary.total_requests
+	exposed  []metrics.Block
 }
 
-// readWindow reads the sliding window when it is time to: for its gauges, and to learn
-// which tokens there are to ask forensics about. It tells whether it was read.
-func (t *target) readWindow(ctx context.Context) bool {
-	w := &t.window
-	if ctx.Err() != nil || w.ok && t.cycle.began.Sub(w.tried) < t.o.reread() {
+// poll implements report: it reads the window when it is due.
+func (r *windowReport) poll(ctx context.Context, c *cycle) (publish bool) {
+	if r.ok && c.began.Sub(r.tried) < r.options.reread() {
 		return false
 	}
-	w.tried, w.ok = t.cycle.began, false
-	to := t.clock.Now().Truncate(time.Minute)
-	span := ledger.Span{From: to.Add(-t.o.Window).Truncate(time.Minute), To: to}
-	next := window{parts: w.parts, tried: w.tried, ok: true, read: t.clock.Now(), span: span, listed: map[tokenid.ID]int64{}}
-	complete := true
-	choice := t.forensics.plan.Choose(t.budget(), t.cycle.began, t.suspected)
-	seen := map[tokenid.ID]struct{}{} // of the suspects
+	r.tried, r.ok = c.began, false
+	began := r.clock.Now()
+	window := ledger.Span(abs.WindowUntil(began, r.options.Window))
+	observer := r.findings.ObserveWindow(c.began)
+	tracked := map[tokenid.ID]int64{}
+	var last abs.Summary
 	var longest int64
-	var inWindow *filter
-	if t.hints != nil {
-		inWindow = newFilter()
-	}
-	for _, part := range cutEvenly(span, w.parts) {
-		s, err := t.ABS.Tokens(ctx, abs.Window(part), func(row *abs.Row) error {
-			id := t.ids.ID(row.Token)
-			if t.ledger.IsTracked(id) {
-				next.listed[id] += row.Requests
+	truncated := false
+	for _, span := range splitEvenly(window, r.spans) {
+		s, err := r.readTokens(ctx, span, func(id tokenid.ID, row *abs.Row) {
+			if r.ledger.IsTracked(id) {
+				tracked[id] += row.Requests
 			}
-			if inWindow != nil {
-				inWindow.add(id)
-			}
-			if _, ok := t.attacks.suspects[id]; ok {
-				seen[id] = struct{}{}
-			}
-			choice.Offer(id, row.Token, row.Requests)
-			return nil
+			observer.Row(id, row.Token, row.Requests)
 		})
 		if err != nil {
-			t.windowFailed(ctx, err)
+			r.failed(ctx, c, err)
 			return false
 		}
-		t.cycle.succeeded++
-		next.whole = w.parts == 1 && s.HasSummary
-		next.tokens, next.requests = s.Tokens, s.Requests
+		c.succeeded++
+		last = s
 		longest = max(longest, s.Bytes)
-		next.unlisted = max(0, s.Requests-s.RowRequests)
-		if s.Bytes >= t.ResponseCap/10*9 && s.RowRequests < s.Requests && w.parts < maxWindowParts {
-			next.parts = w.parts * 2 // rows seem to have been left out
-			complete = false
-		}
+		truncated = truncated || r.truncated(s)
 	}
-	if longest < t.ResponseCap/5 {
-		next.parts = max(1, w.parts/2)
+	r.read, r.ok, r.complete = began, true, r.spans == 1 && last.HasSummary
+	r.tokens, r.requests = last.Tokens, last.Requests
+	r.expose(window, max(0, last.Requests-last.RowRequests), tracked)
+	complete := true
+	switch {
+	case truncated && r.spans < maxWindowSpans:
+		r.spans *= 2
+		complete = false
+	case longest < r.ResponseCap/5:
+		r.spans = max(1, r.spans/2)
 	}
-	*w = next
-	choice.Done()
-	if t.hints != nil {
-		t.hints.inWindow = inWindow
-	}
-	// A token that is not listed is gone only if all are. And for a restricted user ABS
-	// may obfuscate a token otherwise here than in its attack reports.
-	if !complete || !t.Forensics {
-		t.turn()
-		return true
-	}
-	for _, id := range sortedIDs(t.attacks.suspects) {
-		if _, ok := seen[id]; ok {
-			continue
-		}
-		for _, e := range t.attacks.gone(id, t.clock.Now()) {
-			t.event(e)
-		}
-	}
-	t.turn()
+	observer.Done(complete)
+	r.heartbeat()
 	return true
 }
 
-func (t *target) windowFailed(ctx context.Context, err error) {
+func (r *windowReport) failed(ctx context.Context, c *cycle, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	t.cycle.failed++
-	if refusal(err) != ledger.Unavailable && t.window.parts < maxWindowParts {
-		t.window.parts *= 2
+	c.failed++
+	if refusal(err) != ledger.Unavailable && r.spans < maxWindowSpans {
+		r.spans *= 2
 	}
-	t.failure("the window report could not be read", err,
+	r.failures.add("window report not read", err,
 		"its gauges hold their last value, for --collect.window at most; it is tried again in the next cycle")
 }
 
-// cutEvenly cuts a span into parts of whole minutes.
-func cutEvenly(s ledger.Span, parts int) []ledger.Span {
-	parts = max(1, min(parts, s.Minutes()))
-	spans := make([]ledger.Span, 0, parts)
-	for i := range parts {
+// splitEvenly splits a span into n of whole minutes.
+func splitEvenly(s ledger.Span, n int) []ledger.Span {
+	n = max(1, min(n, s.Minutes()))
+	spans := make([]ledger.Span, 0, n)
+	for i := range n {
 		spans = append(spans, ledger.Span{
-			From: s.From.Add(time.Duration(s.Minutes()*i/parts) * time.Minute),
-			To:   s.From.Add(time.Duration(s.Minutes()*(i+1)/parts) * time.Minute),
+			From: s.From.Add(time.Duration(s.Minutes()*i/n) * time.Minute),
+			To:   s.From.Add(time.Duration(s.Minutes()*(i+1)/n) * time.Minute),
 		})
 	}
 	return spans
 }
 
-// fresh tells whether what ABS said of the window may still be shown.
-func (w *window) fresh(now time.Time, limit time.Duration) bool {
-	return !w.read.IsZero() && now.Sub(w.read) <= limit
+// fresh reports whether the last reading may still be exposed.
+func (r *windowReport) fresh(now time.Time) bool {
+	return !r.read.IsZero() && now.Sub(r.read) <= r.options.Window
 }
 
-// windowGauges are the families that the window report feeds; none when it is too long
-// ago.
-func (t *target) windowGauges(now time.Time) []metrics.Block {
-	w, g := &t.window, t.gauges
-	if !w.fresh(now, t.o.Window) {
+// gauges implements report.
+func (r *windowReport) gauges(now time.Time) []metrics.Block {
+	if !r.fresh(now) {
 		return nil
 	}
-	blocks := []metrics.Block{g.block(metrics.WindowSeconds, int64(w.span.To.Sub(w.span.From)/time.Second))}
-	if w.whole {
-		blocks = append(blocks, g.block(metrics.WindowTokens, w.tokens), g.block(metrics.WindowRequests, w.requests),
-			g.block(metrics.WindowUnattributedRequests, w.unlisted))
+	return r.exposed
+}
+
+// expose renders the families of the last reading once, for all commits until the next one.
+func (r *windowReport) expose(window ledger.Span, unattributed int64, tracked map[tokenid.ID]int64) {
+	gauge := func(f *metrics.Family, value int64) metrics.Block {
+		series := metrics.NewSeries(f, time.Time{}, r.Name)
+		return metrics.Block{Family: f, Samples: []metrics.Sample{{Series: series, Value: value}}}
 	}
-	if t.o.MaxTokens == 0 {
-		return blocks
+	r.exposed = []metrics.Block{gauge(metrics.WindowSeconds, int64(window.To.Sub(window.From)/time.Second))}
+	if r.complete {
+		r.exposed = append(r.exposed, gauge(metrics.WindowTokens, r.tokens), gauge(metrics.WindowRequests, r.requests),
+			gauge(metrics.WindowUnattributedRequests, unattributed))
 	}
-	perToken := metrics.Block{Family: metrics.TokenWindowRequests, Samples: make([]metrics.Sample, 0, len(w.listed))}
-	for _, id := range sortedIDs(w.listed) {
-		perToken.Samples = append(perToken.Samples, g.ofToken(perToken.Family, w.listed[id], id))
+	if r.options.MaxTokens == 0 {
+		return
 	}
-	return append(blocks, perToken)
+	perToken := metrics.Block{Family: metrics.TokenWindowRequests, Samples: make([]metrics.Sample, 0, len(tracked))}
+	var batch metrics.Batch
+	ids := slices.Sorted(maps.Keys(tracked))
+	for _, id := range ids {
+		batch.Add(perToken.Family, time.Time{}, r.Name, id.String())
+	}
+	series := batch.Make()
+	for i, id := range ids {
+		perToken.Samples = append(perToken.Samples, metrics.Sample{Series: &series[i], Value: tracked[id]})
+	}
+	r.exposed = append(r.exposed, perToken)
 }

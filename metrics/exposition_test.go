@@ -26,7 +26,7 @@ func TestExpositionGolden(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	health := NewHealth(reg)
 	health.Up.WithLabelValues("shop").Set(1)
-	health.ReportFailures.WithLabelValues("shop", ReportTokens, ReasonTimeout).Add(2)
+	health.ReportFailures.WithLabelValues("shop", "oauthtokens", "timeout").Add(2)
 	created := time.UnixMilli(1_790_000_000_250)
 	shop := &Snapshot{Blocks: []Block{
 		{AttackTokens, []Sample{{mustSeries(AttackTokens, "shop", "Data Exfiltration Attack Type 1", "all"), 1}}},

@@ -94,7 +94,7 @@ func TestHealthInit(t *testing.T) {
 func TestDurationsAreNativeAndClassicHistograms(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	h := NewHealth(reg)
-	h.ReportDuration.WithLabelValues("shop", ReportTokens).Observe(0.3)
+	h.ReportDuration.WithLabelValues("shop", "oauthtokens").Observe(0.3)
 	h.CycleDuration.WithLabelValues("shop").Observe(0.3)
 	families := gather(t, reg)
 	for _, f := range []*Family{ReportDuration, CycleDuration} {

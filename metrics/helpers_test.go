@@ -228,7 +228,7 @@ func fullExposition(t testing.TB) (*Exposition, *Health) {
 	for _, vec := range []*prometheus.GaugeVec{h.Up, h.LastNewRequests, h.AuditDifference, h.ForensicsOldestAge, h.StateLastSave} {
 		vec.WithLabelValues("shop").Set(1)
 	}
-	h.ReportLastSuccess.WithLabelValues("shop", ReportTokens).Set(1)
+	h.ReportLastSuccess.WithLabelValues("shop", "oauthtokens").Set(1)
 	NewPushHealth(reg, SignalMetrics).LastSuccess.WithLabelValues(SignalMetrics).Set(1)
 	e := NewExposition(reg, Options{Registerer: reg})
 	s := &Snapshot{}

@@ -2,19 +2,6 @@ package metrics
 
 // Values of the labels whose sets are closed.
 const (
-	ReportTokens     = "oauthtokens" // the token metrics report
-	ReportForensics  = "forensics"   // one token's forensics
-	ReportAttackList = "attacklist"  // the list of clients found to attack: a hint
-	ReportAttack     = "attack"      // the attack report, of one API or across APIs: a hint
-
-	ReasonAuth       = "auth"
-	ReasonTimeout    = "timeout"
-	ReasonConnection = "connection"
-	ReasonStatus     = "status"
-	ReasonDecode     = "decode"
-	ReasonSize       = "size"
-	ReasonOther      = "other"
-
 	SlotOpen    = "open"
 	SlotPending = "pending"
 
@@ -40,12 +27,13 @@ const (
 // Other is the value that a label has for everything past its limit of series.
 const Other = "_other"
 
-func reports() []string {
-	return []string{ReportTokens, ReportForensics, ReportAttackList, ReportAttack}
-}
+// reports are the names of ABS's reports and reasons the reasons of a failed one: the constants
+// abs.Report… and abs.Reason…, which this package does not import. A test of the package collector,
+// which sets these labels, keeps the two equal.
+func reports() []string { return []string{"oauthtokens", "forensics", "attacklist", "attack"} }
 
 func reasons() []string {
-	return []string{ReasonAuth, ReasonTimeout, ReasonConnection, ReasonStatus, ReasonDecode, ReasonSize, ReasonOther}
+	return []string{"auth", "timeout", "connection", "status", "decode", "size", "other"}
 }
 
 // Counters: each request that ABS tells within the settle time is counted once.

@@ -15,7 +15,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/abs-exporter/abs-exporter/abs"
-	"github.com/abs-exporter/abs-exporter/collector/catalogue"
+	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 

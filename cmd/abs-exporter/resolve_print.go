@@ -10,7 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/abs-exporter/abs-exporter/collector/catalogue"
+	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
 )
 
 // judge says how bad each attack and anomaly type is.

@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/exporter-toolkit/web"
 
 	"github.com/abs-exporter/abs-exporter/abs"
-	"github.com/abs-exporter/abs-exporter/collector/catalogue"
+	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
 )
 
 // targetFlags is a target whose settings were checked.

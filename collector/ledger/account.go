@@ -12,7 +12,7 @@ import (
 // the whole target.
 type account struct {
 	id    tokenid.ID
-	total count
+	total metrics.Count
 	cells []accountCell // in the order of their keys
 	// gained is the reading of the ledger's busy clock at the last gain.
 	gained time.Duration
@@ -23,7 +23,7 @@ type account struct {
 
 type accountCell struct {
 	k key
-	count
+	metrics.Count
 }
 
 // gain adds n to the cell of k, which stands at from or behind it, and tells where.

@@ -63,12 +63,12 @@ type Ledger struct {
 	busy     time.Duration
 	lastGain time.Time
 
-	births   births
+	zero     metrics.ZeroInit
 	withheld bool                // what was staged last is not served
 	spare    []*Reading          // whose buffers are used again
 	gains    [dimensions][]int64 // of the reading that is being counted, not yet in the totals
-	makers   []maker             // of series, one a core
 	staged   []metrics.Block     // as long as they are what Stage would give
+	stagedAs time.Time           // of staged
 	order    []int               // listed places in the order of their ids; nil when stale
 
 	unchanged bool // the last Stage gave what the one before it gave
@@ -81,7 +81,7 @@ func New(c Config) *Ledger {
 		places:   make(map[tokenid.ID]int, c.MaxTokens),
 		attacked: map[tokenid.ID]struct{}{},
 		piece:    c.Slot,
-		births:   births{hold: c.Hold},
+		zero:     metrics.ZeroInit{Hold: c.Hold},
 	}
 	for d := range l.tables {
 		l.tables[d] = newTable(c.MaxValues, nil)

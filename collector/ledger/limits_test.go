@@ -113,8 +113,8 @@ func TestCandidateLimits(t *testing.T) {
 	row := limitsRow(1)
 	readAll(l, j, limitsNow, listed, row)
 	for _, at := range []time.Duration{0, time.Hour} { // born, and shown
-		l.Stage(limitsNow.Add(at))
-		l.Published(limitsNow.Add(at))
+		l.Stage(limitsNow.Add(at), limitsNow.Add(at))
+		l.Published()
 	}
 	add := func(count func(func()) float64) float64 {
 		r := l.Begin(j, limitsNow)
@@ -146,33 +146,6 @@ func TestCandidateLimits(t *testing.T) {
 	}
 }
 
-// Series are the same however many goroutines make them.
-func TestSeriesByManyMakers(t *testing.T) {
-	staged := func(makers int) metrics.Snapshot {
-		l := limitsLedger(tokensOfLimits)
-		l.makers = make([]maker, makers)
-		readAll(l, currentJob(t, l), limitsNow, tokensOfLimits, limitsRow(1))
-		return metrics.Snapshot{Blocks: l.Stage(limitsNow)}
-	}
-	one := staged(1)
-	for _, makers := range []int{2, 4} {
-		many := staged(makers)
-		if err := many.Check("t"); err != nil {
-			t.Errorf("%d makers: %v", makers, err)
-		}
-		for i, block := range many.Blocks {
-			for k, s := range block.Samples {
-				if want := one.Blocks[i].Samples[k]; s.Value != want.Value || s.Series.String() != want.Series.String() || !s.Series.Created().Equal(want.Series.Created()) {
-					t.Fatalf("%d makers: %s %v; one makes %s %v", makers, s.Series, s.Value, want.Series, want.Value)
-				}
-			}
-		}
-		if many.Len() != one.Len() || one.Len() < seriesOfEachToken*tokensOfLimits {
-			t.Errorf("%d makers: %d series, one makes %d", makers, many.Len(), one.Len())
-		}
-	}
-}
-
 // A snapshot is as many samples as there are series, and nothing else.
 func TestStageLimits(t *testing.T) {
 	l := limitsLedger(tokensOfLimits)
@@ -181,12 +154,12 @@ func TestStageLimits(t *testing.T) {
 	var blocks []metrics.Block
 	births := testing.AllocsPerRun(1, func() {
 		l.Withdrawn() // nothing was born, and each Stage bears all
-		blocks = l.Stage(limitsNow)
+		blocks = l.Stage(limitsNow, limitsNow)
 	})
 	if got := births / tokensOfLimits; got > limitBirth {
 		t.Errorf("a new token allocates %v times, want at most %d", got, limitBirth)
 	}
-	l.Published(limitsNow)
+	l.Published()
 	s := metrics.Snapshot{Blocks: blocks}
 	if got := s.Len(); got < seriesOfEachToken*tokensOfLimits {
 		t.Fatalf("only %d series", got)
@@ -194,8 +167,8 @@ func TestStageLimits(t *testing.T) {
 	now := limitsNow
 	stage := func() {
 		now = now.Add(time.Minute)
-		blocks = l.Stage(now)
-		l.Published(now)
+		blocks = l.Stage(now, now)
+		l.Published()
 	}
 	if got := testing.AllocsPerRun(5, stage); got > limitStage {
 		t.Errorf("a Stage of %d series allocates %v times, want at most %d", s.Len(), got, limitStage)
@@ -225,8 +198,8 @@ func TestHeldLimits(t *testing.T) {
 				}
 			}
 			readAll(l, j, at, tokens, limitsRow(1))
-			blocks = l.Stage(at)
-			l.Published(at)
+			blocks = l.Stage(at, at)
+			l.Published()
 		}
 		after := heapNow()
 		runtime.KeepAlive(l)

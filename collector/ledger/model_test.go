@@ -211,8 +211,8 @@ func (w *world) cycle(l *Ledger, now time.Time, check func(string)) {
 		r.Apply(int64(len(rows) * rowLength))
 		check("apply " + j.From.Format("15:04"))
 	}
-	l.Stage(now)
-	l.Published(now)
+	l.Stage(now, now)
+	l.Published()
 }
 
 // uncut tells that no slot of the run was read in parts.

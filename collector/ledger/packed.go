@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
+	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
 // What a state holds of accounts and vectors is numbers, millions of them, most of them
@@ -15,7 +16,7 @@ func (s *AccountsState) add(a *account) {
 	s.Accounts++
 	b := binary.LittleEndian.AppendUint64(s.Packed, uint64(a.id))
 	b = binary.AppendVarint(b, a.total.Value)
-	born := a.total.birth()
+	born := a.total.FirstExposed()
 	b = binary.AppendVarint(b, born)
 	b = binary.AppendVarint(b, int64(a.gained))
 	b = binary.AppendUvarint(b, uint64(len(a.cells)))
@@ -23,7 +24,7 @@ func (s *AccountsState) add(a *account) {
 		c := &a.cells[i]
 		b = binary.AppendUvarint(b, uint64(c.k.code()))
 		b = binary.AppendVarint(b, c.Value)
-		b = binary.AppendVarint(b, bornCode(c.birth(), born))
+		b = binary.AppendVarint(b, bornCode(c.FirstExposed(), born))
 	}
 	s.Packed = b
 }
@@ -112,16 +113,15 @@ func (s *AccountsState) accounts(l *Ledger) ([]account, error) {
 	for i := range all {
 		a := &all[i]
 		a.id = tokenid.ID(p.fixed())
-		a.total.Value = p.signed()
-		born := p.signed()
-		a.total.born = restored(born)
+		total, born := p.signed(), p.signed()
+		a.total = metrics.RestoredCount(total, born)
 		a.gained = time.Duration(p.signed())
 		a.cells = make([]accountCell, p.length(3))
 		for j := range a.cells {
 			c := &a.cells[j]
 			c.k = p.key(l)
-			c.Value = p.signed()
-			c.born = restored(bornOf(p.signed(), born))
+			value, code := p.signed(), p.signed()
+			c.Count = metrics.RestoredCount(value, bornOf(code, born))
 		}
 	}
 	if p.failed || len(p.b) > 0 {

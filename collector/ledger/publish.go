@@ -1,51 +1,49 @@
 package ledger
 
 import (
-	"runtime"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// Stage gives the counter series as they will be served from now on. Published or
-// Withdrawn must follow before the next reading. A cycle that commits twice gets the same
-// blocks twice, if nothing was read in between.
-func (l *Ledger) Stage(now time.Time) []metrics.Block {
-	l.unchanged = l.staged != nil && l.births.staged == now.UnixNano()
-	if l.unchanged {
-		l.births.any = false
-		return slices.Clone(l.staged)
+// Stage gives the counter series as they will be exposed from now on; see metrics.ZeroInit.Stage.
+// Published or Withdrawn must follow before the next reading. A cycle that commits twice gets the
+// same blocks twice, if nothing was read in between.
+func (l *Ledger) Stage(now, asOf time.Time) []metrics.Block {
+	l.unchanged = l.staged != nil && l.stagedAs.Equal(asOf)
+	l.zero.Stage(now, asOf)
+	if !l.unchanged {
+		l.stagedAs = asOf
+		l.staged = l.stage(nil, wholeFamilies(), &l.whole, nil)
+		if l.c.MaxTokens > 0 {
+			l.staged = l.stage(l.staged, tokenFamilies(l.c.Dimensions), &l.other, l.sorted())
+		}
 	}
-	l.births.staged, l.births.any = now.UnixNano(), false
-	blocks := l.stage(nil, wholeFamilies(), &l.whole, nil)
-	if l.c.MaxTokens > 0 {
-		blocks = l.stage(blocks, tokenFamilies(l.c.Dimensions), &l.other, l.sorted())
-	}
-	l.staged = blocks
-	return slices.Clone(blocks)
+	return slices.Clone(l.staged)
 }
 
 // Unchanged tells that the last Stage gave what the one before it gave, and that the State
 // is the same, too.
 func (l *Ledger) Unchanged() bool { return l.unchanged }
 
-// Published tells that what was staged at now is served.
-func (l *Ledger) Published(now time.Time) {
+// Published records that what was staged is exposed.
+func (l *Ledger) Published() {
 	l.withheld = false
-	if !l.births.any {
+	if !l.zero.Pending() {
 		return
 	}
-	at := now.UnixNano()
-	b := &l.births
-	if at != b.staged {
-		l.staged = nil // their created timestamps become others
-	}
-	b.published(&l.whole, at)
-	b.published(&l.other, at)
+	l.published(&l.whole)
+	l.published(&l.other)
 	for _, p := range l.places {
-		b.published(&l.accounts[p], at)
+		l.published(&l.accounts[p])
+	}
+}
+
+func (l *Ledger) published(a *account) {
+	l.zero.Published(&a.total)
+	for i := range a.cells {
+		l.zero.Published(&a.cells[i].Count)
 	}
 }
 
@@ -58,7 +56,10 @@ func (l *Ledger) Withdrawn() {
 
 // stage appends the blocks of the families: of one account first, then of those at places.
 func (l *Ledger) stage(blocks []metrics.Block, f families, first *account, places []int) []metrics.Block {
-	l.bear(&f, first, places)
+	l.makeSeries(&f, first)
+	for _, p := range places {
+		l.makeSeries(&f, &l.accounts[p])
+	}
 	var sizes [dimensions]int
 	first.count(&sizes)
 	for _, p := range places {
@@ -76,7 +77,7 @@ func (l *Ledger) stage(blocks []metrics.Block, f families, first *account, place
 		if i > 0 {
 			a = &l.accounts[places[i-1]]
 		}
-		s := l.births.sample(&a.total)
+		s := l.zero.Sample(&a.total)
 		a.behind = s.Value != a.total.Value
 		total = append(total, s)
 		for i := range a.cells {
@@ -85,7 +86,7 @@ func (l *Ledger) stage(blocks []metrics.Block, f families, first *account, place
 			if f.cells[d] == nil {
 				continue
 			}
-			s := l.births.sample(&c.count)
+			s := l.zero.Sample(&c.Count)
 			a.behind = a.behind || s.Value != c.Value
 			cells[d] = append(cells[d], s)
 		}
@@ -105,45 +106,8 @@ func (a *account) count(sizes *[dimensions]int) {
 	}
 }
 
-// together is how many accounts are worth a goroutine of their own: most of the first cycle of a large ABS is the texts
-// of its series.
-const together = 1000
-
-// bear makes the series that accounts do not have yet: of the first one, and of those at places.
-func (l *Ledger) bear(f *families, first *account, places []int) {
-	if len(l.makers) == 0 {
-		l.makers = make([]maker, runtime.GOMAXPROCS(0))
-	}
-	l.makers[0].bear(l, f, first)
-	var all sync.WaitGroup
-	share := max(together, (len(places)+len(l.makers)-1)/len(l.makers))
-	for i, of := range slices.Collect(slices.Chunk(places, share)) {
-		bear := func() {
-			for _, p := range of {
-				l.makers[i].bear(l, f, &l.accounts[p])
-			}
-		}
-		if len(places) <= share {
-			bear()
-			break
-		}
-		all.Go(bear)
-	}
-	all.Wait()
-	for i := range l.makers {
-		l.births.any = l.births.any || l.makers[i].any
-		l.makers[i].any = false
-	}
-}
-
-// maker makes series of accounts, one account after the other.
-type maker struct {
-	batch metrics.Batch
-	any   bool // one of them is shown for the first time
-}
-
-// bear makes the series of an account that it does not have yet, all in one.
-func (m *maker) bear(l *Ledger, f *families, a *account) {
+// makeSeries makes the series that an account does not have yet, all in one.
+func (l *Ledger) makeSeries(f *families, a *account) {
 	if a.allMade(f) {
 		return
 	}
@@ -156,43 +120,27 @@ func (m *maker) bear(l *Ledger, f *families, a *account) {
 	default:
 		values = append(values, a.id.String())
 	}
-	if !a.total.made() {
-		m.any = m.any || a.total.born == 0
-		m.batch.Add(f.total, l.births.created(&a.total), values...)
-	}
-	cell := append(values, "") //nolint:gocritic // the same array on purpose: one place more
+	l.zero.Init(&a.total, f.total, values...)
+	cell := append(values, "") //nolint:gocritic // the same array on purpose: one value more
 	for i := range a.cells {
-		if c := &a.cells[i]; f.wants(c) {
-			m.any = m.any || c.born == 0
+		c := &a.cells[i]
+		if family := f.cells[c.k.dimension()]; family != nil {
 			cell[len(values)] = l.name(c.k)
-			m.batch.Add(f.cells[c.k.dimension()], l.births.created(&c.count), cell...)
+			l.zero.Init(&c.Count, family, cell...)
 		}
 	}
-	made := m.batch.Make()
-	if !a.total.made() {
-		a.total.series, made = &made[0], made[1:]
-	}
-	for i := range a.cells {
-		if c := &a.cells[i]; f.wants(c) {
-			c.series, made = &made[0], made[1:]
-		}
-	}
-}
-
-// wants tells that a cell has no series yet and is to have one.
-func (f *families) wants(c *accountCell) bool {
-	return !c.made() && f.cells[c.k.dimension()] != nil
+	l.zero.Make()
 }
 
 func (l *Ledger) name(k key) string { return l.tables[k.dimension()].names[k.value()] }
 
 // allMade tells that an account has all of its series, as nearly always.
 func (a *account) allMade(f *families) bool {
-	if !a.total.made() {
+	if !a.total.HasSeries() {
 		return false
 	}
 	for i := range a.cells {
-		if f.wants(&a.cells[i]) {
+		if c := &a.cells[i]; f.cells[c.k.dimension()] != nil && !c.HasSeries() {
 			return false
 		}
 	}

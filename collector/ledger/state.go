@@ -356,11 +356,3 @@ func (l *Ledger) known(code uint32) (key, error) {
 
 // code is a key as the state has it: gob writes small numbers in a byte.
 func (k key) code() uint32 { return k.value()*dimensions + uint32(k.dimension()) }
-
-// restored is a birth from the state, which has only those whose value was served.
-func restored(ns int64) birth {
-	if ns == 0 {
-		return 0
-	}
-	return birth(ns | 1)
-}

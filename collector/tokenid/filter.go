@@ -10,8 +10,8 @@ type Filter struct {
 	used  bool
 }
 
-// NewFilter returns an empty filter of 1<<bits bits, with bits from 6 to 31. Its memory is allocated
-// at the first Add.
+// NewFilter returns an empty filter of 1<<bits bits, with bits from 6 to 31. Its memory is
+// allocated at the first Add.
 func NewFilter(bits uint) *Filter { return &Filter{bits: bits, salt: firstSalt} }
 
 const firstSalt = 0x9e3779b97f4a7c15

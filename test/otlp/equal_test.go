@@ -13,6 +13,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/model"
 
+	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/metrics"
 	"github.com/abs-exporter/abs-exporter/metrics/otlp"
 )
@@ -132,11 +133,11 @@ func initHealth(h *metrics.Health) {
 	h.AuditDifference.WithLabelValues("shop").Set(-3)
 	h.ForensicsOldestAge.WithLabelValues("shop").Set(12.5)
 	h.StateLastSave.WithLabelValues("shop").Set(1.79e9)
-	h.ReportLastSuccess.WithLabelValues("shop", metrics.ReportTokens).Set(1.79e9)
-	h.ReportFailures.WithLabelValues("shop", metrics.ReportTokens, metrics.ReasonAuth).Add(3)
+	h.ReportLastSuccess.WithLabelValues("shop", abs.ReportTokens).Set(1.79e9)
+	h.ReportFailures.WithLabelValues("shop", abs.ReportTokens, string(abs.ReasonAuth)).Add(3)
 	h.RequestDelay.With("shop").ObserveN(100, 1000)
 	for _, v := range []float64{0.004, 0.3, 70} {
-		h.ReportDuration.WithLabelValues("shop", metrics.ReportTokens).Observe(v)
+		h.ReportDuration.WithLabelValues("shop", abs.ReportTokens).Observe(v)
 		h.CycleDuration.WithLabelValues("shop").Observe(v)
 	}
 }

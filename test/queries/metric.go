@@ -13,7 +13,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/abs-exporter/abs-exporter/alerts"
-	"github.com/abs-exporter/abs-exporter/collector/catalogue"
+	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 

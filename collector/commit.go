@@ -1,0 +1,38 @@
+package collector
+
+import (
+	"github.com/abs-exporter/abs-exporter/metrics"
+)
+
+// commit exposes what was counted: stage, save, publish. While saving fails, the counters stand
+// still, as a restart would continue from the state that was saved last; gauges go on.
+func (t *target) commit(c *cycle) {
+	now := t.clock.Now()
+	// What was first exposed in a cycle stays at 0 in its other commits: values appear by whole
+	// cycles.
+	if c.staged.IsZero() {
+		c.staged = now
+	}
+	t.ledger.SetFlagged(t.findings.Flagged())
+	staged := append(t.ledger.Stage(now, c.staged), t.findings.Stage(now, c.staged)...)
+	if err := t.state.save(now, t.ledger, t.findings.State()); err != nil {
+		t.ledger.Withdrawn()
+		t.health.StateSaveFailures.WithLabelValues(t.Name).Inc()
+		t.failures.add("state not saved", err, "the exposed counters stand still until it can be saved; nothing is lost or counted twice")
+	} else {
+		t.counters = staged
+		if saved := t.state.saved; !saved.IsZero() {
+			t.health.StateLastSave.WithLabelValues(t.Name).Set(float64(saved.UnixNano()) / 1e9)
+		}
+		t.ledger.Published()
+		t.findings.Published()
+	}
+	blocks := append([]metrics.Block{}, t.counters...)
+	for _, r := range t.reports {
+		blocks = append(blocks, r.gauges(now)...)
+	}
+	blocks = append(blocks, t.findings.Gauges(now)...)
+	t.publisher.Publish(t.Name, &metrics.Snapshot{Blocks: blocks})
+	t.recordHealth(now)
+	t.recordStatus(now)
+}

@@ -1,0 +1,24 @@
+package collector
+
+import (
+	"log/slog"
+)
+
+// keptFailures is how many failures the status page shows.
+const keptFailures = 10
+
+// failures records what went wrong, in the log and for the status page.
+type failures struct {
+	clock  Clock
+	log    *slog.Logger
+	recent []ErrorStatus // newest first
+}
+
+// add records a failure. The consequence says what follows from it for the data.
+func (f *failures) add(message string, err error, consequence string) {
+	f.log.Warn(message, "err", err, "consequence", consequence) //nolint:sloglint // constant where add is called
+	f.recent = append([]ErrorStatus{{At: f.clock.Now(), What: message + ": " + err.Error() + "; " + consequence}}, f.recent...)
+	if len(f.recent) > keptFailures {
+		f.recent = f.recent[:keptFailures]
+	}
+}

@@ -1,0 +1,221 @@
+package findings
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
+	"github.com/abs-exporter/abs-exporter/collector/findings/planner"
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
+	"github.com/abs-exporter/abs-exporter/metrics"
+)
+
+// Reporter is the consumer contract for the forensics report; *abs.Client is one.
+type Reporter interface {
+	Forensics(ctx context.Context, w abs.Window, token []byte) (abs.Forensics, error)
+}
+
+// AttackReporter is the consumer contract for the reports that name flagged tokens cheaply;
+// *abs.Client is one.
+type AttackReporter interface {
+	AttackList(ctx context.Context, w abs.Window, flagged func(token []byte) error) (abs.AttackSummary, error)
+	Attacks(ctx context.Context, w abs.Window, api string, flagged func(abs.FlaggedToken) error) (abs.AttackSummary, error)
+}
+
+// Clock is the time that findings live in.
+type Clock interface {
+	Now() time.Time
+	// Sleep returns early, with the context's error, when ctx ends.
+	Sleep(ctx context.Context, d time.Duration) error
+}
+
+// Config is how findings of one target are asked for and exposed.
+type Config struct {
+	Target        string
+	Forensics     Reporter       // nil: not asked, as ABS refuses them to a restricted user
+	AttackReports AttackReporter // nil: not read
+	Rate          float64        // forensics calls a second
+	Window        time.Duration  // that a report covers
+	Interval      time.Duration  // between cycles
+	Reread        time.Duration  // between two readings of the window report
+	MaxTokens     int            // tokens with series of their own
+	ZeroFor       time.Duration  // how long a new counter is exposed as 0, and an ended finding too
+	Catalogue     *catalogue.Catalogue
+	Hooks
+}
+
+// Hooks connect findings with the rest of the target. All but Events are set.
+type Hooks struct {
+	Clock   Clock
+	Log     *slog.Logger
+	Hash    func(token []byte) tokenid.ID
+	Tracked func(tokenid.ID) bool // reports whether a token has series of its own
+	APIs    func() []string       // the APIs with requests
+	Events  func(metrics.Event)   // nil: events are only logged
+	// Failed records a failed call in the log and on the status page.
+	Failed    func(message string, err error, consequence string)
+	Heartbeat func()
+}
+
+// Findings is what ABS flags the tokens of one target for. It is not safe for concurrent use.
+type Findings struct {
+	cfg     Config
+	active  *active
+	plan    *planner.Planner
+	limiter *rate.Limiter
+	reports *attackReports // nil without
+
+	latency     time.Duration       // of a forensics call, smoothed
+	pausedUntil time.Time           // ABS asked not to be called before (Retry-After)
+	unknown     map[string]struct{} // types that were logged as not in the catalogue
+	oldest      time.Time           // when the oldest answer was given; zero: not every token was asked about yet
+}
+
+// New returns findings without state.
+func New(c Config) *Findings {
+	f := &Findings{
+		cfg: c, active: newActive(c),
+		plan:    planner.New(c.Reread / 2), // so that a finding is in every plan, whichever moment a cycle begins at
+		limiter: rate.NewLimiter(rate.Limit(c.Rate), 1),
+		unknown: map[string]struct{}{},
+	}
+	if c.AttackReports != nil {
+		f.reports = newAttackReports()
+	}
+	return f
+}
+
+// enabled reports whether any report of findings is read.
+func (f *Findings) enabled() bool { return f.cfg.Forensics != nil || f.reports != nil }
+
+// Run reads the attack reports and then asks forensics, until the plan is done or the instant
+// until, when the next cycle is due: the reports that feed the counters go first.
+func (f *Findings) Run(ctx context.Context, until time.Time) {
+	now := f.cfg.Clock.Now()
+	if ctx.Err() != nil || !now.Before(until) {
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		if f.cfg.Clock.Sleep(ctx, min(until.Sub(now), f.cfg.Interval)) == nil {
+			cancel()
+		}
+	}()
+	f.readAttackReports(ctx)
+	f.askForensics(ctx, cancel)
+	f.cfg.Heartbeat()
+}
+
+// paused reports whether ABS asked for a pause that is not over.
+func (f *Findings) paused() bool { return f.cfg.Clock.Now().Before(f.pausedUntil) }
+
+// pauseFor heeds a Retry-After, for a window at most.
+func (f *Findings) pauseFor(d time.Duration) {
+	f.pausedUntil = f.cfg.Clock.Now().Add(min(d, f.cfg.Window))
+}
+
+// WindowObserver records the rows of one window report: which tokens there are to ask about.
+type WindowObserver struct {
+	f        *Findings
+	plan     *planner.Choice
+	inWindow *tokenid.Filter
+	active   map[tokenid.ID]struct{} // tokens with an answer that the report holds
+}
+
+// ObserveWindow begins a window report. Done makes its rows the plan that is followed; without it
+// the former plan goes on.
+func (f *Findings) ObserveWindow(began time.Time) *WindowObserver {
+	budget := 0 // calls until the window is read again
+	if f.cfg.Forensics != nil {
+		budget = int(math.Ceil(f.cfg.Rate * max(f.cfg.Reread, f.cfg.Interval).Seconds()))
+	}
+	o := &WindowObserver{f: f, plan: f.plan.Choose(budget, began, f.active.known), active: map[tokenid.ID]struct{}{}}
+	if f.reports != nil {
+		o.inWindow = newFilter()
+	}
+	return o
+}
+
+// Row records a row. The token is copied if it is kept.
+func (o *WindowObserver) Row(id tokenid.ID, token []byte, requests int64) {
+	if o.inWindow != nil {
+		o.inWindow.Add(id)
+	}
+	if _, ok := o.f.active.tokens[id]; ok {
+		o.active[id] = struct{}{}
+	}
+	o.plan.Offer(id, token, requests)
+}
+
+// Done ends the report. If all of its rows are there, the findings of tokens that it lacks end.
+func (o *WindowObserver) Done(complete bool) {
+	f := o.f
+	o.plan.Done()
+	if f.reports != nil {
+		f.reports.inWindow = o.inWindow
+	}
+	// For a restricted user ABS may obfuscate a token in another way here than in its attack reports.
+	if !complete || f.cfg.Forensics == nil {
+		return
+	}
+	for _, id := range sortedIDs(f.active.tokens) {
+		if _, ok := o.active[id]; !ok {
+			f.emit(f.active.left(id, f.cfg.Clock.Now()))
+		}
+	}
+}
+
+// Flagged returns the tokens with an active attack.
+func (f *Findings) Flagged() map[tokenid.ID]struct{} { return f.active.flagged() }
+
+// Status is what the status page and the health metrics show of forensics.
+type Status struct {
+	Enabled bool
+	// Due, Covered, Skipped and Failed count the tokens of the window by what is known of them.
+	Due, Covered, Skipped, Failed int
+	// Oldest is when the oldest answer about a token of the window was given; zero if not every token
+	// was asked about yet. It stands still while a plan is not finished.
+	Oldest  time.Time
+	Flagged int // tokens, as last exposed
+}
+
+// Status returns how far forensics has come.
+func (f *Findings) Status() Status {
+	c := f.plan.Coverage()
+	if !c.Oldest.IsZero() {
+		f.oldest = c.Oldest
+	}
+	return Status{
+		Enabled: f.cfg.Forensics != nil, Due: c.Due, Covered: c.Covered, Skipped: c.Skipped, Failed: c.Failed,
+		Oldest: f.oldest, Flagged: f.active.exposedFlagged,
+	}
+}
+
+// emit logs events and hands them to whoever listens.
+func (f *Findings) emit(events []metrics.Event) {
+	for _, e := range events {
+		e.Log(f.cfg.Log)
+		if _, known := f.unknown[e.Type]; e.Severity == catalogue.Unknown && !known {
+			f.unknown[e.Type] = struct{}{}
+			f.cfg.Log.Warn("type is not in the catalogue", "type", e.Type, "severity", e.Severity,
+				"consequence", "exposed as ABS spells it")
+		}
+		if f.cfg.Events != nil {
+			f.cfg.Events(e)
+		}
+	}
+}
+
+// newFilter returns a filter of 2 MiB: of 400,000 ids in it, one in five hundred others is taken
+// for one of them.
+func newFilter() *tokenid.Filter { return tokenid.NewFilter(24) }
+
+func sortedIDs[V any](m map[tokenid.ID]V) []tokenid.ID { return slices.Sorted(maps.Keys(m)) }

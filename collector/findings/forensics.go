@@ -1,0 +1,139 @@
+package findings
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/findings/planner"
+)
+
+const (
+	// maxConcurrent is how many calls are made at once. More gains nothing at the default rate, unless
+	// ABS is slow, and then it gets fewer calls at once, not more.
+	maxConcurrent = 6
+	// slowAnswer is what a call may take before fewer are made at once.
+	slowAnswer = 500 * time.Millisecond
+)
+
+// call is one finished forensics call.
+type call struct {
+	planner.Question
+	window abs.Window
+	report abs.Forensics
+	took   time.Duration
+	err    error
+}
+
+// askForensics works through the plan at --forensics.rate until ctx ends, which cut, its cancel
+// function, brings about. What is not asked waits for the next cycle.
+func (f *Findings) askForensics(ctx context.Context, cut context.CancelFunc) {
+	if f.cfg.Forensics == nil {
+		return
+	}
+	window := abs.WindowUntil(f.cfg.Clock.Now(), f.cfg.Window)
+	calls := make(chan call)
+	running, failed := 0, false
+	for {
+		for running < f.concurrency() && ctx.Err() == nil && !f.paused() {
+			q, ok := f.plan.Next()
+			if !ok {
+				break
+			}
+			running++
+			go f.ask(ctx, q, window, calls)
+		}
+		if running == 0 {
+			return
+		}
+		c := <-calls
+		running--
+		switch {
+		case c.err == nil:
+			f.record(c)
+		case ctx.Err() != nil: // cut by the next cycle, not by ABS
+			f.plan.Return(c.Question)
+		default:
+			consequence := f.failed(c, cut)
+			if !failed { // one line a cycle
+				f.cfg.Failed("forensics failed", c.err, consequence)
+			}
+			failed = true
+		}
+	}
+}
+
+// concurrency returns how many calls to make at once: the slower ABS answers, the fewer.
+func (f *Findings) concurrency() int {
+	if f.latency <= slowAnswer {
+		return maxConcurrent
+	}
+	return max(1, int(maxConcurrent*slowAnswer/f.latency))
+}
+
+// ask makes one call, within the rate.
+func (f *Findings) ask(ctx context.Context, q planner.Question, window abs.Window, calls chan<- call) {
+	c := call{Question: q, window: window}
+	if c.err = f.limiter.Wait(ctx); c.err == nil {
+		began := f.cfg.Clock.Now()
+		c.report, c.err = f.cfg.Forensics.Forensics(ctx, window, q.Token)
+		c.took = f.cfg.Clock.Now().Sub(began)
+	}
+	calls <- c
+}
+
+// record records an answer.
+func (f *Findings) record(c call) {
+	now := f.cfg.Clock.Now()
+	f.observeLatency(c.took)
+	events := f.active.answered(c.ID, c.report, c.window, now)
+	began := false
+	for _, e := range events {
+		began = began || e.Began
+	}
+	f.emit(events)
+	f.plan.Answered(c.Question, began, now)
+}
+
+func (f *Findings) observeLatency(took time.Duration) {
+	if f.latency == 0 {
+		f.latency = took
+		return
+	}
+	f.latency = (7*f.latency + took) / 8
+}
+
+// failed decides what a failed call means for the token and for the next ones, and returns the
+// consequence for the log.
+func (f *Findings) failed(c call, cut context.CancelFunc) (consequence string) {
+	now := f.cfg.Clock.Now()
+	consequence = "findings of the tokens concerned neither begin nor end until they are asked about again"
+	var e *abs.Error
+	errors.As(c.err, &e)
+	switch {
+	case e != nil && e.Reason == abs.ReasonAuth:
+		f.plan.Return(c.Question)
+		cut() // the keys will be refused for the next token too
+	case e != nil && e.RetryAfter > 0:
+		f.plan.Return(c.Question)
+		f.pauseFor(e.RetryAfter)
+		consequence = "ABS asked for a pause; forensics continues after it"
+	case e != nil && refusesLength(e.Status):
+		f.plan.Refused(c.Question, now)
+		consequence = "the token is too long for a request and is not asked about again"
+	default:
+		if e != nil && e.Reason == abs.ReasonTimeout {
+			f.observeLatency(max(c.took, 2*slowAnswer))
+		}
+		f.plan.Failed(c.Question, now)
+	}
+	return consequence
+}
+
+// refusesLength reports whether a status is a server's answer to a request line that is too long.
+func refusesLength(status int) bool {
+	return status == http.StatusRequestURITooLong || status == http.StatusRequestHeaderFieldsTooLarge ||
+		status == http.StatusRequestEntityTooLarge
+}

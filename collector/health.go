@@ -1,0 +1,57 @@
+package collector
+
+import (
+	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/metrics"
+)
+
+// ObserveCalls is for abs.Config.Observe: it records every request of a target's client in the
+// health metrics.
+func ObserveCalls(health *metrics.Health, target string, clock Clock) func(abs.Call) {
+	return func(c abs.Call) {
+		health.ReportDuration.WithLabelValues(target, c.Report).Observe(c.Duration.Seconds())
+		health.ReportBytes.WithLabelValues(target, c.Report).Add(float64(c.Bytes))
+		if c.Err != nil {
+			health.ReportFailures.WithLabelValues(target, c.Report, string(abs.ReasonOf(c.Err))).Inc()
+			return
+		}
+		health.ReportLastSuccess.WithLabelValues(target, c.Report).Set(float64(clock.Now().UnixNano()) / 1e9)
+	}
+}
+
+// recordUp sets abs_up once all reports were requested: set earlier, it would flap to 1 in every
+// cycle before the failing report is requested.
+func (t *target) recordUp(c *cycle) {
+	if c.succeeded+c.failed == 0 {
+		return
+	}
+	t.up = c.failed == 0
+	up := 0.0
+	if t.up {
+		up = 1
+	}
+	t.health.Up.WithLabelValues(t.Name).Set(up)
+}
+
+func (t *target) recordHealth(now time.Time) {
+	slots := map[ledger.SlotState]int{}
+	for _, s := range t.ledger.Slots(now) {
+		slots[s.State]++
+	}
+	for _, state := range []ledger.SlotState{ledger.Open, ledger.Pending} {
+		t.health.Slots.WithLabelValues(t.Name, string(state)).Set(float64(slots[state]))
+	}
+	f := t.findings.Status()
+	for state, n := range map[string]int{
+		metrics.ForensicsDue: f.Due, metrics.ForensicsCovered: f.Covered,
+		metrics.ForensicsFailed: f.Failed, metrics.ForensicsSkipped: f.Skipped,
+	} {
+		t.health.ForensicsTokens.WithLabelValues(t.Name, state).Set(float64(n))
+	}
+	if !f.Oldest.IsZero() {
+		t.health.ForensicsOldestAge.WithLabelValues(t.Name).Set(now.Sub(f.Oldest).Seconds())
+	}
+}

@@ -1,0 +1,55 @@
+package collector
+
+import (
+	"context"
+	"errors"
+
+	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
+)
+
+// readTokens requests the token report of a span and hands over its rows, each with the id of its
+// token.
+func (w *wiring) readTokens(ctx context.Context, s ledger.Span, row func(tokenid.ID, *abs.Row)) (abs.Summary, error) {
+	return w.ABS.Tokens(ctx, abs.Window(s), func(r *abs.Row) error {
+		row(w.ids.ID(r.Token), r)
+		return nil
+	})
+}
+
+// readInto requests the token report of a span for a reading, which is dropped if that fails.
+func (w *wiring) readInto(ctx context.Context, s ledger.Span, r *ledger.Reading) (abs.Summary, error) {
+	summary, err := w.readTokens(ctx, s, r.Add)
+	if err != nil {
+		r.Drop()
+	}
+	return summary, err
+}
+
+// truncated reports whether ABS seems to have left rows out for the length of its answer.
+func (w *wiring) truncated(s abs.Summary) bool {
+	return s.HasSummary && s.RowRequests < s.Requests && s.Bytes >= w.ResponseCap/10*9
+}
+
+// refusal returns whether a shorter window might be read where a report failed.
+func refusal(err error) ledger.Refusal {
+	var e *abs.Error
+	if !errors.As(err, &e) {
+		return ledger.Unavailable
+	}
+	switch {
+	case e.Reason == abs.ReasonSize, e.Truncated:
+		return ledger.TooLarge
+	case e.Reason == abs.ReasonTimeout:
+		return ledger.TimedOut
+	default:
+		return ledger.Unavailable
+	}
+}
+
+// spanText is a span as log lines and errors write it.
+func spanText(s ledger.Span) string {
+	const layout = "2006-01-02T15:04Z"
+	return s.From.UTC().Format(layout) + " to " + s.To.UTC().Format(layout)
+}
