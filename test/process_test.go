@@ -1,7 +1,6 @@
 package test
 
 import (
-	"bytes"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -10,33 +9,33 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
-// patience is how long a test waits for what should come at once. It is only ever used
-// up by a test that fails.
+// patience is how long a test waits for what should happen at once. Only a test that fails uses it
+// up.
 const patience = 120 * time.Second
 
 // process is the built abs-exporter, started as a user starts it.
 type process struct {
 	cmd    *exec.Cmd
-	stdout *output
-	stderr *output
-	ended  chan struct{} // closed once it has ended and all that it wrote is here
+	stdout *tools.Output
+	stderr *tools.Output
+	ended  chan struct{} // closed once it has ended and all its output was read
 }
 
-// start runs abs-exporter until it ends, or the test does. env is added to an
-// environment without any variable of abs-exporter.
+// start runs abs-exporter until it ends, or the test does. env is added to an environment without
+// any variable of abs-exporter.
 func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
 	p := &process{
-		cmd:    exec.Command(binary(t), args...),
-		stdout: newOutput(), stderr: newOutput(), ended: make(chan struct{}),
+		cmd:    exec.Command(tools.Binary(t), args...),
+		stdout: tools.NewOutput(), stderr: tools.NewOutput(), ended: make(chan struct{}),
 	}
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "ABS_EXPORTER_") {
@@ -44,15 +43,15 @@ func start(t *testing.T, env []string, args ...string) *process {
 		}
 	}
 	p.cmd.Env = append(p.cmd.Env, env...)
-	p.cmd.Dir = t.TempDir() // serve keeps its state in ./data unless told otherwise
+	p.cmd.Dir = t.TempDir() // serve keeps its state in ./data by default
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
-		_ = p.cmd.Wait() // what it ended with is in ProcessState
-		p.stdout.end()
-		p.stderr.end()
+		_ = p.cmd.Wait() // its status is in ProcessState
+		p.stdout.End()
+		p.stderr.End()
 		close(p.ended)
 	}()
 	t.Cleanup(func() {
@@ -73,7 +72,7 @@ func tail(text string) string {
 	return "[…]" + text[len(text)-most:]
 }
 
-// status is the exit status, once the process has ended by itself.
+// status returns the exit status, once the process has ended by itself.
 func (p *process) status(t *testing.T) int {
 	t.Helper()
 	select {
@@ -90,68 +89,10 @@ func (p *process) terminate(t *testing.T) (status int, took time.Duration) {
 	t.Helper()
 	begun := time.Now()
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatalf("it cannot be told to end: %v", err)
+		t.Fatalf("the signal was not delivered: %v", err)
 	}
 	status = p.status(t)
 	return status, time.Since(begun)
-}
-
-// output is what a process writes to one of its streams. A test can wait for a line.
-type output struct {
-	mu      sync.Mutex
-	text    bytes.Buffer
-	over    bool
-	changed chan struct{} // closed and replaced whenever there is more
-}
-
-func newOutput() *output { return &output{changed: make(chan struct{})} }
-
-// Write implements io.Writer.
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.tell()
-	return o.text.Write(b)
-}
-
-func (o *output) end() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.over = true
-	o.tell()
-}
-
-func (o *output) tell() {
-	close(o.changed)
-	o.changed = make(chan struct{})
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
-// find waits for the pattern and gives its first group.
-func (o *output) find(t *testing.T, pattern string) string {
-	t.Helper()
-	re, limit := regexp.MustCompile(pattern), time.After(patience)
-	for {
-		o.mu.Lock()
-		found, over, changed := re.FindSubmatch(o.text.Bytes()), o.over, o.changed
-		o.mu.Unlock()
-		if found != nil {
-			return string(found[1])
-		}
-		if over {
-			t.Fatalf("it has ended without saying %s", pattern)
-		}
-		select {
-		case <-changed:
-		case <-limit:
-			t.Fatalf("it does not say %s", pattern)
-		}
-	}
 }
 
 // exporter is a process that serves.
@@ -164,10 +105,10 @@ type exporter struct {
 func startServe(t *testing.T, env []string, args ...string) *exporter {
 	t.Helper()
 	p := start(t, env, append([]string{"serve", "--web.listen-address=127.0.0.1:0"}, args...)...)
-	return &exporter{p, "http://" + p.stderr.find(t, `Listening on.*?address\W+([0-9.]+:[0-9]+)`) + "/"}
+	return &exporter{p, "http://" + p.stderr.Find(t, patience, `Listening on.*?address\W+([0-9.]+:[0-9]+)`) + "/"}
 }
 
-// demo is the demo: the exporter, and the simulated ABS's own side door.
+// demo is the demo: the exporter, and the control paths of the simulated ABS.
 type demo struct {
 	exporter
 	abs string
@@ -178,12 +119,12 @@ func startDemo(t *testing.T, args ...string) *demo {
 	t.Helper()
 	p := start(t, nil, append([]string{"demo", "--web.listen-address=127.0.0.1:0"}, args...)...)
 	return &demo{
-		exporter{p, p.stdout.find(t, `status page +(http://\S+)`)},
-		p.stdout.find(t, `simulated ABS +(https://\S+)`),
+		exporter{p, p.stdout.Find(t, patience, `status page +(http://\S+)`)},
+		p.stdout.Find(t, patience, `simulated ABS +(https://\S+)`),
 	}
 }
 
-// simulator asks the demo's ABS what no ABS tells, such as /simulator/truth.
+// simulator requests what only the demo's simulated ABS has, such as /simulator/truth.
 func (d *demo) simulator(t *testing.T, path string, into any) {
 	t.Helper()
 	body := d.call(t, http.MethodGet, path, "")
@@ -192,7 +133,7 @@ func (d *demo) simulator(t *testing.T, path string, into any) {
 	}
 }
 
-// setFaults lets the demo's ABS go wrong, as the demo tells users to.
+// setFaults lets the demo's ABS fail, in the way that the demo suggests to users.
 func (d *demo) setFaults(t *testing.T, faults string) {
 	t.Helper()
 	d.call(t, http.MethodPut, "/simulator/faults", faults)
@@ -211,17 +152,17 @@ func (d *demo) call(t *testing.T, method, path, body string) string {
 	return text
 }
 
-// sideDoor trusts the certificate that the demo has made a moment ago.
+// sideDoor trusts the certificate that the demo has just made.
 var sideDoor = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 
-// get is a page of the exporter.
+// get returns a page of the exporter.
 func (e *exporter) get(t *testing.T, path string) string {
 	t.Helper()
 	text, _ := e.scrape(t, path, "")
 	return text
 }
 
-// scrape is a page of the exporter in a format, and its content type.
+// scrape returns a page of the exporter in a format, and its content type.
 func (e *exporter) scrape(t *testing.T, path, accept string) (body, contentType string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, e.url+path, nil)
@@ -254,13 +195,13 @@ func answer(client *http.Client, req *http.Request) (body, contentType string, e
 	return string(text), resp.Header.Get("Content-Type"), nil
 }
 
-// value is the value of a series of /metrics, written as there, and whether it is there.
+// value returns the value of a series of /metrics, written as there, and whether it is there.
 func (e *exporter) value(t *testing.T, series string) (float64, bool) {
 	t.Helper()
 	for line := range strings.Lines(e.get(t, "metrics")) {
-		if rest, ok := strings.CutPrefix(line, series+" "); ok {
+		if text, ok := strings.CutPrefix(line, series+" "); ok {
 			var v float64
-			if _, err := fmt.Sscan(rest, &v); err != nil {
+			if _, err := fmt.Sscan(text, &v); err != nil {
 				t.Fatalf("%s: %v", line, err)
 			}
 			return v, true
@@ -269,15 +210,7 @@ func (e *exporter) value(t *testing.T, series string) (float64, bool) {
 	return 0, false
 }
 
-// until asks again and again until done says true. The answer is another process's: there
-// is nothing else to wait for.
 func until(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for limit := time.After(patience); !done(); {
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-limit:
-			t.Fatalf("%s: not after %v", what, patience)
-		}
-	}
+	tools.Until(t, patience, what, done)
 }

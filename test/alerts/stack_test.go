@@ -7,12 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -27,19 +25,20 @@ import (
 	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
-// rulesFaster and routesFaster are how many times faster the stack runs than with the files as they are shipped: all
-// durations of the rules, the thresholds that are seconds, and Alertmanager's three are divided by them, and nothing else
-// of the files is changed but the receivers. A group_interval of seconds would be too short to see that nothing comes
-// within it, hence two numbers.
+// rulesFaster and routesFaster are how many times faster the stack runs than with the shipped
+// files: all durations of the rules, the thresholds that are seconds, and Alertmanager's three are
+// divided by them, and nothing else of the files is changed but the receivers. There are two
+// numbers because a group_interval of seconds would be too short to notice a second message within
+// it.
 const (
 	rulesFaster  = 60
 	routesFaster = 15
 )
 
-// patience is how long is waited for what should come. Only a test that fails uses it up.
+// patience is how long a test waits. Only a test that fails uses it up.
 const patience = 4 * time.Minute
 
-// startABS serves a simulated ABS and gives its entry in the list of targets.
+// startABS serves a simulated ABS and returns its entry in the list of targets.
 func startABS(t *testing.T, name string, sim *simulator.Simulator) (server *httptest.Server, entry map[string]any) {
 	t.Helper()
 	server = httptest.NewTLSServer(sim.Handler())
@@ -59,23 +58,18 @@ func startABS(t *testing.T, name string, sim *simulator.Simulator) (server *http
 // exporter is an abs-exporter that serves.
 type exporter struct{ binary, config, address, log string }
 
-// startExporter builds abs-exporter and runs serve.
+// startExporter runs serve.
 func startExporter(t *testing.T, address string, settings map[string]any) exporter {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "abs-exporter")
-	build := exec.Command("go", "build", "-o", binary, "./cmd/abs-exporter")
-	build.Dir = tools.Root(t)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building abs-exporter: %v\n%s", err, out)
-	}
+	binary := tools.Binary(t)
 	config := filepath.Join(t.TempDir(), "abs-exporter.yml")
 	writeYAML(t, config, settings)
-	log := run(t, "http://"+address+"/readyz", binary, "serve", "--config="+config, "--web.listen-address="+address)
+	log := tools.Start(t, patience, "http://"+address+"/readyz", binary, "serve", "--config="+config, "--web.listen-address="+address)
 	return exporter{binary, config, address, log}
 }
 
-// startAlertmanager runs the pinned Alertmanager on the example, with all receivers being the webhook.
+// startAlertmanager runs the pinned Alertmanager on the example, with all receivers being the
+// webhook.
 func startAlertmanager(t *testing.T, webhook string) string {
 	t.Helper()
 	var config map[string]any
@@ -94,8 +88,8 @@ func startAlertmanager(t *testing.T, webhook string) string {
 	faster(t, config["route"].(map[string]any))
 	file := filepath.Join(t.TempDir(), "alertmanager.yml")
 	writeYAML(t, file, config)
-	address := freeAddress(t)
-	run(t, "http://"+address+"/-/ready", tools.Path(t, "alertmanager"), "--config.file="+file, "--storage.path="+t.TempDir(),
+	address := tools.FreeAddress(t)
+	tools.Start(t, patience, "http://"+address+"/-/ready", tools.Path(t, "alertmanager"), "--config.file="+file, "--storage.path="+t.TempDir(),
 		"--web.listen-address="+address, "--cluster.listen-address=", "--log.level=warn")
 	return address
 }
@@ -112,7 +106,8 @@ func faster(t *testing.T, route map[string]any) {
 	}
 }
 
-// startPrometheus runs the pinned Prometheus with our rules; without an exporter to scrape, it can only be pushed to.
+// startPrometheus runs the pinned Prometheus with our rules; without an exporter to scrape, it only
+// receives pushes.
 func startPrometheus(t *testing.T, exporter, alertmanager string) *prometheus {
 	t.Helper()
 	dir := t.TempDir()
@@ -137,8 +132,8 @@ func startPrometheus(t *testing.T, exporter, alertmanager string) *prometheus {
 			map[string]any{"job_name": "abs", "static_configs": []any{map[string]any{"targets": targets}}},
 		},
 	})
-	address := freeAddress(t)
-	run(t, "http://"+address+"/-/ready", tools.Path(t, "prometheus"), "--config.file="+filepath.Join(dir, "prometheus.yml"),
+	address := tools.FreeAddress(t)
+	tools.Start(t, patience, "http://"+address+"/-/ready", tools.Path(t, "prometheus"), "--config.file="+filepath.Join(dir, "prometheus.yml"),
 		"--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+address, "--web.enable-otlp-receiver",
 		"--log.level=warn")
 	return &prometheus{t, "http://" + address}
@@ -190,7 +185,7 @@ type sample struct {
 	Value  [2]json.RawMessage `json:"value"`
 }
 
-// query is the instant query's result now.
+// query returns the result of an instant query now.
 func (p *prometheus) query(expr string) []sample {
 	p.t.Helper()
 	var body struct {
@@ -202,7 +197,7 @@ func (p *prometheus) query(expr string) []sample {
 	return body.Data.Result
 }
 
-// alert is a firing alert as Prometheus has it.
+// alert is an alert as Prometheus returns it.
 type alert struct {
 	Labels   map[string]string `json:"labels"`
 	State    string            `json:"state"`
@@ -241,19 +236,19 @@ func (p *prometheus) get(path string, into any) {
 type message struct {
 	Receiver string    `json:"receiver"`
 	Status   string    `json:"status"`
-	Alerts   []told    `json:"alerts"`
+	Alerts   []notice  `json:"alerts"`
 	At       time.Time `json:"-"`
 	Text     []byte    `json:"-"`
 }
 
-type told struct {
+type notice struct {
 	Status      string            `json:"status"`
 	Labels      map[string]string `json:"labels"`
 	Annotations map[string]string `json:"annotations"`
 	StartsAt    time.Time         `json:"startsAt"`
 }
 
-// inbox takes the messages of a webhook.
+// inbox keeps the messages of a webhook.
 type inbox struct {
 	mu       sync.Mutex
 	messages []message
@@ -276,7 +271,7 @@ func startInbox(t *testing.T) (*inbox, string) {
 	return in, server.URL
 }
 
-// about are the messages about a target, oldest first.
+// about returns the messages about a target, oldest first.
 func (in *inbox) about(target string) []message {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -287,55 +282,6 @@ func (in *inbox) about(target string) []message {
 		}
 	}
 	return out
-}
-
-// run runs a program until the test ends, and returns once it answers at ready. It gives the file that holds its output.
-func run(t *testing.T, ready, program string, args ...string) (log string) {
-	t.Helper()
-	log = filepath.Join(t.TempDir(), "log")
-	output, err := os.Create(log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(program, args...)
-	cmd.Dir = t.TempDir()
-	cmd.Stdout, cmd.Stderr = output, output
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() {
-		_ = cmd.Wait() // what it says of that is in the log
-		close(ended)
-	}()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // nothing of it is needed any more
-		<-ended
-		_ = output.Close() // read below, if at all
-		if text, err := os.ReadFile(log); t.Failed() && err == nil {
-			t.Logf("%s:\n%s", filepath.Base(program), text[max(0, len(text)-4000):])
-		}
-	})
-	until(t, filepath.Base(program)+" answers", func() bool {
-		select {
-		case <-ended:
-			t.Fatalf("%s has ended", filepath.Base(program))
-		default:
-		}
-		_, err := fetch(ready)
-		return err == nil
-	})
-	return log
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }() // only its port is wanted
-	return l.Addr().String()
 }
 
 var client = &http.Client{Timeout: 10 * time.Second}
@@ -356,16 +302,9 @@ func fetch(address string) ([]byte, error) {
 	return text, nil
 }
 
-// until asks again and again: what is waited for happens in other processes.
 func until(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for limit := time.After(patience); !done(); {
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-limit:
-			t.Fatalf("%s: not after %v", what, patience)
-		}
-	}
+	tools.Until(t, patience, what, done)
 }
 
 func write(t *testing.T, file, text string) {
