@@ -48,13 +48,14 @@ func (t *target) budget() int {
 	return int(math.Ceil(t.o.ForensicsRate * max(t.o.Reread, t.o.Interval).Seconds()))
 }
 
-// suspected is what the planner is told of tokens that were asked about before.
-func (t *target) suspected(id tokenid.ID) (planner.Suspect, bool) {
-	s, ok := t.attacks.suspects[id]
-	if !ok {
-		return planner.Suspect{}, false
+// findingsAnswered returns when a token with findings was last answered, and false for a token
+// without.
+func (t *target) findingsAnswered(id tokenid.ID) (time.Time, bool) {
+	s := t.attacks.suspects[id]
+	if s == nil || len(s.findings) == 0 {
+		return time.Time{}, false
 	}
-	return planner.Suspect{Answered: s.answered, Findings: len(s.findings) > 0}, true
+	return s.answered, true
 }
 
 // atOnce is how many calls to have under way: the slower ABS answers, the fewer.
@@ -66,7 +67,7 @@ func (f *forensics) atOnce() int {
 }
 
 type answer struct {
-	planner.Question
+	planner.Call
 	window abs.Window
 	report abs.Forensics
 	took   time.Duration
@@ -90,12 +91,12 @@ func (t *target) askForensics(ctx context.Context) {
 	underWay := 0
 	for {
 		for underWay < t.forensics.atOnce() && ctx.Err() == nil && !t.clock.Now().Before(t.forensics.until) {
-			q, ok := t.forensics.plan.Next()
+			c, ok := t.forensics.plan.Next()
 			if !ok {
 				break
 			}
 			underWay++
-			go t.ask(ctx, q, window, answers)
+			go t.ask(ctx, c, window, answers)
 		}
 		if underWay == 0 {
 			break
@@ -120,11 +121,11 @@ func (t *target) untilNextCycle(ctx context.Context, left time.Duration) (contex
 }
 
 // ask makes one call, at the rate.
-func (t *target) ask(ctx context.Context, q planner.Question, window abs.Window, answers chan<- answer) {
-	a := answer{Question: q, window: window}
+func (t *target) ask(ctx context.Context, c planner.Call, window abs.Window, answers chan<- answer) {
+	a := answer{Call: c, window: window}
 	if a.err = t.forensics.limiter.Wait(ctx); a.err == nil {
 		began := t.clock.Now()
-		a.report, a.err = t.ABS.Forensics(ctx, window, q.Token)
+		a.report, a.err = t.ABS.Forensics(ctx, window, c.Token)
 		a.took = t.clock.Now().Sub(began)
 	}
 	answers <- a
@@ -134,7 +135,7 @@ func (t *target) take(ctx context.Context, a answer, stop func()) {
 	f, now := &t.forensics, t.clock.Now()
 	if a.err != nil {
 		if ctx.Err() != nil { // cut by the next cycle, not by ABS
-			f.plan.Return(a.Question)
+			f.plan.Return(a.Call)
 			return
 		}
 		t.forensicsFailed(a, stop)
@@ -142,12 +143,10 @@ func (t *target) take(ctx context.Context, a answer, stop func()) {
 	}
 	f.latency = smooth(f.latency, a.took)
 	events := t.attacks.answer(a.ID, a.report, a.window, now, t.ledger.IsTracked(a.ID))
-	found := false
 	for _, e := range events {
-		found = found || e.Began
 		t.event(e)
 	}
-	f.plan.Answered(a.Question, found, now)
+	f.plan.Answered(a.Call, now)
 }
 
 func smooth(before, now time.Duration) time.Duration {
@@ -176,20 +175,20 @@ func (t *target) forensicsFailed(a answer, stop func()) {
 	errors.As(a.err, &e)
 	switch {
 	case e != nil && e.Reason == abs.ReasonAuth:
-		f.plan.Return(a.Question)
+		f.plan.Return(a.Call)
 		stop() // the keys will be refused for the next token too
 	case e != nil && e.RetryAfter > 0:
-		f.plan.Return(a.Question)
+		f.plan.Return(a.Call)
 		f.until = now.Add(min(e.RetryAfter, t.o.Window))
 		consequence = "ABS asked to be left alone; forensics goes on after that"
 	case e != nil && tooLongToAsk(e.Status):
-		f.plan.Refused(a.Question, now)
+		f.plan.Skipped(a.Call, now)
 		consequence = "the token is too long to be asked about, and is not asked about again"
 	default:
 		if e != nil && e.Reason == abs.ReasonTimeout {
 			f.latency = smooth(f.latency, max(a.took, 2*slowAnswer))
 		}
-		f.plan.Failed(a.Question, now)
+		f.plan.Failed(a.Call, now)
 	}
 	if t.cycle.forensicsFailed {
 		return

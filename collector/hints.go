@@ -116,7 +116,7 @@ func (t *target) hint(id, what tokenid.ID, token []byte) {
 	case t.hints.handled.has(what):
 		t.hints.still.add(what)
 	case t.hints.inWindow.has(id):
-		if t.forensics.plan.Hint(id, token) {
+		if t.forensics.plan.AddPriority(id, token) {
 			t.hints.handled.add(what)
 			t.hints.still.add(what)
 		}

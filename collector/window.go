@@ -40,7 +40,7 @@ func (t *target) readWindow(ctx context.Context) bool {
 	span := ledger.Span{From: to.Add(-t.o.Window).Truncate(time.Minute), To: to}
 	next := window{parts: w.parts, tried: w.tried, ok: true, read: t.clock.Now(), span: span, listed: map[tokenid.ID]int64{}}
 	complete := true
-	choice := t.forensics.plan.Choose(t.budget(), t.cycle.began, t.suspected)
+	plan := t.forensics.plan.NewPlan(t.budget(), t.cycle.began, t.findingsAnswered)
 	seen := map[tokenid.ID]struct{}{} // of the suspects
 	var longest int64
 	var inWindow *filter
@@ -59,7 +59,7 @@ func (t *target) readWindow(ctx context.Context) bool {
 			if _, ok := t.attacks.suspects[id]; ok {
 				seen[id] = struct{}{}
 			}
-			choice.Offer(id, row.Token, row.Requests)
+			plan.Offer(id, row.Token, row.Requests)
 			return nil
 		})
 		if err != nil {
@@ -80,7 +80,7 @@ func (t *target) readWindow(ctx context.Context) bool {
 		next.parts = max(1, w.parts/2)
 	}
 	*w = next
-	choice.Done()
+	plan.Commit()
 	if t.hints != nil {
 		t.hints.inWindow = inWindow
 	}
