@@ -1,3 +1,3 @@
-// Package planner turns what is known of the window's tokens into an order of forensics
-// calls, within a budget and in memory of fixed size. It has no clock and no network.
+// Package planner decides which tokens forensics is requested for next, within a number of calls and
+// in memory of fixed size. It has no clock and no network: times are arguments.
 package planner

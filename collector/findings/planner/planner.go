@@ -1,248 +1,170 @@
 package planner
 
 import (
-	"math"
+	"slices"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
-// Kind is why a token is asked about.
-type Kind uint8
+// queue is why a call is made. The queues are in the order in which Next serves them, but for the
+// bound maxLead.
+type queue uint8
 
-// The kinds, in the order in which they are asked.
 const (
-	Hinted  Kind = iota // one of ABS's cheap reports named it
-	Again               // it has findings, and their end is to be seen
-	Changed             // it is new, or its traffic changed most
-	InTurn              // its turn has come
+	priority   queue = iota // an attack report names the token
+	recheck                 // the token has findings, and their end must be noticed
+	changed                 // the token is new in the window, or its traffic changed
+	roundRobin              // the next token in the order of ids
+	retry                   // the call failed since the plan was made
+	queues
 )
 
-// Shares of a plan's calls. What the first three leave goes in turn, so that this is
-// half at least, and every token of the window is asked about within a bound (Bound).
 const (
-	againShare = 0.25
-	// The share of changed tokens moves with what asking about them brings: attacks need
-	// not show in how busy a token is, and every call for a changed one makes the turn
-	// longer.
-	minChangedShare = 0.04
-	maxChangedShare = 0.25
+	// maxLead is how many calls of the first three queues may go before one of round robin. Past
+	// it they alternate, so that round robin gets half of the calls at least, and each token of
+	// the window is requested within a bound.
+	maxLead     = 50
+	maxAttempts = 3     // calls for one token in one plan
+	maxPriority = 10000 // tokens in the priority queue
+	maxSkipped  = 65536 // skipped tokens that are remembered
 )
 
-// Limits of what is remembered.
-const (
-	maxAhead    = 50    // calls that may go before those in turn, which get half in the long run
-	maxTries    = 3     // calls about one token in one plan
-	maxPending  = 10000 // hinted tokens that wait
-	maxRefused  = 65536 // tokens that ABS refuses to be asked about
-	turnRecords = 4096  // how finely the way of the turn is remembered
-)
-
-// Question is one call to make. The token is forgotten once it was answered.
-type Question struct {
-	ID    tokenid.ID
-	Token []byte
-	Kind  Kind
-	tries int
+// Call is a forensics call to make.
+type Call struct {
+	ID       tokenid.ID
+	Token    []byte
+	queue    queue // where it was first
+	attempts int   // how often it failed
 }
 
-// Planner holds the order of calls, from one reading of the window to the next.
+// Planner holds the order of forensics calls from one window report to the next. The zero value is
+// not usable; see New. It is not safe for concurrent use.
 type Planner struct {
-	hinted []Question // asked first
-	first  []Question // then these
-	turns  []Question // and these in between, and when there are no others
-	ahead  int        // how many more of the former than of the latter were handed out
-	inHint map[tokenid.ID]struct{}
-	again  time.Duration // findings are asked about again after this
+	recheckAfter time.Duration
+	traffic      *trafficMemory
+	cursor       cursor
+	queues       [queues][]Call
+	lead         int // how many calls the first three queues are ahead of round robin
+	prioritised  map[tokenid.ID]bool
+	skipped      map[tokenid.ID]bool
 
-	memory  *memory
-	changed float64 // share of changed tokens
-	yield   [InTurn + 1]rate
-	turn    turn
-	refused map[tokenid.ID]struct{}
-
-	covered map[tokenid.ID]struct{} // in this plan
-	before  map[tokenid.ID]struct{} // in the one before, and not in this one
-	failed  map[tokenid.ID]struct{}
-	beyond  int64     // tokens of the window for which the plan has no call
-	made    time.Time // the plan
-	former  time.Time // the one before, if it was worked through; else zero
+	covered       map[tokenid.ID]bool // answered since the plan was made
+	coveredBefore map[tokenid.ID]bool // answered in the plan before, but not in this one
+	failed        map[tokenid.ID]bool
+	unplanned     int       // tokens of the window that the plan has no call for
+	made          time.Time // when the plan was made
+	previous      time.Time // when the plan before was made, if it was completed; else zero
 }
 
-// rate is how many calls found something new, fading.
-type rate struct{ found, calls float64 }
-
-func (r *rate) add(found bool) {
-	const fade = 0.9998 // half after some 3,500 calls
-	r.found *= fade
-	r.calls = r.calls*fade + 1
-	if found {
-		r.found++
-	}
-}
-
-// of is the share, as if one call in a thousand more had found something: few calls say
-// little.
-func (r rate) of() float64 { return (r.found + 1) / (r.calls + 1000) }
-
-// New is a planner that asks about tokens with findings every again.
-func New(again time.Duration) *Planner {
+// New returns a planner that rechecks a token with findings once its last answer is older than
+// recheckAfter.
+func New(recheckAfter time.Duration) *Planner {
 	return &Planner{
-		again: again, memory: newMemory(), changed: minChangedShare,
-		inHint: map[tokenid.ID]struct{}{}, refused: map[tokenid.ID]struct{}{},
-		covered: map[tokenid.ID]struct{}{}, failed: map[tokenid.ID]struct{}{},
+		recheckAfter: recheckAfter, traffic: new(trafficMemory),
+		prioritised: map[tokenid.ID]bool{}, skipped: map[tokenid.ID]bool{},
+		covered: map[tokenid.ID]bool{}, failed: map[tokenid.ID]bool{},
 	}
 }
 
-// Cursor is where in the space of token ids the turn has come to. It is worth keeping
-// across a restart.
-func (p *Planner) Cursor() tokenid.ID { return p.turn.at }
+// Cursor returns the id that round robin continues from. Saved and passed to Resume, it keeps a
+// restart from requesting the same tokens again.
+func (p *Planner) Cursor() tokenid.ID { return p.cursor.at }
 
-// Resume goes on from a cursor.
-func (p *Planner) Resume(cursor tokenid.ID) { p.turn.at = cursor }
+// Resume continues round robin from a cursor.
+func (p *Planner) Resume(cursor tokenid.ID) { p.cursor.at = cursor }
 
-// Hint puts a token that ABS names as suspect to the front. It is false when there is no
-// room: the token then waits for its turn.
-func (p *Planner) Hint(id tokenid.ID, token []byte) bool {
-	if _, waits := p.inHint[id]; waits || p.isRefused(id) {
+// AddPriority puts a token that an attack report names into the priority queue. It returns false if
+// the queue is full: round robin then requests the token later. A skipped token is not added.
+func (p *Planner) AddPriority(id tokenid.ID, token []byte) bool {
+	if p.prioritised[id] || p.skipped[id] {
 		return true
 	}
-	if len(p.hinted) >= maxPending {
+	if len(p.prioritised) >= maxPriority {
 		return false
 	}
-	p.inHint[id] = struct{}{}
-	p.hinted = append(p.hinted, Question{ID: id, Token: append([]byte{}, token...), Kind: Hinted})
+	p.prioritised[id] = true
+	p.queues[priority] = append(p.queues[priority], Call{ID: id, Token: slices.Clone(token), queue: priority})
 	return true
 }
 
-// Next is the next call to make. Answered, Failed, Refused or Return must follow.
-func (p *Planner) Next() (q Question, ok bool) {
-	from := &p.turns
-	if p.ahead < maxAhead || len(p.turns) == 0 {
-		switch {
-		case len(p.hinted) > 0:
-			from = &p.hinted
-		case len(p.first) > 0:
-			from = &p.first
-		}
+// Next returns the next call to make, and false if there is none. Each call must end in Answered,
+// Failed, Skipped or Return.
+func (p *Planner) Next() (Call, bool) {
+	q := p.nextQueue()
+	calls := p.queues[q]
+	if len(calls) == 0 {
+		return Call{}, false
 	}
-	if len(*from) == 0 {
-		return Question{}, false
-	}
-	if from == &p.turns {
-		p.ahead = max(0, p.ahead-1)
+	if q < roundRobin {
+		p.lead++
 	} else {
-		p.ahead++
+		p.lead = max(0, p.lead-1)
 	}
-	q = (*from)[0]
-	(*from)[0].Token = nil
-	*from = (*from)[1:]
-	return q, true
+	c := calls[0]
+	calls[0].Token = nil // the token is a credential: it is kept no longer than it is needed
+	p.queues[q] = calls[1:]
+	return c, true
 }
 
-// Return gives a question back that was not asked after all.
-func (p *Planner) Return(q Question) {
-	switch q.Kind {
-	case Hinted:
-		p.hinted = append([]Question{q}, p.hinted...)
-	case Again, Changed:
-		p.first = append([]Question{q}, p.first...)
-	case InTurn:
-		p.turns = append([]Question{q}, p.turns...)
+func (p *Planner) nextQueue() queue {
+	regular := roundRobin
+	if len(p.queues[regular]) == 0 {
+		regular = retry
 	}
-}
-
-// Answered tells that ABS answered at a time, and whether it told of a finding that was
-// not known.
-func (p *Planner) Answered(q Question, found bool, at time.Time) {
-	p.ended(q, at)
-	p.yield[q.Kind].add(found)
-	p.covered[q.ID] = struct{}{}
-	delete(p.before, q.ID)
-	delete(p.failed, q.ID)
-}
-
-// Failed tells that a call failed for a reason that is not the token's: it is tried
-// again at the end of the plan.
-func (p *Planner) Failed(q Question, at time.Time) {
-	p.failed[q.ID] = struct{}{}
-	if q.tries++; q.tries < maxTries {
-		if q.Kind == InTurn {
-			p.turn.pass(q.ID, at) // its turn is over; what is left of it is a retry
-			q.Kind = Changed
+	for q := priority; q < roundRobin; q++ {
+		if len(p.queues[q]) > 0 && (p.lead < maxLead || len(p.queues[regular]) == 0) {
+			return q
 		}
-		p.turns = append(p.turns, q) // behind all others
+	}
+	return regular
+}
+
+// Return puts a call that was not made back to the front of its queue.
+func (p *Planner) Return(c Call) {
+	q := c.queue
+	if c.attempts > 0 {
+		q = retry
+	}
+	p.queues[q] = slices.Insert(p.queues[q], 0, c)
+}
+
+// Answered records that ABS answered a call at a time.
+func (p *Planner) Answered(c Call, at time.Time) {
+	p.end(c, at)
+	p.covered[c.ID] = true
+	delete(p.coveredBefore, c.ID)
+	delete(p.failed, c.ID)
+}
+
+// Failed records that a call failed at a time, for a reason other than its token. It is retried after
+// all other calls of the plan.
+func (p *Planner) Failed(c Call, at time.Time) {
+	p.end(c, at)
+	p.failed[c.ID] = true
+	if c.attempts++; c.attempts == maxAttempts {
 		return
 	}
-	p.ended(q, at)
+	if c.queue == priority {
+		p.prioritised[c.ID] = true
+	}
+	p.queues[retry] = append(p.queues[retry], c)
 }
 
-// Refused tells that ABS will not be asked about this token: it is too long, say. It is
-// not asked about again.
-func (p *Planner) Refused(q Question, at time.Time) {
-	p.ended(q, at)
-	if len(p.refused) < maxRefused {
-		p.refused[q.ID] = struct{}{}
+// Skipped records that ABS does not accept calls for a token, such as one that is too long for a URL.
+// The token is not requested again while the window holds it.
+func (p *Planner) Skipped(c Call, at time.Time) {
+	p.end(c, at)
+	if len(p.skipped) < maxSkipped {
+		p.skipped[c.ID] = true
 	}
 }
 
-func (p *Planner) ended(q Question, at time.Time) {
-	switch q.Kind {
-	case Hinted:
-		delete(p.inHint, q.ID)
-	case InTurn:
-		p.turn.pass(q.ID, at)
-	case Again, Changed:
-	}
-}
-
-func (p *Planner) isRefused(id tokenid.ID) bool {
-	_, refused := p.refused[id]
-	return refused
-}
-
-// adapt moves the share of the changed tokens towards what has proved itself.
-func (p *Planner) adapt() {
-	if p.yield[Changed].of() > 1.5*p.yield[InTurn].of() {
-		p.changed = min(maxChangedShare, p.changed*1.5)
-		return
-	}
-	p.changed = max(minChangedShare, p.changed*0.8)
-}
-
-// Coverage is what forensics knows of the window's tokens.
-type Coverage struct {
-	Due     int // still to be asked about
-	Covered int // answered in this plan or in the one before
-	Skipped int // ABS refuses to be asked about them
-	Failed  int // asked about since the plan was made, without an answer
-	// Oldest is since when every token that is in the window all the time was asked
-	// about: the age of the oldest answer. Zero: not all were yet.
-	Oldest time.Time
-}
-
-// Coverage tells how far the plan has come.
-func (p *Planner) Coverage() Coverage {
-	waiting := len(p.hinted) + len(p.first) + len(p.turns)
-	c := Coverage{
-		Due: waiting + int(p.beyond), Covered: len(p.covered) + len(p.before),
-		Skipped: len(p.refused), Failed: len(p.failed),
-	}
+func (p *Planner) end(c Call, at time.Time) {
 	switch {
-	case p.beyond > 0:
-		c.Oldest = p.turn.oldest()
-	case waiting == 0:
-		c.Oldest = p.made
-	default:
-		c.Oldest = p.former
+	case c.queue == priority:
+		delete(p.prioritised, c.ID)
+	case c.queue == roundRobin && c.attempts == 0: // the cursor is past the token of a retry
+		p.cursor.pass(c.ID, at)
 	}
-	return c
-}
-
-// Bound is how long it takes at most until every token of a window was asked about, at a
-// number of calls a second that are really made: half of them go in turn at least, in
-// plans that are made every interval.
-func Bound(tokens int64, rate float64, interval time.Duration) time.Duration {
-	seconds := float64(tokens) / (rate / 2)
-	return time.Duration(math.Ceil(seconds))*time.Second + 2*interval
 }

@@ -1,66 +1,95 @@
 package planner
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
-func none(tokenid.ID) (Suspect, bool) { return Suspect{}, false }
+func noFindings(tokenid.ID) (time.Time, bool) { return time.Time{}, false }
 
-// A hinted token whose call failed is asked about in the next plan.
-func TestFailedHintIsAskedAgain(t *testing.T) {
+// commit makes a plan of ten calls from a window report that holds ids.
+func commit(p *Planner, now time.Time, ids ...tokenid.ID) {
+	plan := p.NewPlan(10, now, noFindings)
+	for _, id := range ids {
+		plan.Offer(id, []byte("x"), 1)
+	}
+	plan.Commit()
+}
+
+func TestFailedPriorityCallIsInTheNextPlan(t *testing.T) {
 	p, now := New(time.Minute), time.Unix(1e9, 0)
-	p.Hint(7, []byte("x"))
-	q, _ := p.Next()
-	p.Failed(q, now)
-	p.Choose(10, now, none).Done()
-	if q, ok := p.Next(); !ok || q.ID != 7 || string(q.Token) != "x" {
-		t.Errorf("next is %+v, %v", q, ok)
+	p.AddPriority(7, []byte("x"))
+	c, _ := p.Next()
+	p.Failed(c, now)
+	commit(p, now)
+	if c, ok := p.Next(); !ok || c.ID != 7 || string(c.Token) != "x" {
+		t.Errorf("next is %+v, %v", c, ok)
 	}
 }
 
-// A flood of hints leaves half of the calls to those in turn.
-func TestTurnGetsHalf(t *testing.T) {
+// A call that keeps failing is made three times, after all others; one that was returned in between
+// keeps its position.
+func TestRetries(t *testing.T) {
 	p, now := New(time.Minute), time.Unix(1e9, 0)
-	c := p.Choose(1000, now, none)
-	for id := range tokenid.ID(5000) {
-		c.Offer(id<<48, []byte("x"), 1)
-	}
-	c.Done()
-	for id := range tokenid.ID(5000) {
-		p.Hint(id<<48|1, []byte("x"))
-	}
-	kinds := map[Kind]int{}
-	for range 1000 {
-		q, _ := p.Next()
-		kinds[q.Kind]++
-		p.Answered(q, false, now)
-	}
-	if kinds[InTurn] < 450 || kinds[Hinted] < 450 {
-		t.Errorf("calls by kind: %v", kinds)
-	}
-}
-
-// A refused token is not asked about again, and is forgotten with the window.
-func TestRefused(t *testing.T) {
-	p, now := New(time.Minute), time.Unix(1e9, 0)
-	offer := func(ids ...tokenid.ID) {
-		c := p.Choose(10, now, none)
-		for _, id := range ids {
-			c.Offer(id, []byte("x"), 1)
+	commit(p, now, 1, 2)
+	var order []tokenid.ID
+	for {
+		c, ok := p.Next()
+		if !ok {
+			break
 		}
-		c.Done()
+		p.Return(c)
+		c, _ = p.Next()
+		order = append(order, c.ID)
+		if c.ID == 1 {
+			p.Failed(c, now)
+		} else {
+			p.Answered(c, now)
+		}
 	}
-	offer(1)
-	q, _ := p.Next()
-	p.Refused(q, now)
-	offer(1, 2)
-	if q, _ := p.Next(); q.ID != 2 || p.Coverage().Skipped != 1 {
-		t.Errorf("next is %v, coverage %+v", q.ID, p.Coverage())
+	if want := []tokenid.ID{1, 2, 1, 1}; !slices.Equal(order, want) {
+		t.Errorf("calls for %v, want %v", order, want)
 	}
-	offer(2)
+	if c := p.Coverage(); c.Covered != 1 || c.Failed != 1 || c.Due != 0 {
+		t.Errorf("coverage %+v", c)
+	}
+}
+
+func TestRoundRobinGetsHalf(t *testing.T) {
+	p, now := New(time.Minute), time.Unix(1e9, 0)
+	plan := p.NewPlan(1000, now, noFindings)
+	for id := range tokenid.ID(5000) {
+		plan.Offer(id<<48, []byte("x"), 1)
+	}
+	plan.Commit()
+	for id := range tokenid.ID(5000) {
+		p.AddPriority(id<<48|1, []byte("x"))
+	}
+	calls := map[queue]int{}
+	for range 1000 {
+		c, _ := p.Next()
+		calls[c.queue]++
+		p.Answered(c, now)
+	}
+	if calls[roundRobin] < 450 || calls[priority] < 450 {
+		t.Errorf("calls by queue: %v", calls)
+	}
+}
+
+// A skipped token is not requested again, and is forgotten when it leaves the window.
+func TestSkipped(t *testing.T) {
+	p, now := New(time.Minute), time.Unix(1e9, 0)
+	commit(p, now, 1)
+	c, _ := p.Next()
+	p.Skipped(c, now)
+	commit(p, now, 1, 2)
+	if c, _ := p.Next(); c.ID != 2 || p.Coverage().Skipped != 1 {
+		t.Errorf("next is %v, coverage %+v", c.ID, p.Coverage())
+	}
+	commit(p, now, 2)
 	if n := p.Coverage().Skipped; n != 0 {
 		t.Errorf("%d skipped tokens that are not in the window", n)
 	}
