@@ -7,7 +7,6 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
-	"github.com/abs-exporter/abs-exporter/collector/findings/planner"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -57,13 +56,13 @@ func newActive(c Config) *active {
 	}
 }
 
-// known is what the planner knows of a token that was asked about before.
-func (a *active) known(id tokenid.ID) (planner.Suspect, bool) {
-	s, ok := a.tokens[id]
-	if !ok {
-		return planner.Suspect{}, false
+// lastFinding returns when a token with findings was last answered, and false for a token without.
+func (a *active) lastFinding(id tokenid.ID) (answered time.Time, ok bool) {
+	s := a.tokens[id]
+	if s == nil || len(s.findings) == 0 {
+		return time.Time{}, false
 	}
-	return planner.Suspect{Answered: s.at, Findings: len(s.findings) > 0}, true
+	return s.at, true
 }
 
 // flagged returns the tokens with an active attack.

@@ -100,7 +100,7 @@ func (f *Findings) prioritise(id, entry tokenid.ID, token []byte) {
 	case r.handled.Has(entry):
 		r.seen.Add(entry)
 	case r.inWindow.Has(id):
-		if f.plan.Hint(id, token) {
+		if f.plan.AddPriority(id, token) {
 			r.handled.Add(entry)
 			r.seen.Add(entry)
 		}

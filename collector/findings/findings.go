@@ -125,7 +125,7 @@ func (f *Findings) pauseFor(d time.Duration) {
 // WindowObserver records the rows of one window report: which tokens there are to ask about.
 type WindowObserver struct {
 	f        *Findings
-	plan     *planner.Choice
+	plan     *planner.Plan
 	inWindow *tokenid.Filter
 	active   map[tokenid.ID]struct{} // tokens with an answer that the report holds
 }
@@ -137,7 +137,7 @@ func (f *Findings) ObserveWindow(began time.Time) *WindowObserver {
 	if f.cfg.Forensics != nil {
 		budget = int(math.Ceil(f.cfg.Rate * max(f.cfg.Reread, f.cfg.Interval).Seconds()))
 	}
-	o := &WindowObserver{f: f, plan: f.plan.Choose(budget, began, f.active.known), active: map[tokenid.ID]struct{}{}}
+	o := &WindowObserver{f: f, plan: f.plan.NewPlan(budget, began, f.active.lastFinding), active: map[tokenid.ID]struct{}{}}
 	if f.reports != nil {
 		o.inWindow = newFilter()
 	}
@@ -158,7 +158,7 @@ func (o *WindowObserver) Row(id tokenid.ID, token []byte, requests int64) {
 // Done ends the report. If all of its rows are there, the findings of tokens that it lacks end.
 func (o *WindowObserver) Done(complete bool) {
 	f := o.f
-	o.plan.Done()
+	o.plan.Commit()
 	if f.reports != nil {
 		f.reports.inWindow = o.inWindow
 	}

@@ -18,9 +18,9 @@ const (
 	slowAnswer = 500 * time.Millisecond
 )
 
-// call is one finished forensics call.
-type call struct {
-	planner.Question
+// finished is a forensics call that ended.
+type finished struct {
+	planner.Call
 	window abs.Window
 	report abs.Forensics
 	took   time.Duration
@@ -34,7 +34,7 @@ func (f *Findings) askForensics(ctx context.Context, cut context.CancelFunc) {
 		return
 	}
 	window := abs.WindowUntil(f.cfg.Clock.Now(), f.cfg.Window)
-	calls := make(chan call)
+	calls := make(chan finished)
 	running, failed := 0, false
 	for {
 		for running < f.concurrency() && ctx.Err() == nil && !f.paused() {
@@ -54,7 +54,7 @@ func (f *Findings) askForensics(ctx context.Context, cut context.CancelFunc) {
 		case c.err == nil:
 			f.record(c)
 		case ctx.Err() != nil: // cut by the next cycle, not by ABS
-			f.plan.Return(c.Question)
+			f.plan.Return(c.Call)
 		default:
 			consequence := f.failed(c, cut)
 			if !failed { // one line a cycle
@@ -74,8 +74,8 @@ func (f *Findings) concurrency() int {
 }
 
 // ask makes one call, within the rate.
-func (f *Findings) ask(ctx context.Context, q planner.Question, window abs.Window, calls chan<- call) {
-	c := call{Question: q, window: window}
+func (f *Findings) ask(ctx context.Context, q planner.Call, window abs.Window, calls chan<- finished) {
+	c := finished{Call: q, window: window}
 	if c.err = f.limiter.Wait(ctx); c.err == nil {
 		began := f.cfg.Clock.Now()
 		c.report, c.err = f.cfg.Forensics.Forensics(ctx, window, q.Token)
@@ -85,16 +85,11 @@ func (f *Findings) ask(ctx context.Context, q planner.Question, window abs.Windo
 }
 
 // record records an answer.
-func (f *Findings) record(c call) {
+func (f *Findings) record(c finished) {
 	now := f.cfg.Clock.Now()
 	f.observeLatency(c.took)
-	events := f.active.answered(c.ID, c.report, c.window, now)
-	began := false
-	for _, e := range events {
-		began = began || e.Began
-	}
-	f.emit(events)
-	f.plan.Answered(c.Question, began, now)
+	f.emit(f.active.answered(c.ID, c.report, c.window, now))
+	f.plan.Answered(c.Call, now)
 }
 
 func (f *Findings) observeLatency(took time.Duration) {
@@ -107,27 +102,27 @@ func (f *Findings) observeLatency(took time.Duration) {
 
 // failed decides what a failed call means for the token and for the next ones, and returns the
 // consequence for the log.
-func (f *Findings) failed(c call, cut context.CancelFunc) (consequence string) {
+func (f *Findings) failed(c finished, cut context.CancelFunc) (consequence string) {
 	now := f.cfg.Clock.Now()
 	consequence = "findings of the tokens concerned neither begin nor end until they are asked about again"
 	var e *abs.Error
 	errors.As(c.err, &e)
 	switch {
 	case e != nil && e.Reason == abs.ReasonAuth:
-		f.plan.Return(c.Question)
+		f.plan.Return(c.Call)
 		cut() // the keys will be refused for the next token too
 	case e != nil && e.RetryAfter > 0:
-		f.plan.Return(c.Question)
+		f.plan.Return(c.Call)
 		f.pauseFor(e.RetryAfter)
 		consequence = "ABS asked for a pause; forensics continues after it"
 	case e != nil && refusesLength(e.Status):
-		f.plan.Refused(c.Question, now)
+		f.plan.Skipped(c.Call, now)
 		consequence = "the token is too long for a request and is not asked about again"
 	default:
 		if e != nil && e.Reason == abs.ReasonTimeout {
 			f.observeLatency(max(c.took, 2*slowAnswer))
 		}
-		f.plan.Failed(c.Question, now)
+		f.plan.Failed(c.Call, now)
 	}
 	return consequence
 }
