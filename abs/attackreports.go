@@ -1,221 +1,192 @@
 package abs
 
-import (
-	"io"
-)
+import "io"
 
 const (
 	nameAttack = "api_attack_type"
-	// maxWaiting bounds, in bytes, the tokens that wait for an attack type or an API that
-	// the report tells behind them.
+	// maxWaiting bounds, in bytes, the tokens that wait for an attack type or an API that the
+	// report names after them.
 	maxWaiting = 1 << 20
-	// waitingCost is what one of them takes beside its texts.
+	// waitingCost is the size of a waitingToken without its texts.
 	waitingCost = 64
 )
 
-// attackReading is the reading of one hint report. ABS's pages show these reports in parts
-// only (the attack report's sample; of the attack list, the body that it takes), so that
-// what is looked for are the lists of tokens, wherever they stand. All else is skipped, but
-// must be JSON.
-type attackReading struct {
-	*rowReader
-	own     string // the report's name; "" where it is not published
-	title   string // what to call the report in an error
-	typed   bool   // whether attack types and APIs are wanted
-	flagged func(FlaggedToken) error
-	sum     AttackSummary
+// attackReader reads one attack list or attack report. ABS's pages show these reports only in part
+// (of the attack report a sample; of the attack list the body that it accepts), so lists of tokens
+// are looked for at any depth. Everything else is skipped, but must be JSON.
+type attackReader struct {
+	*reportReader
+	reportName string // "" where it is not published
+	title      string // what an error calls the report
+	labelled   bool   // attack types and APIs are wanted
+	flagged    func(FlaggedToken) error
+	sum        AttackSummary
 
-	// Tokens come before their attack type when ABS writes the members in another order.
-	// They wait in held, each with the depth of the object whose members may still tell it;
-	// places has what each open object has told so far, by its depth.
-	waiting []suspect
-	held    []byte
-	places  [maxDepth + 1]place
+	// A token precedes its attack type where ABS writes the members in another order. It waits
+	// until the object that has the type, or one around that object, has ended. labels has what
+	// each open object has said so far, by its depth.
+	waiting      []waitingToken
+	waitingTexts []byte
+	labels       [maxDepth + 1]attackLabels
 
-	attackType, api string // the last ones, so that the same text is not kept twice
+	last attackLabels // the last ones read, so that repeated texts share one string
 
 	known   bool // a member of such reports was seen
 	named   bool // the report has a name
-	strange bool // there is something, but nothing of such reports
+	strange bool // there is something that does not belong to such reports
 	message bool
 }
 
-// place is where an attack was seen, as far as it is known.
-type place struct{ attackType, api string }
+// attackLabels are the attack type and the API of a token; "" is not known, or not yet.
+type attackLabels struct{ attackType, api string }
 
-// over gives p, and what p lacks from q.
-func (p place) over(q place) place {
-	if p.attackType == "" {
-		p.attackType = q.attackType
+// fill sets what l lacks from outer.
+func (l *attackLabels) fill(outer attackLabels) {
+	if l.attackType == "" {
+		l.attackType = outer.attackType
 	}
-	if p.api == "" {
-		p.api = q.api
+	if l.api == "" {
+		l.api = outer.api
 	}
-	return p
 }
 
-func (p place) complete() bool { return p.attackType != "" && p.api != "" }
-
-// suspect is a token that waits: held[from:to].
-type suspect struct {
+// waitingToken is waitingTexts[from:to], which may still get labels from the object at depth.
+type waitingToken struct {
 	from, to, depth int
-	place
+	attackLabels
 }
 
 // readAttackList reads the attack list; limit and the error are as in readTokens.
-func (r *rowReader) readAttackList(body io.Reader, limit int64, flagged func(token []byte) error) (AttackSummary, error) {
-	h := &attackReading{rowReader: r, title: "the attack list", flagged: func(h FlaggedToken) error { return flagged(h.Token) }}
-	return h.document(body, limit, ReportAttackList)
+func (r *reportReader) readAttackList(body io.Reader, limit int64, flagged func(token []byte) error) (AttackSummary, error) {
+	a := &attackReader{
+		reportReader: r, title: "the attack list",
+		flagged: func(f FlaggedToken) error { return flagged(f.Token) },
+	}
+	return a.readReport(body, limit, ReportAttackList)
 }
 
-// readAttacks reads the attack report about one API, or across APIs.
-func (r *rowReader) readAttacks(body io.Reader, limit int64, flagged func(FlaggedToken) error) (AttackSummary, error) {
-	h := &attackReading{rowReader: r, own: nameAttack, title: nameAttack, typed: true, flagged: flagged}
-	return h.document(body, limit, ReportAttack)
+// readAttacks reads the attack report, of one API or across APIs.
+func (r *reportReader) readAttacks(body io.Reader, limit int64, flagged func(FlaggedToken) error) (AttackSummary, error) {
+	a := &attackReader{reportReader: r, reportName: nameAttack, title: nameAttack, labelled: true, flagged: flagged}
+	return a.readReport(body, limit, ReportAttack)
 }
 
-func (h *attackReading) document(body io.Reader, limit int64, report string) (AttackSummary, error) {
-	h.reset(body, limit, report)
-	switch h.peek() {
+func (a *attackReader) readReport(body io.Reader, limit int64, report string) (AttackSummary, error) {
+	a.reset(body, limit, report)
+	switch a.peek() {
 	case '{':
-		h.object(0, true)
-		h.flush()
+		a.object(0, true)
+		a.flush()
 	case '[':
-		for more := h.openArray(); more; more = h.nextElement() {
-			h.topAt++
-			h.inside(1, true)
-			h.flush()
-			if h.err != nil {
-				break
-			}
+		for range a.elements() {
+			a.topAt++
+			a.value(1, true)
+			a.flush()
 		}
-		if h.err == nil {
-			h.topAt = -1
-		}
+		a.topAt = -1
 	default:
-		h.rowReader.document() // says what it is instead
+		a.beginsObject() // fails, with what the body is instead
 	}
-	h.finish()
-	if h.err == nil && !h.known {
-		switch {
-		case h.message:
-			h.unnamed(true)
-		case h.strange && !h.named:
-			h.fail(h.offset(), "nothing in the answer belongs to "+h.title)
-		}
+	a.finish()
+	switch {
+	case a.known:
+	case a.message:
+		a.failMessage()
+	case a.strange && !a.named:
+		a.fail(a.offset(), "nothing in the answer belongs to "+a.title)
 	}
-	if h.err != nil {
-		return AttackSummary{Bytes: h.read()}, h.err
+	if a.err != nil {
+		a.sum = AttackSummary{}
 	}
-	h.sum.Bytes = h.read()
-	return h.sum, nil
+	a.sum.Bytes = a.read()
+	return a.sum, a.err
 }
 
-// inside looks for lists in a value whose name says nothing. report says that the value is
-// a report of its own: an element of the array that is the answer.
-func (h *attackReading) inside(depth int, report bool) {
-	if h.err != nil {
-		return
-	}
-	switch h.peek() {
+// value looks for lists in a value whose name says nothing. report is true for a report of its own:
+// an element of the array that is the answer.
+func (a *attackReader) value(depth int, report bool) {
+	switch a.peek() {
 	case '{':
-		h.object(depth, report)
+		a.object(depth, report)
 	case '[':
-		h.strange = true
-		if h.tooDeep(depth) {
+		a.strange = true
+		if a.tooDeep(depth) {
 			return
 		}
-		for more := h.openArray(); more; more = h.nextElement() {
-			h.inside(depth+1, false)
+		for range a.elements() {
+			a.value(depth+1, false)
 		}
 	case 'n':
-		h.literal("null")
+		a.literal("null")
 	default:
-		h.strange = true
-		h.skip(depth)
+		a.strange = true
+		a.skip(depth)
 	}
 }
 
-// tooDeep is skip's bound for values that are not skipped.
-func (h *attackReading) tooDeep(depth int) bool {
-	if h.err == nil && depth >= maxDepth {
-		h.fail(h.offset(), "values are nested deeper than 64")
-	}
-	return h.err != nil
-}
-
-// object reads a report, or an object that may hold one.
-func (h *attackReading) object(depth int, report bool) {
-	if h.tooDeep(depth) {
+// object reads an object that is a report or may hold one.
+func (a *attackReader) object(depth int, report bool) {
+	if a.tooDeep(depth) {
 		return
 	}
-	for key, more := h.open(); more; key, more = h.next() {
-		switch string(key) {
-		case "access_tokens":
-			h.list("access_tokens", depth)
-		case "oauth_tokens":
-			h.list("oauth_tokens", depth)
-		case "attack_type":
-			h.known = true
-			h.label("attack_type", depth+1, &h.attackType, &h.places[depth].attackType)
-		case "ioc_type": // its name in older versions
-			h.known = true
-			h.label("ioc_type", depth+1, &h.attackType, &h.places[depth].attackType)
+	labels := &a.labels[depth]
+	for key := range a.members() {
+		switch name := string(key); name {
+		case "access_tokens", "oauth_tokens":
+			a.list(name, depth)
+		case "attack_type", "ioc_type": // ioc_type in older versions
+			a.known = true
+			a.label(name, depth+1, &a.last.attackType, &labels.attackType)
 		case "api_name":
-			h.label("api_name", depth+1, &h.api, &h.places[depth].api)
+			a.label(name, depth+1, &a.last.api, &labels.api)
 		case "ips", "cookies", "api_keys", "usernames": // clients of other kinds
-			h.known = true
-			h.skip(depth + 1)
+			a.known = true
+			a.skip(depth + 1)
 		case "name":
 			if report {
-				h.name()
-				break
+				a.checkName()
+			} else {
+				a.skip(depth + 1)
 			}
-			h.skip(depth + 1)
 		case "message":
-			h.message = h.message || report
-			h.skip(depth + 1)
+			a.message = a.message || report
+			a.skip(depth + 1)
 		default:
-			h.strange = true
-			h.inside(depth+1, false)
+			a.strange = true
+			a.value(depth+1, false)
 		}
-		if h.err != nil {
-			return
-		}
-		h.at = ""
 	}
-	if h.err == nil {
-		h.leave(depth)
+	// The object has ended: its waiting tokens may still get labels from the object around it.
+	for i := len(a.waiting) - 1; i >= 0 && a.waiting[i].depth >= depth; i-- {
+		a.waiting[i].fill(*labels)
+		a.waiting[i].depth = depth - 1
+	}
+	*labels = attackLabels{}
+}
+
+// checkName refuses a report that ABS is known to have under another name. An unknown name is
+// accepted, because not all names are published.
+func (a *attackReader) checkName() {
+	a.at, a.named = "name", true
+	at := a.startOf()
+	if a.peek() != '"' {
+		a.skip(1)
+		return
+	}
+	if got := string(a.str()); a.err == nil && got != a.reportName && isKnownReport(got) {
+		a.fail(at, "this is the report "+got+", not "+a.title)
 	}
 }
 
-// name refuses a report that ABS is known to have under another name. One that is not known
-// is as good as any, since not all names are published.
-func (h *attackReading) name() {
-	h.at, h.named = "name", true
-	at := h.startOf()
-	if h.peek() != '"' {
-		h.skip(1)
+// label reads an attack type or an API into dst. Anything but a text that is not empty is ignored.
+func (a *attackReader) label(at string, depth int, last, dst *string) {
+	a.at = at
+	if a.peek() != '"' {
+		a.skip(depth)
 		return
 	}
-	if got := string(h.str()); h.err == nil && got != h.own && isOtherReport(got) {
-		h.fail(at, "this is the report "+got+", not "+h.title)
-	}
-}
-
-// label reads an attack type or an API into dst; what is no text, or empty, tells nothing.
-// last is kept so that the same text is one string however often it comes.
-func (h *attackReading) label(at string, depth int, last, dst *string) {
-	if h.err != nil {
-		return
-	}
-	h.at = at
-	if h.peek() != '"' {
-		h.skip(depth)
-		return
-	}
-	text := h.str()
-	if h.err != nil || len(text) == 0 || !h.typed {
+	text := a.str()
+	if len(text) == 0 || !a.labelled {
 		return
 	}
 	if string(text) != *last {
@@ -224,140 +195,115 @@ func (h *attackReading) label(at string, depth int, last, dst *string) {
 	*dst = *last
 }
 
-// list reads a list of tokens that is a member of the object at depth. A token that is not
-// in an array is a list of one.
-func (h *attackReading) list(at string, depth int) {
-	h.known, h.at = true, at
-	if h.null() || h.err != nil {
+// list reads a list of tokens, a member of the object at depth. A token that is not in an array is
+// a list of one.
+func (a *attackReader) list(at string, depth int) {
+	a.known, a.at = true, at
+	if a.null() {
 		return
 	}
-	h.sum.Lists++
-	h.section, h.at = at, ""
-	if h.peek() != '[' {
-		h.entry(depth, depth+1)
-	} else if !h.tooDeep(depth + 1) {
-		for more := h.openArray(); more; more = h.nextElement() {
-			h.rowAt++
-			h.entry(depth, depth+2)
-			if h.err != nil {
-				return
-			}
-			h.at = ""
+	a.sum.Lists++
+	a.section, a.at = at, ""
+	if a.peek() != '[' {
+		a.entry(depth, depth+1)
+	} else if !a.tooDeep(depth + 1) {
+		for range a.elements() {
+			a.rowAt++
+			a.entry(depth, depth+2)
 		}
 	}
-	if h.err == nil {
-		h.section, h.rowAt = "", -1
-	}
+	a.section, a.rowAt = "", -1
 }
 
-// entry reads one entry of a list: a token, or an object with one. of is the depth of the
-// object that has the list.
-func (h *attackReading) entry(of, depth int) {
-	switch h.peek() {
+// entry reads one entry of a list: a token, or an object with one. of is the depth of the object
+// that has the list.
+func (a *attackReader) entry(of, depth int) {
+	switch a.peek() {
 	case '"':
-		if token := h.str(); h.err == nil {
-			h.suspect(token, of, place{})
-		}
+		a.found(a.str(), of, attackLabels{})
 	case '{':
-		h.element(of, depth)
+		a.entryObject(of, depth)
 	case 'n':
-		h.literal("null")
+		a.literal("null")
 	default:
-		h.sum.Unread++
-		h.skip(depth)
+		a.sum.Unread++
+		a.skip(depth)
 	}
 }
 
-// element reads an object that tells of one token. The first member that can be the token
-// is it.
-func (h *attackReading) element(of, depth int) {
-	if h.tooDeep(depth) {
+// entryObject reads an entry that is an object. The first member that can be the token is it.
+func (a *attackReader) entryObject(of, depth int) {
+	if a.tooDeep(depth) {
 		return
 	}
-	if cap(h.arena) > maxKept {
-		h.arena = nil
-	}
-	h.arena = h.arena[:0]
+	a.clearArena()
 	var (
-		token []byte
-		where place
-		empty = true
+		token  []byte
+		labels attackLabels
+		empty  = true
 	)
-	for key, more := h.open(); more; key, more = h.next() {
+	for key := range a.members() {
 		empty = false
 		switch string(key) {
 		case "access_token", "token", "oauth_token":
-			h.at = "access_token"
-			if len(token) == 0 && h.peek() == '"' {
-				token = h.keep(h.str())
-				break
+			a.at = "access_token"
+			if len(token) == 0 && a.peek() == '"' {
+				token = a.keep(a.str())
+			} else {
+				a.skip(depth + 1)
 			}
-			h.skip(depth + 1)
 		case "attack_type", "ioc_type":
-			h.label("attack_type", depth+1, &h.attackType, &where.attackType)
+			a.label("attack_type", depth+1, &a.last.attackType, &labels.attackType)
 		case "api_name":
-			h.label("api_name", depth+1, &h.api, &where.api)
+			a.label("api_name", depth+1, &a.last.api, &labels.api)
 		default:
-			h.skip(depth + 1)
+			a.skip(depth + 1)
 		}
-		if h.err != nil {
-			return
-		}
-		h.at = ""
 	}
-	if h.err == nil && !empty {
-		h.suspect(token, of, where)
+	if !empty {
+		a.found(token, of, labels)
 	}
 }
 
-// suspect hands a token out, or lets it wait for what the object at depth of has not told.
-func (h *attackReading) suspect(token []byte, of int, where place) {
+// found delivers a token, or makes it wait for labels that the object at depth of has not named
+// yet.
+func (a *attackReader) found(token []byte, of int, labels attackLabels) {
+	if a.err != nil {
+		return
+	}
 	if len(token) == 0 {
-		h.sum.Unread++
+		a.sum.Unread++
 		return
 	}
-	where = where.over(h.places[of])
-	if !h.typed || where.complete() && len(h.waiting) == 0 {
-		h.hand(token, where)
+	labels.fill(a.labels[of])
+	complete := labels.attackType != "" && labels.api != ""
+	if !a.labelled || complete && len(a.waiting) == 0 {
+		a.deliver(token, labels)
 		return
 	}
-	cost := len(token) + len(where.attackType) + len(where.api)
-	if len(h.waiting) > 0 && len(h.held)+cost+waitingCost*len(h.waiting) > maxWaiting {
-		h.flush()
+	cost := len(token) + len(labels.attackType) + len(labels.api)
+	if len(a.waiting) > 0 && len(a.waitingTexts)+cost+waitingCost*len(a.waiting) > maxWaiting {
+		a.flush()
 	}
-	from := len(h.held)
-	h.held = append(h.held, token...)
-	h.waiting = append(h.waiting, suspect{from, len(h.held), of, where})
+	from := len(a.waitingTexts)
+	a.waitingTexts = append(a.waitingTexts, token...)
+	a.waiting = append(a.waiting, waitingToken{from, len(a.waitingTexts), of, labels})
 }
 
-func (h *attackReading) hand(token []byte, where place) {
-	if h.err != nil {
-		return
-	}
-	h.sum.Tokens++
-	if err := h.flagged(FlaggedToken{Token: token, AttackType: where.attackType, API: where.api}); err != nil {
-		h.err = err
+func (a *attackReader) deliver(token []byte, labels attackLabels) {
+	if a.err == nil {
+		a.sum.Tokens++
+		a.err = a.flagged(FlaggedToken{Token: token, AttackType: labels.attackType, API: labels.api})
 	}
 }
 
-// leave ends the object at depth: tokens in it that still lack something may get it from
-// the object around it.
-func (h *attackReading) leave(depth int) {
-	for i := len(h.waiting) - 1; i >= 0 && h.waiting[i].depth >= depth; i-- {
-		w := &h.waiting[i]
-		w.place = w.over(h.places[depth])
-		w.depth = depth - 1
-	}
-	h.places[depth] = place{}
-}
-
-// flush hands out all that wait, with what is known by now.
-func (h *attackReading) flush() {
-	for _, w := range h.waiting {
+// flush delivers the waiting tokens with the labels that are known by now.
+func (a *attackReader) flush() {
+	for _, w := range a.waiting {
 		for depth := w.depth; depth >= 0; depth-- {
-			w.place = w.over(h.places[depth])
+			w.fill(a.labels[depth])
 		}
-		h.hand(h.held[w.from:w.to], w.place)
+		a.deliver(a.waitingTexts[w.from:w.to], w.attackLabels)
 	}
-	h.waiting, h.held = h.waiting[:0], h.held[:0]
+	a.waiting, a.waitingTexts = a.waiting[:0], a.waitingTexts[:0]
 }

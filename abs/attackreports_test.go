@@ -15,8 +15,8 @@ import (
 	"testing/iotest"
 )
 
-// The samples of the attack report as ABS's pages have them (across APIs, and about one
-// API in the older and in the newer form), and the body that the attack list takes.
+// The samples of the attack report as ABS's pages have them (across APIs, and about one API in the
+// older and in the newer form), and the body that the attack list accepts.
 const (
 	attacksAcross = `[
  {
@@ -72,18 +72,18 @@ const (
 }`
 )
 
-func hintText(h FlaggedToken) string { return fmt.Sprintf("%s|%s|%s", h.Token, h.AttackType, h.API) }
+func flaggedText(h FlaggedToken) string { return fmt.Sprintf("%s|%s|%s", h.Token, h.AttackType, h.API) }
 
-// attacksText reads an attack report and shows its hints.
-func attacksText(body string) (hints []string, sum AttackSummary, err error) {
+// attacksText reads an attack report and returns its flagged tokens as text.
+func attacksText(body string) (flagged []string, sum AttackSummary, err error) {
 	sum, err = newTestReader().readAttacks(iotest.HalfReader(strings.NewReader(body)), 0, func(h FlaggedToken) error {
-		hints = append(hints, hintText(h))
+		flagged = append(flagged, flaggedText(h))
 		return nil
 	})
-	return hints, sum, err
+	return flagged, sum, err
 }
 
-// attackListText does so with an attack list.
+// attackListText does the same with an attack list.
 func attackListText(body string) (tokens []string, sum AttackSummary, err error) {
 	sum, err = newTestReader().readAttackList(iotest.HalfReader(strings.NewReader(body)), 0, func(token []byte) error {
 		tokens = append(tokens, string(token))
@@ -92,13 +92,13 @@ func attackListText(body string) (tokens []string, sum AttackSummary, err error)
 	return tokens, sum, err
 }
 
-func TestPublishedHints(t *testing.T) {
+func TestPublishedAttackReports(t *testing.T) {
 	for body, want := range map[string]string{
 		attacksAcross: "[SYU4R2ZZ|Stolen Token Attack Type 2|all CT27QTP4|Stolen Token Attack Type 2|all] {2 0 1}",
 		attacksOfAPI:  "[t1|Data Exfiltration Attack|shop] {1 0 1}",
 	} {
-		hints, sum, err := attacksText(body)
-		if got := fmt.Sprintf("%v {%d %d %d}", hints, sum.Tokens, sum.Unread, sum.Lists); got != want || err != nil || sum.Bytes != int64(len(body)) {
+		flagged, sum, err := attacksText(body)
+		if got := fmt.Sprintf("%v {%d %d %d}", flagged, sum.Tokens, sum.Unread, sum.Lists); got != want || err != nil || sum.Bytes != int64(len(body)) {
 			t.Errorf("got %s, %v\nwant %s", got, err, want)
 		}
 	}
@@ -108,12 +108,12 @@ func TestPublishedHints(t *testing.T) {
 	}
 }
 
-// What the pages leave open about the shape. Hints are token|attack type|API.
-func TestToleratedHints(t *testing.T) {
+// What the pages leave open about the shape. A flagged token is token|attack type|API.
+func TestToleratedAttackReports(t *testing.T) {
 	for _, c := range []struct {
-		body   string
-		hints  string // of the attack report; of the attack list the same without type and API
-		unread int64
+		body    string
+		flagged string // of the attack report; of the attack list the same without type and API
+		unread  int64
 	}{
 		{`{}`, "", 0},
 		{`[]`, "", 0},
@@ -161,24 +161,24 @@ func TestToleratedHints(t *testing.T) {
 		{`{"x":` + strings.Repeat("[", 61) + `{"x":[]}` + strings.Repeat("]", 61) + `,"oauth_tokens":[]}`, "", 0},
 	} {
 		want := AttackSummary{
-			Tokens: int64(strings.Count(c.hints, "|") / 2), Unread: c.unread, Bytes: int64(len(c.body)),
+			Tokens: int64(strings.Count(c.flagged, "|") / 2), Unread: c.unread, Bytes: int64(len(c.body)),
 			Lists: int64(strings.Count(c.body, `_tokens":`) - strings.Count(c.body, `_tokens":null`)),
 		}
-		hints, sum, err := attacksText(c.body)
-		if got := strings.Join(hints, " "); got != c.hints || err != nil || sum != want {
-			t.Errorf("%s\n got %q %+v %v\nwant %q %+v", c.body, got, sum, err, c.hints, want)
+		flagged, sum, err := attacksText(c.body)
+		if got := strings.Join(flagged, " "); got != c.flagged || err != nil || sum != want {
+			t.Errorf("%s\n got %q %+v %v\nwant %q %+v", c.body, got, sum, err, c.flagged, want)
 		}
 		tokens, sum, err := attackListText(c.body)
-		for i, h := range hints {
-			hints[i], _, _ = strings.Cut(h, "|")
+		for i, h := range flagged {
+			flagged[i], _, _ = strings.Cut(h, "|")
 		}
-		if !slices.Equal(tokens, hints) || err != nil || sum != want {
+		if !slices.Equal(tokens, flagged) || err != nil || sum != want {
 			t.Errorf("%s as an attack list\n got %q %+v %v", c.body, tokens, sum, err)
 		}
 	}
 }
 
-func refusedHints() []refusal {
+func refusedAttackReports() []refusal {
 	return []refusal{
 		{``, "the body is empty (byte 0)"},
 		{" \n", "the body ends early (byte 2)"},
@@ -220,8 +220,8 @@ func refusedHints() []refusal {
 	}
 }
 
-func TestRefusedHints(t *testing.T) {
-	for _, c := range refusedHints() {
+func TestRefusedAttackReports(t *testing.T) {
+	for _, c := range refusedAttackReports() {
 		_, _, errList := attackListText(c.body)
 		_, _, errAttacks := attacksText(c.body)
 		for report, err := range map[string]error{"attacklist": errList, "attack": errAttacks} {
@@ -239,14 +239,14 @@ func TestRefusedHints(t *testing.T) {
 			checkQuiet(t, err)
 		}
 	}
-	// The name of the one is refused where the other was asked for.
+	// The name of one report is refused where the other was requested.
 	const want = "abs: attacklist: this is the report api_attack_type, not the attack list ([0].name, byte 60)"
 	if _, _, err := attackListText(attacksAcross); err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 }
 
-func TestEveryPrefixOfHintsIsRefused(t *testing.T) {
+func TestEveryPrefixOfAttackReportsIsRefused(t *testing.T) {
 	r := newTestReader()
 	for _, body := range []string{attacksAcross, attacksOfAPI} {
 		for n := range len(body) {
@@ -259,7 +259,7 @@ func TestEveryPrefixOfHintsIsRefused(t *testing.T) {
 	}
 }
 
-func TestHintsErrorStopsTheReading(t *testing.T) {
+func TestCallbackErrorStopsTheReading(t *testing.T) {
 	stop := errors.New("stop")
 	for _, body := range []string{
 		`{"attack_type":"A","api_name":"x","access_tokens":["a","b","c"]}`,
@@ -273,13 +273,13 @@ func TestHintsErrorStopsTheReading(t *testing.T) {
 			return nil
 		})
 		if err != stop || n != 2 || sum.Tokens != 0 { //nolint:errorlint // the very one
-			t.Errorf("%v after %d hints, %+v", err, n, sum)
+			t.Errorf("%v after %d tokens, %+v", err, n, sum)
 		}
 	}
 }
 
-// hintStream writes a long report while it is read, so that only the reader's memory counts.
-type hintStream struct {
+// longReport generates a long report while it is read, so that only the reader's memory counts.
+type longReport struct {
 	head, tail string
 	entry      func(dst []byte, i int) []byte
 	n, of      int
@@ -287,7 +287,7 @@ type hintStream struct {
 	buf        []byte
 }
 
-func (s *hintStream) Read(p []byte) (int, error) {
+func (s *longReport) Read(p []byte) (int, error) {
 	for len(s.rest) == 0 {
 		b := s.buf[:0]
 		switch {
@@ -312,7 +312,7 @@ func (s *hintStream) Read(p []byte) (int, error) {
 }
 
 // However long a list is, and in whatever order it is written, the memory is the same.
-func TestHintsAreStreamed(t *testing.T) {
+func TestAttackReportsAreStreamed(t *testing.T) {
 	const entries = 400_000
 	name := func(dst []byte, i int) []byte {
 		// Not by fmt, which allocates what would count as the reader's.
@@ -329,8 +329,8 @@ func TestHintsAreStreamed(t *testing.T) {
 		name       string
 		head, tail string
 		entry      func([]byte, int) []byte
-		// How many bytes may be allocated in all; what waits for its attack type is 1 MiB
-		// at most, and its buffers grow by doubling.
+		// How many bytes may be allocated in all; what waits for its attack type is 1 MiB at most,
+		// and its buffers grow by doubling.
 		most     uint64
 		labelled [2]int // how many have type and API: at least, at most
 	}{
@@ -339,12 +339,12 @@ func TestHintsAreStreamed(t *testing.T) {
 		{"labels of each", `[{"access_tokens":[`, `]}]`, typed, 64 << 10, [2]int{entries, entries}},
 		{"labels around", `{"attack_type":"A","x":[{"api_name":"x","y":{"access_tokens":[`, `]}}]}`, object, 8 << 20, [2]int{entries, entries}},
 		// Those that are still waiting when the labels come have them.
-		{"labels behind", `{"access_tokens":[`, `],` + labels + `}`, object, 8 << 20, [2]int{1, maxWaiting / waitingCost}},
+		{"labels after", `{"access_tokens":[`, `],` + labels + `}`, object, 8 << 20, [2]int{1, maxWaiting / waitingCost}},
 		{"no labels", `[{"access_tokens":[`, `]}]`, name, 8 << 20, [2]int{0, 0}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newTestReader()
-			s := &hintStream{head: c.head, tail: c.tail, entry: c.entry, of: entries, buf: make([]byte, 0, 256)}
+			s := &longReport{head: c.head, tail: c.tail, entry: c.entry, of: entries, buf: make([]byte, 0, 256)}
 			n, labelled := 0, 0
 			want := make([]byte, 0, 64)
 			var before, after runtime.MemStats
@@ -385,7 +385,7 @@ func TestHintsAreStreamed(t *testing.T) {
 	}
 }
 
-func TestHintRequests(t *testing.T) {
+func TestAttackReportRequests(t *testing.T) {
 	var uris []string
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		uris = append(uris, r.Method+" "+r.RequestURI+" "+r.Header.Get("x-abs-ak-ru"))
@@ -430,24 +430,24 @@ func TestHintRequests(t *testing.T) {
 	}
 }
 
-// modelHints reads a hint report by the rules that Client.AttackList and Client.Attacks
-// document, as a tree.
-type hintModel struct {
+// modelAttackReport reads an attack report or attack list by the rules that Client.AttackList and
+// Client.Attacks document, as a tree.
+type attackModel struct {
 	own                            string
 	typed                          bool
 	known, named, strange, message bool
 	sum                            AttackSummary
 }
 
-type modelHint struct{ token, attackType, api string }
+type modelFlagged struct{ token, attackType, api string }
 
-func modelHints(body []byte, own string, typed bool) (hints []string, sum AttackSummary, err error) {
+func modelAttackReport(body []byte, own string, typed bool) (flagged []string, sum AttackSummary, err error) {
 	root, err := parseTree(body)
 	if err != nil {
 		return nil, sum, err
 	}
-	m := &hintModel{own: own, typed: typed}
-	var all []*modelHint
+	m := &attackModel{own: own, typed: typed}
+	var all []*modelFlagged
 	err = modelled(func() {
 		switch root := root.(type) {
 		case object:
@@ -465,14 +465,14 @@ func modelHints(body []byte, own string, typed bool) (hints []string, sum Attack
 		if !typed {
 			h.attackType, h.api = "", ""
 		}
-		hints = append(hints, hintText(FlaggedToken{[]byte(h.token), h.attackType, h.api}))
+		flagged = append(flagged, flaggedText(FlaggedToken{[]byte(h.token), h.attackType, h.api}))
 	}
 	m.sum.Tokens = int64(len(all))
 	m.sum.Bytes = int64(len(body))
-	return hints, m.sum, err
+	return flagged, m.sum, err
 }
 
-func (m *hintModel) inside(v any, report bool) (all []*modelHint) {
+func (m *attackModel) inside(v any, report bool) (all []*modelFlagged) {
 	switch v := v.(type) {
 	case nil:
 	case object:
@@ -488,8 +488,8 @@ func (m *hintModel) inside(v any, report bool) (all []*modelHint) {
 	return all
 }
 
-func (m *hintModel) object(o object, report bool) (all []*modelHint) {
-	var here modelHint
+func (m *attackModel) object(o object, report bool) (all []*modelFlagged) {
+	var here modelFlagged
 	for _, f := range o {
 		text, _ := f.value.(string)
 		switch f.name {
@@ -505,7 +505,7 @@ func (m *hintModel) object(o object, report bool) (all []*modelHint) {
 			}
 			for _, v := range list {
 				if h := m.entry(v); h != nil {
-					fillHint(h, here)
+					fillLabels(h, here)
 					all = append(all, h)
 				}
 			}
@@ -522,7 +522,7 @@ func (m *hintModel) object(o object, report bool) (all []*modelHint) {
 			m.known = true
 		case "name":
 			m.named = m.named || report
-			refuse(report && text != m.own && isOtherReport(text))
+			refuse(report && text != m.own && isKnownReport(text))
 		case "message":
 			m.message = m.message || report
 		default:
@@ -531,12 +531,12 @@ func (m *hintModel) object(o object, report bool) (all []*modelHint) {
 		}
 	}
 	for _, h := range all {
-		fillHint(h, here)
+		fillLabels(h, here)
 	}
 	return all
 }
 
-func fillHint(h *modelHint, from modelHint) {
+func fillLabels(h *modelFlagged, from modelFlagged) {
 	if h.attackType == "" {
 		h.attackType = from.attackType
 	}
@@ -545,8 +545,8 @@ func fillHint(h *modelHint, from modelHint) {
 	}
 }
 
-func (m *hintModel) entry(v any) *modelHint {
-	var h modelHint
+func (m *attackModel) entry(v any) *modelFlagged {
+	var h modelFlagged
 	switch v := v.(type) {
 	case nil:
 		return nil
@@ -581,11 +581,11 @@ func (m *hintModel) entry(v any) *modelHint {
 	return &h
 }
 
-// FuzzReadAttackReports holds both hint reports against the model, and against the same body cut
-// into single bytes.
+// FuzzReadAttackReports compares the readers of both attack reports with the model, and with
+// themselves on the same body in reads of one byte.
 func FuzzReadAttackReports(f *testing.F) {
 	addSeeds(f, "testdata/oauthtokens.sample", "testdata/forensics.sample")
-	addRefusals(f, refusedHints())
+	addRefusals(f, refusedAttackReports())
 	for _, seed := range []string{
 		attacksAcross, attacksOfAPI, attackListGroups,
 		`{}`, `[]`, `<html>`, `{"message":"no"}`, `[{"message":"no"}]`, `{"error":1}`, `{"name":"api_admin"}`,
@@ -598,14 +598,14 @@ func FuzzReadAttackReports(f *testing.F) {
 	}
 	r := newTestReader()
 	f.Fuzz(func(t *testing.T, body []byte) {
-		// Below this length no report can make more wait than may.
+		// Up to this length the waiting tokens stay below maxWaiting.
 		short := len(body) <= 3900
-		var hints []string
+		var flagged []string
 		add := func(h FlaggedToken) error {
 			if !short {
 				h.AttackType, h.API = "", ""
 			}
-			hints = append(hints, hintText(h))
+			flagged = append(flagged, flaggedText(h))
 			return nil
 		}
 		for _, c := range []struct {
@@ -617,10 +617,10 @@ func FuzzReadAttackReports(f *testing.F) {
 				return r.readAttackList(b, 0, func(token []byte) error { return add(FlaggedToken{Token: token}) })
 			}},
 		} {
-			hints = nil
+			flagged = nil
 			sum, err := c.read(bytes.NewReader(body))
-			got := strings.Join(hints, "\n")
-			model, modelSum, modelErr := modelHints(body, c.own, c.own != "" && short)
+			got := strings.Join(flagged, "\n")
+			model, modelSum, modelErr := modelAttackReport(body, c.own, c.own != "" && short)
 			if (err == nil) != (modelErr == nil) {
 				t.Fatalf("reader: %v, model: %v", err, modelErr)
 			}
@@ -631,11 +631,11 @@ func FuzzReadAttackReports(f *testing.F) {
 			if err == nil && (sum != modelSum || got != strings.Join(model, "\n")) {
 				t.Fatalf("reader\n%q %+v\nmodel\n%q %+v", got, sum, model, modelSum)
 			}
-			hints = nil
+			flagged = nil
 			again, againErr := c.read(iotest.OneByteReader(bytes.NewReader(body)))
-			sum.Bytes, again.Bytes = 0, 0 // of a refused body less is read
-			if fmt.Sprint(err) != fmt.Sprint(againErr) || again != sum || strings.Join(hints, "\n") != got {
-				t.Fatalf("byte by byte it is another report: %v, %v", err, againErr)
+			sum.Bytes, again.Bytes = 0, 0 // less of a refused body is read
+			if fmt.Sprint(err) != fmt.Sprint(againErr) || again != sum || strings.Join(flagged, "\n") != got {
+				t.Fatalf("byte by byte the report differs: %v, %v", err, againErr)
 			}
 		}
 	})

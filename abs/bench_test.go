@@ -20,4 +20,4 @@ func BenchmarkReadTokens(b *testing.B) {
 	}
 }
 
-func newTestReader() *rowReader { return &rowReader{scanner: *newScanner()} }
+func newTestReader() *reportReader { return newReportReader() }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -13,32 +14,32 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Client asks one ABS. It sends GET and nothing else, follows no redirect, and never asks
-// twice for one call: who retries decides so by Reason and RetryAfter. It can be used by
-// many goroutines at once.
+// Client sends requests to one ABS: GET and nothing else. It follows no redirect and sends no
+// request twice: the caller decides on retries by Reason and RetryAfter. It is safe for concurrent
+// use.
 //
-// The client logs nothing. But net/http prints bytes that follow an answer uncalled-for
-// through the standard logger of package log, and they may echo a token: a program that
-// uses Client has to discard what that logger gets.
+// The client logs nothing. But net/http prints unsolicited response bytes through the standard
+// logger of package log, and they may echo a token: a program that uses Client has to discard the
+// output of that logger.
 type Client struct {
 	config    Config
 	urls      map[string]*url.URL // of each report, without query
 	transport http.RoundTripper
 	limiter   *rate.Limiter
-	slots     chan struct{}
+	slots     chan struct{} // holds one element for each running request
 	readers   sync.Pool
 	warnings  []string
 }
 
-// NewClient checks the configuration, keys and certificates included, without asking ABS.
-// The error is a *ConfigError that names the field.
+// NewClient checks the configuration, keys and certificates included, without a request to ABS. The
+// error is a *ConfigError that names the field.
 func NewClient(config Config) (*Client, error) {
 	base, err := config.check()
 	if err != nil {
 		return nil, err
 	}
 	if base.Path == "" {
-		base.Path = "/" // JoinPath makes a path without a slash otherwise, which no server takes
+		base.Path = "/" // otherwise JoinPath makes a path without a slash, which no server accepts
 	}
 	c := &Client{
 		config: config,
@@ -52,7 +53,7 @@ func NewClient(config Config) (*Client, error) {
 		limiter:   rate.NewLimiter(rate.Limit(config.Rate), 1),
 		slots:     make(chan struct{}, config.Concurrency),
 	}
-	c.readers.New = func() any { return &rowReader{scanner: *newScanner()} }
+	c.readers.New = func() any { return newReportReader() }
 	if c.transport == nil {
 		t, err := config.TLS.clientConfig(base.Hostname())
 		if err != nil {
@@ -71,82 +72,64 @@ func NewClient(config Config) (*Client, error) {
 	return c, nil
 }
 
-// Warnings are sentences for the log: what works but should not stay so.
-func (c *Client) Warnings() []string { return append([]string(nil), c.warnings...) }
+// Warnings returns sentences for the log: about a configuration that works but should be changed.
+func (c *Client) Warnings() []string { return slices.Clone(c.warnings) }
 
-// Close closes connections that wait for the next request. The client stays usable.
+// Close closes idle connections. The client remains usable.
 func (c *Client) Close() {
 	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
 }
 
-// Tokens reads the oauthtokens report of a window and hands out its rows one by one, while
-// the body arrives. A row is good until row returns; an error of row stops the reading and
-// is returned as it is. On any error the caller must drop all rows of the call: the part of
-// the body that was refused came behind them.
+// Tokens reads the oauthtokens report of a window and calls row for each of its rows while the body
+// arrives. A row is valid until row returns; an error of row stops the reading and is returned
+// unchanged. On any error the caller must drop all rows of the call: they preceded the part of the
+// body that was refused.
 //
 // The error is an *Error or the error of row. (ABS reference guide, "OAuth2 token metrics".)
 func (c *Client) Tokens(ctx context.Context, w Window, row func(*Row) error) (Summary, error) {
-	var sum Summary
-	err := c.ask(ctx, ReportTokens, w, "", func(r *rowReader, body io.Reader, limit int64) (err error) {
-		sum, err = r.readTokens(body, limit, c.config.Location, row)
-		return err
+	return request(ctx, c, ReportTokens, w, "", func(r *reportReader, body io.Reader, limit int64) (Summary, error) {
+		return r.readTokens(body, limit, c.config.Location, row)
 	})
-	if err != nil {
-		return Summary{}, err
-	}
-	return sum, nil
 }
 
-// Forensics reads the report about one token, as it stood in a row of Tokens. The admin
-// user alone may (ABS reference guide, "Token forensics"). The error is an *Error.
+// Forensics reads the report about one token, as a row of Tokens has it. Only the admin user is
+// allowed to (ABS reference guide, "Token forensics"). The error is an *Error.
 func (c *Client) Forensics(ctx context.Context, w Window, token []byte) (Forensics, error) {
 	if len(token) == 0 {
 		return Forensics{}, &Error{Report: ReportForensics, Reason: ReasonOther, detail: "no token to ask about"}
 	}
-	var f Forensics
-	err := c.ask(ctx, ReportForensics, w, "&token="+escape(string(token)), func(r *rowReader, body io.Reader, limit int64) (err error) {
-		f, err = r.readForensics(body, limit, c.config.Location)
-		return err
+	extra := "&token=" + escape(string(token))
+	return request(ctx, c, ReportForensics, w, extra, func(r *reportReader, body io.Reader, limit int64) (Forensics, error) {
+		return r.readForensics(body, limit, c.config.Location)
 	})
-	if err != nil {
-		return Forensics{}, err
-	}
-	return f, nil
 }
 
-// AttackList reads the list of clients that ABS found to attack, and hands out its tokens
-// one by one while the body arrives. The list may hold hundreds of thousands that never
-// expire, within the window or not: what is new and worth asking about, the caller knows.
-// Memory does not grow with it. A token is good until hint returns; an error of hint stops
-// the reading and is returned as it is.
+// AttackList reads the list of clients that ABS flagged for attacks, and calls flagged for each
+// token in it while the body arrives. The list may hold hundreds of thousands of tokens that never
+// expire, in the window or not; the caller selects. Memory does not grow with the list. A token is
+// valid until flagged returns; an error of flagged stops the reading and is returned unchanged.
 //
-// The pages show of this report no more than the groups of clients, oauth_tokens among
-// them (ABS reference guide, "Reporting active and expired client identifiers"). So it is
-// read tolerantly: tokens are the members oauth_tokens and access_tokens at any depth,
-// arrays of strings or of objects with access_token, token or oauth_token; null or nothing
-// where there are none; all else is skipped. Refused, with an *Error, are an answer that is
-// not whole or not JSON, a message, and what is or seems another report; {} and [] are fine.
-// On an error the caller may keep hints it was handed if Truncated, and drops them otherwise.
+// ABS's pages show only the groups of clients in this report, oauth_tokens among them (ABS
+// reference guide, "Reporting active and expired client identifiers"). So it is read tolerantly:
+// tokens are the members oauth_tokens and access_tokens at any depth, arrays of strings or of
+// objects with access_token, token or oauth_token; null or nothing where there are none; all else
+// is skipped. Refused, with an *Error, are an answer that is incomplete or not JSON, a message, and
+// what is or seems another report; {} and [] are accepted. On an error the caller may keep the
+// tokens received so far if Truncated, and drops them otherwise.
 func (c *Client) AttackList(ctx context.Context, w Window, flagged func(token []byte) error) (AttackSummary, error) {
-	var sum AttackSummary
-	err := c.ask(ctx, ReportAttackList, w, "", func(r *rowReader, body io.Reader, limit int64) (err error) {
-		sum, err = r.readAttackList(body, limit, flagged)
-		return err
+	return request(ctx, c, ReportAttackList, w, "", func(r *reportReader, body io.Reader, limit int64) (AttackSummary, error) {
+		return r.readAttackList(body, limit, flagged)
 	})
-	if err != nil {
-		return AttackSummary{}, err
-	}
-	return sum, nil
 }
 
-// Attacks reads the attack report with all attack types, about one API, or, with api "",
-// about attacks across APIs only; the restricted user may as well. It hands out tokens as
-// AttackList does, with the same tolerance and the same errors, and with each the attack
-// type and the API: of its own entry, or of the object that has the list, or of one around
-// it. Where ABS writes those behind the list, tokens wait for them, 1 MiB of them at most;
-// past that they come with "" for what is not known yet, so that memory stays bounded.
+// Attacks reads the attack report with all attack types: about one API, or, with api "", about
+// attacks across APIs only. The restricted user is allowed to, too. It calls flagged as AttackList
+// does, with the same tolerance and the same errors, and adds to each token the attack type and the
+// API: of its own entry, or of the object that has the list, or of one around it. Where ABS writes
+// those after the list, tokens wait for them, 1 MiB of them at most; beyond that they are passed on
+// with "" for what is not known yet, so that memory stays bounded.
 //
 // (ABS reference guide, "Attack types REST API"; samples for one API and across APIs.)
 func (c *Client) Attacks(ctx context.Context, w Window, api string, flagged func(FlaggedToken) error) (AttackSummary, error) {
@@ -154,26 +137,35 @@ func (c *Client) Attacks(ctx context.Context, w Window, api string, flagged func
 	if api != "" {
 		extra = "&api=" + escape(api) + extra
 	}
-	var sum AttackSummary
-	err := c.ask(ctx, ReportAttack, w, extra, func(r *rowReader, body io.Reader, limit int64) (err error) {
-		sum, err = r.readAttacks(body, limit, flagged)
+	return request(ctx, c, ReportAttack, w, extra, func(r *reportReader, body io.Reader, limit int64) (AttackSummary, error) {
+		return r.readAttacks(body, limit, flagged)
+	})
+}
+
+// readFunc reads the body of a report, of limit bytes at most.
+type readFunc[T any] func(r *reportReader, body io.Reader, limit int64) (T, error)
+
+// request sends one request when rate and concurrency allow, and reads its report. extra follows
+// the dates in the query. On an error the report is the zero value.
+func request[T any](ctx context.Context, c *Client, report string, w Window, extra string, read readFunc[T]) (T, error) {
+	var result, none T
+	err := c.send(ctx, report, w, extra, func(r *reportReader, body io.Reader, limit int64) (err error) {
+		result, err = read(r, body, limit)
 		return err
 	})
 	if err != nil {
-		return AttackSummary{}, err
+		return none, err
 	}
-	return sum, nil
+	return result, nil
 }
 
-// ask sends one request when rate and concurrency allow, and has the body read. extra
-// follows the dates in the query.
-func (c *Client) ask(ctx context.Context, report string, w Window, extra string, read func(*rowReader, io.Reader, int64) error) error {
+func (c *Client) send(ctx context.Context, report string, w Window, extra string, read func(*reportReader, io.Reader, int64) error) error {
 	query, err := c.query(report, w)
 	if err != nil {
 		return err
 	}
-	// The slot first: a request that the rate has let pass must not wait any more, or many
-	// would start at once when slots come free.
+	// Concurrency before rate: requests that the limiter has passed must not wait any more, or many
+	// would start at once when others end.
 	select {
 	case c.slots <- struct{}{}:
 		defer func() { <-c.slots }()
@@ -190,7 +182,7 @@ func (c *Client) ask(ctx context.Context, report string, w Window, extra string,
 		return contextError(ctx, report, "before the request was sent")
 	}
 
-	r := c.readers.Get().(*rowReader)
+	r := c.readers.Get().(*reportReader)
 	start := c.config.Now()
 	err = c.exchange(ctx, report, query+extra, r, read)
 	if c.config.Observe != nil {
@@ -201,8 +193,8 @@ func (c *Client) ask(ctx context.Context, report string, w Window, extra string,
 	return err
 }
 
-// exchange is one request and its answer within the timeout.
-func (c *Client) exchange(parent context.Context, report, query string, r *rowReader, read func(*rowReader, io.Reader, int64) error) error {
+// exchange sends one request and reads its response within the timeout.
+func (c *Client) exchange(parent context.Context, report, query string, r *reportReader, read func(*reportReader, io.Reader, int64) error) error {
 	r.reset(http.NoBody, 0, report)
 	ctx, cancel := context.WithTimeout(parent, c.config.Timeout)
 	defer cancel()
@@ -234,23 +226,23 @@ func (c *Client) exchange(parent context.Context, report, query string, r *rowRe
 	}
 	body := &bodyReader{Reader: resp.Body}
 	err = read(r, body, 2*c.config.ResponseCap)
-	var cut *Error
-	switch {
-	case err == nil:
-	case err == body.err: //nolint:errorlint // the very error of the body, not one like it
-		failed := c.transportError(parent, ctx, report, err, true)
-		failed.Offset = r.read()
-		return failed
-	case ctx.Err() != nil && errors.As(err, &cut) && cut.Truncated:
-		// Whoever is hung up on may still end the body properly.
-		failed := c.transportError(parent, ctx, report, ctx.Err(), true)
-		failed.Offset = r.read()
-		return failed
+	if err == nil {
+		return nil
 	}
-	return err
+	cause := body.err
+	if err != cause { //nolint:errorlint // the very error of the body, not one like it
+		var cut *Error
+		if ctx.Err() == nil || !errors.As(err, &cut) || !cut.Truncated {
+			return err
+		}
+		cause = ctx.Err() // a server whose client hangs up may still end the body properly
+	}
+	failed := c.transportError(parent, ctx, report, cause, true)
+	failed.Offset = r.read()
+	return failed
 }
 
-// bodyReader remembers what the body ended with, to tell its errors from those of row.
+// bodyReader remembers the error that ended the body, to distinguish it from errors of callbacks.
 type bodyReader struct {
 	io.Reader
 	err error
@@ -264,7 +256,7 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// query is the query of the URL: dates as ABS's pages write them, with a bare colon.
+// query returns the query of the URL: dates as ABS's pages write them, with an unescaped colon.
 func (c *Client) query(report string, w Window) (string, error) {
 	from, to := w.From.In(c.config.Location), w.To.In(c.config.Location)
 	bad := func(detail string) (string, error) {
@@ -274,7 +266,7 @@ func (c *Client) query(report string, w Window) (string, error) {
 	case !to.After(from):
 		return bad("the window ends before it begins, or is empty")
 	case from.Second() != 0 || from.Nanosecond() != 0 || to.Second() != 0 || to.Nanosecond() != 0:
-		return bad("the window is not one of whole minutes, and ABS knows no seconds")
+		return bad("the window is not of full minutes, and ABS knows no seconds")
 	case from.Year() < 1 || to.Year() > 9999:
 		return bad("the window is not within the years 1 to 9999")
 	}
@@ -284,5 +276,5 @@ func (c *Client) query(report string, w Window) (string, error) {
 	return "later_date=" + to.Format(queryLayout) + "&earlier_date=" + from.Format(queryLayout), nil
 }
 
-// escape makes a text a value of the query, whatever is in it.
+// escape encodes any text as a value of the query.
 func escape(text string) string { return strings.ReplaceAll(url.QueryEscape(text), "+", "%20") }

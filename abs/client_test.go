@@ -30,17 +30,17 @@ const (
 	someToken = "cAnArY token/+é&?"
 )
 
-// secretsIn tells whether a text gives any of them away, raw or escaped.
+// secretsIn reports whether a text contains any of them, raw or escaped.
 func secretsIn(text string) bool {
 	return strings.Contains(text, canary) || strings.Contains(text, "later_date") || strings.Contains(text, "earlier_date")
 }
 
-// checkQuiet looks through an error and all that it wraps.
+// checkQuiet checks an error and everything that it wraps for secrets.
 func checkQuiet(t *testing.T, err error) {
 	t.Helper()
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		if text := fmt.Sprintf("%v %+v %#v %s %q", e, e, e, e, e); secretsIn(text) {
-			t.Errorf("gives away a secret: %s", text)
+			t.Errorf("contains a secret: %s", text)
 		}
 		var u *url.Error
 		if errors.As(e, &u) {
@@ -67,7 +67,7 @@ func mustClient(t *testing.T, c Config) *Client {
 	return client
 }
 
-// serve starts an HTTPS server that trusts nobody and keeps its log to itself.
+// serve starts an HTTPS server that discards its log.
 func serve(t *testing.T, h http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	s := httptest.NewUnstartedServer(h)
@@ -87,7 +87,7 @@ func writeCA(t *testing.T, s *httptest.Server, name string) {
 	}
 }
 
-// trusting is a configuration that knows the server's certificate.
+// trusting returns a configuration that trusts the server's certificate.
 func trusting(t *testing.T, s *httptest.Server) Config {
 	t.Helper()
 	c := config(s.URL)
@@ -195,7 +195,7 @@ func TestGzipAndReuse(t *testing.T) {
 	}
 }
 
-// Every way in which ABS can fail has its reason, and none gives away a secret.
+// Every way in which ABS can fail has its reason, and no error contains a secret.
 func TestFailures(t *testing.T) {
 	echo := func(status int, header ...string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
@@ -203,7 +203,7 @@ func TestFailures(t *testing.T) {
 				w.Header().Set(header[i], header[i+1])
 			}
 			w.WriteHeader(status)
-			_, _ = fmt.Fprintf(w, "%s %v", r.RequestURI, r.Header) // an ABS that tells all it was told
+			_, _ = fmt.Fprintf(w, "%s %v", r.RequestURI, r.Header) // an ABS that echoes the request
 		}
 	}
 	hijack := func(f func(net.Conn)) http.HandlerFunc {
@@ -284,7 +284,7 @@ func TestFailures(t *testing.T) {
 			"ABS answered with a message instead of a report (byte ",
 		},
 		{"no answer in time", slow(""), Error{Reason: ReasonTimeout}, "no answer within 500ms"},
-		{"no whole answer in time", slow(`{"x":[{"token":"cAnArY`), Error{Reason: ReasonTimeout}, "no whole answer within 500ms"},
+		{"no complete answer in time", slow(`{"x":[{"token":"cAnArY`), Error{Reason: ReasonTimeout}, "no complete answer within 500ms"},
 		{
 			"cut by length", send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"x\":[{\"token\":\"cAnArY"),
 			Error{Reason: ReasonDecode, Truncated: true, Offset: 22},
@@ -297,7 +297,7 @@ func TestFailures(t *testing.T) {
 		},
 		{"cut by closing", send("HTTP/1.0 200 OK\r\n\r\n{\"x\":"), Error{Reason: ReasonDecode, Truncated: true, Offset: 5}, "the body ends early (byte 5)"},
 		{
-			"a whole report in a body that is cut", send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"name\":\"oauth_token_metrics\"}"),
+			"a complete report in a truncated body", send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"name\":\"oauth_token_metrics\"}"),
 			Error{Reason: ReasonDecode, Truncated: true, Offset: 30},
 			"the body ends early (byte 30)",
 		},
@@ -345,11 +345,11 @@ func TestFailures(t *testing.T) {
 				checkQuiet(t, err)
 				if e.Report != report || e.Reason != c.want.Reason || ReasonOf(err) != c.want.Reason || e.Status != c.want.Status ||
 					e.Truncated != c.want.Truncated || e.RetryAfter != c.want.RetryAfter || c.want.Offset > 0 && e.Offset != c.want.Offset {
-					if c.name != "a whole report in a body that is cut" || report == "oauthtokens" {
+					if c.name != "a complete report in a truncated body" || report == "oauthtokens" {
 						t.Errorf("%#v\nwant %#v", e, c.want)
 					}
 				}
-				if c.name != "a whole report in a body that is cut" && !strings.HasPrefix(err.Error(), "abs: "+report+": "+c.text) {
+				if c.name != "a complete report in a truncated body" && !strings.HasPrefix(err.Error(), "abs: "+report+": "+c.text) {
 					t.Errorf("text %q, want %q", err, c.text)
 				}
 				if e.Reason == ReasonTimeout && !errors.Is(err, context.DeadlineExceeded) {
@@ -363,14 +363,14 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// resetConn ends a connection in the rudest way there is.
+// resetConn resets a connection.
 func resetConn(c net.Conn) {
 	raw := c.(*tls.Conn).NetConn().(*net.TCPConn)
 	_ = raw.SetLinger(0)
 	_ = raw.Close()
 }
 
-// A connection that breaks in the middle of a body: not ABS ending it.
+// A connection that is reset in the middle of a body is not a body that ABS ended.
 func TestResetInTheBody(t *testing.T) {
 	const body = `{"details":[{"token":"cAnArY","total_requests":1},`
 	seen := make(chan struct{})
@@ -396,7 +396,7 @@ func TestResetInTheBody(t *testing.T) {
 	checkQuiet(t, err)
 }
 
-// An HTTP/2 server that gives up in the middle of a body.
+// An HTTP/2 server that resets the stream in the middle of a body.
 func TestResetStream(t *testing.T) {
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"details":[`)
@@ -433,7 +433,7 @@ func TestNobodyThere(t *testing.T) {
 	}
 }
 
-// The transport that a caller hands in may say anything.
+// The transport that a caller passes in may return any error.
 func TestForeignTransportErrors(t *testing.T) {
 	failing := func(err error) Config {
 		c := config("https://abs.example.com")
@@ -495,9 +495,9 @@ func TestRowsErrorComesBack(t *testing.T) {
 func TestBadWindows(t *testing.T) {
 	client := mustClient(t, config("https://abs.example.com"))
 	for want, w := range map[string]Window{
-		"abs: oauthtokens: the window ends before it begins, or is empty; the request was not sent":                    {hour.From, hour.From},
-		"abs: oauthtokens: the window is not one of whole minutes, and ABS knows no seconds; the request was not sent": {hour.From.Add(time.Second), hour.To},
-		"abs: oauthtokens: the window is not within the years 1 to 9999; the request was not sent":                     {hour.From, hour.To.AddDate(8000, 0, 0)},
+		"abs: oauthtokens: the window ends before it begins, or is empty; the request was not sent":               {hour.From, hour.From},
+		"abs: oauthtokens: the window is not of full minutes, and ABS knows no seconds; the request was not sent": {hour.From.Add(time.Second), hour.To},
+		"abs: oauthtokens: the window is not within the years 1 to 9999; the request was not sent":                {hour.From, hour.To.AddDate(8000, 0, 0)},
 	} {
 		if _, err := client.Tokens(context.Background(), w, noRows); ReasonOf(err) != ReasonOther || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
@@ -535,7 +535,7 @@ func TestRate(t *testing.T) {
 		if got, want := fmt.Sprint(at), "[0s 2s 4s 6s 8s]"; got != want {
 			t.Errorf("requests at %s, want %s", got, want)
 		}
-		// A deadline before the next place in the queue is told at once.
+		// A deadline before the next turn of the limiter is reported at once.
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		if _, err := client.Tokens(ctx, hour, noRows); ReasonOf(err) != ReasonTimeout || !errors.Is(err, context.DeadlineExceeded) {
@@ -569,7 +569,7 @@ func TestConcurrency(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		if _, err := client.Tokens(ctx, hour, noRows); ReasonOf(err) != ReasonTimeout {
-			t.Errorf("waiting for a place past the deadline: %v", err)
+			t.Errorf("waiting beyond the deadline: %v", err)
 		}
 		wg.Wait()
 		if most.Load() != 2 {

@@ -1,14 +1,15 @@
 package abs
 
 import (
+	"cmp"
 	"math"
 	"net/http"
 	"net/url"
 	"time"
 )
 
-// User is which of ABS's two users asks. The restricted one gets obfuscated tokens and no
-// forensics (ABS reference guide, "ABS users for API reports").
+// User selects one of ABS's two users. The restricted one gets obfuscated tokens and no forensics
+// (ABS reference guide, "ABS users for API reports").
 type User int
 
 // The users, and with them the header pairs x-abs-ak, x-abs-sk and x-abs-ak-ru, x-abs-sk-ru.
@@ -17,7 +18,7 @@ const (
 	Restricted
 )
 
-// headers are the names of the two headers that carry the keys.
+// headers returns the names of the two headers that carry the keys.
 func (u User) headers() (access, secret string) {
 	if u == Restricted {
 		return "x-abs-ak-ru", "x-abs-sk-ru"
@@ -25,11 +26,11 @@ func (u User) headers() (access, secret string) {
 	return "x-abs-ak", "x-abs-sk"
 }
 
-// WindowEnd is what ABS makes of the minute that later_date names. Its pages do not say.
+// WindowEnd says whether the minute of later_date is in the window. ABS's pages do not say.
 type WindowEnd int
 
-// Exclusive: the minute of later_date is not in the window, and Window.To is sent as it is.
-// Inclusive: it is, and the minute before Window.To is sent.
+// Exclusive: the minute of later_date is not in the window, and Window.To is sent unchanged.
+// Inclusive: it is in the window, and the minute before Window.To is sent.
 const (
 	Exclusive WindowEnd = iota
 	Inclusive
@@ -43,49 +44,47 @@ const (
 	DefaultResponseCap = 100_000_000 // ABS's default of response_size
 )
 
-// Config is all that a Client is told, once. Fields that are zero take their default;
-// URL and Keys have none.
+// Config is the configuration of a Client. Fields that are zero get their default; URL and Keys are
+// required.
 type Config struct {
-	// URL is the base, such as https://abs.example.com:8080; it may have a path, but no
-	// user, query or fragment.
+	// URL is the base, such as https://abs.example.com:8080; it may have a path, but no user, query
+	// or fragment.
 	URL  string
 	User User
 	Keys Keys
-	// Location is the zone of ABS's wall clock; nil is UTC.
+	// Location is the time zone of ABS's wall clock; nil is UTC.
 	Location  *time.Location
 	WindowEnd WindowEnd
-	// Timeout is for one request whole: connecting, waiting and reading, the row callbacks
-	// included, but not the wait for Rate and Concurrency.
+	// Timeout bounds one request: connecting, waiting and reading, the callbacks included, but not
+	// the wait for Rate and Concurrency.
 	Timeout time.Duration
-	// Rate is in requests a second, without bursts, and Concurrency in requests at once,
-	// over all reports together.
+	// Rate bounds requests a second, without bursts, and Concurrency requests at once, of all
+	// reports together.
 	Rate        float64
 	Concurrency int
-	// ResponseCap is ABS's response_size in bytes. A body that is longer than twice that,
-	// after content decoding, is refused with ReasonSize.
+	// ResponseCap is ABS's response_size in bytes. A body longer than twice that, after content
+	// decoding, is refused with ReasonSize.
 	ResponseCap int64
 	TLS         TLSConfig
 	UserAgent   string
-	// Transport replaces the client's own, and with it TLS; nil: the client's own.
+	// Transport replaces the client's own, and with it TLS, unless it is nil.
 	Transport http.RoundTripper
-	// Observe is told of every request when it is over, failed or not; nil: nobody is. It
-	// runs in the goroutine of the request. A call that ended while it waited for Rate and
-	// Concurrency was no request.
+	// Observe, unless nil, is called at the end of every request, failed or not, in the goroutine
+	// of the request. A call that ended while it waited for Rate and Concurrency was no request.
 	Observe func(Call)
-	// Now tells the time for Call.Duration and for Retry-After dates; nil is time.Now.
+	// Now is the clock for Call.Duration and for Retry-After dates; nil is time.Now.
 	Now func() time.Time
 }
 
-// Call is one request that is over.
+// Call is one request that has ended.
 type Call struct {
 	Report   string // ReportTokens, ReportForensics, ReportAttackList or ReportAttack
 	Duration time.Duration
-	Bytes    int64 // of the body that were read, after content decoding
+	Bytes    int64 // of the body, as far as it was read, after content decoding
 	Err      error // as returned to the caller
 }
 
-// ConfigError says which field of Config is wrong and why, without values that may be
-// secret.
+// ConfigError says which field of Config is wrong and why, without values that may be secret.
 type ConfigError struct {
 	Field  string // such as "URL" or "TLS.CAFile"
 	Detail string
@@ -94,7 +93,7 @@ type ConfigError struct {
 // Error names the field.
 func (e *ConfigError) Error() string { return "abs: " + e.Field + ": " + e.Detail }
 
-// check fills in the defaults and gives the base URL.
+// check sets the defaults and returns the base URL.
 func (c *Config) check() (*url.URL, error) {
 	bad := func(field, detail string) (*url.URL, error) { return nil, &ConfigError{field, detail} }
 	base, err := url.Parse(c.URL)
@@ -130,24 +129,12 @@ func (c *Config) check() (*url.URL, error) {
 	if _, _, err := c.Keys.Keys(); err != nil {
 		return bad("Keys", err.Error())
 	}
-	if c.Location == nil {
-		c.Location = time.UTC
-	}
-	if c.Timeout == 0 {
-		c.Timeout = DefaultTimeout
-	}
-	if c.Rate == 0 {
-		c.Rate = DefaultRate
-	}
-	if c.Concurrency == 0 {
-		c.Concurrency = DefaultConcurrency
-	}
-	if c.ResponseCap == 0 {
-		c.ResponseCap = DefaultResponseCap
-	}
-	if c.UserAgent == "" {
-		c.UserAgent = "abs-exporter"
-	}
+	c.Location = cmp.Or(c.Location, time.UTC)
+	c.Timeout = cmp.Or(c.Timeout, DefaultTimeout)
+	c.Rate = cmp.Or(c.Rate, DefaultRate)
+	c.Concurrency = cmp.Or(c.Concurrency, DefaultConcurrency)
+	c.ResponseCap = cmp.Or(c.ResponseCap, DefaultResponseCap)
+	c.UserAgent = cmp.Or(c.UserAgent, "abs-exporter")
 	if c.Now == nil {
 		c.Now = time.Now
 	}

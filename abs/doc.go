@@ -1,3 +1,3 @@
-// Package abs turns questions about windows and tokens into HTTPS requests to PingIntelligence ABS,
-// and the bodies of its reports into rows, one at a time.
+// Package abs requests the reports of PingIntelligence ABS over HTTPS and reads them as a stream:
+// one row or one flagged token at a time.
 package abs

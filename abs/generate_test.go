@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// generateTokens writes an oauthtokens report of the published shape and indentation: per
-// token 1 to 4 IPs and 2 to 16 URLs, tokens of 36 to 880 characters.
+// generateTokens writes an oauthtokens report of the published shape and indentation: per token 1
+// to 4 IPs and 2 to 16 URLs, tokens of 36 to 880 characters.
 func generateTokens(tokens int, seed uint64) []byte {
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

@@ -8,19 +8,17 @@ import (
 	"strings"
 )
 
-// Keys is the consumer contract of the client for ABS's access and secret key. It is asked
-// before each request, so that keys can change. Its errors are shown to users: they name
-// where a key comes from and never the key.
+// Keys returns ABS's access and secret key. The client calls it before each request, so that keys
+// can change. Its errors are shown to users: they name the origin of a key and never the key.
 type Keys interface {
 	Keys() (access, secret string, err error)
 }
 
-// FileKeys reads the keys from two files, anew for each request: a key that was rotated is
-// sent from then on, and one whose file is gone is not sent any more. A last line break
-// does not belong to the key.
+// FileKeys reads the keys from two files for each request: a rotated key is sent from then on, and
+// a key whose file is gone is not sent any more. A last line break is not part of the key.
 func FileKeys(accessFile, secretFile string) Keys { return fileKeys{accessFile, secretFile} }
 
-// StaticKeys are keys that never change, such as those from the environment.
+// StaticKeys returns keys that never change, such as those from the environment.
 func StaticKeys(access, secret string) Keys { return staticKeys{access, secret} }
 
 type fileKeys struct{ access, secret string }
@@ -47,7 +45,7 @@ func (k staticKeys) Keys() (access, secret string, err error) {
 	return k.access, k.secret, nil
 }
 
-// String, GoString and Format keep keys out of whatever prints a configuration.
+// String, GoString and Format keep the keys out of a printed configuration.
 func (staticKeys) String() string               { return "StaticKeys(…)" }
 func (k staticKeys) GoString() string           { return k.String() }
 func (k staticKeys) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) } // nothing to do about it
@@ -60,7 +58,7 @@ func readKey(which, name string) (string, error) {
 		return "", fmt.Errorf("the %s key cannot be read: %w", which, err)
 	}
 	defer f.Close() //nolint:errcheck // only read
-	// Room for a line break, and for a byte more that shows a file that is too long.
+	// Space for a line break, and for one more byte, which shows that the file is too long.
 	var text [maxKey + 3]byte
 	n, err := io.ReadFull(f, text[:])
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -73,10 +71,9 @@ func readKey(which, name string) (string, error) {
 	return key, nil
 }
 
-// CheckKey says why a text cannot be a key of ABS, which knows no colon in keys (ABS
-// reference guide, "ABS REST API format"); control characters and spaces around it do not
-// survive in a header. The error continues a sentence that names the key, and does not
-// repeat it.
+// CheckKey returns why a text cannot be a key of ABS, or nil. ABS allows no colon in keys (ABS
+// reference guide, "ABS REST API format"); control characters and spaces around a key do not
+// survive in a header. The error continues a sentence that names the key, and does not repeat it.
 func CheckKey(key string) error {
 	switch {
 	case key == "":

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Limits that do not depend on how fast the machine is: what the reader allocates belongs
-// to a report, and nothing to a row.
+// Limits that do not depend on how fast the machine is: the reader allocates for a report, and
+// nothing for a row.
 const (
-	limitReportAllocs = 20   // the texts of its head, and what testing itself adds
+	limitReportAllocs = 20   // for the texts before the rows, and for testing itself
 	limitReportBytes  = 4096 // likewise
 )
 
@@ -24,7 +24,7 @@ func TestReaderLimits(t *testing.T) {
 				t.Fatal(sum.Rows, err)
 			}
 		}
-		read() // buffers grow to the largest row once
+		read() // the buffers grow to the largest row once
 		if got := testing.AllocsPerRun(5, read); got > limitReportAllocs {
 			t.Errorf("a report of %d tokens allocates %v times, want at most %d", tokens, got, limitReportAllocs)
 		}
@@ -34,7 +34,7 @@ func TestReaderLimits(t *testing.T) {
 	}
 }
 
-// What a reader holds on to between reports is its buffers, however large the report was.
+// A reader keeps only its buffers between reports, however large the report was.
 func TestReaderKeeps(t *testing.T) {
 	const limit = 256 << 10
 	r := newTestReader()
@@ -43,15 +43,15 @@ func TestReaderKeeps(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.release()
-	w := &r.rowOf
+	w := &r.current
 	counts := cap(w.IPs) + cap(w.Methods) + cap(w.APIs) + cap(w.Devices)
 	if kept := cap(r.buf) + cap(r.scratch) + cap(r.key) + cap(r.arena) + 32*counts; kept > limit {
 		t.Errorf("the reader keeps %d bytes, want at most %d", kept, limit)
 	}
 }
 
-// allocated is how many bytes f allocates, at the least of some runs: another goroutine of
-// the test binary may allocate meanwhile.
+// allocated returns how many bytes f allocates, the minimum of some runs: another goroutine of the
+// test binary may allocate meanwhile.
 func allocated(f func()) uint64 {
 	least := ^uint64(0)
 	for range 5 {

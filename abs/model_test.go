@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// The model reads reports with encoding/json, as a tree, and then by the rules that the
-// package documents. It shares no code with the reader but the reading of dates.
+// The model parses a report into a tree with encoding/json and applies the rules that the package
+// documents. It shares only the parsing of dates and the list of known reports with the reader.
 
 var errModel = errors.New("the model refuses this")
 
-// object keeps the order of members, and those that come twice.
+// object keeps the order of members, and duplicates.
 type object []member
 
 type member struct {
@@ -26,8 +26,8 @@ type member struct {
 	value any
 }
 
-// escapeControls turns raw control characters inside strings into escapes, which is all
-// that keeps the published samples from being JSON.
+// escapeControls turns raw control characters inside strings into escapes: without them the
+// published samples are JSON.
 func escapeControls(body []byte) []byte {
 	var out bytes.Buffer
 	inString, escaped := false, false
@@ -98,7 +98,7 @@ func tree(d *json.Decoder, depth int) (any, error) {
 	return list, nil
 }
 
-// refuse ends the model's reading; modelled catches it.
+// refuse ends the model's reading with a panic that modelled catches.
 func refuse(when bool) {
 	if when {
 		panic(errModel)
@@ -118,7 +118,7 @@ func modelled(f func()) (err error) {
 	return nil
 }
 
-// fields gives the known members of an object, none twice.
+// fields returns the known members of an object and refuses duplicates.
 func fields(v any, known ...string) map[string]any {
 	o, ok := v.(object)
 	refuse(!ok)
@@ -316,8 +316,8 @@ func addSeeds(f *testing.F, names ...string) {
 	}
 }
 
-// FuzzReadTokens holds the reader against the model: the same rows, or both refuse; and the
-// same again, to the error's text, however the body is cut into reads.
+// FuzzReadTokens compares the reader with the model: the same rows, or both refuse. In reads of one
+// byte the result is the same, and so is the text of the error.
 func FuzzReadTokens(f *testing.F) {
 	addSeeds(f, "testdata/oauthtokens.sample", "testdata/forensics.sample")
 	addRefusals(f, refusedTokens())
@@ -359,14 +359,14 @@ func FuzzReadTokens(f *testing.F) {
 		}
 		rows = nil
 		again, againErr := r.readTokens(iotest.OneByteReader(bytes.NewReader(body)), 0, time.UTC, add)
-		want.Bytes, again.Bytes = 0, 0 // of a refused body less is read
+		want.Bytes, again.Bytes = 0, 0 // less of a refused body is read
 		if fmt.Sprint(err) != fmt.Sprint(againErr) || again != want || strings.Join(rows, "\n") != strings.Join(gotRows, "\n") {
-			t.Fatalf("byte by byte it is another report: %v, %v", err, againErr)
+			t.Fatalf("byte by byte the report differs: %v, %v", err, againErr)
 		}
 	})
 }
 
-// FuzzReadForensics is the same for the other report.
+// FuzzReadForensics is the same for the forensics report.
 func FuzzReadForensics(f *testing.F) {
 	addSeeds(f, "testdata/forensics.sample", "testdata/oauthtokens.sample")
 	addRefusals(f, refusedForensics())
@@ -394,7 +394,7 @@ func FuzzReadForensics(f *testing.F) {
 		}
 		again, againErr := r.readForensics(iotest.OneByteReader(bytes.NewReader(body)), 0, time.UTC)
 		if fmt.Sprint(err) != fmt.Sprint(againErr) || forensicsText(again) != forensicsText(got) {
-			t.Fatalf("byte by byte it is another report: %v, %v", err, againErr)
+			t.Fatalf("byte by byte the report differs: %v, %v", err, againErr)
 		}
 	})
 }

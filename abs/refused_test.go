@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// canary stands in bodies where a token or a key might; it must not come back in an error.
+// canary is in bodies where a token or a key may be; no error may contain it.
 const canary = "cAnArY"
 
-// refusal is a body that must be refused, and the whole text of the error.
+// refusal is a body that must be refused, and the full text of the error.
 type refusal struct{ body, want string }
 
 // addRefusals makes the refused bodies seeds of a fuzz target, except the huge ones.
@@ -187,7 +187,7 @@ func TestRefusedForensics(t *testing.T) {
 	}
 }
 
-// The limit is of the whole body, what is skipped included.
+// The limit is for the full body, what is skipped included.
 func TestLimit(t *testing.T) {
 	body := []byte(`{` + named + `,"x":"` + strings.Repeat("x", 200_000) + `"}` + strings.Repeat(" ", 100))
 	for limit, fits := range map[int64]bool{int64(len(body)): true, int64(len(body)) - 1: false, 70_000: false, 10: false} {
@@ -226,7 +226,7 @@ func TestRowsErrorStopsTheReading(t *testing.T) {
 	}
 }
 
-// What the stream ends with is told from what the body says.
+// An error of the stream is not an error in the body.
 func TestStreamErrors(t *testing.T) {
 	broken := errors.New("broken")
 	for _, c := range []struct {
@@ -241,15 +241,15 @@ func TestStreamErrors(t *testing.T) {
 			}
 		}
 	}
-	// A whole document is not enough if the stream says that it is not whole.
+	// A complete document is not enough if the stream says that it is incomplete.
 	_, err := newTestReader().readTokens(io.MultiReader(strings.NewReader(`{`+named+`}`), iotest.ErrReader(io.ErrUnexpectedEOF)), 0, time.UTC, nil)
 	var e *Error
 	if !errors.As(err, &e) || !e.Truncated {
 		t.Errorf("a body that the transport says is cut: %v", err)
 	}
-	// A reader that never gets on does not hang the scanner.
+	// An io.Reader that never makes progress does not hang the scanner.
 	if _, err := newTestReader().readTokens(stuck{}, 0, time.UTC, nil); err != io.ErrNoProgress { //nolint:errorlint // the very one
-		t.Errorf("a reader that gives nothing: %v", err)
+		t.Errorf("a reader that returns nothing: %v", err)
 	}
 }
 

@@ -2,30 +2,29 @@ package abs
 
 import "time"
 
-// Window is the time that a report covers: whole minutes, From included, To not,
-// whatever ABS makes of its own later_date (see Config.WindowEnd).
+// Window is the time that a report covers: full minutes, From included, To not, whatever later_date
+// means to ABS (Config.WindowEnd).
 type Window struct{ From, To time.Time }
 
 // WindowUntil returns the window of the given length whose last minute is the last whole one before
-// now: ABS refuses a window that ends in the future. Both ends keep the location of now.
+// now: no request is for the future. Both ends keep the location of now.
 func WindowUntil(now time.Time, length time.Duration) Window {
 	to := now.Truncate(time.Minute)
 	return Window{From: to.Add(-length).Truncate(time.Minute), To: to}
 }
 
-// Count is one entry of ABS's maps from a name to a number of requests, such as
-// methods: {"GET": 2}. The key is only good until the row's callback returns.
+// Count is one entry of ABS's maps from a name to a number of requests, such as methods: {"GET":
+// 2}. The key is valid until the row's callback returns.
 type Count struct {
 	Key []byte
 	N   int64
 }
 
-// Row is one element of the details of the oauthtokens report: the requests of one
-// token. A token may have several rows in one report; they are to be added up.
-// Everything in it is reused for the next row.
+// Row is one element of the details of the oauthtokens report: the requests of one token. A token
+// may have several rows in one report; they add up. The memory of a row is reused for the next one.
 //
-// The maps of all entries of ip_list follow one another, so that a key occurs as
-// often as there are IPs that used it.
+// The maps of all entries of ip_list follow one another, so a key occurs once for each IP that used
+// it.
 type Row struct {
 	Token    []byte
 	Requests int64 // total_requests of the row
@@ -35,18 +34,18 @@ type Row struct {
 	Devices  []Count
 }
 
-// Summary is what the oauthtokens report says of itself.
+// Summary is what the oauthtokens report says of itself, and what was read of it.
 type Summary struct {
 	Tokens, Requests int64     // summary.tokens, summary.total_requests
-	HasSummary       bool      // false: a member of the line above was not there, and is 0
-	Earlier, Later   time.Time // as echoed: not always what was asked; zero where absent or unreadable
+	HasSummary       bool      // false: a member of the line above was absent, and is 0
+	Earlier, Later   time.Time // as echoed: not always what was requested; zero where absent or unreadable
 	Rows             int64
 	RowRequests      int64 // the sum of Row.Requests
 	Bytes            int64 // of the body, after content decoding
 }
 
-// Finding is one attack or anomaly type and the APIs it was seen on; "all" is ABS's
-// own word for one across APIs.
+// Finding is one attack or anomaly type and the APIs that it was seen on; "all" is ABS's own word
+// for one across APIs.
 type Finding struct {
 	Type string
 	APIs []string
@@ -54,7 +53,7 @@ type Finding struct {
 
 // Forensics is the report about one token.
 type Forensics struct {
-	HasSummary                   bool      // false: a member of the next line was not there, and is 0
+	HasSummary                   bool      // false: a member of the next line was absent, and is 0
 	Requests, Attacks, Anomalies int64     // summary.total_requests, total_attacks, total_anomalies
 	AttackTypes, AnomalyTypes    []Finding // in the order of the report
 	Earlier, Later               time.Time
@@ -62,17 +61,17 @@ type Forensics struct {
 	Bytes                        int64
 }
 
-// FlaggedToken is a token that the attack report names: a suspect, to be asked about first. What it
-// says of a type is ABS's spelling; "all" is its own word for an attack across APIs.
+// FlaggedToken is a token that the attack report names, with the attack type in ABS's spelling; the
+// API "all" is ABS's own word for an attack across APIs.
 type FlaggedToken struct {
-	Token           []byte // only good until the callback returns; obfuscated for the restricted user
+	Token           []byte // valid until the callback returns; obfuscated for the restricted user
 	AttackType, API string // "" where the report does not say
 }
 
 // AttackSummary is what was found in an attack list or an attack report.
 type AttackSummary struct {
-	Tokens int64 // tokens handed out; one may come more than once
-	Unread int64 // entries of the lists in which no token could be found
-	Lists  int64 // lists of tokens that are in the answer, empty ones included
+	Tokens int64 // tokens passed to the callback; one token may occur more than once
+	Unread int64 // entries of the lists in which no token was found
+	Lists  int64 // lists of tokens in the answer, empty ones included
 	Bytes  int64 // of the body, after content decoding
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// countIn adds up the entries of a key.
+// countIn returns the sum of the entries of a key.
 func countIn(counts []Count, key string) (n int64) {
 	for _, c := range counts {
 		if string(c.Key) == key {
@@ -95,7 +95,7 @@ func TestPublishedForensics(t *testing.T) {
 	}
 }
 
-// What a reader hands out must not be touched by what it reads next.
+// A result must not change when the reader reads the next report.
 func TestForensicsMetricsAreKept(t *testing.T) {
 	body, err := os.ReadFile("testdata/forensics.sample")
 	if err != nil {
@@ -115,14 +115,14 @@ func TestForensicsMetricsAreKept(t *testing.T) {
 	}
 }
 
-// Every prefix of a real report is refused as cut short, at its end.
+// Every prefix of a real report is refused as truncated, at its end.
 func TestEveryPrefixIsRefused(t *testing.T) {
-	for file, read := range map[string]func(r *rowReader, b []byte) error{
-		"testdata/oauthtokens.sample": func(r *rowReader, b []byte) error {
+	for file, read := range map[string]func(r *reportReader, b []byte) error{
+		"testdata/oauthtokens.sample": func(r *reportReader, b []byte) error {
 			_, err := r.readTokens(bytes.NewReader(b), 0, time.UTC, func(*Row) error { return nil })
 			return err
 		},
-		"testdata/forensics.sample": func(r *rowReader, b []byte) error {
+		"testdata/forensics.sample": func(r *reportReader, b []byte) error {
 			_, err := r.readForensics(bytes.NewReader(b), 0, time.UTC)
 			return err
 		},
@@ -154,13 +154,13 @@ func TestAllocationsPerRow(t *testing.T) {
 		}
 	}
 	read()
-	// The dates of the report cost a few; rows cost nothing.
+	// The dates of the report need a few; rows need none.
 	if got := testing.AllocsPerRun(5, read); got > 20 {
 		t.Errorf("%v allocations for %d rows, want 10 at most", got, tokens)
 	}
 }
 
-// Memory does not grow with the report, and what one huge row took is given back.
+// Memory does not grow with the report, and the buffers of one huge row are released.
 func TestMemoryIsBounded(t *testing.T) {
 	r := newTestReader()
 	var huge bytes.Buffer
@@ -182,7 +182,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.release()
-	if got := cap(r.arena) + 32*(cap(r.rowOf.IPs)+cap(r.rowOf.Devices)) + cap(r.scratch) + cap(r.buf); got > 5*maxKept {
+	if got := cap(r.arena) + 32*(cap(r.current.IPs)+cap(r.current.Devices)) + cap(r.scratch) + cap(r.buf); got > 5*maxKept {
 		t.Errorf("%d bytes are kept", got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"iter"
 	"math/bits"
 	"strconv"
 	"unicode/utf16"
@@ -12,48 +13,48 @@ import (
 
 const (
 	bufferSize = 64 << 10
-	// maxString bounds the only buffer that the data can make grow: one string that is kept.
+	// maxString bounds, in bytes, one string that is kept: the only buffer that the data can grow.
 	maxString = 1 << 20
-	// maxDepth bounds the nesting of members that are skipped; ABS's reports need 6.
+	// maxDepth bounds how deep values are nested; ABS's reports need 6.
 	maxDepth = 64
 	// maxCount is the largest count that a float64, and so Prometheus, holds exactly.
 	maxCount = 1 << 53
 )
 
-// scanner reads JSON from a stream, token by token, as the reports need it: structure is
-// checked, strings may hold raw line breaks (ABS publishes such a report), and nothing is
-// kept but the current buffer. Like bufio.Scanner it remembers its first error and does
-// nothing from then on, so that callers need not ask after each step.
+// scanner reads JSON from a stream, token by token, as far as the reports need it. It checks the
+// structure, accepts raw line breaks in strings (ABS publishes such a report), and keeps nothing
+// but the current buffer. Like bufio.Scanner it remembers its first error and does nothing from
+// then on, so that callers need not check after each step.
 type scanner struct {
 	r     io.Reader
 	limit int64 // of the body in bytes; 0: none
 
-	// buf[pos:end] is read and not yet consumed. Behind end stands a zero and room for a
-	// word, so that loops need not look where the data ends before each byte.
-	buf      []byte
-	pos, end int
-	base     int64 // offset in the body of buf[0]
-	rerr     error // what the stream ended with
-	err      error // what stopped the scanner: *Error, or the stream's own error
+	// buf[pos:end] is read and not yet consumed. After end there is a zero and space for a word, so
+	// that loops need not compare with end before each byte.
+	buf       []byte
+	pos, end  int
+	base      int64 // offset in the body of buf[0]
+	streamErr error // the error that ended the stream
+	err       error // the error that stopped the scanner: *Error, or the stream's own
 
 	scratch []byte // a string that had to be put together
 	key     []byte // a member's name that must outlive the buffer
 
-	// Where in the report the scanner is, for errors.
+	// The position in the report, for errors.
 	report  string
-	section string // "summary", "details", a list of tokens, or "" outside of all
-	rowAt   int    // the element of section at hand; -1: none
-	ipAt    int    // the element of ip_list at hand; -1: none
+	section string // "summary", "details", a list of tokens, or "" outside of these
+	rowAt   int    // the current element of section; -1: none
+	ipAt    int    // the current element of ip_list; -1: none
 	metrics bool   // inside details.metrics of forensics
-	topAt   int    // the report at hand of an answer that is an array of them; -1: it is none
-	at      string // the known member at hand
+	topAt   int    // the current report of an answer that is an array of reports; -1: it is none
+	at      string // the current member, if it is a known one
 }
 
-func newScanner() *scanner {
-	return &scanner{buf: make([]byte, bufferSize+8)}
+func newReportReader() *reportReader {
+	return &reportReader{scanner: scanner{buf: make([]byte, bufferSize+8)}}
 }
 
-// reset readies the scanner for another body.
+// reset prepares the scanner for another body.
 func (s *scanner) reset(r io.Reader, limit int64, report string) {
 	*s = scanner{
 		r: r, limit: limit, report: report, rowAt: -1, ipAt: -1, topAt: -1,
@@ -62,32 +63,40 @@ func (s *scanner) reset(r io.Reader, limit int64, report string) {
 	s.buf[0] = 0
 }
 
-// read is how many bytes of the body were read.
-func (s *scanner) read() int64   { return s.base + int64(s.end) }
+// read returns how many bytes of the body were read.
+func (s *scanner) read() int64 { return s.base + int64(s.end) }
+
+// offset returns how many of them were consumed.
 func (s *scanner) offset() int64 { return s.base + int64(s.pos) }
 
-// fill reads on when all of the buffer is consumed. It returns false at the end of the
-// stream, whatever the reason, and once the scanner has failed.
+// startOf returns the offset of the next value.
+func (s *scanner) startOf() int64 {
+	s.peek()
+	return s.offset()
+}
+
+// fill reads more when the whole buffer is consumed. It returns false at the end of the stream,
+// whatever the reason, and once the scanner has failed.
 func (s *scanner) fill() bool {
-	if s.err != nil || s.rerr != nil {
+	if s.err != nil || s.streamErr != nil {
 		return false
 	}
 	s.base += int64(s.end)
 	s.pos, s.end = 0, 0
 	room := s.buf[:bufferSize]
 	if left := s.limit - s.base + 1; s.limit > 0 && left < int64(len(room)) {
-		// One byte more than allowed, to tell a body of the very limit from a longer one.
+		// One byte more than allowed, to distinguish a body at the limit from a longer one.
 		room = room[:left]
 	}
 	for range 100 {
-		s.end, s.rerr = s.r.Read(room)
-		if s.end > 0 || s.rerr != nil {
+		s.end, s.streamErr = s.r.Read(room)
+		if s.end > 0 || s.streamErr != nil {
 			break
 		}
 	}
 	clear(s.buf[s.end : s.end+8])
-	if s.end == 0 && s.rerr == nil {
-		s.rerr = io.ErrNoProgress
+	if s.end == 0 && s.streamErr == nil {
+		s.streamErr = io.ErrNoProgress
 	}
 	if s.limit > 0 && s.read() > s.limit {
 		s.err = &Error{
@@ -101,15 +110,15 @@ func (s *scanner) fill() bool {
 	return s.end > 0
 }
 
-// fail refuses the body at an offset; the first refusal stands.
+// fail refuses the body at an offset. Only the first failure counts.
 func (s *scanner) fail(offset int64, detail string) {
 	if s.err == nil {
 		s.err = &Error{Report: s.report, Reason: ReasonDecode, Field: s.path(), Offset: offset, detail: detail}
 	}
 }
 
-// path names the member at hand by what this package knows of reports, not by what the
-// body says, which may be a token.
+// path names the current member by what this package knows of reports, not by what the body says,
+// which may be a token.
 func (s *scanner) path() string {
 	p := make([]byte, 0, 64)
 	name := func(n string) {
@@ -142,11 +151,11 @@ func (s *scanner) path() string {
 	return string(p)
 }
 
-// ended is the failure of a body that stops where more must come.
+// ended fails because the body ends where more must follow.
 func (s *scanner) ended() {
 	switch {
 	case s.err != nil:
-	case errors.Is(s.rerr, io.EOF), errors.Is(s.rerr, io.ErrUnexpectedEOF):
+	case errors.Is(s.streamErr, io.EOF), errors.Is(s.streamErr, io.ErrUnexpectedEOF):
 		detail := "the body ends early"
 		if s.read() == 0 {
 			detail = "the body is empty"
@@ -156,11 +165,11 @@ func (s *scanner) ended() {
 			Truncated: true, detail: detail,
 		}
 	default:
-		s.err = s.rerr
+		s.err = s.streamErr
 	}
 }
 
-// expected fails because something else stands where want must.
+// expected fails because something other than want follows.
 func (s *scanner) expected(want string) {
 	if s.pos == s.end && !s.fill() {
 		s.ended()
@@ -169,17 +178,17 @@ func (s *scanner) expected(want string) {
 	s.fail(s.offset(), want+" expected")
 }
 
-// peek skips white space and gives the next byte without consuming it. It gives 0 at the
-// end of the stream (a zero in the data is told by pos < end, and is refused by all).
+// peek skips white space and returns the next byte without consuming it: 0 at the end of the
+// stream. (For a zero in the data pos < end; no caller accepts one.)
 func (s *scanner) peek() byte {
 	if c := s.buf[s.pos]; c > ' ' {
 		return c
 	}
-	return s.peekOn()
+	return s.peekSlow()
 }
 
-// peekOn is peek where there is white space, or the end of the buffer.
-func (s *scanner) peekOn() byte {
+// peekSlow is peek where there is white space, or the end of the buffer.
+func (s *scanner) peekSlow() byte {
 	for {
 		i := s.pos
 		c := s.buf[i]
@@ -203,17 +212,17 @@ func (s *scanner) is(c byte) bool {
 	return true
 }
 
-// byteNow gives the next byte, white space or not, without consuming it; 0 at the end.
-func (s *scanner) byteNow() byte {
+// nextByte returns the next byte, white space or not, without consuming it; 0 at the end.
+func (s *scanner) nextByte() byte {
 	if s.pos == s.end && !s.fill() {
 		return 0
 	}
 	return s.buf[s.pos]
 }
 
-// open enters an object and gives the name of its first member, consumed with its colon.
-// It returns false for an object without members and after a failure.
-// A name is good until the next call.
+// open enters an object and returns the name of its first member, which is valid until the next
+// call; name and colon are consumed. It returns false for an object without members and after a
+// failure.
 func (s *scanner) open() ([]byte, bool) {
 	if s.err != nil {
 		return nil, false
@@ -228,8 +237,8 @@ func (s *scanner) open() ([]byte, bool) {
 	return s.name()
 }
 
-// next gives the name of the next member of an object. It returns false, with the brace
-// consumed, behind the last one, and after a failure.
+// next returns the name of the next member of an object as open does. After the last one it
+// consumes the brace and returns false, as it does after a failure.
 func (s *scanner) next() ([]byte, bool) {
 	if s.err != nil {
 		return nil, false
@@ -259,13 +268,26 @@ func (s *scanner) name() ([]byte, bool) {
 		s.pos++
 		return key, true
 	}
-	// Looking for the colon may read on, over the bytes of the name.
+	// Skipping to the colon may refill the buffer and overwrite the name.
 	s.key = append(s.key[:0], key...)
 	if !s.is(':') {
 		s.expected("a colon")
 		return nil, false
 	}
 	return s.key, true
+}
+
+// members yields the names of an object's members, up to the end or a failure. The loop's body must
+// consume the value of each and may set at.
+func (s *scanner) members() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for key, more := s.open(); more; key, more = s.next() {
+			if !yield(key) {
+				return
+			}
+			s.at = ""
+		}
+	}
 }
 
 // openArray enters an array; it returns false if it is empty and after a failure.
@@ -280,7 +302,7 @@ func (s *scanner) openArray() bool {
 	return !s.is(']')
 }
 
-// nextElement goes to the next element of an array, as next does in an object.
+// nextElement advances to the next element of an array, as next does in an object.
 func (s *scanner) nextElement() bool {
 	if s.err != nil {
 		return false
@@ -297,7 +319,19 @@ func (s *scanner) nextElement() bool {
 	return false
 }
 
-// null consumes a null, if that is what comes next.
+// elements yields once for each element of an array, up to the end or a failure. The loop's body
+// must consume the element.
+func (s *scanner) elements() iter.Seq[struct{}] {
+	return func(yield func(struct{}) bool) {
+		for more := s.openArray(); more; more = s.nextElement() {
+			if !yield(struct{}{}) {
+				return
+			}
+		}
+	}
+}
+
+// null consumes the next value if it is null, and reports whether it was.
 func (s *scanner) null() bool {
 	if s.peek() != 'n' {
 		return false
@@ -309,7 +343,7 @@ func (s *scanner) null() bool {
 func (s *scanner) literal(word string) {
 	start := s.offset()
 	for i := range len(word) {
-		if s.byteNow() != word[i] {
+		if s.nextByte() != word[i] {
 			if s.pos == s.end {
 				s.ended()
 			} else {
@@ -326,14 +360,14 @@ const (
 	highs = 0x8080808080808080
 )
 
-// str consumes a string, whose opening quote is next, and gives its text: good until the
-// next call.
+// str consumes a string, whose opening quote is next, and returns its text, which is valid until
+// the next call.
 func (s *scanner) str() []byte {
 	b, start := s.buf, s.pos+1
 	i := start
 	for i+8 <= len(b) {
-		// Eight bytes at once: the high bit of the first byte that is not plain is set, and
-		// perhaps some behind it. The zero behind the data is not plain.
+		// Eight bytes at once: the high bit of the first byte that is not plain is set, and perhaps
+		// some after it. The zero after the data is not plain.
 		x := binary.LittleEndian.Uint64(b[i:])
 		quote, escape := x^('"'*ones), x^('\\'*ones)
 		stop := (x | (x-0x20*ones)&^x | (quote-ones)&^quote | (escape-ones)&^escape) & highs
@@ -351,8 +385,8 @@ func (s *scanner) str() []byte {
 	return s.strSlow(start, min(i, s.end))
 }
 
-// strSlow puts together the text of a string that has escapes, control characters or bytes
-// past ASCII, or that goes past the buffer. buf[start:i] is plain.
+// strSlow puts together the text of a string that has escapes, control characters or bytes beyond
+// ASCII, or that extends beyond the buffer. buf[start:i] is plain.
 func (s *scanner) strSlow(start, i int) []byte {
 	at := s.base + int64(start) - 1
 	s.scratch = append(s.scratch[:0], s.buf[start:i]...)
@@ -389,13 +423,13 @@ func (s *scanner) strSlow(start, i int) []byte {
 	}
 }
 
-// runes appends bytes past ASCII, with U+FFFD for each that is not UTF-8. A character may
-// be cut in two by the end of the buffer, so they are gathered first.
+// runes appends bytes beyond ASCII, with U+FFFD for each that is not UTF-8. They are collected
+// first, because the end of the buffer may split a character.
 func (s *scanner) runes(dst []byte) []byte {
 	var raw [64]byte
 	n := 0
 	for n < len(raw) {
-		c := s.byteNow()
+		c := s.nextByte()
 		if c < utf8.RuneSelf || n >= len(raw)-utf8.UTFMax && utf8.RuneStart(c) {
 			break
 		}
@@ -403,17 +437,17 @@ func (s *scanner) runes(dst []byte) []byte {
 		n++
 		s.pos++
 	}
-	for part := raw[:n]; len(part) > 0; {
-		r, size := utf8.DecodeRune(part)
+	for left := raw[:n]; len(left) > 0; {
+		r, size := utf8.DecodeRune(left)
 		dst = utf8.AppendRune(dst, r)
-		part = part[size:]
+		left = left[size:]
 	}
 	return dst
 }
 
 // escape consumes what follows a backslash.
 func (s *scanner) escape(dst []byte) []byte {
-	c := s.byteNow()
+	c := s.nextByte()
 	if s.pos == s.end {
 		s.ended()
 		return dst
@@ -440,17 +474,17 @@ func (s *scanner) escape(dst []byte) []byte {
 	r := s.hex4()
 	for utf16.IsSurrogate(r) && s.err == nil {
 		// A low half must follow a high one; one alone is U+FFFD, as everywhere in Go.
-		if s.byteNow() != '\\' {
+		if s.nextByte() != '\\' {
 			break
 		}
 		s.pos++
-		if s.byteNow() != 'u' {
+		if s.nextByte() != 'u' {
 			return s.escape(utf8.AppendRune(dst, utf8.RuneError))
 		}
 		s.pos++
 		low := s.hex4()
-		if whole := utf16.DecodeRune(r, low); whole != utf8.RuneError {
-			return utf8.AppendRune(dst, whole)
+		if both := utf16.DecodeRune(r, low); both != utf8.RuneError {
+			return utf8.AppendRune(dst, both)
 		}
 		dst = utf8.AppendRune(dst, utf8.RuneError)
 		r = low
@@ -461,7 +495,7 @@ func (s *scanner) escape(dst []byte) []byte {
 func (s *scanner) hex4() rune {
 	var r rune
 	for range 4 {
-		c := s.byteNow()
+		c := s.nextByte()
 		switch {
 		case '0' <= c && c <= '9':
 			c -= '0'
@@ -490,7 +524,7 @@ func (s *scanner) skipString() {
 		for i+8 <= len(b) {
 			x := binary.LittleEndian.Uint64(b[i:])
 			quote, escape := x^('"'*ones), x^('\\'*ones)
-			// Zero stops too: it may be the one behind the data.
+			// Zero stops too: it may be the one after the data.
 			stop := ((x-ones)&^x | (quote-ones)&^quote | (escape-ones)&^escape) & highs
 			if stop == 0 {
 				i += 8
@@ -520,7 +554,7 @@ func (s *scanner) skipString() {
 }
 
 // count consumes a number of requests: plain digits, at most 2^53. Anything else is refused,
-// since a count that is not understood must not be counted.
+// because a count that is not understood must not be counted.
 func (s *scanner) count() int64 {
 	if s.err != nil {
 		return 0
@@ -566,8 +600,17 @@ func (s *scanner) count() int64 {
 	return n
 }
 
-// skip consumes a value of any kind, checking its structure. depth is how many arrays and
-// objects it stands in.
+// tooDeep fails for an array or object with depth of them around it if that is too many, and
+// reports whether the scanner has failed.
+func (s *scanner) tooDeep(depth int) bool {
+	if depth >= maxDepth {
+		s.fail(s.offset(), "values are nested deeper than 64")
+	}
+	return s.err != nil
+}
+
+// skip consumes a value of any kind and checks its structure. depth is the number of arrays and
+// objects around it.
 func (s *scanner) skip(depth int) {
 	if s.err != nil {
 		return
@@ -576,8 +619,7 @@ func (s *scanner) skip(depth int) {
 	case '"':
 		s.skipString()
 	case '{':
-		if depth >= maxDepth {
-			s.fail(s.offset(), "values are nested deeper than 64")
+		if s.tooDeep(depth) {
 			return
 		}
 		s.pos++
@@ -606,8 +648,7 @@ func (s *scanner) skip(depth int) {
 			return
 		}
 	case '[':
-		if depth >= maxDepth {
-			s.fail(s.offset(), "values are nested deeper than 64")
+		if s.tooDeep(depth) {
 			return
 		}
 		for more := s.openArray(); more; more = s.nextElement() {
@@ -629,21 +670,21 @@ func (s *scanner) skip(depth int) {
 }
 
 func (s *scanner) skipNumber() {
-	if s.byteNow() == '-' {
+	if s.nextByte() == '-' {
 		s.pos++
 	}
-	if s.byteNow() == '0' {
+	if s.nextByte() == '0' {
 		s.pos++
 	} else {
 		s.digits()
 	}
-	if s.byteNow() == '.' {
+	if s.nextByte() == '.' {
 		s.pos++
 		s.digits()
 	}
-	if c := s.byteNow(); c == 'e' || c == 'E' {
+	if c := s.nextByte(); c == 'e' || c == 'E' {
 		s.pos++
-		if c := s.byteNow(); c == '+' || c == '-' {
+		if c := s.nextByte(); c == '+' || c == '-' {
 			s.pos++
 		}
 		s.digits()
@@ -652,11 +693,11 @@ func (s *scanner) skipNumber() {
 
 // digits consumes one digit or more.
 func (s *scanner) digits() {
-	if c := s.byteNow(); s.err == nil && (c < '0' || c > '9') {
+	if c := s.nextByte(); s.err == nil && (c < '0' || c > '9') {
 		s.expected("a digit")
 		return
 	}
-	for c := s.byteNow(); '0' <= c && c <= '9'; c = s.byteNow() {
+	for c := s.nextByte(); '0' <= c && c <= '9'; c = s.nextByte() {
 		s.pos++
 	}
 }
@@ -670,7 +711,7 @@ func (s *scanner) finish() {
 		s.fail(s.offset(), "something follows the report")
 		return
 	}
-	if s.err == nil && s.rerr != io.EOF { //nolint:errorlint // Readers give io.EOF bare; wrapped, it is a failure
+	if s.err == nil && s.streamErr != io.EOF { //nolint:errorlint // a wrapped io.EOF is a failure
 		s.ended()
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
-// The hint reports of the simulated ABS, whose writer shares no code with the reader.
-func TestSimulatedHints(t *testing.T) {
+// The attack reports of the simulated ABS, whose writer shares no code with the reader.
+func TestSimulatedAttackReports(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	sim := simulator.New(simulator.Config{Now: func() time.Time { return now }, StaleAttackListEntries: 5000})
 	attack := func(token, kind string, id int, apis ...string) simulator.Attack {
@@ -30,10 +30,10 @@ func TestSimulatedHints(t *testing.T) {
 	)
 	w := abs.Window{From: now.Add(-3 * time.Hour), To: now}
 	for _, user := range []abs.User{abs.Admin, abs.Restricted} {
-		keys, told := abs.StaticKeys("abs_ak", "abs_sk"), func(token string) string { return token }
+		keys, reported := abs.StaticKeys("abs_ak", "abs_sk"), func(token string) string { return token }
 		if user == abs.Restricted {
 			keys = abs.StaticKeys("abs_ak_ru", "abs_sk_ru")
-			told = func(token string) string {
+			reported = func(token string) string {
 				sum := sha256.Sum256([]byte(token))
 				return hex.EncodeToString(sum[:])
 			}
@@ -58,18 +58,18 @@ func TestSimulatedHints(t *testing.T) {
 			t.Errorf("%+v, %d stale, %v", sum, stale, err)
 		}
 		for _, token := range []string{"token-1", "token-2", odd, "token-4"} {
-			if !slices.Contains(listed, told(token)) {
-				t.Errorf("the attack list lacks %q", told(token))
+			if !slices.Contains(listed, reported(token)) {
+				t.Errorf("the attack list lacks %q", reported(token))
 			}
 		}
 		for api, want := range map[string][]string{
-			"": {told("token-4") + "|Stolen Token Attack Type 2|all"},
+			"": {reported("token-4") + "|Stolen Token Attack Type 2|all"},
 			"shop": {
-				told("token-1") + "|Data Exfiltration Attack Type 1|shop",
-				told("token-2") + "|Header Manipulation Attack|shop",
-				told(odd) + "|API Memory Attack Type 2|shop",
+				reported("token-1") + "|Data Exfiltration Attack Type 1|shop",
+				reported("token-2") + "|Header Manipulation Attack|shop",
+				reported(odd) + "|API Memory Attack Type 2|shop",
 			},
-			"cards":    {told("token-2") + "|Header Manipulation Attack|cards"},
+			"cards":    {reported("token-2") + "|Header Manipulation Attack|cards"},
 			"payments": nil,
 		} {
 			var got []string

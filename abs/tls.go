@@ -14,34 +14,32 @@ import (
 	"time"
 )
 
-// TLSConfig is how the client knows ABS, and makes itself known. ABS ships with a
-// self-signed certificate that may name no host (ABS guide, "Configure SSL"), so that
-// there is a way to trust that one certificate and nothing else.
+// TLSConfig is how the client verifies ABS's certificate, and which one it presents. ABS ships with
+// a self-signed certificate that may name no host (ABS guide, "Configure SSL"), so a single
+// certificate can be trusted by its fingerprint.
 type TLSConfig struct {
-	// CAFile holds the authorities in PEM that vouch for ABS, instead of the system's. It
-	// is read for each new connection.
+	// CAFile holds the certificate authorities for ABS in PEM, in place of the system's. It is read
+	// for each new connection.
 	CAFile string
 	// CertFile and KeyFile hold the client's certificate in PEM; read for each new connection.
 	CertFile, KeyFile string
-	// ServerName replaces the host of the URL in the certificate check.
+	// ServerName replaces the host of the URL when the certificate is verified.
 	ServerName string
-	// Fingerprint is the SHA-256 of ABS's certificate in hex, with or without colons. It
-	// replaces the checks of chain, name and date.
+	// Fingerprint is the SHA-256 of ABS's certificate in hex, with or without colons. It replaces
+	// the verification of chain, name and date.
 	Fingerprint string
-	// InsecureSkipVerify takes any certificate.
+	// InsecureSkipVerify accepts any certificate.
 	InsecureSkipVerify bool
 }
 
-// errFingerprint is the refusal of a certificate that is not the pinned one.
-var errFingerprint = errors.New("the certificate of ABS does not have the fingerprint that is configured")
+// The reasons of this package to refuse a connection.
+var (
+	errFingerprint = errors.New("the certificate of ABS does not have the fingerprint that is configured")
+	errCAFile      = errors.New("the file of certificate authorities cannot be read or holds none")
+	errClientCert  = errors.New("the client certificate or its key cannot be read")
+)
 
-// errCAFile is the refusal of a connection whose authorities cannot be read any more.
-var errCAFile = errors.New("the file of certificate authorities cannot be read or holds none")
-
-// errClientCert is the refusal of a connection whose client certificate cannot be read any more.
-var errClientCert = errors.New("the client certificate or its key cannot be read")
-
-// parseFingerprint reads hex with or without colons, in any case.
+// parseFingerprint parses hex with or without colons, in upper or lower case.
 func parseFingerprint(text string) ([]byte, error) {
 	sum, err := hex.DecodeString(strings.ReplaceAll(text, ":", ""))
 	if err != nil || len(sum) != sha256.Size {
@@ -50,7 +48,7 @@ func parseFingerprint(text string) ([]byte, error) {
 	return sum, nil
 }
 
-// clientConfig makes the configuration of crypto/tls for one host.
+// clientConfig returns the configuration of crypto/tls for one host. The error is a *ConfigError.
 func (c TLSConfig) clientConfig(host string) (*tls.Config, error) {
 	if c.ServerName != "" {
 		host = c.ServerName
@@ -104,7 +102,7 @@ func (c TLSConfig) clientConfig(host string) (*tls.Config, error) {
 		if _, err := c.authorities(); err != nil {
 			return nil, &ConfigError{"TLS.CAFile", err.Error()}
 		}
-		// crypto/tls takes its authorities once; these are read for each connection.
+		// crypto/tls reads its authorities once; these are read for each connection.
 		t.InsecureSkipVerify = true // #nosec G402 -- VerifyConnection checks instead
 		t.VerifyConnection = func(state tls.ConnectionState) error {
 			roots, err := c.authorities()
@@ -134,8 +132,8 @@ func (c TLSConfig) authorities() (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// newTransport is the client's own transport. Connections are kept over the pause between
-// two cycles, since a TLS handshake costs more than a small report.
+// newTransport returns the client's own transport. It keeps connections over the pause between two
+// cycles, because a TLS handshake costs more than a small report.
 func newTransport(c *Config, tlsConfig *tls.Config) *http.Transport {
 	dialer := &net.Dialer{Timeout: c.Timeout, KeepAlive: 30 * time.Second}
 	return &http.Transport{
@@ -148,8 +146,8 @@ func newTransport(c *Config, tlsConfig *tls.Config) *http.Transport {
 		IdleConnTimeout:        5 * time.Minute,
 		ReadBufferSize:         32 << 10,
 		MaxResponseHeaderBytes: 64 << 10,
-		// An HTTP/2 connection whose other end vanished would otherwise be reused until
-		// every request on it has timed out.
+		// Otherwise an HTTP/2 connection whose other end vanished would be reused until every
+		// request on it has timed out.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
 	}
 }

@@ -27,7 +27,7 @@ func pemOf(kind string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }
 
-// selfSigned makes a certificate as ABS ships one: its own authority.
+// selfSigned returns a certificate as ABS ships one: its own authority.
 func selfSigned(t *testing.T, name string, until time.Time, hosts ...string) (cert, key []byte) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -141,7 +141,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// Files that change are used with the next connection.
+// Changed files are used for the next connection.
 func TestTLSFilesChange(t *testing.T) {
 	dir := t.TempDir()
 	later := time.Now().AddDate(0, 6, 0)
@@ -168,7 +168,7 @@ func TestTLSFilesChange(t *testing.T) {
 		if client == nil {
 			client = mustClient(t, c)
 		}
-		client.Close() // what is kept is no new connection
+		client.Close() // an idle connection would be used again
 		_, err := client.Tokens(context.Background(), hour, noRows)
 		if (err == nil) != step.works || err != nil && ReasonOf(err) != ReasonConnection {
 			t.Errorf("step %d: %v", i, err)

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// rowText shows a row in one line.
+// rowText formats a row as one line.
 func rowText(r *Row) string {
 	list := func(counts []Count) string {
 		var parts []string
@@ -22,7 +22,7 @@ func rowText(r *Row) string {
 	return fmt.Sprintf("%s %d ips%s methods%s apis%s devices%s", r.Token, r.Requests, list(r.IPs), list(r.Methods), list(r.APIs), list(r.Devices))
 }
 
-// tokensText reads a report and shows its rows and what its summary says.
+// tokensText reads a report and returns its rows as text, and its summary.
 func tokensText(body string) (rows []string, sum Summary, err error) {
 	sum, err = newTestReader().readTokens(iotest.HalfReader(strings.NewReader(body)), 0, time.UTC, func(r *Row) error {
 		rows = append(rows, rowText(r))
@@ -187,19 +187,19 @@ func TestParseDate(t *testing.T) {
 	}
 }
 
-// ABS tells of another token than it was asked about: one that it normalised, or a report
-// with the token left out or obfuscated. What was asked is known by who asked.
+// The report may name another token than the requested one: normalised, missing or obfuscated. The
+// caller knows which one was requested.
 func TestForensicsOfAnotherToken(t *testing.T) {
 	const body = `{"name":"api_abs_token","summary":{"total_requests":3,"total_attacks":1,"total_anomalies":0},` +
 		`"details":{"metrics":{"token":"TOKEN","total_requests":3,"ip_list":[]},"attack_types":{"A":["x"]},"anomaly_types":{}}}`
 	c := config("https://abs.example.com")
-	for _, told := range []string{"another", "", someToken} {
+	for _, reported := range []string{"another", "", someToken} {
 		c.Transport = roundTrip(func(*http.Request) (*http.Response, error) {
-			return answer(strings.Replace(body, "TOKEN", told, 1)), nil
+			return answer(strings.Replace(body, "TOKEN", reported, 1)), nil
 		})
 		f, err := mustClient(t, c).Forensics(context.Background(), hour, []byte(someToken))
-		if err != nil || string(f.Metrics.Token) != told || f.Attacks != 1 || len(f.AttackTypes) != 1 {
-			t.Errorf("%q: %+v %v", told, f, err)
+		if err != nil || string(f.Metrics.Token) != reported || f.Attacks != 1 || len(f.AttackTypes) != 1 {
+			t.Errorf("%q: %+v %v", reported, f, err)
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// contextError is the end of a call by its caller.
+// contextError returns the error of a call that its caller cancelled or whose deadline passed.
 func contextError(ctx context.Context, report, when string) *Error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return &Error{Report: report, Reason: ReasonTimeout, cause: context.DeadlineExceeded, detail: "the deadline passed " + when}
@@ -25,8 +25,8 @@ func contextError(ctx context.Context, report, when string) *Error {
 	return &Error{Report: report, Reason: ReasonOther, cause: context.Canceled, detail: "cancelled " + when}
 }
 
-// statusError is the meaning of a status other than 2xx. The text of the answer is not in
-// it: it may echo the URL.
+// statusError returns the error of a status other than 2xx, and nil otherwise. The text of the
+// answer is not in it: it may echo the URL.
 func (c *Client) statusError(report string, resp *http.Response) error {
 	status := resp.StatusCode
 	if status >= 200 && status <= 299 {
@@ -58,7 +58,7 @@ func (c *Client) statusError(report string, resp *http.Response) error {
 	return e
 }
 
-// retryAfter reads both forms of the header: seconds, and a date. 0: absent, past or unreadable.
+// retryAfter parses both forms of the header, seconds and a date; 0 if absent, past or unreadable.
 func retryAfter(text string, now time.Time) time.Duration {
 	text = strings.TrimSpace(text)
 	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
@@ -70,36 +70,35 @@ func retryAfter(text string, now time.Time) time.Duration {
 	return 0
 }
 
-// transportError gives a failure of the connection its meaning. Only what is known to be
-// harmless of err's text goes on: net/http quotes URLs, and bytes of answers that may echo
-// them. inBody says that the answer had begun.
+// transportError classifies a failure of the connection. Only harmless parts of err's text are
+// kept: net/http quotes URLs, and bytes of answers that may echo them. inBody is true if the answer
+// had begun.
 func (c *Client) transportError(parent, ctx context.Context, report string, err error, inBody bool) *Error {
 	when := "while ABS was asked"
 	if inBody {
 		when = "while the answer was read"
 	}
-	e := &Error{Report: report, Truncated: inBody}
 	if parent.Err() != nil {
 		return contextError(parent, report, when)
 	}
 	var timeout net.Error
 	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) ||
 		errors.As(err, &timeout) && timeout.Timeout() {
-		e.Reason, e.cause, e.Truncated = ReasonTimeout, context.DeadlineExceeded, false
-		e.detail = "no whole answer within " + c.config.Timeout.String()
-		if !inBody {
-			e.detail = "no answer within " + c.config.Timeout.String()
+		detail := "no answer within "
+		if inBody {
+			detail = "no complete answer within "
 		}
-		return e
+		return &Error{
+			Report: report, Reason: ReasonTimeout, cause: context.DeadlineExceeded,
+			detail: detail + c.config.Timeout.String(),
+		}
 	}
-	if errors.Is(err, context.Canceled) {
-		e.Reason, e.cause, e.detail = ReasonOther, context.Canceled, "cancelled "+when
-		return e
-	}
-	e.Reason = ReasonConnection
+	e := &Error{Report: report, Reason: ReasonConnection, Truncated: inBody}
 	var stream streamError
 	var number syscall.Errno
 	switch {
+	case errors.Is(err, context.Canceled):
+		e.Reason, e.cause, e.detail = ReasonOther, context.Canceled, "cancelled "+when
 	case errors.As(err, &number):
 		e.cause, e.detail = number, "the connection failed "+when+": "+number.Error()
 	case inBody && errors.As(err, &stream):
@@ -107,43 +106,48 @@ func (c *Client) transportError(parent, ctx context.Context, report string, err 
 		e.Reason, e.detail = ReasonDecode, "the body ends early: ABS reset the stream"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		e.detail = "ABS closed the connection without an answer"
+	case inBody && corrupt(err):
+		e.Reason, e.Truncated, e.detail = ReasonDecode, false, "the compressed body is damaged"
 	default:
-		if text := certificateText(err); text != "" {
-			e.detail = text
-			break
-		}
-		var dns *net.DNSError
-		var op *net.OpError
-		var record tls.RecordHeaderError
-		switch {
-		case errors.As(err, &dns):
-			e.detail = "the host of ABS cannot be resolved"
-			if dns.IsNotFound {
-				e.detail = "the host of ABS is not known to the name server"
-			}
-		case errors.As(err, &op) && op.Op == "remote error" && strings.HasPrefix(op.Err.Error(), "tls: "):
-			e.detail = "ABS ended the TLS handshake: " + strings.TrimPrefix(op.Err.Error(), "tls: ")
-		case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-			e.detail = "ABS does not speak TLS on this port; is its URL meant to begin with http://?"
-		case strings.Contains(err.Error(), "malformed HTTP"):
-			e.detail = "what answers is no HTTP server; is the URL meant to begin with https://?"
-		case inBody && corrupt(err):
-			e.Reason, e.Truncated, e.detail = ReasonDecode, false, "the compressed body is damaged"
-		default:
+		e.detail = connectionText(err)
+		if e.detail == "" {
 			e.detail = "the connection failed " + when
 		}
 	}
 	return e
 }
 
-// corrupt says that bytes came, but cannot be unpacked.
+// connectionText says why no connection was made, and nothing if that is not what happened.
+func connectionText(err error) string {
+	var dns *net.DNSError
+	var op *net.OpError
+	var record tls.RecordHeaderError
+	text := certificateText(err)
+	switch {
+	case text != "":
+		return text
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return "the host of ABS is not known to the name server"
+	case errors.As(err, &dns):
+		return "the host of ABS cannot be resolved"
+	case errors.As(err, &op) && op.Op == "remote error" && strings.HasPrefix(op.Err.Error(), "tls: "):
+		return "ABS ended the TLS handshake: " + strings.TrimPrefix(op.Err.Error(), "tls: ")
+	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+		return "ABS does not speak TLS on this port; is its URL meant to begin with http://?"
+	case strings.Contains(err.Error(), "malformed HTTP"):
+		return "what answers is no HTTP server; is the URL meant to begin with https://?"
+	}
+	return ""
+}
+
+// corrupt reports whether err is of a body that cannot be decompressed.
 func corrupt(err error) bool {
 	var damaged flate.CorruptInputError
 	return errors.As(err, &damaged) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader)
 }
 
-// certificateText tells why a certificate was refused, or nothing if that is not what
-// happened. It names what ABS's certificate says, which is no secret.
+// certificateText says why a certificate was refused, and nothing if that is not what happened. It
+// names what ABS's certificate says, which is no secret.
 func certificateText(err error) string {
 	for _, own := range []error{errFingerprint, errCAFile, errClientCert} {
 		if errors.Is(err, own) {
@@ -172,7 +176,7 @@ func certificateText(err error) string {
 	return ""
 }
 
-// streamError takes the shape by which net/http lets errors.As see HTTP/2's stream errors.
+// streamError has the shape by which net/http lets errors.As match HTTP/2's stream errors.
 type streamError struct {
 	StreamID uint32
 	Code     streamCode

@@ -1,0 +1,172 @@
+package abs
+
+import (
+	"slices"
+	"time"
+)
+
+// reportReader reads any of the reports, one after the other, and keeps its buffers between them.
+// Like scanner it does nothing after its first error, so that callers check once, at the end.
+type reportReader struct {
+	scanner
+	current Row // the row being read, reused for the next
+	// arena holds the texts of current. Texts that are already in the row stay where they are when
+	// the arena grows, so they need not be moved.
+	arena []byte
+	sums  [5]int64 // of the counts of current, by kind, so that no caller can overflow
+}
+
+// seenMembers is the set of an object's members that were read. A count that occurs twice is
+// refused, because nothing says which one is meant.
+type seenMembers uint16
+
+// once adds the member and fails if it is in the set already.
+func (r *reportReader) once(seen *seenMembers, bit int, name string) {
+	r.at = name
+	if *seen&(1<<bit) != 0 {
+		r.fail(r.offset(), "the member comes twice")
+	}
+	*seen |= 1 << bit
+}
+
+// document reads a report that is one object with the given name. summary and details read the
+// values of these members; they are not called where the member is absent or null. The dates are
+// zero where they are absent or unreadable.
+func (r *reportReader) document(wantName string, loc *time.Location, summary, details func()) (earlier, later time.Time) {
+	const (
+		name = iota
+		earlierDate
+		laterDate
+		summaryMember
+		detailsMember
+	)
+	if !r.beginsObject() {
+		return earlier, later
+	}
+	section := func(name string, read func()) {
+		if !r.null() {
+			r.section, r.at = name, ""
+			read()
+			r.section = ""
+		}
+	}
+	var (
+		seen    seenMembers
+		message bool
+	)
+	for key := range r.members() {
+		switch string(key) {
+		case "name":
+			r.once(&seen, name, "name")
+			r.checkName(wantName)
+		case "earlier_date":
+			r.once(&seen, earlierDate, "earlier_date")
+			earlier = r.date(loc)
+		case "later_date":
+			r.once(&seen, laterDate, "later_date")
+			later = r.date(loc)
+		case "summary":
+			r.once(&seen, summaryMember, "summary")
+			section("summary", summary)
+		case "details":
+			r.once(&seen, detailsMember, "details")
+			section("details", details)
+		case "message":
+			message = true
+			r.skip(1)
+		default:
+			r.skip(1)
+		}
+	}
+	r.finish()
+	if r.err == nil && seen&(1<<name) == 0 {
+		if message {
+			r.failMessage()
+		} else {
+			r.at = "name"
+			r.fail(r.offset(), "the answer does not say which report it is")
+		}
+	}
+	return earlier, later
+}
+
+// beginsObject reports whether the body begins as an object; otherwise it fails and says what the
+// body is, such as the web page of a proxy.
+func (r *reportReader) beginsObject() bool {
+	switch c := r.peek(); {
+	case c == '{':
+		return true
+	case c == '<':
+		r.fail(r.offset(), "the answer is a web page (HTML or XML), not a report")
+	case c == '[':
+		r.fail(r.offset(), "the answer is an array, not a report")
+	case r.pos == r.end:
+		r.ended()
+	default:
+		r.fail(r.offset(), "the answer is not JSON")
+	}
+	return false
+}
+
+// failMessage refuses an answer that is a message of ABS. The text is not repeated: it may echo the
+// token.
+func (r *reportReader) failMessage() {
+	r.fail(r.offset(), "ABS answered with a message instead of a report")
+}
+
+// checkName reads the name of the report and fails if it is not the one that was requested.
+func (r *reportReader) checkName(want string) {
+	at := r.startOf()
+	if r.peek() != '"' {
+		r.expected("a string")
+		return
+	}
+	switch got := string(r.str()); {
+	case r.err != nil || got == want:
+	case isKnownReport(got):
+		r.fail(at, "this is the report "+got+", not "+want)
+	default:
+		r.fail(at, "this is another report than "+want)
+	}
+}
+
+// isKnownReport reports whether ABS is known to use the name. Only such a name is repeated in an
+// error: anything else is data.
+func isKnownReport(name string) bool { return slices.Contains(knownReports, name) }
+
+var knownReports = []string{
+	nameTokens, nameForensics, nameAttack,
+	"api_key_metrics", "username_metrics", "api_abs_api_key", "api_abs_username", "api_abs_cookie", "api_abs_ip",
+	"api_metrics", "api_admin", "api_anomalies", "api_anomaly_type", "api_blockedconnections", "api_flowcontrol",
+	"api_backend_errors", "api_discovery_summary",
+}
+
+// summaryCount is a member of summary and where to store it.
+type summaryCount struct {
+	name string
+	n    *int64
+}
+
+// summary reads the counts and reports whether all of them are there.
+func (r *reportReader) summary(counts ...summaryCount) bool {
+	var seen seenMembers
+	for key := range r.members() {
+		i := slices.IndexFunc(counts, func(c summaryCount) bool { return c.name == string(key) })
+		if i < 0 {
+			r.skip(2)
+			continue
+		}
+		r.once(&seen, i, counts[i].name)
+		*counts[i].n = r.count()
+	}
+	return seen == 1<<len(counts)-1
+}
+
+// release drops what belongs to the last report, buffers that it made unusually large included.
+func (r *reportReader) release() {
+	r.clearRow()
+	r.reset(nil, 0, "")
+	if cap(r.scratch) > maxKept/8 {
+		r.scratch = nil
+	}
+}
