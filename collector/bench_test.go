@@ -58,8 +58,9 @@ func bench(b *testing.B, tokens, tracked int, dir string) *rig {
 	r := &rig{clock: &handClock{now: storyBegin}, registry: prometheus.NewRegistry()}
 	r.exposed = metrics.NewExposition(r.registry, metrics.Options{})
 	var err error
-	r.target, err = newTarget(&o, Target{Name: "t", ABS: &syntheticABS{tokens: tokens}}, testKey,
-		metrics.NewHealth(r.registry), r, r.clock, slog.New(slog.DiscardHandler), func() {})
+	r.target, err = newTarget(&o, Target{Name: "t", ABS: &syntheticABS{tokens: tokens}}, Environment{
+		Key: testKey, Health: metrics.NewHealth(r.registry), Publisher: r, Clock: r.clock, Log: slog.New(slog.DiscardHandler),
+	}, func() {})
 	if err != nil {
 		b.Fatal(err)
 	}

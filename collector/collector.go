@@ -3,14 +3,12 @@ package collector
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
-	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
 // Collector polls every target on the clock's grid and publishes what it counts.
@@ -21,19 +19,19 @@ type Collector struct {
 	beats   []*atomic.Int64 // the last heartbeat of each loop: Unix nanoseconds
 }
 
-// New prepares the targets with the state that the last process saved, and publishes it. Token ids
-// are made with the key. With a state directory, the caller holds its StateLock.
-func New(o Options, targets []Target, key tokenid.Key, health *metrics.Health, pub Publisher, clock Clock, log *slog.Logger) (*Collector, error) {
-	if len(key) < tokenid.MinKey {
+// New prepares the targets with the state that the last process saved, and publishes it. With a state
+// directory, the caller holds its StateLock.
+func New(o Options, targets []Target, e Environment) (*Collector, error) {
+	if len(e.Key) < tokenid.MinKey {
 		return nil, tokenid.ErrShortKey
 	}
-	c := &Collector{clock: clock, limit: max(10*o.Interval, 30*time.Minute)}
+	c := &Collector{clock: e.Clock, limit: max(10*o.Interval, 30*time.Minute)}
 	for _, t := range targets {
 		beat := &atomic.Int64{}
-		heartbeat := func() { beat.Store(clock.Now().UnixNano()) }
+		heartbeat := func() { beat.Store(e.Clock.Now().UnixNano()) }
 		heartbeat()
 		c.beats = append(c.beats, beat)
-		prepared, err := newTarget(&o, t, key, health, pub, clock, log.With("target", t.Name), heartbeat)
+		prepared, err := newTarget(&o, t, e, heartbeat)
 		if err != nil {
 			return nil, fmt.Errorf("target %q: %w", t.Name, err)
 		}

@@ -32,8 +32,10 @@ func TestForensicsKeepsPace(t *testing.T) {
 		o := defaults()
 		o.ForensicsRate = 10
 		registry := prometheus.NewRegistry()
-		c, err := New(o, []Target{{Name: "t", ABS: client, AttackReports: client, Forensics: true}}, testKey,
-			metrics.NewHealth(registry), metrics.NewExposition(registry, metrics.Options{}), SystemClock{}, slog.New(slog.DiscardHandler))
+		c, err := New(o, []Target{{Name: "t", ABS: client, AttackReports: client, Forensics: true}}, Environment{
+			Key: testKey, Health: metrics.NewHealth(registry), Publisher: metrics.NewExposition(registry, metrics.Options{}),
+			Clock: SystemClock{}, Log: slog.New(slog.DiscardHandler),
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -101,7 +101,9 @@ func newRig(o Options, location *time.Location, end abs.WindowEnd, responseCap i
 	}
 	r := &rig{clock: clock, registry: prometheus.NewRegistry(), log: &strings.Builder{}}
 	r.exposed = metrics.NewExposition(r.registry, metrics.Options{})
-	r.target, err = newTarget(&o, t, testKey, metrics.NewHealth(r.registry), r, clock, slog.New(slog.NewTextHandler(r.log, nil)), func() {})
+	r.target, err = newTarget(&o, t, Environment{
+		Key: testKey, Health: metrics.NewHealth(r.registry), Publisher: r, Clock: clock, Log: slog.New(slog.NewTextHandler(r.log, nil)),
+	}, func() {})
 	return r, err
 }
 

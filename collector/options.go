@@ -2,10 +2,12 @@ package collector
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/findings"
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -23,9 +25,17 @@ type Options struct {
 	Audit time.Duration // --audit.interval; 0: none
 
 	StateDir string // --state.dir; empty: counters live in memory only
+}
 
+// Environment is what all targets share beside their settings.
+type Environment struct {
+	Key       tokenid.Key // what token ids are made with
+	Health    *metrics.Health
+	Publisher Publisher
 	// Events receives every attack and anomaly that begins or ends; nil: they are only logged.
 	Events func(metrics.Event)
+	Clock  Clock
+	Log    *slog.Logger
 }
 
 // Times are when ABS is asked, and for how long requests are counted.

@@ -64,7 +64,7 @@ type cycle struct {
 	failed    int
 }
 
-func newTarget(o *Options, t Target, key tokenid.Key, health *metrics.Health, pub Publisher, clock Clock, log *slog.Logger, heartbeat func()) (*target, error) {
+func newTarget(o *Options, t Target, e Environment, heartbeat func()) (*target, error) {
 	if t.Location == nil {
 		t.Location = time.UTC
 	}
@@ -82,11 +82,13 @@ func newTarget(o *Options, t Target, key tokenid.Key, health *metrics.Health, pu
 	// A series that is exposed as 0 is to be scraped once before it moves. Cycles do not end as
 	// regularly as they begin, hence not all of an interval.
 	zeroFor := o.Interval / 8 * 7
+	log := e.Log.With("target", t.Name)
 	w := &wiring{
-		Target: t, options: o, ids: key.Hasher(), health: health, clock: clock, log: log,
-		failures: &failures{clock: clock, log: log}, heartbeat: heartbeat,
+		Target: t, options: o, ids: e.Key.Hasher(), health: e.Health, clock: e.Clock, log: log,
+		failures: &failures{clock: e.Clock, log: log}, heartbeat: heartbeat,
 	}
-	c := &target{wiring: w, publisher: pub, state: newStateFile(o.StateDir, t.Name, key.Check()), findings: newFindings(w, types, zeroFor)}
+	c := &target{wiring: w, publisher: e.Publisher, state: newStateFile(o.StateDir, t.Name, e.Key.Check()),
+		findings: newFindings(w, types, zeroFor, e.Events)}
 	saved, err := c.state.load()
 	if err != nil {
 		return nil, err
@@ -112,22 +114,22 @@ func newTarget(o *Options, t Target, key tokenid.Key, health *metrics.Health, pu
 	}
 	c.window = &windowReport{wiring: w, findings: c.findings, spans: 1}
 	c.reports = []report{&slotReports{w}, c.window, &windowEndCheck{wiring: w}, &audit{wiring: w}}
-	health.Init(t.Name)
+	w.health.Init(t.Name)
 	if last := w.ledger.LastGain(); !last.IsZero() {
-		health.LastNewRequests.WithLabelValues(t.Name).Set(float64(last.Unix()))
+		w.health.LastNewRequests.WithLabelValues(t.Name).Set(float64(last.Unix()))
 	}
 	c.commit(&c.last)
 	return c, nil
 }
 
 // newFindings connects findings with the target.
-func newFindings(w *wiring, types *catalogue.Catalogue, zeroFor time.Duration) *findings.Findings {
+func newFindings(w *wiring, types *catalogue.Catalogue, zeroFor time.Duration, events func(metrics.Event)) *findings.Findings {
 	o := w.options
 	c := findings.Config{
 		Target: w.Name, Rate: o.ForensicsRate, Window: o.Window, Interval: o.Interval, Reread: o.Reread,
 		MaxTokens: o.MaxTokens, ZeroFor: zeroFor, Catalogue: types,
 		Hooks: findings.Hooks{
-			Clock: w.clock, Log: w.log, Hash: w.ids.ID, Events: o.Events,
+			Clock: w.clock, Log: w.log, Hash: w.ids.ID, Events: events,
 			Tracked: func(id tokenid.ID) bool { return w.ledger.IsTracked(id) },
 			APIs:    func() []string { return w.ledger.Values(ledger.API) },
 			Failed:  w.failures.add, Heartbeat: w.heartbeat,

@@ -78,14 +78,13 @@ func newExporter(s *config.Settings, clock collector.Clock, log *slog.Logger) (_
 		Logger:             log,
 	})
 
-	options := collectorOptions(s)
-	publisher := collector.Publisher(exposition)
+	environment := collector.Environment{Health: health, Publisher: exposition, Clock: clock}
 	e.pusher, err = newPusher(&s.OTLP, b, e.listeners[0].Addr(), registry, clock, log)
 	if err != nil {
 		return nil, err
 	}
 	if e.pusher != nil {
-		publisher, options.Events = e.pusher.Tee(exposition), e.pusher.Event
+		environment.Publisher, environment.Events = e.pusher.Tee(exposition), e.pusher.Event
 		log = slog.New(e.pusher.LogHandler(log.Handler()))
 		e.log = log
 	}
@@ -93,8 +92,8 @@ func newExporter(s *config.Settings, clock collector.Clock, log *slog.Logger) (_
 	if e.lock, err = collector.LockState(s.State.Dir); err != nil {
 		return nil, err
 	}
-	key, err := tokenKey(s.Series.TokenKeyFile, s.State.Dir, log)
-	if err != nil {
+	environment.Log = log
+	if environment.Key, err = tokenKey(s.Series.TokenKeyFile, s.State.Dir, log); err != nil {
 		return nil, err
 	}
 	targets := make([]collector.Target, len(s.Targets))
@@ -119,7 +118,7 @@ func newExporter(s *config.Settings, clock collector.Clock, log *slog.Logger) (_
 			targets[i].AttackReports = client
 		}
 	}
-	e.collector, err = collector.New(options, targets, key, health, publisher, clock, log)
+	e.collector, err = collector.New(collectorOptions(s), targets, environment)
 	if err != nil {
 		return nil, err
 	}
@@ -151,20 +150,24 @@ func newClient(t *config.Target, observe func(abs.Call), log *slog.Logger) (*abs
 
 func collectorOptions(s *config.Settings) collector.Options {
 	return collector.Options{
-		Interval:      s.Collect.Interval,
-		Slot:          s.Collect.Slot,
-		Reread:        s.Collect.Reread,
-		Settle:        s.Collect.Settle,
-		Window:        s.Collect.Window,
-		Lookback:      s.Collect.Lookback,
-		MaxBackfill:   s.Collect.MaxBackfill,
+		Times: collector.Times{
+			Interval:    s.Collect.Interval,
+			Slot:        s.Collect.Slot,
+			Reread:      s.Collect.Reread,
+			Settle:      s.Collect.Settle,
+			Window:      s.Collect.Window,
+			Lookback:    s.Collect.Lookback,
+			MaxBackfill: s.Collect.MaxBackfill,
+		},
+		Series: collector.Series{
+			MaxTokens:  s.Series.MaxTokens,
+			MaxValues:  s.Series.MaxValues,
+			Dimensions: s.Series.Dimensions,
+			Expire:     s.Series.Expire,
+		},
 		Forensics:     s.Forensics.Enabled,
 		ForensicsRate: s.Forensics.Rate,
 		Severities:    s.Forensics.Severity,
-		MaxTokens:     s.Series.MaxTokens,
-		MaxValues:     s.Series.MaxValues,
-		Dimensions:    s.Series.Dimensions,
-		Expire:        s.Series.Expire,
 		Audit:         s.Audit.Interval,
 		StateDir:      s.State.Dir,
 	}

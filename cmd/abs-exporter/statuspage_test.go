@@ -28,7 +28,7 @@ type fakeSource struct {
 
 func (f fakeSource) Status() []collector.Status { return f.status }
 func (f fakeSource) Alive() bool                { return !f.dead }
-func (f fakeSource) LastTurn() time.Time        { return f.last }
+func (f fakeSource) LastHeartbeat() time.Time   { return f.last }
 
 var testNow = time.Date(2026, 11, 23, 0, 7, 30, 0, time.UTC)
 
@@ -63,7 +63,7 @@ func testStatus() []collector.Status {
 	return []collector.Status{
 		{
 			Target: "production", Up: true, LastCycle: at(-30 * time.Second), LastCycleDuration: 1530 * time.Millisecond, NextCycle: at(90 * time.Second),
-			Requests: 1234567, TrackedTokens: 1000, Slots: slots, WindowTokens: 98765, WindowRequests: 456789, UnderAttack: 3,
+			Requests: 1234567, TrackedTokens: 1000, Slots: slots, WindowTokens: 98765, WindowRequests: 456789, FlaggedTokens: 3,
 			Forensics:  collector.ForensicsStatus{Enabled: true, Due: 8765, Covered: 90000, Skipped: 2, Failed: 1, OldestAge: 2*time.Hour + 10*time.Minute},
 			StateSaved: at(-29 * time.Second),
 		},

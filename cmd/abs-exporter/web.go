@@ -21,7 +21,7 @@ import (
 type statusSource interface {
 	Status() []collector.Status
 	Alive() bool
-	LastTurn() time.Time
+	LastHeartbeat() time.Time
 }
 
 // pages are what the exporter answers over HTTP.
@@ -61,7 +61,7 @@ func (p *pages) health(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	text := "the loop of a target has stopped\n"
-	if last := p.collector.LastTurn(); !last.IsZero() {
+	if last := p.collector.LastHeartbeat(); !last.IsZero() {
 		text = fmt.Sprintf("the loop of a target has stopped; its last heartbeat was at %s\n", last.UTC().Format(time.RFC3339))
 	}
 	plain(w, http.StatusServiceUnavailable, text)

@@ -148,13 +148,17 @@ func (e *exporter) prepare() (*collector.Collector, error) {
 		return nil, err
 	}
 	c, err := collector.New(collector.Options{
-		Interval: interval, Slot: slotLength, Reread: 10 * time.Minute,
-		Settle: 2 * time.Hour, Window: 3 * time.Hour, Lookback: slotLength, MaxBackfill: 24 * time.Hour,
-		Forensics: e.forensics > 0, ForensicsRate: 10,
-		MaxTokens: e.listed, MaxValues: 100, Dimensions: []string{"method", "api", "device"}, Expire: 2 * time.Hour, StateDir: e.state,
+		Times: collector.Times{
+			Interval: interval, Slot: slotLength, Reread: 10 * time.Minute,
+			Settle: 2 * time.Hour, Window: 3 * time.Hour, Lookback: slotLength, MaxBackfill: 24 * time.Hour,
+		},
+		Series: collector.Series{
+			MaxTokens: e.listed, MaxValues: 100, Dimensions: []string{"method", "api", "device"}, Expire: 2 * time.Hour,
+		},
+		Forensics: e.forensics > 0, ForensicsRate: 10, StateDir: e.state,
 	}, []collector.Target{{
 		Name: targetName, ABS: asked{client, e}, Location: time.UTC, Forensics: e.forensics > 0, ResponseCap: math.MaxInt64 / 16,
-	}}, tokenid.Key(tokenKey), health, e, e.clock, log)
+	}}, collector.Environment{Key: tokenid.Key(tokenKey), Health: health, Publisher: e, Clock: e.clock, Log: log})
 	// The totals were born a cycle ago, so that they show in the first commit what was
 	// counted.
 	e.clock.forward(interval)

@@ -91,11 +91,17 @@ func TestChurn(t *testing.T) {
 		stored.Ingest(at, page)
 	}
 	c, err := collector.New(collector.Options{
-		Interval: interval, Slot: 30 * time.Minute, Reread: 20 * time.Minute, Settle: settle, Window: time.Hour,
-		MaxBackfill: 24 * time.Hour, MaxTokens: tracked, MaxValues: 100, Dimensions: []string{"method", "api", "device"},
-		Expire: 2 * time.Hour,
-	}, []collector.Target{{Name: "t", ABS: client, ResponseCap: 1 << 40}}, tokenid.Key("0123456789abcdef"),
-		metrics.NewHealth(registry), exposition, clock, slog.New(slog.DiscardHandler))
+		Times: collector.Times{
+			Interval: interval, Slot: 30 * time.Minute, Reread: 20 * time.Minute, Settle: settle, Window: time.Hour,
+			MaxBackfill: 24 * time.Hour,
+		},
+		Series: collector.Series{
+			MaxTokens: tracked, MaxValues: 100, Dimensions: []string{"method", "api", "device"}, Expire: 2 * time.Hour,
+		},
+	}, []collector.Target{{Name: "t", ABS: client, ResponseCap: 1 << 40}}, collector.Environment{
+		Key: tokenid.Key("0123456789abcdef"), Health: metrics.NewHealth(registry), Publisher: exposition,
+		Clock: clock, Log: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
