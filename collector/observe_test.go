@@ -13,7 +13,8 @@ import (
 )
 
 // The labels report and reason have closed sets of values, so that each series exists from the
-// start, at 0. They are what the client of ABS calls its reports and reasons; metrics imports no abs.
+// start, at 0. They are what the client of ABS calls its reports and reasons; metrics imports no
+// abs.
 func TestReportsAndReasonsAreThoseOfTheClient(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), "../abs/error.go", nil, 0)
 	if err != nil {
