@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/catalogue"
+	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -21,13 +23,14 @@ type Options struct {
 
 	Forensics     bool    // --forensics.enabled
 	ForensicsRate float64 // --forensics.rate: calls a second
-	// Severities are the operator's own, by attack type (--forensics.severity).
-	Severities map[string]string
+	// Catalogue has the severities of attack types (--forensics.severity). Not nil if any target has
+	// Forensics.
+	Catalogue *catalogue.Catalogue
 
-	MaxTokens  int           // --series.max-tokens
-	MaxValues  int           // --series.max-values
-	Dimensions []string      // --series.dimensions: of method, api, device, ip
-	Expire     time.Duration // --series.expire
+	MaxTokens  int                // --series.max-tokens
+	MaxValues  int                // --series.max-values
+	Dimensions []ledger.Dimension // --series.dimensions
+	Expire     time.Duration      // --series.expire
 
 	Audit time.Duration // --audit.interval; 0: none
 

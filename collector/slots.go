@@ -3,30 +3,10 @@ package collector
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
 )
-
-func parseDimensions(names []string) ([]ledger.Dimension, error) {
-	var all []ledger.Dimension
-	for _, name := range names {
-		switch name {
-		case ledger.Method.String():
-			all = append(all, ledger.Method)
-		case ledger.API.String():
-			all = append(all, ledger.API)
-		case ledger.Device.String():
-			all = append(all, ledger.Device)
-		case ledger.IP.String():
-			all = append(all, ledger.IP)
-		default:
-			return nil, fmt.Errorf("there is no dimension %q: method, api, device and ip are", name)
-		}
-	}
-	return all, nil
-}
 
 // readSlots reads the slots that are due, oldest first. Once the interval is used up,
 // what has ended already waits for the next cycle.

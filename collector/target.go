@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
-	"github.com/abs-exporter/abs-exporter/collector/catalogue"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
@@ -83,20 +82,12 @@ func newTarget(o *Options, t Target, key tokenid.Key, health *metrics.Health, pu
 	if t.ResponseCap == 0 {
 		t.ResponseCap = abs.DefaultResponseCap
 	}
-	dimensions, err := parseDimensions(o.Dimensions)
-	if err != nil {
-		return nil, err
-	}
-	types, err := catalogue.New(o.Severities)
-	if err != nil {
-		return nil, err
-	}
 	// A series that is served as 0 is to be scraped once before it moves. Cycles do not
 	// end as regularly as they begin, hence not all of an interval.
 	hold := o.Interval / 8 * 7
 	c := &target{
 		Target: t, o: o, ids: key.Hasher(), health: health, pub: pub, clock: clock, log: log, turn: turn,
-		attacks:   newAttacks(t.Name, o.MaxTokens, hold, types),
+		attacks:   newAttacks(t.Name, o.MaxTokens, hold, o.Catalogue),
 		told:      told{overflow: map[string]int64{}},
 		forensics: newForensics(o), gauges: newGauges(t.Name),
 		state: newStateFile(o.StateDir, t.Name), keyCheck: key.Check(),
@@ -112,7 +103,7 @@ func newTarget(o *Options, t Target, key tokenid.Key, health *metrics.Health, pu
 		Zone:   ledger.Zone{Location: t.Location, Inclusive: t.Inclusive},
 		Slot:   o.Slot, Reread: o.reread(), Settle: o.Settle,
 		MaxBackfill: o.MaxBackfill, Lookback: o.Lookback,
-		MaxTokens: o.MaxTokens, MaxValues: o.MaxValues, Dimensions: dimensions,
+		MaxTokens: o.MaxTokens, MaxValues: o.MaxValues, Dimensions: o.Dimensions,
 		DisplaceAfter: displaceAfter, Expire: o.Expire, Keep: auditKeep * o.Audit, ResponseCap: t.ResponseCap, Hold: hold,
 	}
 	if err := c.restore(config); err != nil {

@@ -14,6 +14,8 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector"
+	"github.com/abs-exporter/abs-exporter/collector/catalogue"
+	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -147,11 +149,15 @@ func (e *exporter) prepare() (*collector.Collector, error) {
 	if err != nil {
 		return nil, err
 	}
+	types, err := catalogue.New(nil)
+	if err != nil {
+		return nil, err
+	}
 	c, err := collector.New(collector.Options{
 		Interval: interval, Slot: slotLength, Reread: 10 * time.Minute,
 		Settle: 2 * time.Hour, Window: 3 * time.Hour, Lookback: slotLength, MaxBackfill: 24 * time.Hour,
-		Forensics: e.forensics > 0, ForensicsRate: 10,
-		MaxTokens: e.listed, MaxValues: 100, Dimensions: []string{"method", "api", "device"}, Expire: 2 * time.Hour, StateDir: e.state,
+		Forensics: e.forensics > 0, ForensicsRate: 10, Catalogue: types,
+		MaxTokens: e.listed, MaxValues: 100, Dimensions: []ledger.Dimension{ledger.Method, ledger.API, ledger.Device}, Expire: 2 * time.Hour, StateDir: e.state,
 	}, []collector.Target{{
 		Name: targetName, ABS: asked{client, e}, Location: time.UTC, Forensics: e.forensics > 0, ResponseCap: math.MaxInt64 / 16,
 	}}, tokenid.Key(tokenKey), health, e, e.clock, log)

@@ -17,6 +17,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 	"github.com/abs-exporter/abs-exporter/collector"
+	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 	"github.com/abs-exporter/abs-exporter/test/promtest"
@@ -92,7 +93,7 @@ func TestChurn(t *testing.T) {
 	}
 	c, err := collector.New(collector.Options{
 		Interval: interval, Slot: 30 * time.Minute, Reread: 20 * time.Minute, Settle: settle, Window: time.Hour,
-		MaxBackfill: 24 * time.Hour, MaxTokens: places, MaxValues: 100, Dimensions: []string{"method", "api", "device"},
+		MaxBackfill: 24 * time.Hour, MaxTokens: places, MaxValues: 100, Dimensions: []ledger.Dimension{ledger.Method, ledger.API, ledger.Device},
 		Expire: 2 * time.Hour,
 	}, []collector.Target{{Name: "t", ABS: client, ResponseCap: 1 << 40}}, tokenid.Key("0123456789abcdef"),
 		metrics.NewHealth(registry), exposition, clock, slog.New(slog.DiscardHandler))
