@@ -13,6 +13,7 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
+	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -90,7 +91,7 @@ func newTrial(seed uint64, dir string) *trial {
 	o.Forensics = false
 	o.MaxTokens = pick(0, 1, 5, 1000)
 	o.MaxValues = pick(2, 100, 100)
-	o.Dimensions = []string{"method", "api", "device", "ip"}
+	o.Dimensions = []ledger.Dimension{ledger.Method, ledger.API, ledger.Device, ledger.IP}
 	t.restarts = rng.IntN(2) == 0
 	if t.restarts {
 		o.StateDir = dir
