@@ -7,6 +7,7 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
 // auditKeep is how long settled slots wait for the audit, in intervals of it.
@@ -64,7 +65,7 @@ func (t *target) runAudit(ctx context.Context) {
 		return nil
 	})
 	if err != nil {
-		reading.Drop()
+		t.ledger.Discard(reading)
 		switch {
 		case ctx.Err() != nil:
 		case refusal(err) == ledger.Unavailable:
@@ -75,12 +76,12 @@ func (t *target) runAudit(ctx context.Context) {
 		}
 		return
 	}
-	difference := reading.ApplyAudit(due)
+	difference := t.ledger.ApplyAudit(reading, due)
 	a.stretches++
 	a.difference += difference
 	switch {
 	case difference > 0:
-		t.log.Warn("the audit found requests that ABS told of after their slots had settled; they are counted under "+ledger.Other,
+		t.log.Warn("the audit found requests that ABS told of after their slots had settled; they are counted under "+metrics.Other,
 			"slots", span(due.Span), "requests", difference, "see", "--collect.settle")
 	case difference < 0:
 		t.log.Warn("the audit found that ABS tells less than it did when the slots settled; nothing is counted back",

@@ -21,7 +21,7 @@ func (t *target) commit() {
 	t.ledger.SetFlagged(t.attacks.underAttack())
 	staged := append(t.ledger.Stage(now, t.cycle.staged), t.attacks.stageCounters(now, t.cycle.staged)...)
 	if err := t.save(now); err != nil {
-		t.ledger.Withdrawn()
+		t.ledger.SaveFailed()
 		t.health.StateSaveFailures.WithLabelValues(t.Name).Inc()
 		t.failure("the state could not be saved", err, "the served counters stand still until it can be; nothing is lost or counted twice")
 	} else {
@@ -89,30 +89,7 @@ func (t *target) tellHealth(now time.Time) {
 	}
 	t.health.Slots.WithLabelValues(t.Name, metrics.SlotOpen).Set(float64(open))
 	t.health.Slots.WithLabelValues(t.Name, metrics.SlotPending).Set(float64(pending))
-	// Not before somebody has scraped what it was: slots are missed in pauses, and so at the start of a process.
-	if now.Sub(t.started) >= t.hold {
-		t.health.MissedSlots.WithLabelValues(t.Name).Add(float64(t.ledger.Missed() - t.told.missed))
-		t.told.missed = t.ledger.Missed()
-	}
-	t.health.ReportRegressions.WithLabelValues(t.Name).Add(float64(t.ledger.Regressions() - t.told.regressions))
-	t.told.regressions = t.ledger.Regressions()
-	t.tellOverflow(metrics.DimensionToken, t.ledger.OtherRequests())
-	for dimension, d := range overflowDimensions() {
-		t.tellOverflow(dimension, t.ledger.Overflow(d))
-	}
 	t.forensicsHealth(now)
-}
-
-func overflowDimensions() map[string]ledger.Dimension {
-	return map[string]ledger.Dimension{
-		metrics.DimensionMethod: ledger.Method, metrics.DimensionAPI: ledger.API,
-		metrics.DimensionDevice: ledger.Device, metrics.DimensionIP: ledger.IP,
-	}
-}
-
-func (t *target) tellOverflow(dimension string, n int64) {
-	t.health.SeriesOverflow.WithLabelValues(t.Name, dimension).Add(float64(n - t.told.overflow[dimension]))
-	t.told.overflow[dimension] = n
 }
 
 func (t *target) tellStatus(now time.Time) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
@@ -12,18 +13,11 @@ import (
 func parseDimensions(names []string) ([]ledger.Dimension, error) {
 	var all []ledger.Dimension
 	for _, name := range names {
-		switch name {
-		case ledger.Method.String():
-			all = append(all, ledger.Method)
-		case ledger.API.String():
-			all = append(all, ledger.API)
-		case ledger.Device.String():
-			all = append(all, ledger.Device)
-		case ledger.IP.String():
-			all = append(all, ledger.IP)
-		default:
-			return nil, fmt.Errorf("there is no dimension %q: method, api, device and ip are", name)
+		i := slices.IndexFunc(ledger.Dimensions(), func(d ledger.Dimension) bool { return d.String() == name })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no dimension %q: there are %v", name, ledger.Dimensions())
 		}
+		all = append(all, ledger.Dimensions()[i])
 	}
 	return all, nil
 }
@@ -53,7 +47,7 @@ func (t *target) readSlot(ctx context.Context, job ledger.Job) {
 	t.cycle.succeeded++
 	if t.truncated(summary) {
 		if halves, ok := t.ledger.Halves(job); ok && !t.readHalves(ctx, job, halves, summary) {
-			reading.Discard()
+			t.ledger.Discard(reading)
 			return
 		}
 	}
@@ -68,7 +62,7 @@ func (t *target) read(ctx context.Context, job ledger.Job) (*ledger.Reading, abs
 		return nil
 	})
 	if err != nil {
-		reading.Drop()
+		t.ledger.Discard(reading)
 		return nil, summary, err
 	}
 	return reading, summary, nil
@@ -76,7 +70,7 @@ func (t *target) read(ctx context.Context, job ledger.Job) (*ledger.Reading, abs
 
 // truncated tells that ABS seems to have left rows out for the length of its answer.
 func (t *target) truncated(s abs.Summary) bool {
-	return s.HasSummary && s.RowRequests < s.Requests && s.Bytes >= t.ResponseCap/10*9
+	return s.HasSummary && s.RowRequests < s.Requests && ledger.ResponseCap(t.ResponseCap).Truncates(s.Bytes)
 }
 
 // readHalves reads a truncated slot in halves and keeps them if they bring what was
@@ -92,35 +86,34 @@ func (t *target) readHalves(ctx context.Context, job ledger.Job, halves [2]ledge
 	}
 	late, lateSummary, err := t.read(ctx, halves[1])
 	if err != nil {
-		early.Discard()
+		t.ledger.Discard(early)
 		t.slotFailed(ctx, job, err)
 		return false
 	}
 	if earlySummary.Requests+lateSummary.Requests < whole.Requests {
-		early.Discard()
-		late.Discard()
+		t.ledger.Discard(early)
+		t.ledger.Discard(late)
 		t.ledger.KeepWhole(job)
 		return true
 	}
-	t.ledger.Cut(job)
+	t.ledger.Split(job)
 	t.countHalf(early, halves[0], earlySummary)
 	t.countHalf(late, halves[1], lateSummary)
 	return false
 }
 
 // countHalf counts a half, unless it is truncated itself: then it waits for its own
-// halves in the next cycle. A half that remembered too few rows would leave the
-// difference with the other half, and it would be counted again.
+// halves in the next cycle.
 func (t *target) countHalf(reading *ledger.Reading, job ledger.Job, s abs.Summary) {
 	if _, ok := t.ledger.Halves(job); ok && t.truncated(s) {
-		reading.Discard()
+		t.ledger.Discard(reading)
 		return
 	}
 	t.count(reading, job, s)
 }
 
 func (t *target) count(reading *ledger.Reading, job ledger.Job, s abs.Summary) {
-	out := reading.Apply(s.Bytes)
+	out := t.ledger.Apply(reading, s.Bytes)
 	now := t.clock.Now()
 	if out.Gain > 0 {
 		t.health.LastNewRequests.WithLabelValues(t.Name).Set(float64(now.Unix()))

@@ -50,14 +50,11 @@ type target struct {
 	lastSave *savedState // without the ledger's; nil: none that says what was staged then
 
 	counters []metrics.Block // as they were last published
-	told     told
-	errors   []ErrorStatus // newest first
+	errors   []ErrorStatus   // newest first
 	status   atomic.Pointer[Status]
 	cycle    cycle
-	last     cycle         // the last one that ended
-	started  time.Time     // the process
-	hold     time.Duration // how long something is told as 0 first
-	up       bool          // the last cycle that asked for reports got them
+	last     cycle // the last one that ended
+	up       bool  // the last cycle that asked for reports got them
 }
 
 // cycle is what one cycle came to.
@@ -68,12 +65,6 @@ type cycle struct {
 	succeeded       int
 	failed          int
 	forensicsFailed bool
-}
-
-// told is what the health counters were told already of the ledger's own.
-type told struct {
-	missed, regressions int64
-	overflow            map[string]int64
 }
 
 func newTarget(o *Options, t Target, key tokenid.Key, health *metrics.Health, pub Publisher, clock Clock, log *slog.Logger, turn func()) (*target, error) {
@@ -97,10 +88,8 @@ func newTarget(o *Options, t Target, key tokenid.Key, health *metrics.Health, pu
 	c := &target{
 		Target: t, o: o, ids: key.Hasher(), health: health, pub: pub, clock: clock, log: log, turn: turn,
 		attacks:   newAttacks(t.Name, o.MaxTokens, hold, types),
-		told:      told{overflow: map[string]int64{}},
 		forensics: newForensics(o), gauges: newGauges(t.Name),
 		state: newStateFile(o.StateDir, t.Name), keyCheck: key.Check(),
-		started: clock.Now(), hold: hold,
 	}
 	c.window.parts = 1
 	c.unknown = map[string]struct{}{}
@@ -113,7 +102,7 @@ func newTarget(o *Options, t Target, key tokenid.Key, health *metrics.Health, pu
 		Slot:   o.Slot, Reread: o.reread(), Settle: o.Settle,
 		MaxBackfill: o.MaxBackfill, Lookback: o.Lookback,
 		MaxTokens: o.MaxTokens, MaxValues: o.MaxValues, Dimensions: dimensions,
-		DisplaceAfter: displaceAfter, Expire: o.Expire, Keep: auditKeep * o.Audit, ResponseCap: t.ResponseCap, Hold: hold,
+		DisplaceAfter: displaceAfter, Expire: o.Expire, Keep: auditKeep * o.Audit, ResponseCap: ledger.ResponseCap(t.ResponseCap), Hold: hold,
 	}
 	if err := c.restore(config); err != nil {
 		return nil, err
@@ -149,11 +138,6 @@ func (t *target) restore(config ledger.Config) error {
 	}
 	t.attacks.restore(saved.Attacks)
 	t.forensics.plan.Resume(saved.Cursor)
-	t.told.missed = t.ledger.Missed()
-	t.told.overflow[metrics.DimensionToken] = t.ledger.OtherRequests()
-	for name, d := range overflowDimensions() {
-		t.told.overflow[name] = t.ledger.Overflow(d)
-	}
 	t.log.Info("going on from the saved state", "saved", saved.Saved, "requests", t.ledger.Requests(), "tracked_tokens", t.ledger.Tracked())
 	return nil
 }

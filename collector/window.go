@@ -71,12 +71,12 @@ func (t *target) readWindow(ctx context.Context) bool {
 		next.tokens, next.requests = s.Tokens, s.Requests
 		longest = max(longest, s.Bytes)
 		next.unlisted = max(0, s.Requests-s.RowRequests)
-		if s.Bytes >= t.ResponseCap/10*9 && s.RowRequests < s.Requests && w.parts < maxWindowParts {
+		if t.truncated(s) && w.parts < maxWindowParts {
 			next.parts = w.parts * 2 // rows seem to have been left out
 			complete = false
 		}
 	}
-	if longest < t.ResponseCap/5 {
+	if ledger.ResponseCap(t.ResponseCap).Merges(longest) {
 		next.parts = max(1, w.parts/2)
 	}
 	*w = next
