@@ -17,7 +17,7 @@ import (
 // The hint reports of the simulated ABS, whose writer shares no code with the reader.
 func TestSimulatedHints(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	sim := simulator.New(simulator.Config{Now: func() time.Time { return now }, StaleHints: 5000})
+	sim := simulator.New(simulator.Config{Now: func() time.Time { return now }, StaleAttackListEntries: 5000})
 	attack := func(token, kind string, id int, apis ...string) simulator.Attack {
 		return simulator.Attack{Token: token, Type: kind, ID: id, APIs: apis, From: now.Add(-2 * time.Hour)}
 	}

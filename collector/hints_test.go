@@ -21,7 +21,7 @@ func TestHintsComeFirst(t *testing.T) {
 			if hints {
 				as = append(as, withHints)
 			}
-			s := tell(t, simulator.Config{Seed: 11, StaleHints: 500}, o, abs.Exclusive, as...)
+			s := tell(t, simulator.Config{Seed: 11, StaleAttackListEntries: 500}, o, abs.Exclusive, as...)
 			s.forensics.limiter.SetLimit(1e6) // the plan is what is tested, not the pace
 			for i := range 2000 {
 				s.sim.Add(simulator.Event{At: storyBegin.Add(-time.Minute), Token: fmt.Sprintf("explicit-token-%04d-of-many", i), API: "shop"})

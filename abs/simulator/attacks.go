@@ -6,18 +6,17 @@ import (
 	"time"
 )
 
-// Attack is a token under attack, or an anomaly of it.
+// Attack is an attack of a token on APIs, or an anomaly of the token.
 type Attack struct {
-	Token       string    `json:"token"`
-	Type        string    `json:"type"`
-	ID          int       `json:"id"`
-	APIs        []string  `json:"apis"` // empty: across APIs, told as "all"
-	From        time.Time `json:"from"`
-	To          time.Time `json:"to,omitzero"`           // zero: it doesn't end
-	VisibleFrom time.Time `json:"visible_from,omitzero"` // when forensics tells it; zero: from From on
-	HintedFrom  time.Time `json:"hinted_from,omitzero"`  // when the hints tell it; zero: Config.HintDelay after VisibleFrom
-	NoHint      bool      `json:"no_hint,omitempty"`     // the hints never tell it
-	Anomaly     bool      `json:"anomaly,omitempty"`     // told as an anomaly; the hints don't tell anomalies
+	Token         string    `json:"token"`
+	Type          string    `json:"type"`
+	ID            int       `json:"id"`
+	APIs          []string  `json:"apis"` // empty: across APIs, reported as "all"
+	From          time.Time `json:"from"`
+	To            time.Time `json:"to,omitzero"`              // zero: it doesn't end
+	VisibleFrom   time.Time `json:"visible_from,omitzero"`    // when ABS reports it; zero: from From on
+	ForensicsOnly bool      `json:"forensics_only,omitempty"` // neither attack list nor attack report names it
+	Anomaly       bool      `json:"anomaly,omitempty"`        // an anomaly, which only forensics reports
 }
 
 // Across is ABS's own word for the APIs of an attack across APIs.
@@ -29,8 +28,8 @@ type attackType struct {
 	across bool
 }
 
-// attackTypes are those that ABS finds by a token, spelled as its pages do (facts 5);
-// among them a name that is written in two ways.
+// attackTypes are those that ABS finds by a token, spelled as its pages do (facts 5); among them a
+// name that is written in two ways.
 var attackTypes = []attackType{
 	{1, "Data Exfiltration Attack Type 1", false},
 	{4, "Stolen Token Attack Type 1", false},
@@ -53,18 +52,16 @@ var attackTypes = []attackType{
 	{41, "Query Manipulation Attack", false},
 }
 
-// AddAttack lets tokens come under attack.
+// AddAttack adds attacks to those of the schedule.
 func (s *Simulator) AddAttack(attacks ...Attack) {
-	added := make([]Attack, len(attacks))
-	for i, a := range attacks {
-		added[i] = s.complete(a)
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.attacks = append(s.attacks, added...)
+	for _, a := range attacks {
+		s.attacks = append(s.attacks, a.withDefaults())
+	}
 }
 
-func (s *Simulator) complete(a Attack) Attack {
+func (a Attack) withDefaults() Attack {
 	a.APIs = slices.Clone(a.APIs)
 	if len(a.APIs) == 0 {
 		a.APIs = []string{Across}
@@ -72,12 +69,7 @@ func (s *Simulator) complete(a Attack) Attack {
 	if a.VisibleFrom.IsZero() {
 		a.VisibleFrom = a.From
 	}
-	if a.HintedFrom.IsZero() {
-		a.HintedFrom = a.VisibleFrom.Add(s.cfg.HintDelay)
-	}
-	if a.Type == "" {
-		a.Type = attackTypes[0].name
-	}
+	a.Type = cmp.Or(a.Type, attackTypes[0].name)
 	for _, t := range attackTypes {
 		if a.ID == 0 && t.name == a.Type {
 			a.ID = t.id
@@ -86,37 +78,37 @@ func (s *Simulator) complete(a Attack) Attack {
 	return a
 }
 
-// Attacks are all that overlap [from, to), whether they are visible yet or not, in the
-// order of their begins: the truth about attacks.
+// Attacks returns all that overlap [from, to), whether they are visible yet or not, in the order of
+// their begins: the truth about attacks.
 func (s *Simulator) Attacks(from, to time.Time) []Attack {
 	return s.attacksIn(between(from, to), func(Attack) bool { return true })
 }
 
 func (s *Simulator) attacksIn(spans []span, keep func(Attack) bool) []Attack {
 	var out []Attack
-	take := func(a Attack) {
+	add := func(a Attack) {
 		if a.overlaps(spans) && keep(a) {
 			out = append(out, a)
 		}
 	}
-	if len(spans) > 0 && s.cfg.AttackEvery > 0 && s.traffic.tokens > 0 {
+	if t := &s.traffic; len(spans) > 0 && s.cfg.AttackEvery > 0 && t.tokens > 0 {
 		every, most := int64(s.cfg.AttackEvery), int64(s.cfg.AttackLast)*3/2
 		lo, hi := spans[0].lo, spans[len(spans)-1].hi
-		if t := s.traffic; t.begin > lo/second {
+		if t.begin > lo/second {
 			lo = t.begin * second
 		}
-		if t := s.traffic; t.end < hi/second {
+		if t.end < hi/second {
 			hi = t.end * second
 		}
 		for k := floorDiv(lo-most, every) - 1; k*every < hi; k++ {
 			if a, ok := s.scheduled(k); ok {
-				take(a)
+				add(a)
 			}
 		}
 	}
 	s.mu.Lock()
 	for _, a := range s.attacks {
-		take(a)
+		add(a)
 	}
 	s.mu.Unlock()
 	slices.SortStableFunc(out, func(a, b Attack) int {
@@ -130,15 +122,10 @@ func (a *Attack) overlaps(spans []span) bool {
 	if !a.To.IsZero() {
 		to = a.To.UnixNano()
 	}
-	for _, s := range spans {
-		if from < s.hi && to > s.lo {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(spans, func(s span) bool { return from < s.hi && to > s.lo })
 }
 
-// scheduled is the k-th attack of the schedule; not ok: there is no traffic then.
+// scheduled returns the k-th attack of the schedule; not ok: there is no traffic then.
 func (s *Simulator) scheduled(k int64) (Attack, bool) {
 	t := &s.traffic
 	h := mix(mix(t.seed, k2), uint64(k))
@@ -149,7 +136,7 @@ func (s *Simulator) scheduled(k int64) (Attack, bool) {
 	if at < t.begin || at >= t.end {
 		return Attack{}, false
 	}
-	id := s.target(h, at)
+	id := s.attacker(h, at)
 	kind := attackTypes[below(mix(h, 3), uint64(len(attackTypes)))]
 	a := Attack{
 		Token: string(t.appendToken(nil, id)),
@@ -157,7 +144,6 @@ func (s *Simulator) scheduled(k int64) (Attack, bool) {
 		From: time.Unix(0, from).UTC(), To: time.Unix(0, to).UTC(),
 		VisibleFrom: time.Unix(0, from).Add(s.cfg.AttackDelay).UTC(),
 		Anomaly:     mix(h, 4)&3 == 0,
-		NoHint:      unit(mix(h, 5)) >= s.cfg.HintShare,
 	}
 	if !kind.across {
 		p := t.profile(t.tokenSeed(id))
@@ -167,16 +153,15 @@ func (s *Simulator) scheduled(k int64) (Attack, bool) {
 			}
 		}
 	}
-	return s.complete(a), true
+	return a.withDefaults(), true
 }
 
-// target picks a token: every other time any, else the busiest of eight, so that
-// attacks come upon tokens of every size and a small demo has some on tokens that show.
-func (s *Simulator) target(h uint64, at int64) tokenID {
+// attacker picks a token: every other time any, else the busiest of eight, so that attacks come
+// from tokens of every size and in a small demo some come from tokens that show.
+func (s *Simulator) attacker(h uint64, at int64) tokenID {
 	t := &s.traffic
-	tries := 1 + 7*(h&1)
 	var best tokenID
-	for i := range tries {
+	for i := range 1 + 7*(h&1) {
 		slot := uint32(below(mix(h, 100+i), t.tokens))
 		id := tokenID{slot, t.lifeAt(slot, at)}
 		if i == 0 || t.tokenSeed(id)>>52 > t.tokenSeed(best)>>52 {
@@ -186,30 +171,15 @@ func (s *Simulator) target(h uint64, at int64) tokenID {
 	return best
 }
 
-// finding is an attack type of one token and the APIs it is seen on.
-type finding struct {
-	name string
-	apis []string
-}
-
-func findings(attacks []Attack, anomaly bool) []finding {
-	var out []finding
-next:
+// findings returns the types of the attacks, or of the anomalies, with the APIs of each.
+func findings(attacks []Attack, anomaly bool) map[string][]string {
+	out := map[string][]string{}
 	for _, a := range attacks {
-		if a.Anomaly != anomaly {
-			continue
-		}
-		for i := range out {
-			if out[i].name == a.Type {
-				for _, api := range a.APIs {
-					if !slices.Contains(out[i].apis, api) {
-						out[i].apis = append(out[i].apis, api)
-					}
-				}
-				continue next
+		for _, api := range a.APIs {
+			if a.Anomaly == anomaly && !slices.Contains(out[a.Type], api) {
+				out[a.Type] = append(out[a.Type], api)
 			}
 		}
-		out = append(out, finding{a.Type, slices.Clone(a.APIs)})
 	}
 	return out
 }

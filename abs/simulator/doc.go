@@ -1,3 +1,3 @@
-// Package simulator turns a seed and the time of day into an ABS: its reports over
-// HTTP, its lateness, attacks and faults, and the truth to hold an exporter against.
+// Package simulator derives an ABS from a seed and the time of day: its reports over HTTP, its
+// lateness, attacks and faults, and the truth to compare an exporter's counters with.
 package simulator

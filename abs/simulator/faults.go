@@ -14,26 +14,32 @@ const (
 	FaultAbort       = "abort"        // the body stops after Share and the connection is torn
 	FaultStall       = "stall"        // the body pauses after Share for Delay, then goes on
 	FaultHTML        = "html"         // status 200 with a web page
-	FaultHang        = "hang"         // no answer: until the client gives up, or for Delay and then a torn connection
-	FaultSlow        = "slow"         // the answer, or another fault after this one in the list, comes after Delay
+	FaultHang        = "hang"         // no response: until the client gives up, or for Delay and then a torn connection
+	FaultSlow        = "slow"         // the response, or another fault after this one in the list, follows after Delay
 	FaultReset       = "reset"        // the connection is torn at once
-	FaultWrongReport = "wrong_report" // the answer to another question
+	FaultWrongReport = "wrong_report" // another report than was requested
 	FaultGarbage     = "garbage"      // status 200, begins as a report does and then is none
 	FaultBody        = "body"         // status 200 with Body
 )
 
-// Fault is something that goes wrong.
+var faultKinds = []string{
+	FaultStatus, FaultCut, FaultAbort, FaultStall, FaultHTML, FaultHang, FaultSlow,
+	FaultReset, FaultWrongReport, FaultGarbage, FaultBody,
+}
+
+// Fault is something that goes wrong. In JSON its delay is written as 1.5s or 2m.
 type Fault struct {
-	Report      string        // oauthtokens, forensics, attacklist, attack, admin, attackstatus; empty: all
-	Kind        string        // one of the kinds of faults
-	Code        int           // with status; default 503
-	RetryAfter  string        // the header's value: seconds or a date
-	Delay       time.Duration // with slow, stall and hang, in the time of the network, not of Config.Now
-	Share       float64       // with cut, abort and stall: of the body, 0 to 1; 0: half
-	Body        string        // with body
-	Probability float64       // of hitting a call; 0: 1
-	Times       int           // how often it hits at most; 0: no bound
-	From, To    time.Time     // hits only in this time of Config.Now; zero: no bound
+	Report      string        `json:"report,omitempty"`      // oauthtokens, forensics, attacklist, attack, admin, attackstatus; empty: all
+	Kind        string        `json:"kind"`                  // one of the kinds of faults
+	Code        int           `json:"code,omitempty"`        // with status; default 503
+	RetryAfter  string        `json:"retry_after,omitempty"` // the header's value: seconds or a date
+	Delay       time.Duration `json:"-"`                     // with slow, stall and hang, by the network's clock, not Config.Now
+	Share       float64       `json:"share,omitempty"`       // with cut, abort and stall: of the body, 0 to 1; 0: half
+	Body        string        `json:"body,omitempty"`        // with body
+	Probability float64       `json:"probability,omitempty"` // of hitting a call; 0: 1
+	Times       int           `json:"times,omitempty"`       // how often it hits at most; 0: no bound
+	From        time.Time     `json:"from,omitzero"`         // hits only from this time of Config.Now on; zero: no bound
+	To          time.Time     `json:"to,omitzero"`           // and before this one
 }
 
 type faultState struct {
@@ -41,55 +47,40 @@ type faultState struct {
 	seen, hits int
 }
 
-// faultJSON is Fault with durations as people write them.
+type plainFault Fault
+
+// faultJSON is Fault with its delay as people write it.
 type faultJSON struct {
-	Report      string    `json:"report,omitempty"`
-	Kind        string    `json:"kind"`
-	Code        int       `json:"code,omitempty"`
-	RetryAfter  string    `json:"retry_after,omitempty"`
-	Delay       string    `json:"delay,omitempty"`
-	Share       float64   `json:"share,omitempty"`
-	Body        string    `json:"body,omitempty"`
-	Probability float64   `json:"probability,omitempty"`
-	Times       int       `json:"times,omitempty"`
-	From        time.Time `json:"from,omitzero"`
-	To          time.Time `json:"to,omitzero"`
+	plainFault
+	Delay string `json:"delay,omitempty"`
 }
 
-// MarshalJSON writes the fault as /simulator/faults takes it.
+// MarshalJSON writes the fault as PUT /simulator/faults reads it.
 func (f Fault) MarshalJSON() ([]byte, error) {
-	j := faultJSON{f.Report, f.Kind, f.Code, f.RetryAfter, "", f.Share, f.Body, f.Probability, f.Times, f.From, f.To}
+	j := faultJSON{plainFault: plainFault(f)}
 	if f.Delay != 0 {
 		j.Delay = f.Delay.String()
 	}
 	return json.Marshal(j)
 }
 
-// UnmarshalJSON reads a fault; its delay is written as 1.5s or 2m.
-func (f *Fault) UnmarshalJSON(b []byte) error {
+// UnmarshalJSON reads a fault as MarshalJSON writes it.
+func (f *Fault) UnmarshalJSON(b []byte) (err error) {
 	var j faultJSON
 	if err := json.Unmarshal(b, &j); err != nil {
 		return err
 	}
-	*f = Fault{j.Report, j.Kind, j.Code, j.RetryAfter, 0, j.Share, j.Body, j.Probability, j.Times, j.From, j.To}
+	*f = Fault(j.plainFault)
 	if j.Delay != "" {
-		d, err := time.ParseDuration(j.Delay)
-		if err != nil {
-			return err
-		}
-		f.Delay = d
+		f.Delay, err = time.ParseDuration(j.Delay)
 	}
-	return nil
+	return err
 }
 
 func (f *Fault) check() error {
-	kinds := []string{
-		FaultStatus, FaultCut, FaultAbort, FaultStall, FaultHTML, FaultHang, FaultSlow,
-		FaultReset, FaultWrongReport, FaultGarbage, FaultBody,
-	}
 	switch {
-	case !slices.Contains(kinds, f.Kind):
-		return fmt.Errorf("fault of kind %q: expected one of %q", f.Kind, kinds)
+	case !slices.Contains(faultKinds, f.Kind):
+		return fmt.Errorf("fault of kind %q: expected one of %q", f.Kind, faultKinds)
 	case f.Report != "" && !slices.Contains(endpointNames(), f.Report):
 		return fmt.Errorf("fault on report %q: expected one of %q, or none for all", f.Report, endpointNames())
 	case f.Share < 0 || f.Share > 1:
@@ -102,9 +93,9 @@ func (f *Fault) check() error {
 	return nil
 }
 
-// SetFaults replaces the faults. The first in the list that hits a call decides what
-// becomes of it, but for slow, which goes together with any other. Which calls a
-// probability hits depends on Config.Seed and on how many calls the fault has seen.
+// SetFaults replaces the faults. The first in the list that hits a call decides what becomes of it,
+// but for slow, which goes together with any other. Which calls a probability hits depends on
+// Config.Seed and on how many calls the fault has seen. On an error nothing is replaced.
 func (s *Simulator) SetFaults(faults ...Fault) error {
 	states := make([]*faultState, len(faults))
 	for i, f := range faults {
@@ -128,7 +119,7 @@ func (s *Simulator) SetFaults(faults ...Fault) error {
 	return nil
 }
 
-// Faults are those that are set.
+// Faults returns those that are set.
 func (s *Simulator) Faults() []Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,8 +130,7 @@ func (s *Simulator) Faults() []Fault {
 	return out
 }
 
-// hit decides what goes wrong with a call: how much later it is answered, and the
-// fault, if any.
+// hit decides what goes wrong with a call: how much later it is answered, and the fault, if any.
 func (s *Simulator) hit(report string, at time.Time) (wait time.Duration, hit *Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -163,17 +153,4 @@ func (s *Simulator) hit(report string, at time.Time) (wait time.Duration, hit *F
 		return wait, &found
 	}
 	return wait, nil
-}
-
-// parseFaults reads a JSON array of faults, or one fault.
-func parseFaults(b []byte) ([]Fault, error) {
-	var one Fault
-	if err := json.Unmarshal(b, &one); err == nil {
-		return []Fault{one}, nil
-	}
-	var all []Fault
-	if err := json.Unmarshal(b, &all); err != nil {
-		return nil, fmt.Errorf("expected a JSON array of faults: %w", err)
-	}
-	return all, nil
 }

@@ -14,17 +14,16 @@ import (
 	"time"
 )
 
-// The reports as encoding/json reads them, with the members of the published samples
-// and no others.
-type counts map[string]int64
+// The reports as encoding/json reads them, with the members of the published samples and no others.
+type sums map[string]int64
 
 type ipRow struct {
 	IP            string `json:"ip"`
 	TotalRequests int64  `json:"total_requests"`
-	Devices       counts `json:"devices"`
-	Methods       counts `json:"methods"`
-	URLs          counts `json:"urls"`
-	APIs          counts `json:"apis"`
+	Devices       sums   `json:"devices"`
+	Methods       sums   `json:"methods"`
+	URLs          sums   `json:"urls"`
+	APIs          sums   `json:"apis"`
 }
 
 type tokenRow struct {
@@ -76,8 +75,8 @@ func decode(t *testing.T, body string, to any) {
 	if err := d.Decode(to); err != nil {
 		t.Fatalf("reading a report: %v\n%.300s", err, body)
 	}
-	if rest, err := io.ReadAll(d.Buffered()); err != nil || strings.TrimSpace(string(rest)) != "" {
-		t.Fatalf("after the report: %q, %v", rest, err)
+	if trailing, err := io.ReadAll(d.Buffered()); err != nil || strings.TrimSpace(string(trailing)) != "" {
+		t.Fatalf("after the report: %q, %v", trailing, err)
 	}
 }
 
@@ -105,16 +104,14 @@ func ask(t *testing.T, s *Simulator, target string, headers ...string) reply {
 	return reply{w.Code, w.Result().Header, w.Body.String()}
 }
 
-const form = "2006-01-02T15:04"
-
 func windowQuery(from, to time.Time) string {
-	return "later_date=" + to.Format(form) + "&earlier_date=" + from.Format(form)
+	return "later_date=" + to.Format(minuteForm) + "&earlier_date=" + from.Format(minuteForm)
 }
 
 func tokens(t *testing.T, s *Simulator, from, to time.Time) tokensReport {
 	t.Helper()
 	loc := s.cfg.Location
-	return tokensOfDates(t, s, from.In(loc).Format(form), to.In(loc).Format(form))
+	return tokensOfDates(t, s, from.In(loc).Format(minuteForm), to.In(loc).Format(minuteForm))
 }
 
 func tokensOfDates(t *testing.T, s *Simulator, earlier, later string) tokensReport {
@@ -139,14 +136,14 @@ func forensics(t *testing.T, s *Simulator, from, to time.Time, token string) for
 	return r
 }
 
-// addUp makes Totals of a report, and holds all its sums against each other.
+// addUp returns the Totals of a report, and checks that all its sums agree.
 func addUp(t *testing.T, r tokensReport) Totals {
 	t.Helper()
 	out := Totals{
 		ByToken:  map[string]*TokenTotals{},
 		ByMethod: map[string]int64{}, ByAPI: map[string]int64{}, ByDevice: map[string]int64{},
 	}
-	sum := func(what string, of int64, c counts, to ...map[string]int64) {
+	sum := func(what string, of int64, c sums, to ...map[string]int64) {
 		for k, n := range c {
 			of -= n
 			for _, m := range to {
@@ -182,7 +179,7 @@ func addUp(t *testing.T, r tokensReport) Totals {
 		out.Requests += row.TotalRequests
 	}
 	if out.Requests != r.Summary.TotalRequests || int64(len(out.ByToken)) != r.Summary.Tokens {
-		t.Fatalf("summary tells %d requests of %d tokens, rows %d of %d",
+		t.Fatalf("the summary counts %d requests of %d tokens, the rows %d of %d",
 			r.Summary.TotalRequests, r.Summary.Tokens, out.Requests, len(out.ByToken))
 	}
 	return out
@@ -218,3 +215,6 @@ func written(t *testing.T, s *Simulator, from, to time.Time) string {
 	}
 	return b.String()
 }
+
+// lateness is how long after it was made a generated request is reported at the latest.
+func lateness(c Config) time.Duration { return c.Batch + c.DelayMax }

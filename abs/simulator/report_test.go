@@ -26,7 +26,7 @@ func kinds(c *clock) map[string]Config {
 		"short batches":    {Seed: 6, Tokens: 50, TokenLife: time.Hour, Rate: 60, Now: c.Now, Batch: time.Minute, Delay: 30 * time.Second},
 		"bounded":          {Seed: 7, Tokens: 50, Rate: 60, Now: c.Now, Begin: at("2026-03-03T07:03:00Z"), End: at("2026-03-03T08:11:00Z")},
 		"nothing":          {Seed: 8, Now: c.Now},
-		"plain, Kolkata":   {Seed: 9, Tokens: 30, Rate: 9, Now: c.Now, PlainDescription: true, Location: zone("Asia/Kolkata")},
+		"Kolkata":          {Seed: 9, Tokens: 30, Rate: 9, Now: c.Now, Location: zone("Asia/Kolkata")},
 		"wall, New York":   {Seed: 10, Tokens: 30, Rate: 9, Now: c.Now, WallClock: true, Location: zone("America/New_York")},
 		"inclusive, wall":  {Seed: 11, Tokens: 30, Rate: 9, Now: c.Now, WallClock: true, InclusiveEnd: true},
 		"inclusive, churn": {Seed: 12, Tokens: 30, Rate: 9, Now: c.Now, TokenLife: 20 * time.Minute, InclusiveEnd: true},
@@ -52,7 +52,7 @@ func TestReportsEqualTruth(t *testing.T) {
 			if cfg.InclusiveEnd {
 				end = to.Add(time.Minute)
 			}
-			c.now = end.Add(s.Lateness())
+			c.now = end.Add(lateness(s.cfg))
 			truth := s.Truth(from, end)
 			mustEqual(t, "report", addUp(t, tokens(t, s, from, to)), truth)
 			mustEqual(t, "TruthVisible", s.TruthVisible(from, end, c.now), truth)
@@ -62,7 +62,7 @@ func TestReportsEqualTruth(t *testing.T) {
 			if truth.Requests < 100 {
 				t.Fatalf("only %d requests: the test says nothing", truth.Requests)
 			}
-			// What a report about one token tells is its row.
+			// The report about one token equals its row.
 			for token, want := range truth.ByToken {
 				f := forensics(t, s, from, to, token)
 				if f.Summary.TotalRequests != want.Requests || f.Details.Metrics.TotalRequests != want.Requests ||
@@ -93,12 +93,12 @@ func inject(s *Simulator, from, to time.Time) {
 	}
 }
 
-func TestVisiblePartOnlyGrows(t *testing.T) {
+func TestVisibleRequestsOnlyGrow(t *testing.T) {
 	from, to := at("2026-03-03T07:00:00Z"), at("2026-03-03T08:00:00Z")
 	c := &clock{}
 	s := New(Config{Seed: 9, Tokens: 40, Rate: 20, Now: c.Now, Delay: 5 * time.Minute, DelayMax: 2 * time.Hour})
 	last, steps := map[string]int64{}, 0
-	for c.now = from; c.now.Before(to.Add(s.Lateness())); c.now = c.now.Add(time.Minute) {
+	for c.now = from; c.now.Before(to.Add(lateness(s.cfg))); c.now = c.now.Add(time.Minute) {
 		r := addUp(t, tokens(t, s, from, to))
 		mustEqual(t, "TruthVisible", s.TruthVisible(from, to, c.now), r)
 		grown := false
@@ -119,7 +119,7 @@ func TestVisiblePartOnlyGrows(t *testing.T) {
 		t.Errorf("the window filled up in %d steps only", steps)
 	}
 	if n := tokens(t, s, from, to.Add(time.Hour)); n.Summary.TotalRequests <= sum(last) {
-		t.Errorf("a window twice as long tells %d, the first half of it %d", n.Summary.TotalRequests, sum(last))
+		t.Errorf("a window twice as long has %d requests, the first half of it %d", n.Summary.TotalRequests, sum(last))
 	}
 }
 
@@ -130,8 +130,8 @@ func sum(m map[string]int64) (n int64) {
 	return n
 }
 
-// Nothing of a batch is told before the batch ends, and all of it once the greatest
-// delay has passed.
+// Nothing of a batch is reported before the batch ends, and all of it once the greatest delay has
+// passed.
 func TestLatenessIsBounded(t *testing.T) {
 	c := &clock{}
 	s := New(Config{Seed: 4, Tokens: 500, Rate: 50, Now: c.Now, Delay: time.Minute, DelayMax: 40 * time.Minute})
@@ -140,7 +140,7 @@ func TestLatenessIsBounded(t *testing.T) {
 		from := from.Add(time.Duration(batch) * 10 * time.Minute)
 		to := from.Add(10 * time.Minute)
 		if v := s.TruthVisible(from, to, to.Add(30*time.Second-time.Nanosecond)); v.Requests != 0 {
-			t.Fatalf("%d requests are told before their batch's end and delay", v.Requests)
+			t.Fatalf("%d requests are reported before their batch's end and delay", v.Requests)
 		}
 		mustEqual(t, "late", s.TruthVisible(from, to, to.Add(40*time.Minute)), s.Truth(from, to))
 	}
@@ -149,11 +149,8 @@ func TestLatenessIsBounded(t *testing.T) {
 func TestImmediate(t *testing.T) {
 	from, to := at("2026-03-03T07:00:00Z"), at("2026-03-03T07:30:00Z")
 	s := New(Config{Seed: 4, Tokens: 500, Rate: 50, Immediate: true})
-	if s.Lateness() != 0 {
-		t.Errorf("Lateness %s", s.Lateness())
-	}
 	for now := from.Add(time.Second / 2); now.Before(to); now = now.Add(97 * time.Second) {
-		mustEqual(t, "told", s.TruthVisible(from, to, now), s.Truth(from, now.Add(time.Nanosecond)))
+		mustEqual(t, "visible", s.TruthVisible(from, to, now), s.Truth(from, now.Add(time.Nanosecond)))
 	}
 }
 
@@ -168,14 +165,14 @@ func TestWindowsAddUp(t *testing.T) {
 			if cfg.InclusiveEnd {
 				seam = time.Minute
 			}
-			whole := tokens(t, s, from, from.Add(2*time.Hour)).Summary.TotalRequests
-			var parts int64
+			total := tokens(t, s, from, from.Add(2*time.Hour)).Summary.TotalRequests
+			var sum int64
 			for m := time.Duration(0); m < 2*time.Hour; m += 7*time.Minute + 30*time.Minute {
 				end := min(m+37*time.Minute, 2*time.Hour+seam)
-				parts += tokens(t, s, from.Add(m), from.Add(end-seam)).Summary.TotalRequests
+				sum += tokens(t, s, from.Add(m), from.Add(end-seam)).Summary.TotalRequests
 			}
-			if whole != parts || whole == 0 {
-				t.Errorf("the whole tells %d, its parts %d", whole, parts)
+			if total != sum || total == 0 {
+				t.Errorf("the window has %d requests, its spans %d", total, sum)
 			}
 		})
 	}
@@ -202,8 +199,8 @@ func TestInclusiveEnd(t *testing.T) {
 	}
 }
 
-// Berlin's clock goes back from 03:00 to 02:00 at 01:00 UTC on 2026-10-25, and forward
-// from 02:00 to 03:00 at 01:00 UTC on 2026-03-29.
+// Berlin's clock goes back from 03:00 to 02:00 at 01:00 UTC on 2026-10-25, and forward from 02:00
+// to 03:00 at 01:00 UTC on 2026-03-29.
 func TestChangesOfTheClock(t *testing.T) {
 	c := &clock{now: at("2026-11-01T00:00:00Z")}
 	events := []Event{
@@ -267,7 +264,7 @@ func TestFoldOfGeneratedTraffic(t *testing.T) {
 	}
 }
 
-func TestTakenBackAndMoved(t *testing.T) {
+func TestWithdrawnAndMoved(t *testing.T) {
 	from, to := at("2026-03-03T07:00:00Z"), at("2026-03-03T08:00:00Z")
 	c := &clock{}
 	s := New(Config{Now: c.Now})
@@ -307,19 +304,19 @@ func TestDeterminism(t *testing.T) {
 	a := written(t, one, from, to)
 	written(t, two, from.Add(-time.Hour), to) // what was asked before doesn't matter
 	if b := written(t, two, from, to); a != b {
-		t.Error("the same seed gives other bytes")
+		t.Error("the same seed leads to other bytes")
 	}
 	if !reflect.DeepEqual(one.Attacks(from, to), two.Attacks(from, to)) {
-		t.Error("the same seed gives other attacks")
+		t.Error("the same seed leads to other attacks")
 	}
 	cfg.Seed = 2
 	if b := written(t, New(cfg), from, to); a == b {
-		t.Error("another seed gives the same bytes")
+		t.Error("another seed leads to the same bytes")
 	}
-	// Rows come in another order whenever they are asked for.
+	// The order of rows changes from request to request.
 	c.now = to.Add(time.Nanosecond)
 	if b := written(t, one, from, to); a == b {
-		t.Error("rows come in the same order again")
+		t.Error("rows are in the same order again")
 	}
 }
 
@@ -408,35 +405,14 @@ func TestPublishedShape(t *testing.T) {
 	}
 }
 
-// A generated row is written by another path than an added one; both give the same.
-func TestBothWaysOfWritingRows(t *testing.T) {
-	from, to := at("2026-03-03T07:00:00Z"), at("2026-03-03T09:00:00Z")
-	c := &clock{now: at("2026-03-04T07:00:00Z")}
-	s := New(Config{Seed: 3, Tokens: 200, Rate: 20, Now: c.Now})
-	v := s.view(between(from, to), ever)
-	err := s.traffic.each(t.Context(), v, 1, false, func(tok token) error {
-		fast, slow := &page{}, &page{}
-		fast.fastRow(&s.traffic, s.traffic.appendToken(nil, tok.id), tok, 0, tok.profile.ips, tok.total, true)
-		b := s.traffic.join(tok)
-		slow.row(b.token, b.ips, true)
-		if !bytes.Equal(fast.buf, slow.buf) {
-			t.Fatalf("fast:\n%s\nslow:\n%s", fast.buf, slow.buf)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestTokenNames(t *testing.T) {
-	for _, lengths := range [][2]int{{36, 880}, {36, 36}, {1, 1}, {4000, 5000}} {
-		s := New(Config{Seed: 1, Tokens: 1000, TokenLife: time.Hour, Rate: 1, MinTokenLen: lengths[0], MaxTokenLen: lengths[1]})
+	for _, longest := range []int{880, 36, 1, 5000} {
+		s := New(Config{Seed: 1, Tokens: 1000, TokenLife: time.Hour, Rate: 1, MaxTokenLen: longest})
 		seen, special := map[string]bool{}, 0
 		for slot := range uint32(1000) {
 			id := tokenID{slot, int32(slot)*7 - 300}
 			name := string(s.traffic.appendToken(nil, id))
-			if n := len(name); n < max(lengths[0], 16) || n > max(lengths[1], 16) {
+			if n := len(name); n < minTokenLen || n > max(longest, minTokenLen) {
 				t.Fatalf("a token of %d characters", n)
 			}
 			if seen[name] {
@@ -455,13 +431,13 @@ func TestTokenNames(t *testing.T) {
 				}
 			}
 		}
-		if lengths[1] < jwtLen && special < 50 {
+		if longest < jwtLen && special < 50 {
 			t.Errorf("%d of 1000 tokens need escaping in a URL", special)
 		}
 	}
 }
 
-func TestRateIsAsAsked(t *testing.T) {
+func TestRateIsAsConfigured(t *testing.T) {
 	from := at("2026-03-03T00:00:00Z")
 	for _, rate := range []float64{0.05, 2, 300} {
 		var n int64
@@ -483,7 +459,7 @@ func TestRateIsAsAsked(t *testing.T) {
 	}
 }
 
-// As many tokens live at any time as asked for, and others come after them.
+// As many tokens live at any time as configured, and others follow them.
 func TestChurn(t *testing.T) {
 	from := at("2026-03-03T00:00:00Z")
 	s := New(Config{Seed: 1, Tokens: 1000, TokenLife: time.Hour, Rate: 600})

@@ -21,9 +21,9 @@ import (
 	"time"
 )
 
-// SelfSigned makes a certificate as ABS ships one: signed by itself. It is good for a
-// year, for the hosts (names or IP addresses). The fingerprint is the SHA-256 of the
-// certificate in lower-case hex. The key is never written anywhere.
+// SelfSigned makes a certificate as ABS ships one: signed by itself. It is good for a year, for the
+// hosts (names or IP addresses). The fingerprint is the SHA-256 of the certificate in lower-case
+// hex. The key is never written anywhere.
 func SelfSigned(hosts ...string) (cert tls.Certificate, certPEM []byte, fingerprint string, err error) {
 	fail := func(err error) (tls.Certificate, []byte, string, error) {
 		return tls.Certificate{}, nil, "", fmt.Errorf("making a self-signed certificate: %w", err)
@@ -32,14 +32,9 @@ func SelfSigned(hosts ...string) (cert tls.Certificate, certPEM []byte, fingerpr
 	if err != nil {
 		return fail(err)
 	}
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
-	if err != nil {
-		return fail(err)
-	}
-	// Real time on purpose: clients hold the certificate against their own clock.
-	now := time.Now()
+	now := time.Now() // not Config.Now: clients compare the certificate with their own clock
 	template := x509.Certificate{
-		SerialNumber:          serial,
+		SerialNumber:          big.NewInt(now.UnixNano()),
 		Subject:               pkix.Name{CommonName: "simulated ABS"},
 		NotBefore:             now.Add(-time.Hour),
 		NotAfter:              now.AddDate(1, 0, 0),
@@ -59,19 +54,15 @@ func SelfSigned(hosts ...string) (cert tls.Certificate, certPEM []byte, fingerpr
 	if err != nil {
 		return fail(err)
 	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		return fail(err)
-	}
 	sum := sha256.Sum256(der)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf},
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key},
 		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
 		hex.EncodeToString(sum[:]), nil
 }
 
-// Serve answers on the listener, with HTTPS (and HTTP/2) or, without a certificate,
-// plain HTTP, until the context ends. Then it takes no more calls, lets those under way
-// end for five seconds, and returns nil.
+// Serve answers on the listener, with HTTPS (and HTTP/2) or, without a certificate, plain HTTP,
+// until the context ends. Then it accepts no more calls, lets those under way end for five seconds,
+// and returns nil.
 func (s *Simulator) Serve(ctx context.Context, l net.Listener, cert tls.Certificate) error {
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()

@@ -1,7 +1,7 @@
 package simulator
 
 import (
-	"slices"
+	"maps"
 	"sync"
 	"time"
 )
@@ -9,14 +9,14 @@ import (
 // Stats is what the simulated ABS was asked for.
 type Stats struct {
 	Calls       map[string]int64  `json:"calls"`         // per report; what is none of them under "other"
-	Statuses    map[int]int64     `json:"statuses"`      // answers, by status; 0: none was given
+	Statuses    map[int]int64     `json:"statuses"`      // responses, by status; 0: there was none
 	MaxInFlight int               `json:"max_in_flight"` // how many calls there were at once, at most
 	Log         map[string][]Call `json:"log"`           // the last calls per report, oldest first
 }
 
 // Call is a call to the simulated ABS.
 type Call struct {
-	Time       time.Time     `json:"time"`         // when it came, by the network's clock
+	Time       time.Time     `json:"time"`         // when it arrived, by the network's clock
 	At         time.Time     `json:"at"`           // the same by Config.Now
 	Took       time.Duration `json:"took"`         // until the last byte was handed over; 0: under way
 	Method     string        `json:"method"`       //
@@ -25,8 +25,6 @@ type Call struct {
 	Token      string        `json:"token,omitempty"`
 	Restricted bool          `json:"restricted,omitempty"`
 	Status     int           `json:"status"`
-
-	report string
 }
 
 type stats struct {
@@ -36,36 +34,21 @@ type stats struct {
 	inFlight int
 	most     int
 	keep     int
-	log      map[string]*ring
-}
-
-// ring holds the last calls.
-type ring struct {
-	calls []*Call
-	next  int
+	log      map[string][]*Call
 }
 
 func newStats(keep int) stats {
-	return stats{calls: map[string]int64{}, statuses: map[int]int64{}, log: map[string]*ring{}, keep: keep}
+	return stats{calls: map[string]int64{}, statuses: map[int]int64{}, log: map[string][]*Call{}, keep: keep}
 }
 
-func (s *stats) begin(c *Call) {
+func (s *stats) begin(report string, c *Call) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.calls[c.report]++
+	s.calls[report]++
 	s.inFlight++
 	s.most = max(s.most, s.inFlight)
-	r := s.log[c.report]
-	if r == nil {
-		r = &ring{}
-		s.log[c.report] = r
-	}
-	if len(r.calls) < s.keep {
-		r.calls = append(r.calls, c)
-		return
-	}
-	r.calls[r.next] = c
-	r.next = (r.next + 1) % s.keep
+	log := append(s.log[report], c)
+	s.log[report] = log[max(len(log)-s.keep, 0):]
 }
 
 func (s *stats) end(c *Call, status int) {
@@ -77,26 +60,18 @@ func (s *stats) end(c *Call, status int) {
 	c.Took = max(time.Since(c.Time), 1)
 }
 
-// Stats is what the simulated ABS was asked for since it was made or since ResetStats.
+// Stats returns what the simulated ABS was asked for since it was made or since ResetStats.
 func (s *Simulator) Stats() Stats {
 	s.stats.mu.Lock()
 	defer s.stats.mu.Unlock()
 	out := Stats{
-		Calls: map[string]int64{}, Statuses: map[int]int64{},
+		Calls: maps.Clone(s.stats.calls), Statuses: maps.Clone(s.stats.statuses),
 		MaxInFlight: s.stats.most, Log: map[string][]Call{},
 	}
-	for k, v := range s.stats.calls {
-		out.Calls[k] = v
-	}
-	for k, v := range s.stats.statuses {
-		out.Statuses[k] = v
-	}
-	for k, r := range s.stats.log {
-		calls := make([]Call, 0, len(r.calls))
-		for _, c := range slices.Concat(r.calls[r.next:], r.calls[:r.next]) {
-			calls = append(calls, *c)
+	for report, log := range s.stats.log {
+		for _, c := range log {
+			out.Log[report] = append(out.Log[report], *c)
 		}
-		out.Log[k] = calls
 	}
 	return out
 }
@@ -105,6 +80,6 @@ func (s *Simulator) Stats() Stats {
 func (s *Simulator) ResetStats() {
 	s.stats.mu.Lock()
 	defer s.stats.mu.Unlock()
-	s.stats.calls, s.stats.statuses, s.stats.log = map[string]int64{}, map[int]int64{}, map[string]*ring{}
+	s.stats.calls, s.stats.statuses, s.stats.log = map[string]int64{}, map[int]int64{}, map[string][]*Call{}
 	s.stats.most = s.stats.inFlight
 }

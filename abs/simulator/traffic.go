@@ -5,22 +5,20 @@ import (
 	"time"
 )
 
-// traffic makes the requests of any token in any stretch of time out of hashes. Time
-// is cut into cells, one a batch; each token has a few occurrences in some cells, each
-// of one request or several of the same kind.
+// traffic derives the requests of any token in any span of time from hashes. Time is cut into
+// cells, one a batch; each token has a few occurrences in some cells, each of one request or
+// several of the same kind.
 type traffic struct {
 	seed, nameSeed uint64
 	tokens         uint64
 	life           int64 // seconds; 0: for ever
 	cell           int64 // seconds
 	begin, end     int64 // seconds
-	minLen, maxLen int
+	maxLen         int
 	apis           []string
 	urls           []string // maxURLs for each API
 
 	classes []class
-
-	quotedAPIs, quotedURLs, quotedMethods, quotedDevices [][]byte
 }
 
 // class is how busy a token is.
@@ -32,11 +30,10 @@ type class struct {
 
 const (
 	classes = 4096
-	// tail is the exponent of the Pareto distribution that says how busy tokens are:
-	// the busiest class is some 200 times as busy as the average.
+	// tail is the exponent of the Pareto distribution of how busy tokens are: the busiest class is
+	// some 200 times as busy as the average.
 	tail = 1.2
-	// crowd bounds the mean of occurrences in a cell; busier tokens have more requests
-	// in each.
+	// crowd bounds the mean of occurrences in a cell; busier tokens have more requests in each.
 	crowd = 8
 	// lanes are the nodes that log requests, each with a lateness of its own.
 	lanes = 8
@@ -49,8 +46,8 @@ func newTraffic(c Config) traffic {
 		life:   int64(c.TokenLife / time.Second),
 		cell:   int64(c.Batch / time.Second),
 		begin:  math.MinInt64, end: math.MaxInt64,
-		minLen: c.MinTokenLen, maxLen: c.MaxTokenLen,
-		apis: c.APIs,
+		maxLen: c.MaxTokenLen,
+		apis:   c.APIs,
 	}
 	if !c.Begin.IsZero() {
 		t.begin = ceilSecond(c.Begin.UnixNano())
@@ -92,15 +89,13 @@ func (t *traffic) prepare(rate float64) {
 			t.urls = append(t.urls, "/"+api+"/"+r)
 		}
 	}
-	t.quotedAPIs, t.quotedURLs = quoted(t.apis), quoted(t.urls)
-	t.quotedMethods, t.quotedDevices = quoted(methods), quoted(devices)
 }
 
-// ceilSecond rounds up: a whole second lies at or after a nanosecond exactly if it
-// lies at or after that.
+// ceilSecond rounds up: a full second lies at or after a nanosecond exactly if it lies at or after
+// the result.
 func ceilSecond(nano int64) int64 { return floorDiv(nano+second-1, second) }
 
-// lifetime is when a token lives, in seconds without the end.
+// lifetime returns when a token lives, in seconds without the end.
 func (t *traffic) lifetime(id tokenID) (lo, hi int64) {
 	if t.life == 0 {
 		return t.begin, t.end
@@ -114,7 +109,7 @@ func (t *traffic) phase(slot uint32) int64 {
 	return int64(below(mix(t.seed, ^uint64(slot)), uint64(t.life)))
 }
 
-// lifeAt is which life of the slot runs at a time in seconds.
+// lifeAt returns which life of the slot runs at a time in seconds.
 func (t *traffic) lifeAt(slot uint32, at int64) int32 {
 	if t.life == 0 {
 		return 0
@@ -124,7 +119,7 @@ func (t *traffic) lifeAt(slot uint32, at int64) int32 {
 
 func (t *traffic) tokenSeed(id tokenID) uint64 { return mix(t.seed, id.number()) }
 
-// tally is what the requests of one token come to, as indices into its profile.
+// tally is the requests of one token, counted by indices into its profile.
 type tally struct {
 	total int64
 	ip    [maxIPs]ipTally
@@ -146,21 +141,21 @@ func (i *ipTally) add(p *profile, device, method, url uint64, n int64) {
 	i.api[p.urlAPI(url)] += n
 }
 
-// visit adds up a token's requests that a view shows. It wants the kinds of requests
-// only where sum isn't nil.
+// visit returns how many requests of a token a view has, and adds them to sum by their kinds unless
+// that is nil.
 func (t *traffic) visit(id tokenID, v *view, p *profile, sum *tally) int64 {
 	seed := t.tokenSeed(id)
 	c := &t.classes[seed>>52]
-	born, dies := t.lifetime(id)
+	begin, end := t.lifetime(id)
 	var total int64
 	for _, s := range v.seconds {
-		lo, hi := max(s.lo, born), min(s.hi, dies)
+		lo, hi := max(s.lo, begin), min(s.hi, end)
 		if lo >= hi {
 			continue
 		}
 		for cell := floorDiv(lo, t.cell); cell*t.cell < hi; cell++ {
-			told := v.told[cell-v.cell0]
-			if told == 0 {
+			visible := v.visible[cell-v.cell0]
+			if visible == 0 {
 				continue
 			}
 			h := mix(seed, uint64(cell))
@@ -168,11 +163,11 @@ func (t *traffic) visit(id tokenID, v *view, p *profile, sum *tally) int64 {
 			if u < c.none {
 				continue
 			}
-			part, sumTo := c.none, c.none
-			for k := 1.0; ; k++ { // one turn for each occurrence, of a Poisson distribution
+			term, cumulated := c.none, c.none
+			for k := 1.0; ; k++ { // once for each occurrence, of a Poisson distribution
 				r := mix(h, uint64(k))
 				at := cell*t.cell + int64(below(r, uint64(t.cell)))
-				if at >= lo && at < hi && told>>(r&7)&1 != 0 {
+				if at >= lo && at < hi && visible>>(r&7)&1 != 0 {
 					n := int64(1 + (r >> 3 & 0xff * c.spread >> 8))
 					total += n
 					if sum != nil {
@@ -184,9 +179,9 @@ func (t *traffic) visit(id tokenID, v *view, p *profile, sum *tally) int64 {
 						sum.ip[below(q<<32, p.ips)].add(p, q&1&(p.devices-1), method, below(r*k1, p.url), n)
 					}
 				}
-				part *= c.mean / k
-				sumTo += part
-				if u < sumTo || part < 1e-18 {
+				term *= c.mean / k
+				cumulated += term
+				if u < cumulated || term < 1e-18 {
 					break
 				}
 			}

@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,10 +9,10 @@ import (
 	"syscall"
 )
 
-// Transport carries requests to the simulated ABS without a network, so that tests can
-// run in the virtual time of testing/synctest. Bodies stream; a torn connection is an
-// error of the call or of reading the body. It does not compress unless asked to by a
-// header of the request, and then leaves it to the caller to decompress.
+// Transport carries requests to the simulated ABS without a network, so that tests can run in the
+// virtual time of testing/synctest. Bodies stream; a torn connection is an error of the call or of
+// reading the body. It does not compress unless asked to by a header of the request, and then
+// leaves it to the caller to decompress.
 func (s *Simulator) Transport() http.RoundTripper { return transport{s.Handler()} }
 
 type transport struct{ handler http.Handler }
@@ -35,25 +34,15 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	go func() {
 		defer stop()
 		defer func() {
-			if p := recover(); p != nil {
-				if e, ok := p.(error); !ok || !errors.Is(e, http.ErrAbortHandler) {
-					panic(p)
-				}
-				err := r.Context().Err() // as net/http: who gave up is told so, whatever came of it
-				if err == nil {
-					err = fmt.Errorf("read from the simulated ABS: %w", syscall.ECONNRESET)
-				}
-				w.fail(err)
-				_ = to.CloseWithError(err) // always nil
-				return
+			p, err := recover(), r.Context().Err() // as with net/http a caller that gave up sees that error
+			switch {
+			case p != nil && p != http.ErrAbortHandler:
+				panic(p)
+			case p != nil && err == nil:
+				err = fmt.Errorf("read from the simulated ABS: %w", syscall.ECONNRESET)
 			}
-			if e := r.Context().Err(); e != nil { // it was given up: no answer, rather than an empty one
-				w.fail(e)
-				_ = to.CloseWithError(e) // always nil
-				return
-			}
-			w.WriteHeader(http.StatusOK)
-			_ = to.Close() // always nil
+			w.begin(http.StatusOK, err)
+			_ = to.CloseWithError(err) // always nil
 		}()
 		t.handler.ServeHTTP(w, in)
 	}()
@@ -90,23 +79,19 @@ type pipeWriter struct {
 	header, sent http.Header
 	body         *io.PipeWriter
 	once         sync.Once
-	begun        chan struct{} // closed once status and sent, or err, are set
+	begun        chan struct{} // closed once status, sent and err are set
 	status       int
 	err          error
 }
 
 func (w *pipeWriter) Header() http.Header { return w.header }
 
-func (w *pipeWriter) WriteHeader(status int) {
-	w.once.Do(func() {
-		w.status, w.sent = status, w.header.Clone()
-		close(w.begun)
-	})
-}
+func (w *pipeWriter) WriteHeader(status int) { w.begin(status, nil) }
 
-func (w *pipeWriter) fail(err error) {
+// begin lets RoundTrip return, unless it was called before.
+func (w *pipeWriter) begin(status int, err error) {
 	w.once.Do(func() {
-		w.err = err
+		w.status, w.sent, w.err = status, w.header.Clone(), err
 		close(w.begun)
 	})
 }

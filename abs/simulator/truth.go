@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Totals is what requests come to.
+// Totals is the sums of requests.
 type Totals struct {
 	Requests int64                   `json:"requests"`
 	ByToken  map[string]*TokenTotals `json:"by_token"`
@@ -14,7 +14,7 @@ type Totals struct {
 	ByDevice map[string]int64        `json:"by_device"`
 }
 
-// TokenTotals is what the requests of one token come to.
+// TokenTotals is the sums of one token's requests.
 type TokenTotals struct {
 	Requests int64            `json:"requests"`
 	ByMethod map[string]int64 `json:"by_method"`
@@ -23,23 +23,22 @@ type TokenTotals struct {
 	ByIP     map[string]int64 `json:"by_ip"`
 }
 
-// Truth is what was requested in [from, to), in real time: what ABS tells once nothing
-// is late any more. Requests that are taken back at some time are not in it; those that
-// are still to come are.
+// Truth returns what was requested in [from, to), in real time: what ABS reports once nothing is
+// late any more. Requests that are withdrawn at some time are not in it; those that are still to
+// arrive are.
 func (s *Simulator) Truth(from, to time.Time) Totals { return s.totals(from, to, ever) }
 
-// TruthVisible is what ABS knows at a time of the requests in [from, to).
+// TruthVisible returns what ABS knows at a time of the requests in [from, to).
 func (s *Simulator) TruthVisible(from, to, at time.Time) Totals {
 	return s.totals(from, to, at.UnixNano())
 }
 
-// TruthRequests is Truth's number of requests, at a small part of the cost.
+// TruthRequests returns Truth's number of requests, at a fraction of the cost.
 func (s *Simulator) TruthRequests(from, to time.Time) int64 {
-	v := s.view(between(from, to), ever)
 	var n int64
 	// Neither the context nor the row ends it.
-	_ = s.traffic.each(context.Background(), v, 0, true, func(t token) error {
-		n += t.total
+	_ = s.traffic.each(context.Background(), s.view(between(from, to), ever), 0, true, func(c *tokenCounts) error {
+		n += c.total
 		return nil
 	})
 	return n
@@ -57,40 +56,38 @@ func (s *Simulator) totals(from, to time.Time, at int64) Totals {
 		ByToken:  map[string]*TokenTotals{},
 		ByMethod: map[string]int64{}, ByAPI: map[string]int64{}, ByDevice: map[string]int64{},
 	}
-	v := s.view(between(from, to), at)
 	// Neither the context nor the row ends it.
-	_ = s.traffic.each(context.Background(), v, 0, false, func(t token) error {
-		out.add(s.traffic.join(t))
+	_ = s.traffic.each(context.Background(), s.view(between(from, to), at), 0, false, func(c *tokenCounts) error {
+		out.add(c)
 		return nil
 	})
 	return out
 }
 
-func (o *Totals) add(b *bundle) {
-	t := o.ByToken[b.token]
+func (o *Totals) add(c *tokenCounts) {
+	t := o.ByToken[string(c.token)]
 	if t == nil {
 		t = &TokenTotals{
 			ByMethod: map[string]int64{}, ByAPI: map[string]int64{},
 			ByDevice: map[string]int64{}, ByIP: map[string]int64{},
 		}
-		o.ByToken[b.token] = t
+		o.ByToken[string(c.token)] = t
 	}
-	o.Requests += b.total
-	t.Requests += b.total
-	for _, ip := range b.ips {
-		t.ByIP[ip.ip] += ip.total
-		for _, m := range []struct {
-			pairs    []pair
-			all, own map[string]int64
-		}{
-			{ip.methods, o.ByMethod, t.ByMethod},
-			{ip.api, o.ByAPI, t.ByAPI},
-			{ip.devices, o.ByDevice, t.ByDevice},
-		} {
-			for _, p := range m.pairs {
-				m.all[p.key] += p.n
-				m.own[p.key] += p.n
-			}
+	o.Requests += c.total
+	t.Requests += c.total
+	for i := range c.addresses {
+		a := &c.addresses[i]
+		t.ByIP[string(a.ip)] += a.total
+		a.methods.addTo(o.ByMethod, t.ByMethod)
+		a.apis.addTo(o.ByAPI, t.ByAPI)
+		a.devices.addTo(o.ByDevice, t.ByDevice)
+	}
+}
+
+func (c counts) addTo(sums ...map[string]int64) {
+	for _, e := range c {
+		for _, sum := range sums {
+			sum[e.value] += e.n
 		}
 	}
 }

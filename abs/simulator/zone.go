@@ -9,9 +9,9 @@ import (
 type span struct{ lo, hi int64 }
 
 const (
-	second    = int64(time.Second)
-	minute    = int64(time.Minute)
-	minuteLen = len("2006-01-02T15:04")
+	second     = int64(time.Second)
+	minute     = int64(time.Minute)
+	minuteForm = "2006-01-02T15:04"
 )
 
 // maxWindow bounds what one report may be asked for, against typing errors.
@@ -28,8 +28,8 @@ type wallTime struct{ time.Time }
 
 // parseWall reads the date of a query.
 func parseWall(s string) (wallTime, error) {
-	t, err := time.Parse("2006-01-02T15:04", s)
-	if err != nil || len(s) != minuteLen {
+	t, err := time.Parse(minuteForm, s)
+	if err != nil || len(s) != len(minuteForm) {
 		return wallTime{}, errDate
 	}
 	return wallTime{t}, nil
@@ -40,14 +40,13 @@ func wallOf(t time.Time, loc *time.Location) wallTime {
 	return wallTime{time.Date(l.Year(), l.Month(), l.Day(), l.Hour(), l.Minute(), l.Second(), l.Nanosecond(), time.UTC)}
 }
 
-// String is the form in which ABS's reports tell dates: a colon before the
-// milliseconds (facts 2).
+// String returns the date as ABS's reports write it: a colon before the milliseconds (facts 2).
 func (w wallTime) String() string {
 	return w.Format("Mon Jan 02 15:04:05") + ":" + w.Format(".000")[1:] + w.Format(" 2006")
 }
 
-// spans is the time that ABS takes a window for: one stretch as a rule; two where it
-// stores wall-clock times and the clock was set back between the bounds.
+// spans returns the time that ABS reads a window as: one stretch as a rule; two where it stores
+// wall-clock times and the clock was set back between the bounds.
 func (c *Config) spans(earlier, later wallTime) ([]span, error) {
 	if later.Before(earlier.Time) {
 		return nil, errOrder
@@ -98,8 +97,8 @@ func stretches(s span, loc *time.Location) []stretch {
 	return out
 }
 
-// firstInstant is when a wall clock shows the time first. A time that the clock skips
-// is read with the offset from before the change, as Java does.
+// firstInstant is when a wall clock shows the time first. A time that the clock skips is read with
+// the offset from before the change, as Java does.
 func firstInstant(wall int64, loc *time.Location) int64 {
 	all := stretches(span{wall - offsetMax, wall + offsetMax}, loc)
 	for i, s := range all {

@@ -122,7 +122,7 @@ func anAttack(t *testing.T, sim *simulator.Simulator, tokens [2]string, exporter
 	end := visible.Add(15 * time.Second).Truncate(time.Minute).Add(time.Minute)
 	attack := simulator.Attack{
 		Token: tokens[0], Type: attackType, ID: 1, APIs: []string{attackAPI},
-		From: visible.Add(-90 * time.Second), To: end, VisibleFrom: visible, NoHint: true,
+		From: visible.Add(-90 * time.Second), To: end, VisibleFrom: visible, ForensicsOnly: true,
 	}
 	sim.AddAttack(attack)
 
