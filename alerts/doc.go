@@ -1,3 +1,3 @@
-// Package alerts turns the metrics into pages: alert rules for Prometheus and an
-// example for Alertmanager, as files that the binary carries.
+// Package alerts turns the metrics into pages: alert rules for Prometheus and an example for
+// Alertmanager, as files that the binary carries.
 package alerts

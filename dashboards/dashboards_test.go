@@ -11,8 +11,8 @@ import (
 
 var update = flag.Bool("update", false, "write the dashboards anew")
 
-// TestReferenceDashboards holds the files against their description in Go; make docs
-// writes them anew.
+// TestReferenceDashboards compares the files with their description in Go; make docs writes them
+// anew.
 func TestReferenceDashboards(t *testing.T) {
 	all := build.All()
 	for _, d := range all {

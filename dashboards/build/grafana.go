@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 )
 
-// Dashboard is a dashboard in Grafana's JSON model, as far as it is used here. It keeps
-// to what Grafana 10 knows; Grafana 13 reads it as well.
+// Dashboard is a dashboard in Grafana's JSON model, as far as it is used here. It uses only what
+// Grafana 10 knows; Grafana 13 reads it as well.
 type Dashboard struct {
 	UID                  string     `json:"uid"`
 	Title                string     `json:"title"`
@@ -14,7 +14,7 @@ type Dashboard struct {
 	Tags                 []string   `json:"tags"`
 	SchemaVersion        int        `json:"schemaVersion"`
 	Version              int        `json:"version"`
-	ID                   *int       `json:"id"` // null: Grafana gives one
+	ID                   *int       `json:"id"` // null: Grafana assigns one
 	Editable             bool       `json:"editable"`
 	GraphTooltip         int        `json:"graphTooltip"` // 1: the cross-hair is shared
 	Refresh              string     `json:"refresh"`
@@ -38,7 +38,7 @@ type (
 	}
 )
 
-// Templating holds the variables.
+// Templating is the variables of a dashboard.
 type Templating struct {
 	List []Variable `json:"list"`
 }
@@ -100,7 +100,7 @@ type Panel struct {
 	Panels          *[]struct{} `json:"panels,omitempty"` // of a row that is collapsed
 }
 
-// GridPos is where a panel stands on a grid 24 columns wide.
+// GridPos is the position and size of a panel on a grid 24 columns wide.
 type GridPos struct {
 	H int `json:"h"`
 	W int `json:"w"`
@@ -130,11 +130,11 @@ type override struct {
 	Properties []object `json:"properties"`
 }
 
-// JSON is the dashboard as a file.
+// JSON returns the dashboard as a file.
 func (d *Dashboard) JSON() ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false) // queries hold > and &
+	e.SetEscapeHTML(false) // queries contain > and &
 	e.SetIndent("", "  ")
 	if err := e.Encode(d); err != nil {
 		return nil, err

@@ -1,12 +1,13 @@
 package build
 
-// ofExporter restricts what client_golang tells to processes of abs-exporter.
+// ofExporter restricts the metrics of client_golang to processes of abs-exporter.
 const ofExporter = "\n  and on (job, instance) abs_exporter_build_info"
 
-// running is there for as long as an exporter runs.
+// running has a value for as long as an exporter runs.
 const running = `count(abs_up{` + target + `})`
 
-// health is for who runs the exporter: whether what it shows can be relied on.
+// health returns the dashboard for those who run the exporter: whether what it shows can be relied
+// on.
 func health() *Dashboard {
 	age := func(metric, matchers string) string {
 		return "max(time() - " + gauge("target", metric, matchers) + ")"
@@ -21,11 +22,11 @@ func health() *Dashboard {
 		stat("Age of the token report", "How long ago ABS last answered with its token report, at the target where it is longest.",
 			"s", steps(colourGood, 900, colourWarning, 3600, colourCritical), 4,
 			query{age("abs_exporter_report_last_success_timestamp_seconds", target+`, report="oauthtokens"`), ""}),
-		stat("Age of new requests", "How long ago a report last told of more requests than before. Standing still while there is traffic, ABS gets no logs: a full disk, or a feed that stopped.",
+		stat("Age of new requests", "How long ago a report last had more requests than before. Standing still while there is traffic, ABS gets no logs: a full disk, or a feed that stopped.",
 			"s", steps(colourGood, 3600, colourWarning, 10800, colourCritical), 4, query{age("abs_last_new_requests_timestamp_seconds", target), ""}),
-		stat("Missed slots, last $range", "Slots given up because they lay too far back: requests that only they told of are not counted.",
+		stat("Missed slots, last $range", "Slots abandoned because they lay too far back: requests that only they contain are not counted.",
 			"short", steps(colourGood, 1, colourCritical), 4, query{or(increase("", "abs_exporter_missed_slots_total", target)+" > 0", "0 * "+running), ""}),
-		stat("Audit difference", "Requests that the last audits found in ABS and not in the counters; below 0, more were counted than ABS holds.",
+		stat("Audit difference", "Requests that the last audits found in ABS and not in the counters; below 0, more were counted than ABS reports.",
 			"short", steps(colourWarning, 0, colourGood, 1, colourWarning), 4, query{or("sum("+gauge("target", "abs_exporter_audit_difference_requests", target)+")", "NaN * "+running), ""}).
 			otherwise("no audit yet"),
 		stat("Age of the saved state", "How long ago the state was last saved, at the target where it is longest.",
@@ -33,10 +34,10 @@ func health() *Dashboard {
 			otherwise("in memory only"),
 
 		row("Asking ABS"),
-		lines("Failed calls by reason, each $range before", "Calls to ABS that gave no usable report: keys refused (auth), no answer in time (timeout), no connection or TLS (connection), another HTTP status (status), "+
+		lines("Failed calls by reason, each $range before", "Calls to ABS without a usable report: keys refused (auth), no answer in time (timeout), no connection or TLS (connection), another HTTP status (status), "+
 			"a body that is no such report (decode) or too large (size), anything else (other). A failed call changes no counter of requests.", "short", 12, 8,
 			query{increase("reason", "abs_exporter_report_failures_total", target), "{{reason}}"}).painted(reasons()),
-		lines("Calls by report, each $range before", "Calls to ABS, failed ones too, by report: token metrics (oauthtokens), one token (forensics), and the two hints.", "short", 12, 8,
+		lines("Calls by report, each $range before", "Calls to ABS, failed ones too, by report: token metrics (oauthtokens), one token (forensics), and the attack reports (attacklist, attack).", "short", 12, 8,
 			query{increase("report", "abs_exporter_report_duration_seconds_count", target), "{{report}}"}).painted(reports()),
 		lines("How long ABS takes, 9 of 10 calls", "Nine in ten calls were answered to the last byte within this, in the chosen range before.", "s", 8, 8,
 			query{"histogram_quantile(0.9, " + increase("report, le", "abs_exporter_report_duration_seconds_bucket", target) + ")", "{{report}}"}).painted(reports()),
@@ -46,19 +47,19 @@ func health() *Dashboard {
 			quantiles("abs_exporter_cycle_duration_seconds", target)...).painted(percentiles()),
 
 		row("Counting"),
-		lines("Slots that are not settled", "Open slots are read again until they are settled; pending ones are still to be made up after a pause, and until then increases are incomplete.", "short", 8, 8,
+		lines("Slots that are not settled", "Open slots are read again until they are settled; pending ones are still to be read after a pause, and until then increases are incomplete.", "short", 8, 8,
 			query{"sum by (state) (" + gauge("target, state", "abs_exporter_slots", target) + ")", "{{state}}"}).painted(slotStates()),
-		lines("How late requests are told", "How long after its slot's end a request was counted. Where 99 in 100 come near --collect.settle, that is too short.", "s", 8, 8,
+		lines("How late requests are reported", "How long after its slot's end a request was counted. Where the line of 99 in 100 approaches --collect.settle, that is too short.", "s", 8, 8,
 			quantiles("abs_request_delay_seconds", target)...).painted(percentiles()),
-		lines("Readings that fell, each $range before", "Readings in which ABS told of fewer requests than before. Counters do not fall for it.", "short", 8, 8,
+		lines("Readings that fell, each $range before", "Readings in which ABS reported fewer requests than before. Counters do not fall with them.", "short", 8, 8,
 			query{increase("target", "abs_exporter_report_regressions_total", target), "{{target}}"}),
 
 		row("Forensics and series"),
-		lines("Tokens by what forensics knows", "Tokens of the sliding window: asked about (covered), to be asked about now or again (due; a covered one can be due), skipped because ABS refuses to be asked, or failed.", "short", 8, 8,
+		lines("Tokens by state of forensics", "Tokens of the sliding window: read (covered), to be read now or again (due; a covered one can be due), skipped because ABS refuses the request, or failed.", "short", 8, 8,
 			query{"sum by (state) (" + gauge("target, state", "abs_exporter_forensics_tokens", target) + ")", "{{state}}"}).painted(forensicsStates()),
-		lines("How old a forensics answer can be", "Since when every token that stayed in the window was asked about. Much above the time that an attack may stay unseen, raise --forensics.rate.", "s", 8, 8,
+		lines("How old a forensics report can be", "Since when forensics of every token that stayed in the window was read. Much above the time that an attack may stay unseen, raise --forensics.rate.", "s", 8, 8,
 			query{gauge("target", "abs_exporter_forensics_oldest_age_seconds", target), "{{target}}"}),
-		lines("Requests under _other, each $range before", "Requests counted under _other because the label's series were all taken: see --series.max-tokens and --series.max-values.", "short", 8, 8,
+		lines("Requests under _other, each $range before", "Requests counted under _other because the label's series were all in use: see --series.max-tokens and --series.max-values.", "short", 8, 8,
 			query{increase("dimension", "abs_exporter_series_overflow_requests_total", target), "{{dimension}}"}).painted(dimensions()),
 
 		row("The process"),

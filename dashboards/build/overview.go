@@ -1,6 +1,6 @@
 package build
 
-// overview is for the analyst: who is attacked by what, now and before.
+// overview returns the dashboard for the analyst: which tokens attack which APIs, now and before.
 func overview() *Dashboard {
 	const pair = "target, attack_type, api"
 	var (
@@ -10,10 +10,10 @@ func overview() *Dashboard {
 		lessBad    = gauge("target, attack_type", "abs_attack_type_info", target+`, severity=~"warning|info"`)
 	)
 	return dashboard(OverviewUID, "ABS: attacks and traffic",
-		"What PingIntelligence ABS tells of attacks, anomalies and traffic by token, as abs-exporter counts it.", "now-12h",
+		"What PingIntelligence ABS reports of attacks, anomalies and traffic by token, as abs-exporter counts it.", "now-12h",
 		[]Variable{datasourceVariable(), targetVariable(), apiVariable(), attackTypeVariable(), rangeVariable()},
 
-		stat("Tokens under attack", "Tokens that are under any attack now, each once, whatever API and attack type are chosen above. "+
+		stat("Flagged tokens", "Tokens with any active attack, each once, whatever API and attack type are chosen above. "+
 			"Now is ABS's sliding window (3 h unless set otherwise): an attack that is over stays until the window has passed it.",
 			"short", steps(colourGood, 1, colourCritical), 4,
 			query{"sum(" + gauge("target", "abs_flagged_tokens", target) + ")", ""}),
@@ -23,10 +23,10 @@ func overview() *Dashboard {
 		stat("Anomalies", "Pairs of anomaly type and API that tokens show now: signs of an attack below its threshold.",
 			"short", steps(colourGood, 1, colourWarning), 4,
 			query{or("count("+anomalyNow+")", known()), ""}),
-		stat("New attacks, last $range", "How often a token came under an attack of a type on an API in the chosen range.",
+		stat("New attacks, last $range", "How often a token began an attack of a type on an API in the chosen range.",
 			"short", steps(colourGood, 1, colourCritical), 4,
 			query{or(increase("", "abs_attack_detections_total", attack)+" > 0", known()), ""}),
-		stat("Requests, last $range", "Requests with any token that ABS has told of in the chosen range, each counted once.",
+		stat("Requests, last $range", "Requests with any token that ABS has reported in the chosen range, each counted once.",
 			"short", steps(colourTraffic), 4,
 			query{"sum(" + increase("", "abs_requests_total", target) + ")", ""}),
 		stat("Age of what is shown", "How long ago ABS last answered with its token report, at the target where it is longest. "+
@@ -34,16 +34,16 @@ func overview() *Dashboard {
 			"s", steps(colourGood, 900, colourWarning, 3600, colourCritical), 4,
 			query{"max(time() - " + gauge("target", "abs_exporter_report_last_success_timestamp_seconds", target+`, report="oauthtokens"`) + ")", ""}),
 
-		table("Under attack now, by type and API", "Every attack type on every API that tokens are under now, and when it was first seen, 12 h back at most: "+
-			"where it had ended and came back, since it came back. API all is an attack across APIs.", 11, 9, "Severity",
+		table("Active attacks, by type and API", "Every attack type on every API for which tokens are flagged now, and when it was first seen, 12 h back at most: "+
+			"where it had ended and returned, since its return. API all is an attack across APIs.", 11, 9, "Severity",
 			[][2]string{
 				{"severity", "Severity"}, {"attack_type", "Attack type"}, {"api", "API"}, {"Value #A", "Tokens"}, {"Value #B", "First seen"}, {"target", "Target"},
 			},
 			query{or(severity(attackNow, pair), known(), "attack_type", "none", "severity", "none", "api", "none", "target", "any"), ""},
 			query{or(since("abs_attack_tokens", attack, " > 0", pair, "1m"), "NaN * "+known(), "attack_type", "none", "api", "none", "target", "any"), ""},
 		).column("Severity", severityColumn(), cell("color-text"), width(75)).column("API", width(105)).column("Target", width(75)).column("Tokens", decimals0()...).column("First seen", ago()...),
-		table("Tokens under attack now", "Each token with the attack type and API, and when that was first seen, 12 h back at most; where it came back, since then. "+
-			"A click on the token id leads to all about it; abs-exporter resolve tells the token behind it.", 13, 9, "Severity",
+		table("Flagged tokens now", "Each flagged token with the attack type and API, and when that was first seen, 12 h back at most; where it returned, since then. "+
+			"A click on the token id leads to all about it; abs-exporter resolve prints the token behind it.", 13, 9, "Severity",
 			[][2]string{
 				{"severity", "Severity"}, {"token", "Token id"}, {"attack_type", "Attack type"}, {"api", "API"}, {"Value #B", "First seen"}, {"target", "Target"}, {"Value #A", ""},
 			},
@@ -52,17 +52,17 @@ func overview() *Dashboard {
 		).column("Severity", severityColumn(), cell("color-text"), width(75)).column("API", width(105)).column("Target", width(75)).column("Token id", width(165), toToken("${__value.raw}")).column("First seen", ago()...),
 
 		row("Attacks over time"),
-		lines("Tokens under attack, by severity", "How many tokens are under attacks of each severity; a token under attacks of two severities counts in both. "+
+		lines("Flagged tokens, by severity", "How many tokens have active attacks of each severity; a token with attacks of two severities counts in both. "+
 			"Severities are the exporter's judgement, not ABS's. Tokens past --series.max-tokens are not in it.", "short", 12, 8,
 			query{or("count by (severity) (max by (target, token, severity) (\n"+indent(severity(tokenNow, "target, token, attack_type, api"))+"\n))", known(), "severity", "none"), "{{severity}}"},
 		).painted(severities()),
-		rows("New attacks by type, each $range before", "How often tokens came under each attack type. Each cell tells of the chosen range before its time, so neighbours overlap.",
+		rows("New attacks by type, each $range before", "How often tokens began an attack of each type. Each cell covers the chosen range before its time, so neighbours overlap.",
 			scaleAttacks, 12, 8,
 			query{or(increase("attack_type", "abs_attack_detections_total", attack), known(), "attack_type", "none"), "{{attack_type}}"}),
-		rows("Tokens under attack, by API", "How many tokens are under attack on each API, an attack type at a time. all is ABS's word for an attack across APIs.",
+		rows("Flagged tokens, by API", "How many tokens are flagged for attacks on each API, counted once for each attack type. all is ABS's word for an attack across APIs.",
 			scaleAttacks, 12, 8,
 			query{or("sum by (api) ("+gauge(pair, "abs_attack_tokens", attack)+")", known(), "api", "none"), "{{api}}"}).numbered(),
-		rows("New anomalies by type, each $range before", "How often tokens began to show each anomaly type. Each cell tells of the chosen range before its time.",
+		rows("New anomalies by type, each $range before", "How often tokens began to show each anomaly type. Each cell covers the chosen range before its time.",
 			scaleAnomalies, 12, 8,
 			query{or(increase("anomaly_type", "abs_anomaly_detections_total", anomaly), known(), "anomaly_type", "none"), "{{anomaly_type}}"}),
 
@@ -73,7 +73,7 @@ func overview() *Dashboard {
 			scaleTraffic, 12, 9, query{byAPI(), "{{api}}"}),
 		bars("Busiest APIs, last $range", "The ten APIs with the most requests in the chosen range.", 12, 9,
 			query{long("topk(10,", indent(byAPI()), ")"), "{{api}}"}),
-		bars("Busiest tokens, last $range", "The ten tokens with the most requests in the chosen range; _other are all without series of their own. A click leads to all about one.", 12, 9,
+		bars("Busiest tokens, last $range", "The ten tokens with the most requests in the chosen range; _other is all that are not tracked. A click leads to all about one.", 12, 9,
 			query{"topk(10, " + increase("token", "abs_token_requests_total", target) + ")", "{{token}}"}).
 			with("links", toToken("${__field.labels.token}")["value"]),
 		bars("Busiest devices, last $range", "The ten devices, as ABS names them, with the most requests in the chosen range.", 12, 9,

@@ -57,8 +57,8 @@ func (p *Panel) column(name string, properties ...object) *Panel {
 	return p
 }
 
-// stat is one number, of now: over a range it would go on showing the last all-clear of
-// an exporter that is gone. The colour is a judgement where thresholds has more than one.
+// stat is one number, of now: over a range it would show the last all-clear of an exporter that is
+// gone. The colour is a judgement where thresholds has more than one.
 func stat(title, description, unit string, thresholds object, w int, q query) *Panel {
 	p := panel("stat", title, description, w, 4, q).instant("time_series")
 	if unit == "short" {
@@ -74,14 +74,14 @@ func stat(title, description, unit string, thresholds object, w int, q query) *P
 	return p
 }
 
-// says adds what is said in place of a value. Nothing at all would have the colour of the
-// lowest threshold, so that is among them.
+// says adds a text shown in place of a value. No value at all would have the colour of the lowest
+// threshold, so it gets a text too.
 func (p *Panel) says(mapping object) *Panel {
 	said, _ := p.FieldConfig.Defaults["mappings"].([]object)
 	return p.with("mappings", append(said, mapping))
 }
 
-// otherwise is what is said of NaN: there is no number, and that is as it should be.
+// otherwise sets the text shown for NaN: there is no number, and that is as it should be.
 func (p *Panel) otherwise(text string) *Panel {
 	p.Options["reduceOptions"].(object)["calcs"] = []string{"last"} // lastNotNull passes over NaN
 	return p.says(object{"type": "special", "options": object{"match": "nan", "result": object{"index": 1, "text": text, "color": colourNothing}}})
@@ -106,7 +106,7 @@ func lines(title, description, unit string, w, h int, queries ...query) *Panel {
 	return p
 }
 
-// stacked puts the series on top of one another: they are parts of a sum.
+// stacked puts the series on top of one another: they add up.
 func (p *Panel) stacked() *Panel {
 	custom := p.FieldConfig.Defaults["custom"].(object)
 	custom["stacking"] = object{"mode": "normal", "group": "A"}
@@ -114,8 +114,8 @@ func (p *Panel) stacked() *Panel {
 	return p
 }
 
-// rows are amounts over time, a row for each name. The panel writes numbers only into
-// cells where they fit, so there are none.
+// rows are amounts over time, a row for each name. The panel writes numbers only into cells where
+// they fit, so there are none.
 func rows(title, description, scale string, w, h int, q query) *Panel {
 	p := panel("status-history", title, description, w, h, q)
 	p.MaxDataPoints, p.Interval = 48, "1m" // more than a cell for each few pixels is refused by the panel
@@ -149,8 +149,8 @@ func bars(title, description string, w, h int, q query) *Panel {
 	return p
 }
 
-// table is what is so now, a line for each. names are the columns in order, each with
-// what it is called; one that is called "" is not shown.
+// table is the present state, one line for each series. names are the columns in order, each with
+// its title; one without a title is not shown.
 func table(title, description string, w, h int, sortBy string, names [][2]string, queries ...query) *Panel {
 	p := panel("table", title, description, w, h, queries...).instant("table")
 	p.with("unit", "string").with("noValue", "unknown").with("color", fixed("text"))
@@ -181,13 +181,13 @@ func text(title, description, markdown string, w, h int) *Panel {
 	return p
 }
 
-// row is the title above what follows it.
+// row is the title above the panels that follow.
 func row(title string) *Panel {
 	open := false
 	return &Panel{Type: "row", Title: title, GridPos: GridPos{W: 24, H: 1}, Collapsed: &open, Panels: &[]struct{}{}}
 }
 
-// layout gives panels their places, from left to right and from top to bottom.
+// layout sets the positions of panels, from left to right and from top to bottom.
 func layout(panels ...*Panel) []*Panel {
 	x, y, height := 0, 0, 0
 	for i, p := range panels {
@@ -201,7 +201,7 @@ func layout(panels ...*Panel) []*Panel {
 	return panels
 }
 
-// severityColumn colours the cells of a column by what they say.
+// severityColumn colours the cells of a column by their text.
 func severityColumn() object {
 	options := object{}
 	for i, s := range severities() {
@@ -227,8 +227,8 @@ func toToken(token string) object {
 	}}}
 }
 
-// where stands for {matchers}, in queries that hold many.
+// where is a metric with its matchers.
 func where(metric, matchers string) string { return metric + "{" + matchers + "}" }
 
-// lines of a query that is written on several.
-func long(parts ...string) string { return strings.Join(parts, "\n") }
+// long joins the lines of a query.
+func long(lines ...string) string { return strings.Join(lines, "\n") }

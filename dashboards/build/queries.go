@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// increase is what a counter gained in the chosen range, by labels. Not
-// $__rate_interval: counters step with ABS's ten-minute batches, and over a few
-// minutes that shows as zeros and spikes.
+// increase is what a counter gained in the chosen range, by labels. Not $__rate_interval: counters
+// step with ABS's ten-minute batches, and over a few minutes that shows as zeros and spikes.
 func increase(by, counter, matchers string) string {
 	if by != "" {
 		by = " by (" + by + ") "
@@ -16,19 +15,19 @@ func increase(by, counter, matchers string) string {
 	return fmt.Sprintf("sum%s(increase(%s[$range]))", by, where(counter, matchers))
 }
 
-// gauge is a gauge by labels. Of two processes that tell of the same, as while one takes
-// the other's place, one is taken.
+// gauge is a gauge by labels. Where two processes report the same, as while one replaces the other,
+// the larger value counts.
 func gauge(by, name, matchers string) string {
 	return fmt.Sprintf("max by (%s) (%s)", by, where(name, matchers))
 }
 
-// known is a zero for as long as the exporter knows of attacks at all. It stands in where
-// no attack was ever seen; where nothing is known, because ABS has been silent for
-// long, nothing stands there, or it would be an all-clear that nobody gave.
+// known is a zero for as long as the exporter knows the state of attacks at all. It replaces the
+// value where no attack was ever seen. Where nothing is known, because ABS has been silent for
+// long, it is absent: a zero would be a false all-clear.
 func known() string { return "0 * sum(" + where("abs_flagged_tokens", target) + ")" }
 
-// byAPI is the traffic by API. all, which only attacks have, chooses every one, and not
-// none; @ end() asks for it once, and not for the time before such an attack.
+// byAPI is the traffic by API. all, which only attacks have, chooses every one, and not none; @
+// end() asks for it once, and not for the time before such an attack.
 func byAPI() string {
 	const all = target + `, api="all", api=~"$api"`
 	return long(
@@ -46,8 +45,8 @@ func or(expr, zero string, labels ...string) string {
 	return long(expr, "or on () "+zero)
 }
 
-// severity joins how bad it is to series with target and attack_type; keys are all
-// their labels. A type without an info series is unknown, and is not lost.
+// severity joins how bad it is to series with target and attack_type; keys are all their labels. A
+// type without an info series is unknown, and is not lost.
 func severity(expr, keys string) string {
 	return long(
 		"(", indent("("+expr+")"), "  * on (target, attack_type) group_left (severity)",
@@ -56,9 +55,9 @@ func severity(expr, keys string) string {
 		"or on ("+keys+") label_replace(", indent(expr)+`,`, `  "severity", "unknown", "", ""`, ")")
 }
 
-// since is when series with keys, which are there now, were first seen, in seconds since
-// 1970 and at most 12 h back. An attack that had ended and came back counts from its
-// return; gaps of a quarter of an hour, as of an exporter that starts anew, are no end.
+// since is when series with keys, which are there now, were first seen, in seconds since 1970 and
+// at most 12 h back. An attack that had ended and came back counts from its return; gaps of a
+// quarter of an hour, as of an exporter that starts anew, are no end.
 func since(metric, matchers, above, keys, step string) string {
 	by := "max by (" + keys + ") "
 	series := where(metric, matchers)

@@ -1,10 +1,9 @@
 package build
 
 // Colours mean the same in every panel. Those of the status are Okabe and Ito's; those of
-// categories are none of the status. All can be told
-// apart with any kind of colour blindness, which a test reckons. Names that nobody knows
-// beforehand, such as APIs, get no colours: their panels write the name beside a row, and
-// a scale from light to dark tells how much.
+// categories are none of the status. All can be distinguished with any kind of colour blindness,
+// which a test computes. Names that are not known beforehand, such as APIs, get no colours: their
+// panels write the name beside a row, and a scale from light to dark shows the amount.
 const (
 	colourCritical = "#D55E00"
 	colourWarning  = "#E69F00"
@@ -23,7 +22,7 @@ const (
 	scaleAnomalies = "continuous-purples"
 )
 
-// paint gives a series a colour by its name.
+// paint is the colour of a series, by its name.
 type paint struct{ name, colour string }
 
 func severities() []paint {
@@ -32,8 +31,7 @@ func severities() []paint {
 	}
 }
 
-// categories are the colours of names that are known beforehand, in the order in which
-// they are given out.
+// categories returns the colours of names that are known beforehand, in the order of their use.
 func categories() []string {
 	return []string{colourTraffic, "#DDCC77", "#60BFA7", "#9D49F2", "#647339", "#49F2F2", "#F279F2", "#8C4669"}
 }
@@ -70,7 +68,7 @@ func forensicsStates() []paint {
 	}
 }
 
-// Palettes are the sets of colours that stand in one panel together, for the test.
+// Palettes returns the sets of colours that one panel uses together, by name, for the test.
 func Palettes() map[string][]string {
 	all := map[string][]string{}
 	for name, paints := range map[string][]paint{

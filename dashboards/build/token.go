@@ -1,26 +1,26 @@
 package build
 
-// token is the drill-down: all that is known of one token.
+// token returns the drill-down: all that is known of one token.
 func token() *Dashboard {
 	const key = "target, token, "
 	return dashboard(TokenUID, "ABS: one token",
-		"All that abs-exporter knows of one token, by its id.", "now-12h",
+		"All that abs-exporter knows about one token, by its id.", "now-12h",
 		[]Variable{datasourceVariable(), targetVariable(), tokenVariable(), rangeVariable()},
 
-		stat("Attack types now", "Attack types that the token is under in ABS's sliding window. Unknown: ABS was not asked about it yet, or it has no requests in the window.",
+		stat("Attack types now", "Attack types for which the token is flagged in ABS's sliding window. Unknown: forensics was not read yet, or the token has no requests in the window.",
 			"short", steps(colourGood, 1, colourCritical), 4, query{"max(" + where("abs_token_attack_types", ofToken) + ")", ""}),
 		stat("Anomaly types now", "Anomaly types that the token shows in ABS's sliding window.",
 			"short", steps(colourGood, 1, colourWarning), 4, query{"max(" + where("abs_token_anomaly_types", ofToken) + ")", ""}),
-		stat("Requests in the window", "Requests of the token in ABS's sliding window (3 h unless set otherwise), as ABS tells them now.",
+		stat("Requests in the window", "Requests of the token in ABS's sliding window (3 h unless set otherwise), as ABS reports them now.",
 			"short", steps(colourTraffic), 4, query{"sum(" + gauge("target", "abs_token_window_requests", ofToken) + ")", ""}),
-		stat("Requests, last $range", "Requests of the token in the chosen range, each counted once from when the token got series of its own.",
+		stat("Requests, last $range", "Requests of the token in the chosen range, each counted once since the token is tracked.",
 			"short", steps(colourTraffic), 4, query{increase("", "abs_token_requests_total", ofToken), ""}),
-		stat("Share of all requests, last $range", "The token's part of all requests of its targets in the chosen range.",
+		stat("Share of all requests, last $range", "The token's share of all requests of its targets in the chosen range.",
 			"percentunit", steps(colourTraffic), 4, query{increase("", "abs_token_requests_total", ofToken) + "\n/ " + increase("", "abs_requests_total", target), ""}),
-		stat("APIs, last $range", "How many APIs the token has asked in the chosen range.",
+		stat("APIs, last $range", "How many APIs the token was used on in the chosen range.",
 			"short", steps(colourTraffic), 4, query{or("count("+increase("api", "abs_token_api_requests_total", ofToken)+" > 0)", "0 * "+increase("", "abs_token_requests_total", ofToken)), ""}),
 
-		timeline("Attacks and anomalies", "When the token was under which attack on which API, and which anomalies it showed, as ABS's sliding window tells it: "+
+		timeline("Attacks and anomalies", "When the token was flagged for which attack on which API, and which anomalies it showed, as ABS's sliding window reports it: "+
 			"one that is over stays until the window has passed it.", 24, 9,
 			query{or(gauge(key+"attack_type, api", "abs_token_attack_active", ofToken), known(), "attack_type", "no attack", "api", "any API"), "{{attack_type}} on {{api}}"},
 			query{or("2 * "+gauge(key+"anomaly_type, api", "abs_token_anomaly_active", ofToken), known(), "anomaly_type", "no anomaly", "api", "any API"), "anomaly: {{anomaly_type}} on {{api}}"},
@@ -38,13 +38,13 @@ func token() *Dashboard {
 
 		row("Who is it?"),
 		text("The token behind the id", "The command that finds the token, its attacks and its traffic in ABS's reports.",
-			"The id stands for the token; the token itself is in no metric. Where abs-exporter's keys are, with the flags of `serve`, this prints what ABS knows of it, the token masked:\n\n"+
+			"The id stands for the token; the token itself is in no metric. Where abs-exporter's keys are, with the flags of `serve`, this prints what ABS knows about it, the token masked:\n\n"+
 				"```\nabs-exporter resolve ${token} --at ${__to:date:iso}\n```\n\n"+
-				"`--show-token` prints it whole. [Runbooks](https://github.com/abs-exporter/abs-exporter/tree/main/docs/runbooks)", 24, 6),
+				"`--show-token` prints it in full. [Runbooks](https://github.com/abs-exporter/abs-exporter/tree/main/docs/runbooks)", 24, 6),
 	)
 }
 
-// timeline tells when something was so: 1 an attack, 2 an anomaly, 0 neither.
+// timeline shows a state over time: 1 an attack, 2 an anomaly, 0 neither.
 func timeline(title, description string, w, h int, queries ...query) *Panel {
 	p := panel("state-timeline", title, description, w, h, queries...)
 	p.MaxDataPoints, p.Interval = 400, "1m"

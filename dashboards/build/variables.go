@@ -1,13 +1,13 @@
 package build
 
-// The dashboards' uids, which links and alerts hold on to.
+// The dashboards' uids. Links and alerts refer to them, so they never change.
 const (
 	OverviewUID = "abs-exporter-overview"
 	TokenUID    = "abs-exporter-token" //nolint:gosec // G101: a dashboard's name
 	HealthUID   = "abs-exporter-health"
 )
 
-// All are the dashboards, in the order in which one would open them.
+// All returns the dashboards, in the order in which one would open them.
 func All() []*Dashboard { return []*Dashboard{overview(), token(), health()} }
 
 func dashboard(uid, title, description, from string, variables []Variable, panels ...*Panel) *Dashboard {
@@ -39,7 +39,7 @@ func targetVariable() Variable {
 }
 
 func apiVariable() Variable {
-	return choice("api", "API", `An API's name as ABS tells it; on attacks "all" is one across APIs.`,
+	return choice("api", "API", `An API's name as ABS reports it; of attacks "all" is one across APIs.`,
 		`label_values({__name__=~"abs_api_requests_total|abs_attack_tokens|abs_anomaly_tokens", target=~"$target"}, api)`)
 }
 
@@ -64,17 +64,17 @@ func queried(name, label, description, query string) Variable {
 	}
 }
 
-// tokenVariable offers the tokens of the window: those with attacks first, then those
-// with anomalies, then the busiest. A token that is not among them, such as one of an old
-// alert, can come by the URL.
+// tokenVariable offers the tokens of the window: those with attacks first, then those with
+// anomalies, then the busiest. A token that is not among them, such as one of an old alert, can be
+// set by the URL.
 func tokenVariable() Variable {
 	const by = "max by (token) "
-	// All on one line: Grafana takes no query_result on several.
+	// All on one line: Grafana reads no query_result on several.
 	window := by + "(" + where("abs_token_window_requests", target) + ")"
 	weighed := func(weight, metric string) string {
 		return " + on (token) (" + weight + " * " + by + "(" + where(metric, target) + ") or on (token) 0 * " + window + ")"
 	}
-	v := queried("token", "Token id", "Tokens under attack come first, then the busiest.",
+	v := queried("token", "Token id", "Flagged tokens come first, then the busiest.",
 		"query_result(sort_desc("+window+weighed("1e12", "abs_token_attack_types")+weighed("1e6", "abs_token_anomaly_types")+"))")
 	v.Regex = `/token="([^"]+)"/`
 	return v
