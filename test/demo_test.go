@@ -30,7 +30,7 @@ func later(f *metrics.Family) bool {
 // Someone tries it out: within ten seconds all that there is to see is there. Not in
 // parallel with other tests, as it is about time.
 func TestDemoServesEveryFamily(t *testing.T) {
-	binary(t) // built before the clock starts
+	tools.Binary(t) // built before the clock starts
 	begun := time.Now()
 	d := startDemo(t)
 	var missing, before []string

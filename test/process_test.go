@@ -1,7 +1,6 @@
 package test
 
 import (
-	"bytes"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -10,12 +9,12 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
 // patience is how long a test waits for what should come at once. It is only ever used
@@ -25,8 +24,8 @@ const patience = 120 * time.Second
 // process is the built abs-exporter, started as a user starts it.
 type process struct {
 	cmd    *exec.Cmd
-	stdout *output
-	stderr *output
+	stdout *tools.Output
+	stderr *tools.Output
 	ended  chan struct{} // closed once it has ended and all that it wrote is here
 }
 
@@ -35,8 +34,8 @@ type process struct {
 func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
 	p := &process{
-		cmd:    exec.Command(binary(t), args...),
-		stdout: newOutput(), stderr: newOutput(), ended: make(chan struct{}),
+		cmd:    exec.Command(tools.Binary(t), args...),
+		stdout: tools.NewOutput(), stderr: tools.NewOutput(), ended: make(chan struct{}),
 	}
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "ABS_EXPORTER_") {
@@ -51,8 +50,8 @@ func start(t *testing.T, env []string, args ...string) *process {
 	}
 	go func() {
 		_ = p.cmd.Wait() // what it ended with is in ProcessState
-		p.stdout.end()
-		p.stderr.end()
+		p.stdout.End()
+		p.stderr.End()
 		close(p.ended)
 	}()
 	t.Cleanup(func() {
@@ -96,64 +95,6 @@ func (p *process) terminate(t *testing.T) (status int, took time.Duration) {
 	return status, time.Since(begun)
 }
 
-// output is what a process writes to one of its streams. A test can wait for a line.
-type output struct {
-	mu      sync.Mutex
-	text    bytes.Buffer
-	over    bool
-	changed chan struct{} // closed and replaced whenever there is more
-}
-
-func newOutput() *output { return &output{changed: make(chan struct{})} }
-
-// Write implements io.Writer.
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.tell()
-	return o.text.Write(b)
-}
-
-func (o *output) end() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.over = true
-	o.tell()
-}
-
-func (o *output) tell() {
-	close(o.changed)
-	o.changed = make(chan struct{})
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
-// find waits for the pattern and gives its first group.
-func (o *output) find(t *testing.T, pattern string) string {
-	t.Helper()
-	re, limit := regexp.MustCompile(pattern), time.After(patience)
-	for {
-		o.mu.Lock()
-		found, over, changed := re.FindSubmatch(o.text.Bytes()), o.over, o.changed
-		o.mu.Unlock()
-		if found != nil {
-			return string(found[1])
-		}
-		if over {
-			t.Fatalf("it has ended without saying %s", pattern)
-		}
-		select {
-		case <-changed:
-		case <-limit:
-			t.Fatalf("it does not say %s", pattern)
-		}
-	}
-}
-
 // exporter is a process that serves.
 type exporter struct {
 	*process
@@ -164,7 +105,7 @@ type exporter struct {
 func startServe(t *testing.T, env []string, args ...string) *exporter {
 	t.Helper()
 	p := start(t, env, append([]string{"serve", "--web.listen-address=127.0.0.1:0"}, args...)...)
-	return &exporter{p, "http://" + p.stderr.find(t, `Listening on.*?address\W+([0-9.]+:[0-9]+)`) + "/"}
+	return &exporter{p, "http://" + p.stderr.Find(t, patience, `Listening on.*?address\W+([0-9.]+:[0-9]+)`) + "/"}
 }
 
 // demo is the demo: the exporter, and the simulated ABS's own side door.
@@ -178,8 +119,8 @@ func startDemo(t *testing.T, args ...string) *demo {
 	t.Helper()
 	p := start(t, nil, append([]string{"demo", "--web.listen-address=127.0.0.1:0"}, args...)...)
 	return &demo{
-		exporter{p, p.stdout.find(t, `status page +(http://\S+)`)},
-		p.stdout.find(t, `simulated ABS +(https://\S+)`),
+		exporter{p, p.stdout.Find(t, patience, `status page +(http://\S+)`)},
+		p.stdout.Find(t, patience, `simulated ABS +(https://\S+)`),
 	}
 }
 
@@ -269,15 +210,7 @@ func (e *exporter) value(t *testing.T, series string) (float64, bool) {
 	return 0, false
 }
 
-// until asks again and again until done says true. The answer is another process's: there
-// is nothing else to wait for.
 func until(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for limit := time.After(patience); !done(); {
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-limit:
-			t.Fatalf("%s: not after %v", what, patience)
-		}
-	}
+	tools.Until(t, patience, what, done)
 }

@@ -6,13 +6,15 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
 // TestScripts runs the command lines of testdata/script as a user would type them:
 // what is printed where, and the exit status. The scripts find abs-exporter on their
 // PATH, and nothing of the machine's own configuration.
 func TestScripts(t *testing.T) {
-	dir := filepath.Dir(binary(t))
+	dir := filepath.Dir(tools.Binary(t))
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(env *testscript.Env) error {

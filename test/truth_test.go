@@ -2,9 +2,6 @@ package test
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"net/url"
@@ -15,9 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/abs-exporter/abs-exporter/metrics"
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
+	"github.com/abs-exporter/abs-exporter/metrics"
 	"github.com/abs-exporter/abs-exporter/test/promtest"
+	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
 // A Prometheus without any feature flag scrapes the demo from its start, while tokens
@@ -76,14 +74,14 @@ func TestPrometheusStoresTheTruth(t *testing.T) {
 		sums := map[string]int64{}
 		for token, totals := range want.ByToken {
 			for value, n := range of(totals) {
-				sums[promtest.Key(tokenID(key, token), value)] += n
+				sums[promtest.Key(tools.TokenID(key, token), value)] += n
 			}
 		}
 		return sums
 	}
 	tokens := map[string]int64{}
 	for token, totals := range want.ByToken {
-		tokens[tokenID(key, token)] = totals.Requests
+		tokens[tools.TokenID(key, token)] = totals.Requests
 	}
 	for _, tc := range []struct {
 		metric string
@@ -116,13 +114,6 @@ func TestPrometheusStoresTheTruth(t *testing.T) {
 		}
 	}
 	t.Logf("%d requests of %d tokens; it took %v", want.Requests, len(want.ByToken), time.Since(begun).Round(time.Second))
-}
-
-// tokenID is what stands for a token in every label.
-func tokenID(key, token string) string {
-	mac := hmac.New(sha256.New, []byte(key))
-	mac.Write([]byte(token))
-	return hex.EncodeToString(mac.Sum(nil)[:8])
 }
 
 // countedFrom is when counting begins: the look-back before the start of the first cycle,

@@ -11,6 +11,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
+	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
 // What the severity of an alert is joined from: every attack type that any series names, as an attack or as an anomaly,
@@ -31,7 +32,7 @@ func TestEveryTypeHasItsInfo(t *testing.T) {
 		}
 	}
 	_, entry := startABS(t, "odd", sim)
-	exporter := startExporter(t, freeAddress(t), map[string]any{
+	exporter := startExporter(t, tools.FreeAddress(t), map[string]any{
 		"targets": []any{entry},
 		"abs":     map[string]any{"rate": 100},
 		"collect": map[string]any{"interval": "1s", "reread": "1s", "slot": "1m", "window": "2m"},

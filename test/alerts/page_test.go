@@ -71,7 +71,7 @@ func page(t *testing.T, pushed bool) {
 		"state":     map[string]any{"dir": state},
 	}
 	alertmanager := startAlertmanager(t, webhook)
-	exporterAddress := freeAddress(t)
+	exporterAddress := tools.FreeAddress(t)
 	scrape := exporterAddress
 	if pushed {
 		scrape = ""

@@ -7,12 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -62,16 +60,10 @@ type exporter struct{ binary, config, address, log string }
 // startExporter builds abs-exporter and runs serve.
 func startExporter(t *testing.T, address string, settings map[string]any) exporter {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "abs-exporter")
-	build := exec.Command("go", "build", "-o", binary, "./cmd/abs-exporter")
-	build.Dir = tools.Root(t)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building abs-exporter: %v\n%s", err, out)
-	}
+	binary := tools.Binary(t)
 	config := filepath.Join(t.TempDir(), "abs-exporter.yml")
 	writeYAML(t, config, settings)
-	log := run(t, "http://"+address+"/readyz", binary, "serve", "--config="+config, "--web.listen-address="+address)
+	log := tools.Start(t, patience, "http://"+address+"/readyz", binary, "serve", "--config="+config, "--web.listen-address="+address)
 	return exporter{binary, config, address, log}
 }
 
@@ -94,8 +86,8 @@ func startAlertmanager(t *testing.T, webhook string) string {
 	faster(t, config["route"].(map[string]any))
 	file := filepath.Join(t.TempDir(), "alertmanager.yml")
 	writeYAML(t, file, config)
-	address := freeAddress(t)
-	run(t, "http://"+address+"/-/ready", tools.Path(t, "alertmanager"), "--config.file="+file, "--storage.path="+t.TempDir(),
+	address := tools.FreeAddress(t)
+	tools.Start(t, patience, "http://"+address+"/-/ready", tools.Path(t, "alertmanager"), "--config.file="+file, "--storage.path="+t.TempDir(),
 		"--web.listen-address="+address, "--cluster.listen-address=", "--log.level=warn")
 	return address
 }
@@ -137,8 +129,8 @@ func startPrometheus(t *testing.T, exporter, alertmanager string) *prometheus {
 			map[string]any{"job_name": "abs", "static_configs": []any{map[string]any{"targets": targets}}},
 		},
 	})
-	address := freeAddress(t)
-	run(t, "http://"+address+"/-/ready", tools.Path(t, "prometheus"), "--config.file="+filepath.Join(dir, "prometheus.yml"),
+	address := tools.FreeAddress(t)
+	tools.Start(t, patience, "http://"+address+"/-/ready", tools.Path(t, "prometheus"), "--config.file="+filepath.Join(dir, "prometheus.yml"),
 		"--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+address, "--web.enable-otlp-receiver",
 		"--log.level=warn")
 	return &prometheus{t, "http://" + address}
@@ -289,55 +281,6 @@ func (in *inbox) about(target string) []message {
 	return out
 }
 
-// run runs a program until the test ends, and returns once it answers at ready. It gives the file that holds its output.
-func run(t *testing.T, ready, program string, args ...string) (log string) {
-	t.Helper()
-	log = filepath.Join(t.TempDir(), "log")
-	output, err := os.Create(log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(program, args...)
-	cmd.Dir = t.TempDir()
-	cmd.Stdout, cmd.Stderr = output, output
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() {
-		_ = cmd.Wait() // what it says of that is in the log
-		close(ended)
-	}()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // nothing of it is needed any more
-		<-ended
-		_ = output.Close() // read below, if at all
-		if text, err := os.ReadFile(log); t.Failed() && err == nil {
-			t.Logf("%s:\n%s", filepath.Base(program), text[max(0, len(text)-4000):])
-		}
-	})
-	until(t, filepath.Base(program)+" answers", func() bool {
-		select {
-		case <-ended:
-			t.Fatalf("%s has ended", filepath.Base(program))
-		default:
-		}
-		_, err := fetch(ready)
-		return err == nil
-	})
-	return log
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }() // only its port is wanted
-	return l.Addr().String()
-}
-
 var client = &http.Client{Timeout: 10 * time.Second}
 
 func fetch(address string) ([]byte, error) {
@@ -356,16 +299,9 @@ func fetch(address string) ([]byte, error) {
 	return text, nil
 }
 
-// until asks again and again: what is waited for happens in other processes.
 func until(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for limit := time.After(patience); !done(); {
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-limit:
-			t.Fatalf("%s: not after %v", what, patience)
-		}
-	}
+	tools.Until(t, patience, what, done)
 }
 
 func write(t *testing.T, file, text string) {

@@ -4,9 +4,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"sync"
 	"testing"
 
 	"github.com/abs-exporter/abs-exporter/test/tools"
@@ -24,53 +21,17 @@ var (
 // may be more than there are cores.
 const together = "6"
 
-// binaryDir holds the binary under test, built when the first test asks for it.
-var binaryDir string
-
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	asked := false
+	chosen := false
 	flag.Parse() //nolint:revive // TestMain is a test's main, and this its second half
-	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "test.parallel" })
-	dir, err := os.MkdirTemp("", "abs-exporter-crash-")
-	if err == nil && !asked {
-		err = flag.Set("test.parallel", together)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(dir) }() // left over, it harms no one
-	binaryDir = dir
-	return m.Run()
-}
-
-// binary is the path of abs-exporter, built from this checkout with a clock that tests
-// can set.
-func binary(tb testing.TB) string {
-	tb.Helper()
-	path, err := build(tools.Root(tb))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return path
-}
-
-var (
-	buildOnce sync.Once
-	errBuild  error
-)
-
-func build(root string) (string, error) {
-	path := filepath.Join(binaryDir, "abs-exporter")
-	buildOnce.Do(func() {
-		cmd := exec.Command("go", "build", "-tags", "abs_fastclock", "-o", path, "./cmd/abs-exporter")
-		cmd.Dir = root
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			errBuild = fmt.Errorf("building abs-exporter: %w\n%s", err, out)
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
+	if !chosen {
+		if err := flag.Set("test.parallel", together); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
 		}
-	})
-	return path, errBuild
+	}
+	return tools.Main(m)
 }

@@ -2,10 +2,7 @@ package crash
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"crypto/tls"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +17,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
+	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
 // scenario is one run: an ABS, what happens to it and to the exporter.
@@ -99,7 +97,7 @@ func (s *scenario) start(t testing.TB) *trial {
 		scenario: s, t: t, rng: rand.New(rand.NewPCG(s.seed, 3)), begin: s.abs.Begin, end: s.end(),
 		state: filepath.Join(t.TempDir(), "state"),
 	}
-	r.exporter = &exporter{path: binary(t), log: r.logFile()}
+	r.exporter = &exporter{path: tools.Binary(t, "abs_fastclock"), log: r.logFile()}
 	config := s.abs
 	config.Seed, config.End = s.seed, r.end
 	config.Now = func() time.Time { return r.clock.Now() }
@@ -459,7 +457,6 @@ func (r *trial) judgeTokens(p *page, truth simulator.Totals) error {
 	if err != nil {
 		return err
 	}
-	key = []byte(strings.TrimSuffix(string(key), "\n"))
 	got := p.sum("abs_token_requests_total", "token")
 	other := got["_other"]
 	delete(got, "_other")
@@ -467,7 +464,7 @@ func (r *trial) judgeTokens(p *page, truth simulator.Totals) error {
 	var shared int64
 	exact := 0
 	for token, want := range truth.ByToken {
-		id := tokenID(key, token)
+		id := tools.TokenID(strings.TrimSuffix(string(key), "\n"), token)
 		switch n := got[id]; {
 		case n > want.Requests:
 			errs = append(errs, fmt.Errorf("token %s was counted %d times, requested were %d", id, n, want.Requests))
@@ -508,13 +505,6 @@ func sameSplits(p *page, id string, want *simulator.TokenTotals) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// tokenID is the id of a token, as the reference describes it.
-func tokenID(key []byte, token string) string {
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(token))
-	return hex.EncodeToString(mac.Sum(nil)[:8])
 }
 
 func keys(a, b map[string]int64) []string {

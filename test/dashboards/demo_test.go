@@ -1,13 +1,11 @@
 package dashboards
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"math"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -35,14 +33,13 @@ type database interface {
 // Each query of each panel returns data with the labels that its legend and its columns
 // name: with attacks under way, and where no attack has ever been; scraped, and pushed.
 func TestEachPanelHasData(t *testing.T) {
-	program := compile(t)
 	scraped := func(t *testing.T, flags ...string) (database, func()) {
-		url, kill := demo(t, program, flags...)
+		url, kill := demo(t, flags...)
 		return promtest.Start(t, url+"metrics", time.Second), kill
 	}
 	pushed := func(t *testing.T, flags ...string) (database, func()) {
 		p := startReceiver(t)
-		_, kill := demo(t, program, append(flags, "--otlp.endpoint="+p.url+"/api/v1/otlp", "--otlp.protocol=http/protobuf", "--otlp.logs=false")...)
+		_, kill := demo(t, append(flags, "--otlp.endpoint="+p.url+"/api/v1/otlp", "--otlp.protocol=http/protobuf", "--otlp.logs=false")...)
 		return p, kill
 	}
 	for _, tc := range []struct {
@@ -177,25 +174,12 @@ func chosen(ctx context.Context, t *testing.T, p database, d dashboard, attacks 
 	return values
 }
 
-// compile makes abs-exporter from this checkout as it is now.
-func compile(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "abs-exporter")
-	cmd := exec.Command("go", "build", "-o", path, "./cmd/abs-exporter")
-	cmd.Dir = tools.Root(t)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("building abs-exporter: %v\n%s", err, out)
-	}
-	return path
-}
-
 // demo runs the demo until the test ends, or is told to kill it, and gives its address.
 // Slots settle in a minute, so that there is an audit at once.
-func demo(t *testing.T, program string, flags ...string) (url string, kill func()) {
+func demo(t *testing.T, flags ...string) (url string, kill func()) {
 	t.Helper()
-	out := &output{more: make(chan struct{}, 1)}
-	cmd := exec.Command(program, append([]string{
+	out := tools.NewOutput()
+	cmd := exec.Command(tools.Binary(t), append([]string{
 		"demo", "--web.listen-address=127.0.0.1:0", "--collect.interval=2s", "--collect.slot=1m", "--collect.settle=1m",
 		"--audit.interval=20s", "--forensics.rate=50",
 	}, flags...)...)
@@ -214,38 +198,5 @@ func demo(t *testing.T, program string, flags ...string) (url string, kill func(
 		_ = cmd.Wait()         // told to be killed
 	})
 	t.Cleanup(kill)
-	for limit := time.After(patience); ; {
-		if m := regexp.MustCompile(`status page +(http://\S+)`).FindStringSubmatch(out.String()); m != nil {
-			return m[1], kill
-		}
-		select {
-		case <-out.more:
-		case <-limit:
-			t.Fatalf("the demo does not say where it is: %s", out)
-		}
-	}
-}
-
-// output is what a process says, to be read while it runs.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-	more chan struct{}
-}
-
-// Write implements io.Writer.
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	select {
-	case o.more <- struct{}{}:
-	default:
-	}
-	return o.text.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
+	return out.Find(t, patience, `status page +(http://\S+)`), kill
 }

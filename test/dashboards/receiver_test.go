@@ -4,11 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -29,38 +27,14 @@ type receiver struct {
 
 func startReceiver(t *testing.T) *receiver {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address, dir := l.Addr().String(), t.TempDir()
-	_ = l.Close() // only its port is wanted
+	address, dir := tools.FreeAddress(t), t.TempDir()
 	config := filepath.Join(dir, "prometheus.yml")
 	if err := os.WriteFile(config, []byte("global: {}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(tools.Path(t, "prometheus"), "--config.file="+config, "--storage.tsdb.path="+dir,
-		"--web.listen-address="+address, "--web.enable-otlp-receiver", "--log.level=warn")
-	cmd.Stdout, cmd.Stderr = t.Output(), t.Output()
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it has nothing to lose
-		_ = cmd.Wait()         // told to be killed
-	})
-	r := &receiver{tb: t, url: "http://" + address, http: http.Client{Timeout: patience}}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	r.Until(ctx, "Prometheus is ready", func() bool {
-		resp, err := r.http.Get(r.url + "/-/ready")
-		if err != nil {
-			return false
-		}
-		_ = resp.Body.Close() // only the status is wanted
-		return resp.StatusCode == http.StatusOK
-	})
-	return r
+	tools.Start(t, patience, "http://"+address+"/-/ready", tools.Path(t, "prometheus"), "--config.file="+config,
+		"--storage.tsdb.path="+dir, "--web.listen-address="+address, "--web.enable-otlp-receiver", "--log.level=warn")
+	return &receiver{tb: t, url: "http://" + address, http: http.Client{Timeout: patience}}
 }
 
 // Query implements database.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
+	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
 // A series is served as 0 for one whole cycle before its first value, so that a Prometheus
@@ -34,7 +35,7 @@ func TestSeriesAreBornForAWholeCycle(t *testing.T) {
 		at = begin
 	}
 	sim.Add(simulator.Event{At: at, Token: token, N: 7})
-	series := fmt.Sprintf(`abs_token_requests_total{target="test",token="%s"}`, tokenID(key, token))
+	series := fmt.Sprintf(`abs_token_requests_total{target="test",token="%s"}`, tools.TokenID(key, token))
 	var born, rose time.Time
 	until(t, "the token has its count", func() bool {
 		switch n, ok := e.value(t, series); {

@@ -1,0 +1,51 @@
+package tools
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// binaryDir is the directory of the binary under test. Main makes it.
+var binaryDir string
+
+// Main runs the tests of a package that calls Binary, and returns the exit status. It is for TestMain.
+func Main(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "abs-exporter-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // left over, it harms no one
+	binaryDir = dir
+	return m.Run()
+}
+
+var (
+	buildOnce sync.Once
+	errBuild  error
+)
+
+// Binary returns the path of abs-exporter, built from this checkout as it is now, with build tags. It is
+// built once in a test process, so all calls in a package have to name the same tags. It ends the test
+// where the build fails.
+func Binary(tb testing.TB, tags ...string) string {
+	tb.Helper()
+	root, path := Root(tb), filepath.Join(binaryDir, "abs-exporter")
+	buildOnce.Do(func() {
+		cmd := exec.Command("go", "build", "-tags", strings.Join(tags, ","), "-o", path, "./cmd/abs-exporter")
+		cmd.Dir = root
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			errBuild = fmt.Errorf("building abs-exporter: %w\n%s", err, out)
+		}
+	})
+	if errBuild != nil {
+		tb.Fatal(errBuild)
+	}
+	return path
+}
