@@ -66,7 +66,10 @@ type Config struct {
 }
 
 // The keys of the restricted user, as ABS ships.
-const restrictedAccessKey, restrictedSecretKey = "abs_ak_ru", "abs_sk_ru"
+const (
+	restrictedAccessKey = "abs_ak_ru"
+	restrictedSecretKey = "abs_sk_ru" //nolint:gosec // G101: the shipped default of a simulated ABS
+)
 
 // Simulator is a simulated ABS. It is safe for use by several goroutines, and stores nothing but
 // what Add, AddAttack and SetFaults brought in and what Stats returns.

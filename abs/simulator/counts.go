@@ -1,5 +1,7 @@
 package simulator
 
+import "bytes"
+
 // count is the requests with one value of a dimension.
 type count struct {
 	value string
@@ -52,7 +54,7 @@ func (c *tokenCounts) append() *addressCounts {
 
 func (c *tokenCounts) address(ip []byte) *addressCounts {
 	for i := range c.addresses {
-		if string(c.addresses[i].ip) == string(ip) {
+		if bytes.Equal(c.addresses[i].ip, ip) {
 			return &c.addresses[i]
 		}
 	}

@@ -47,8 +47,10 @@ func (s *stats) begin(report string, c *Call) {
 	s.calls[report]++
 	s.inFlight++
 	s.most = max(s.most, s.inFlight)
-	log := append(s.log[report], c)
-	s.log[report] = log[max(len(log)-s.keep, 0):]
+	s.log[report] = append(s.log[report], c)
+	if log := s.log[report]; len(log) > s.keep {
+		s.log[report] = log[1:]
+	}
 }
 
 func (s *stats) end(c *Call, status int) {

@@ -36,7 +36,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		defer func() {
 			p, err := recover(), r.Context().Err() // as with net/http a caller that gave up sees that error
 			switch {
-			case p != nil && p != http.ErrAbortHandler:
+			case p != nil && p != any(http.ErrAbortHandler):
 				panic(p)
 			case p != nil && err == nil:
 				err = fmt.Errorf("read from the simulated ABS: %w", syscall.ECONNRESET)
