@@ -12,8 +12,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
-// startABS serves a simulated ABS that lives in the test's process, over HTTPS, and gives
-// the flags by which serve finds it. wrap, if not nil, stands before it.
+// startABS serves a simulated ABS that runs in the test's process, over HTTPS, and returns the flags
+// by which serve finds it. wrap, if not nil, is the handler before it.
 func startABS(t *testing.T, sim *simulator.Simulator, wrap func(http.Handler) http.Handler) (server *httptest.Server, flags []string) {
 	t.Helper()
 	handler := sim.Handler()
@@ -21,10 +21,10 @@ func startABS(t *testing.T, sim *simulator.Simulator, wrap func(http.Handler) ht
 		handler = wrap(handler)
 	}
 	server = httptest.NewUnstartedServer(handler)
-	server.EnableHTTP2 = wrap == nil // a handler that takes the connection over needs HTTP/1.1
+	server.EnableHTTP2 = wrap == nil // a handler that hijacks the connection needs HTTP/1.1
 	server.StartTLS()
 	t.Cleanup(func() {
-		server.CloseClientConnections() // or Close would wait for answers that hang
+		server.CloseClientConnections() // or Close would wait for responses that hang
 		server.Close()
 	})
 	sum := sha256.Sum256(server.Certificate().Raw)
@@ -35,7 +35,7 @@ func startABS(t *testing.T, sim *simulator.Simulator, wrap func(http.Handler) ht
 	}
 }
 
-// keyFiles writes keys into files and gives the flags that name them.
+// keyFiles writes keys into files and returns the flags that name them.
 func keyFiles(t *testing.T, access, secret string) []string {
 	t.Helper()
 	dir := t.TempDir()

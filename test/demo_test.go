@@ -21,14 +21,14 @@ import (
 	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
-// later are the families that the demo does not serve from the start: an audit takes
-// stretches that are settled, and OTLP somebody to push to.
+// later returns whether the demo does not serve a family from the start: an audit needs settled slots,
+// and OTLP needs a receiver.
 func later(f *metrics.Family) bool {
 	return f == metrics.AuditDifference || strings.HasPrefix(f.Name, "abs_exporter_otlp_")
 }
 
-// Someone tries it out: within ten seconds all that there is to see is there. Not in
-// parallel with other tests, as it is about time.
+// All families are there within ten seconds of the start. Not in parallel with other tests, as it
+// measures time.
 func TestDemoServesEveryFamily(t *testing.T) {
 	tools.Binary(t) // built before the clock starts
 	begun := time.Now()
@@ -53,7 +53,7 @@ func TestDemoServesEveryFamily(t *testing.T) {
 		<-time.After(100 * time.Millisecond)
 	}
 	if len(missing) > 0 {
-		t.Errorf("not there %v after the start: %s", time.Since(begun), strings.Join(missing, ", "))
+		t.Errorf("missing %v after the start: %s", time.Since(begun), strings.Join(missing, ", "))
 	}
 	if page := d.get(t, ""); !strings.Contains(page, "demo") {
 		t.Error("the status page does not name the target")
@@ -65,7 +65,7 @@ func hasFamily(page, name string) bool {
 	return regexp.MustCompile(`(?m)^` + name + `(_count)?[{ ]`).MatchString(page)
 }
 
-func TestPromtoolHasNothingToSay(t *testing.T) {
+func TestPromtoolFindsNothing(t *testing.T) {
 	t.Parallel()
 	d := startDemo(t)
 	settled(t, d)
@@ -76,9 +76,9 @@ func TestPromtoolHasNothingToSay(t *testing.T) {
 	}
 }
 
-// Whatever Prometheus negotiates, its own parsers read the same series. The time of
-// creation is in protobuf, and in OpenMetrics where the flag asks for it.
-func TestFormatsTellTheSameSeries(t *testing.T) {
+// Prometheus's own parsers read the same series in every format that it negotiates. The time of
+// creation is in protobuf, and in OpenMetrics with the flag.
+func TestFormatsHaveTheSameSeries(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name    string
@@ -104,7 +104,7 @@ func TestFormatsTellTheSameSeries(t *testing.T) {
 			same(t, "OpenMetrics", s.openMetrics.without("_created"), s.text.series)
 			same(t, "protobuf", s.protobuf.series, s.text.series)
 			if tc.created {
-				// What a Prometheus with the feature reads instead of the lines.
+				// This is what a Prometheus with the feature reads instead of the lines.
 				same(t, "OpenMetrics without created lines", s.skipped.series, s.text.series)
 			} else if n := len(s.openMetrics.series) - len(s.text.series); n != 0 {
 				t.Errorf("OpenMetrics has %d series more than text", n)
@@ -138,7 +138,7 @@ func TestFormatsTellTheSameSeries(t *testing.T) {
 	}
 }
 
-// settled waits until the demo shows all that it has to show.
+// settled waits until the demo shows all its families.
 func settled(t *testing.T, d *demo) {
 	t.Helper()
 	until(t, "the demo shows an attack that began", func() bool {
@@ -149,11 +149,11 @@ func settled(t *testing.T, d *demo) {
 
 // exposition is what a parser of Prometheus reads from one scrape.
 type exposition struct {
-	series  map[string]string // by labels: the family's name as its TYPE line has it
-	created map[string]int64  // milliseconds; 0: not told
+	series  map[string]string // by labels: the family's name as in its TYPE line
+	created map[string]int64  // milliseconds; 0: unknown
 }
 
-// without are the series less those whose names end so.
+// without returns the series less those whose names have a suffix.
 func (e exposition) without(suffix string) map[string]string {
 	out := maps.Clone(e.series)
 	maps.DeleteFunc(out, func(series, _ string) bool {
@@ -168,8 +168,7 @@ type expositions struct {
 	skipped                     exposition // OpenMetrics as a Prometheus with the feature for created lines reads it
 }
 
-// scrapeAll scrapes in all formats within the life of one set of series: where it has
-// changed meanwhile, again.
+// scrapeAll scrapes in all formats, again if the set of series has changed meanwhile.
 func scrapeAll(t *testing.T, d *demo) (s expositions) {
 	t.Helper()
 	read := func(p config.ScrapeProtocol, o textparse.ParserOptions) exposition {
@@ -177,7 +176,7 @@ func scrapeAll(t *testing.T, d *demo) (s expositions) {
 		body, contentType := d.scrape(t, "metrics", accept)
 		media, _, _ := strings.Cut(accept, ";")
 		if !strings.HasPrefix(contentType, media+";") {
-			t.Fatalf("asked for %s it gives %s", accept, contentType)
+			t.Fatalf("asked for %s the exporter answers %s", accept, contentType)
 		}
 		return parse(t, []byte(body), contentType, o)
 	}
@@ -198,8 +197,8 @@ func parse(t *testing.T, body []byte, contentType string, o textparse.ParserOpti
 	if err != nil {
 		t.Fatalf("%s: %v", contentType, err)
 	}
-	// Prometheus asks for the time of creation where it can be had and the feature is on. In
-	// OpenMetrics that makes the parser leave the lines out, and so is no question to ask twice.
+	// Prometheus asks for the time of creation where the feature is on. In OpenMetrics that makes the
+	// parser leave the lines out, so without the option it is not asked for.
 	created := o.OpenMetricsSkipSTSeries || !strings.HasPrefix(contentType, "application/openmetrics-text")
 	family := ""
 	for {
@@ -219,19 +218,19 @@ func parse(t *testing.T, body []byte, contentType string, o textparse.ParserOpti
 			p.Labels(&ls)
 			series := seriesName(ls)
 			if _, twice := out.series[series]; twice {
-				t.Errorf("%s: %s comes twice", contentType, series)
+				t.Errorf("%s: %s is there twice", contentType, series)
 			}
 			out.series[series] = family
 			if created {
 				out.created[series] = p.StartTimestamp()
 			}
 		case textparse.EntryHistogram:
-			p.Histogram() // the native one; its classic series come behind it once it was taken
+			p.Histogram() // the native one; its classic series follow once it was read
 		}
 	}
 }
 
-// seriesName is a series as text has it, so that it can be read in a message.
+// seriesName returns a series as in text, so that it can be read in a message.
 func seriesName(ls labels.Labels) string {
 	return ls.Get(model.MetricNameLabel) + ls.MatchLabels(false, model.MetricNameLabel).String()
 }

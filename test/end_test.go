@@ -7,10 +7,10 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
-// soon is how long ending may take: less than the ten seconds that Docker gives.
+// soon is how long ending may last: less than the ten seconds after which Docker kills.
 const soon = 5 * time.Second
 
-// SIGTERM ends the demo with 0, in the midst of things or while ABS hangs.
+// SIGTERM ends the demo with 0, also in the middle of a cycle or while ABS hangs.
 func TestDemoEnds(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, faults string }{
@@ -43,8 +43,8 @@ func TestDemoEnds(t *testing.T) {
 	}
 }
 
-// SIGTERM during the very first request, which ABS never answers: nothing was read, and
-// the pages were there all the same.
+// SIGTERM during the very first request, which ABS never answers: nothing was read, and the pages are
+// served all the same.
 func TestServeEndsDuringItsFirstRequest(t *testing.T) {
 	t.Parallel()
 	sim := simulator.New(simulator.Config{Tokens: 10, Rate: 60})
@@ -53,7 +53,7 @@ func TestServeEndsDuringItsFirstRequest(t *testing.T) {
 	}
 	_, flags := startABS(t, sim, nil)
 	e := startServe(t, nil, append(flags, keyFiles(t, "abs_ak", "abs_sk")...)...)
-	until(t, "ABS is asked", func() bool { return sim.Stats().MaxInFlight > 0 })
+	until(t, "ABS has a request", func() bool { return sim.Stats().MaxInFlight > 0 })
 	for _, page := range []string{"healthz", "readyz", "metrics", ""} {
 		e.get(t, page)
 	}

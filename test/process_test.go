@@ -17,8 +17,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
-// patience is how long a test waits for what should come at once. It is only ever used
-// up by a test that fails.
+// patience is how long a test waits for what should happen at once. Only a test that fails uses it up.
 const patience = 120 * time.Second
 
 // process is the built abs-exporter, started as a user starts it.
@@ -26,7 +25,7 @@ type process struct {
 	cmd    *exec.Cmd
 	stdout *tools.Output
 	stderr *tools.Output
-	ended  chan struct{} // closed once it has ended and all that it wrote is here
+	ended  chan struct{} // closed once it has ended and all its output was read
 }
 
 // start runs abs-exporter until it ends, or the test does. env is added to an
@@ -43,13 +42,13 @@ func start(t *testing.T, env []string, args ...string) *process {
 		}
 	}
 	p.cmd.Env = append(p.cmd.Env, env...)
-	p.cmd.Dir = t.TempDir() // serve keeps its state in ./data unless told otherwise
+	p.cmd.Dir = t.TempDir() // serve keeps its state in ./data by default
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
-		_ = p.cmd.Wait() // what it ended with is in ProcessState
+		_ = p.cmd.Wait() // its status is in ProcessState
 		p.stdout.End()
 		p.stderr.End()
 		close(p.ended)
@@ -72,7 +71,7 @@ func tail(text string) string {
 	return "[…]" + text[len(text)-most:]
 }
 
-// status is the exit status, once the process has ended by itself.
+// status returns the exit status, once the process has ended by itself.
 func (p *process) status(t *testing.T) int {
 	t.Helper()
 	select {
@@ -89,7 +88,7 @@ func (p *process) terminate(t *testing.T) (status int, took time.Duration) {
 	t.Helper()
 	begun := time.Now()
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatalf("it cannot be told to end: %v", err)
+		t.Fatalf("the signal was not delivered: %v", err)
 	}
 	status = p.status(t)
 	return status, time.Since(begun)
@@ -108,7 +107,7 @@ func startServe(t *testing.T, env []string, args ...string) *exporter {
 	return &exporter{p, "http://" + p.stderr.Find(t, patience, `Listening on.*?address\W+([0-9.]+:[0-9]+)`) + "/"}
 }
 
-// demo is the demo: the exporter, and the simulated ABS's own side door.
+// demo is the demo: the exporter, and the control paths of the simulated ABS.
 type demo struct {
 	exporter
 	abs string
@@ -124,7 +123,7 @@ func startDemo(t *testing.T, args ...string) *demo {
 	}
 }
 
-// simulator asks the demo's ABS what no ABS tells, such as /simulator/truth.
+// simulator requests what only the demo's simulated ABS has, such as /simulator/truth.
 func (d *demo) simulator(t *testing.T, path string, into any) {
 	t.Helper()
 	body := d.call(t, http.MethodGet, path, "")
@@ -133,7 +132,7 @@ func (d *demo) simulator(t *testing.T, path string, into any) {
 	}
 }
 
-// setFaults lets the demo's ABS go wrong, as the demo tells users to.
+// setFaults lets the demo's ABS fail, in the way that the demo suggests to users.
 func (d *demo) setFaults(t *testing.T, faults string) {
 	t.Helper()
 	d.call(t, http.MethodPut, "/simulator/faults", faults)
@@ -152,17 +151,17 @@ func (d *demo) call(t *testing.T, method, path, body string) string {
 	return text
 }
 
-// sideDoor trusts the certificate that the demo has made a moment ago.
+// sideDoor trusts the certificate that the demo has just made.
 var sideDoor = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 
-// get is a page of the exporter.
+// get returns a page of the exporter.
 func (e *exporter) get(t *testing.T, path string) string {
 	t.Helper()
 	text, _ := e.scrape(t, path, "")
 	return text
 }
 
-// scrape is a page of the exporter in a format, and its content type.
+// scrape returns a page of the exporter in a format, and its content type.
 func (e *exporter) scrape(t *testing.T, path, accept string) (body, contentType string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, e.url+path, nil)
@@ -195,13 +194,13 @@ func answer(client *http.Client, req *http.Request) (body, contentType string, e
 	return string(text), resp.Header.Get("Content-Type"), nil
 }
 
-// value is the value of a series of /metrics, written as there, and whether it is there.
+// value returns the value of a series of /metrics, written as there, and whether it is there.
 func (e *exporter) value(t *testing.T, series string) (float64, bool) {
 	t.Helper()
 	for line := range strings.Lines(e.get(t, "metrics")) {
-		if rest, ok := strings.CutPrefix(line, series+" "); ok {
+		if text, ok := strings.CutPrefix(line, series+" "); ok {
 			var v float64
-			if _, err := fmt.Sscan(rest, &v); err != nil {
+			if _, err := fmt.Sscan(text, &v); err != nil {
 				t.Fatalf("%s: %v", line, err)
 			}
 			return v, true

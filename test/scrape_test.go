@@ -10,12 +10,12 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
-// However many Prometheis and people ask the exporter, ABS does not notice.
+// ABS gets the same requests, however often the exporter is scraped.
 func TestScrapesNeverCallABS(t *testing.T) {
 	t.Parallel()
 	sim := simulator.New(simulator.Config{Tokens: 20, Rate: 600, Immediate: true})
 	_, flags := startABS(t, sim, nil)
-	// The next cycle is at the next midnight: should it come right now, it is seen.
+	// The next cycle is at the next midnight. Should that be during the test, it is noticed.
 	e := startServe(t, nil, append(append(flags, keyFiles(t, "abs_ak", "abs_sk")...),
 		"--collect.interval=24h", "--collect.slot=24h", "--collect.reread=24h", "--collect.window=24h",
 		"--collect.max-backfill=48h", "--collect.lookback=1h", "--forensics.rate=100")...)
@@ -26,7 +26,7 @@ func TestScrapesNeverCallABS(t *testing.T) {
 	until(t, "the first cycle is over", func() bool { return cycles() > 0 })
 	begun, before := cycles(), sim.Stats().Calls
 	if before["oauthtokens"] == 0 || before["forensics"] == 0 {
-		t.Fatalf("the cycle asked for nothing: %v", before)
+		t.Fatalf("the cycle made no request: %v", before)
 	}
 
 	var scrapes sync.WaitGroup
@@ -40,6 +40,6 @@ func TestScrapesNeverCallABS(t *testing.T) {
 	scrapes.Wait()
 
 	if after := sim.Stats().Calls; !maps.Equal(before, after) && cycles() == begun {
-		t.Errorf("ABS was asked for %v before and %v after 50 scrapes", before, after)
+		t.Errorf("ABS had %v requests before and %v after 50 scrapes", before, after)
 	}
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
-// canary is in every secret of these tests, and nowhere else. The tokens around it hold
-// what has to be escaped in a URL, in JSON, in a label and in a log.
+// canary is in every secret of these tests, and nowhere else. The tokens around it contain what has to
+// be escaped in a URL, in JSON, in a label and in a log.
 const (
 	canary       = "c4n4ry"
 	canaryAccess = "access-" + canary + "-k"
@@ -35,10 +35,10 @@ func canaryTokens() []string {
 	}
 }
 
-// Keys and tokens go to ABS and nowhere else, whatever ABS answers: all that the exporter
-// writes and shows is searched for them, at the highest level of the log, while ABS goes
-// wrong in each way that it can, and answers with what it was asked.
-func TestNoSecretIsTold(t *testing.T) {
+// Keys and tokens are sent to ABS and nowhere else, whatever ABS answers: all that the exporter writes
+// and serves is searched for them, at the highest level of the log, while ABS fails in every known way
+// and echoes the request.
+func TestNoSecretLeaks(t *testing.T) {
 	t.Parallel()
 	for _, report := range []string{"oauthtokens", "forensics"} {
 		t.Run(report+" over HTTP 2, keys from variables", func(t *testing.T) {
@@ -49,7 +49,7 @@ func TestNoSecretIsTold(t *testing.T) {
 				"ABS_EXPORTER_ABS_ACCESS_KEY="+canaryAccess, "ABS_EXPORTER_ABS_SECRET_KEY="+canarySecret)
 			for _, fault := range canaryFaults() {
 				if fault.Code == http.StatusRequestEntityTooLarge && report == "forensics" {
-					continue // a token for which ABS answers so is never asked about again
+					continue // a token for which ABS answers so is never read again
 				}
 				fault.Report = report
 				c.during(t, report, func() {
@@ -61,7 +61,7 @@ func TestNoSecretIsTold(t *testing.T) {
 			for _, reason := range []string{"auth", "timeout", "connection", "status", "decode", "size"} {
 				series := fmt.Sprintf(`abs_exporter_report_failures_total{reason="%s",report="%s",target="test"}`, reason, report)
 				if n, _ := c.value(t, series); n == 0 {
-					t.Errorf("%s has counted nothing", series)
+					t.Errorf("%s is 0", series)
 				}
 			}
 			c.search(t, report, len(canaryFaults()))
@@ -79,7 +79,7 @@ func TestNoSecretIsTold(t *testing.T) {
 	}
 }
 
-// canaryExporter has had to do with secrets, and has shown things since.
+// canaryExporter is an exporter that handles secrets, with the pages that it has served.
 type canaryExporter struct {
 	*exporter
 	sim   *simulator.Simulator
@@ -96,7 +96,7 @@ func startCanary(t *testing.T, sim *simulator.Simulator, echo *echoes, flags []s
 		"--collect.interval=250ms", "--collect.reread=250ms", "--collect.lookback=1h",
 		"--series.dimensions=method,api,device,ip")...)
 	counted(t, e)
-	until(t, "ABS is asked about the tokens", func() bool {
+	until(t, "ABS has forensics requests for the tokens", func() bool {
 		for _, call := range sim.Stats().Log["forensics"] {
 			if strings.Contains(call.Token, canary) {
 				return true
@@ -107,8 +107,7 @@ func startCanary(t *testing.T, sim *simulator.Simulator, echo *echoes, flags []s
 	return &canaryExporter{e, sim, echo, dir, []string{e.pages(t)}}
 }
 
-// during lets something go wrong with a report for a whole cycle, at least: the log tells of
-// the first failure of a cycle only.
+// during lets a report fail for a full cycle at least: only the first failure of a cycle is logged.
 func (c *canaryExporter) during(t *testing.T, report string, wrong func()) {
 	t.Helper()
 	cycles := func() float64 {
@@ -120,14 +119,14 @@ func (c *canaryExporter) during(t *testing.T, report string, wrong func()) {
 	begun := cycles()
 	until(t, "the cycle under way is over", func() bool { return cycles() > begun })
 	asked := calls()
-	until(t, "ABS is asked for "+report, func() bool { return calls() > asked })
+	until(t, "ABS has a request for "+report, func() bool { return calls() > asked })
 	begun = cycles()
 	until(t, "the cycle is over", func() bool { return cycles() > begun })
 	c.shown = append(c.shown, c.pages(t))
 }
 
-// search ends the exporter and searches all that it has written and shown. least is how
-// many failures the log must tell of, so that there is something to search in.
+// search ends the exporter and searches all that it has written and served. The log must have at least
+// so many failures, or there would be nothing to search in.
 func (c *canaryExporter) search(t *testing.T, report string, least int) {
 	t.Helper()
 	if status, _ := c.terminate(t); status != 0 {
@@ -142,14 +141,14 @@ func (c *canaryExporter) search(t *testing.T, report string, least int) {
 		searchSecrets(t, "a file's name", name)
 	}
 	if n := strings.Count(log, "abs: "+report+": "); n < least {
-		t.Errorf("the log tells of %d failures of %s, want %d at least", n, report, least)
+		t.Errorf("the log has %d failures of %s, want %d at least", n, report, least)
 	}
 	if !strings.Contains(log, "slot read") {
 		t.Error("the log is not at its highest level")
 	}
 }
 
-// pages is all that the exporter shows now.
+// pages returns all that the exporter serves now.
 func (e *exporter) pages(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder
@@ -163,9 +162,8 @@ func (e *exporter) pages(t *testing.T) string {
 	return all.String()
 }
 
-// searchSecrets looks for the secrets as they are and in the forms that carelessness gives
-// them.
-func searchSecrets(t *testing.T, place, text string) {
+// searchSecrets looks for the secrets in plain text and in usual encodings.
+func searchSecrets(t *testing.T, where, text string) {
 	t.Helper()
 	needles := []string{canary}
 	for _, secret := range append(canaryTokens(), canaryAccess, canarySecret) {
@@ -176,13 +174,13 @@ func searchSecrets(t *testing.T, place, text string) {
 	text = strings.ToLower(text)
 	for _, n := range needles {
 		if at := strings.Index(text, strings.ToLower(n)); at >= 0 {
-			t.Errorf("%s tells a secret: …%q…", place, text[max(0, at-150):min(len(text), at+len(n)+50)])
+			t.Errorf("%s contains a secret: …%q…", where, text[max(0, at-150):min(len(text), at+len(n)+50)])
 			return
 		}
 	}
 	for _, n := range []string{"earlier_date=", "x-abs-"} {
 		if strings.Contains(text, n) {
-			t.Errorf("%s holds a query or a header of ABS's: %s", place, n)
+			t.Errorf("%s contains a query or a header of ABS's: %s", where, n)
 		}
 	}
 }
@@ -200,8 +198,8 @@ func canaryABS() *simulator.Simulator {
 	return sim
 }
 
-// canaryFaults are all kinds of faults, with bodies that tell secrets in every place where
-// a reader may stumble.
+// canaryFaults returns all kinds of faults, with secrets in every member of a body at which a reader
+// may fail.
 func canaryFaults() (faults []simulator.Fault) {
 	for _, code := range []int{302, 400, 401, 403, 404, 413, 429, 500, 503} {
 		faults = append(faults, simulator.Fault{Kind: simulator.FaultStatus, Code: code, RetryAfter: canarySecret})
@@ -238,8 +236,8 @@ func canaryFaults() (faults []simulator.Fault) {
 	return faults
 }
 
-// canaryReplies are answers below HTTP's own rules. ECHO stands for the request, with its
-// query and its headers, in one line; LINES for the same as it came.
+// canaryReplies returns responses that break HTTP's own rules. ECHO stands for the request, with its
+// query and its headers, in one line; LINES for the request as received.
 func canaryReplies() []string {
 	return []string{
 		"ECHO\r\n\r\n",
@@ -260,7 +258,7 @@ func canaryReplies() []string {
 	}
 }
 
-// echoes stands before the simulated ABS and answers calls for a report with what was asked.
+// echoes is a handler before the simulated ABS that answers calls for a report with the request.
 type echoes struct {
 	report string
 
@@ -281,7 +279,7 @@ func (e *echoes) calls() int64 {
 	return e.count
 }
 
-// next is the reply to a call; empty, the simulated ABS answers it.
+// next returns the reply to a call; empty: the simulated ABS answers it.
 func (e *echoes) next(r *http.Request) string {
 	path := map[string]string{"oauthtokens": "/v4/abs/oauthtokens", "forensics": "/v4/abs"}[e.report]
 	e.mu.Lock()
@@ -308,7 +306,7 @@ func (e *echoes) before(abs http.Handler) http.Handler {
 		if err != nil {
 			panic(err) // this is HTTP/1.1
 		}
-		defer func() { _ = conn.Close() }() // whoever asked sees it
+		defer func() { _ = conn.Close() }() // the client sees it
 		line := bytes.ReplaceAll(bytes.TrimSpace(asked), []byte("\r\n"), []byte(" "))
 		_, _ = strings.NewReplacer("ECHO", string(line), "LINES", string(asked)).WriteString(conn, reply) // likewise
 	})

@@ -12,8 +12,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
-// busyABS has told all of its requests already, so that what is counted comes in the first
-// cycle. The flags let cycles follow one another fast.
+// busyABS reports all of its requests at once, so that the first cycle counts them. The flags make
+// cycles short.
 func busyABS(t *testing.T) (sim *simulator.Simulator, flags []string) {
 	t.Helper()
 	sim = simulator.New(simulator.Config{Tokens: 20, Rate: 600, Immediate: true})
@@ -23,7 +23,7 @@ func busyABS(t *testing.T) (sim *simulator.Simulator, flags []string) {
 	return sim, flags
 }
 
-// counted waits until the exporter has counted something, and gives its token ids.
+// counted waits until the exporter has counted something, and returns its token ids.
 func counted(t *testing.T, e *exporter) (ids []string) {
 	t.Helper()
 	series := regexp.MustCompile(`(?m)^abs_token_requests_total\{target="test",token="([0-9a-f]{16})"\} [1-9]`)
@@ -38,8 +38,7 @@ func counted(t *testing.T, e *exporter) (ids []string) {
 	return ids
 }
 
-// A restart goes on with the same counters and the same token ids. What it goes on from is
-// nobody else's to read.
+// A restart continues with the same counters and the same token ids. Only the owner can read its state.
 func TestStateOutlivesTheProcess(t *testing.T) {
 	t.Parallel()
 	_, flags := busyABS(t)
@@ -104,8 +103,8 @@ func TestSecondProcessOnOneStateIsRefused(t *testing.T) {
 	counted(t, third)
 }
 
-// A state that cannot be read is not begun anew in silence: nobody would know why the
-// counters fell. It is left as it is, for whoever has a copy or a debugger.
+// A state that cannot be read is not replaced by an empty one: nobody would know why the counters fell.
+// It stays as it is, for someone with a copy or a debugger.
 func TestDamagedStateIsRefused(t *testing.T) {
 	t.Parallel()
 	sim, flags := busyABS(t)
@@ -136,7 +135,7 @@ func TestDamagedStateIsRefused(t *testing.T) {
 		{"one bit is wrong", flipped},
 		{"another file", []byte("something else altogether, and long enough to have room for a header of it all\n")},
 	} {
-		t.Run(tc.name, func(t *testing.T) { // one after the other: they share the directory
+		t.Run(tc.name, func(t *testing.T) { // in sequence: they share the directory
 			if err := os.WriteFile(names[0], tc.text, 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -156,7 +155,7 @@ func TestDamagedStateIsRefused(t *testing.T) {
 				t.Errorf("files are gone: %v", before)
 			}
 			if now := sim.Stats().Calls["oauthtokens"]; now != calls {
-				t.Error("ABS was asked all the same")
+				t.Error("ABS was read all the same")
 			}
 		})
 	}
@@ -167,7 +166,7 @@ func TestDamagedStateIsRefused(t *testing.T) {
 	counted(t, startServe(t, nil, flags...)) // the copy is as good as ever
 }
 
-// says checks that the last thing the process said is one line with the text in it.
+// says checks that the last line of the process's log contains the text.
 func says(t *testing.T, p *process, text string) {
 	t.Helper()
 	lines := strings.Split(strings.TrimSpace(p.stderr.String()), "\n")
@@ -176,7 +175,7 @@ func says(t *testing.T, p *process, text string) {
 	}
 }
 
-// contents are the files below a folder, by their paths from there.
+// contents returns the files below a directory, by their paths from there.
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}

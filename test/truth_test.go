@@ -18,10 +18,9 @@ import (
 	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
-// A Prometheus without any feature flag scrapes the demo from its start, while tokens
-// come and go and ABS tells of requests late. Once the traffic has ended and all of it
-// is told, what Prometheus has stored must rise by what was really requested: in all,
-// and by every label.
+// A Prometheus without any feature flag scrapes the demo from its start, while tokens appear and
+// disappear and ABS reports requests late. Once the traffic has ended and all of it is reported, the
+// increase that Prometheus has stored must equal what was really requested: in total, and by every label.
 func TestPrometheusStoresTheTruth(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -33,8 +32,8 @@ func TestPrometheusStoresTheTruth(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// The traffic ends just before a batch of the simulated ABS does (those are of whole
-	// minutes), so that nothing has to be waited for.
+	// The traffic ends just before a batch of the simulated ABS does (batches are of full minutes),
+	// so that there is nothing to wait for.
 	begun := time.Now()
 	ends := begun.Add(40 * time.Second).Truncate(time.Minute).Add(55 * time.Second)
 	const lookback = 20 * time.Minute
@@ -51,12 +50,12 @@ func TestPrometheusStoresTheTruth(t *testing.T) {
 		}.Encode(), &totals)
 		return totals
 	}
-	prom.Until(ctx, "the traffic has ended and ABS has told all of it", func() bool {
+	prom.Until(ctx, "the traffic has ended and ABS has reported all of it", func() bool {
 		now := time.Now()
 		return now.After(ends.Add(5*time.Second)) && truth(now.Format(time.RFC3339)).Requests == truth("").Requests
 	})
-	// From here on each slot is read at least once more, and a series that such a reading
-	// brings into being has its time as 0.
+	// Each slot is read at least once more, and a series that such a reading creates has its time
+	// as 0.
 	cycles := func() float64 {
 		n, _ := d.value(t, `abs_exporter_cycle_duration_seconds_count{target="demo"}`)
 		return n
@@ -67,9 +66,9 @@ func TestPrometheusStoresTheTruth(t *testing.T) {
 
 	want := truth("")
 	if want.Requests < 1000 || len(want.ByToken) < 50 {
-		t.Fatalf("the traffic is no test: %d requests of %d tokens", want.Requests, len(want.ByToken))
+		t.Fatalf("too little traffic to test with: %d requests of %d tokens", want.Requests, len(want.ByToken))
 	}
-	// byToken adds up one dimension of each token.
+	// byToken sums one dimension of each token.
 	byToken := func(of func(*simulator.TokenTotals) map[string]int64) map[string]int64 {
 		sums := map[string]int64{}
 		for token, totals := range want.ByToken {
@@ -116,12 +115,12 @@ func TestPrometheusStoresTheTruth(t *testing.T) {
 	t.Logf("%d requests of %d tokens; it took %v", want.Requests, len(want.ByToken), time.Since(begun).Round(time.Second))
 }
 
-// countedFrom is when counting begins: the look-back before the start of the first cycle,
-// to the minute. The process alone knows the start, but no other minute will do than one
-// in which it may have been.
+// countedFrom returns when counting begins: the look-back before the start of the first cycle, to the
+// minute. Only the process knows the start, so it is read from the first request and must lie in the
+// minutes in which the process can have started.
 func countedFrom(t *testing.T, d *demo, earliest, latest time.Time) (from time.Time) {
 	t.Helper()
-	until(t, "ABS is asked", func() bool {
+	until(t, "ABS has a request", func() bool {
 		var stats simulator.Stats
 		d.simulator(t, "/simulator/stats", &stats)
 		for _, call := range stats.Log["oauthtokens"] {
@@ -141,8 +140,7 @@ func countedFrom(t *testing.T, d *demo, earliest, latest time.Time) (from time.T
 	return from
 }
 
-// difference is what is not as it should be, one line each. A series that stayed at 0 is as
-// good as none.
+// difference returns what differs, one line each. A series that stayed at 0 equals none.
 func difference(got map[string]float64, want map[string]int64) (lines []string) {
 	all := map[string]bool{}
 	for key := range got {

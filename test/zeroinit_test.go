@@ -11,10 +11,10 @@ import (
 	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
-// A series is served as 0 for one whole cycle before its first value, so that a Prometheus
-// that scrapes no oftener than that sees the first increase. The forensics of this ABS take
-// most of a cycle, and what they bring is published in between.
-func TestSeriesAreBornForAWholeCycle(t *testing.T) {
+// A series is served as 0 for one full cycle before its first value, so that a Prometheus that scrapes
+// once a cycle sees the first increase. Forensics of this ABS lasts for most of a cycle, and its
+// findings are published in between.
+func TestSeriesAreZeroInitialised(t *testing.T) {
 	t.Parallel()
 	const interval, slot = 4 * time.Second, 12 * time.Hour
 	const key = "the key of the token ids"
@@ -26,9 +26,9 @@ func TestSeriesAreBornForAWholeCycle(t *testing.T) {
 	e := startServe(t, nil, append(flags, "--collect.interval="+interval.String(), "--collect.reread="+interval.String(),
 		"--collect.slot="+slot.String(), "--collect.window="+slot.String(),
 		"--forensics.rate=8", "--series.token-key-file="+keyFile)...)
-	counted(t, e) // the cycle that the process's start began is over: from here on they are whole
+	counted(t, e) // the first cycle, which may have been shorter, is over
 
-	// In the slot that has not ended, which alone admits tokens, whatever the time of day.
+	// In the slot that has not ended, which alone admits tokens, at any time of day.
 	const token = "a token that nobody has seen before"
 	at := time.Now().Add(-2 * time.Minute)
 	if begin := time.Now().Truncate(slot); at.Before(begin) {
@@ -36,17 +36,17 @@ func TestSeriesAreBornForAWholeCycle(t *testing.T) {
 	}
 	sim.Add(simulator.Event{At: at, Token: token, N: 7})
 	series := fmt.Sprintf(`abs_token_requests_total{target="test",token="%s"}`, tools.TokenID(key, token))
-	var born, rose time.Time
+	var zero, risen time.Time
 	until(t, "the token has its count", func() bool {
 		switch n, ok := e.value(t, series); {
-		case ok && n == 0 && born.IsZero():
-			born = time.Now()
+		case ok && n == 0 && zero.IsZero():
+			zero = time.Now()
 		case ok && n == 7:
-			rose = time.Now()
+			risen = time.Now()
 		}
-		return !rose.IsZero()
+		return !risen.IsZero()
 	})
-	if born.IsZero() || rose.Sub(born) < interval*7/8 {
-		t.Errorf("the series was 0 for %v, want %v", rose.Sub(born), interval)
+	if zero.IsZero() || risen.Sub(zero) < interval*7/8 {
+		t.Errorf("the series was 0 for %v, want %v", risen.Sub(zero), interval)
 	}
 }

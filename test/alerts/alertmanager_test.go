@@ -45,7 +45,7 @@ func TestAlertmanagerExample(t *testing.T) {
 			t.Errorf("%s goes to %s instead of %s", strings.Join(tc.labels, " "), got, tc.want)
 		}
 	}
-	// Whatever severity an alert has, it is routed to somebody on purpose.
+	// An alert of any severity is routed to its receiver by a rule, not by default.
 	for _, r := range alertRules(t) {
 		out := amtool(t, "config", "routes", "test", "--config.file="+example, "alertname="+r.Alert, "severity="+r.Labels["severity"])
 		want := map[string]string{"critical": "abs-page", "warning": "abs-ticket", "info": "abs-nobody"}[r.Labels["severity"]]
@@ -55,7 +55,7 @@ func TestAlertmanagerExample(t *testing.T) {
 	}
 }
 
-// What is silenced is an alert that there is, and an attack never is.
+// Only existing alerts are silenced, and an attack never is.
 func TestInhibition(t *testing.T) {
 	var config struct {
 		Rules []struct {
@@ -83,7 +83,7 @@ func TestInhibition(t *testing.T) {
 		if strings.Contains(silenced, "ABSAttack") || strings.Contains(silenced, "ABSExporter") {
 			t.Errorf("%s silences %s", r.Source, silenced)
 		}
-		// An ABS that refuses one report may answer the other, and tell of no requests there.
+		// An ABS that refuses one report may answer the other, and have no requests there.
 		if strings.Contains(strings.Join(r.Source, " "), "ABSKeysRefused") && strings.Contains(silenced, "ABSNoNewRequests") {
 			t.Errorf("%s silences ABSNoNewRequests", r.Source)
 		}

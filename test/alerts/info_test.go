@@ -14,8 +14,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
-// What the severity of an alert is joined from: every attack type that any series names, as an attack or as an anomaly,
-// known or not and whatever its name, has exactly one info series.
+// The severity of an alert is joined from info series: every attack type that any series names, as an
+// attack or as an anomaly, known or not and whatever its name, has exactly one.
 func TestEveryTypeHasItsInfo(t *testing.T) {
 	sim := newABS(3)
 	tokens := attackers(sim)
@@ -36,12 +36,12 @@ func TestEveryTypeHasItsInfo(t *testing.T) {
 		"targets": []any{entry},
 		"abs":     map[string]any{"rate": 100},
 		"collect": map[string]any{"interval": "1s", "reread": "1s", "slot": "1m", "window": "2m"},
-		// A severity of the configuration is told as well.
+		// A severity from the configuration is served too.
 		"forensics": map[string]any{"rate": 50, "severity": "Cookie DoS Attack=critical"},
 		"state":     map[string]any{"dir": ""},
 	})
 	var families map[string]*dto.MetricFamily
-	until(t, "all types are told", func() bool {
+	until(t, "all types are served", func() bool {
 		text, err := fetch("http://" + exporter.address + "/metrics")
 		if err != nil {
 			return false

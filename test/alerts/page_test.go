@@ -27,8 +27,8 @@ func newABS(seed uint64) *simulator.Simulator {
 	return simulator.New(simulator.Config{Seed: seed, Tokens: 40, Rate: 240, Immediate: true})
 }
 
-// attackers are two tokens that are never without requests for long, as the simulator's own are: a window is a minute
-// here, and an attack leaves it with its token.
+// attackers returns two tokens that are never without requests for long, as the simulator's own are: a
+// window is a minute here, and an attack leaves it with its token.
 func attackers(sim *simulator.Simulator) [2]string {
 	tokens := [2]string{"eyJhbGciOiJSUzI1NiJ9.the-first-of-them", "eyJhbGciOiJSUzI1NiJ9.the-second-of-them"}
 	now := time.Now()
@@ -40,9 +40,9 @@ func attackers(sim *simulator.Simulator) [2]string {
 	return tokens
 }
 
-// TestPage has an exporter, a Prometheus and an Alertmanager, all real, read two simulated ABS: one finds an attack, the
-// other goes away. It takes some three minutes of real time, as the pinned programs know no other; what is sped up is said at
-// rulesFaster. The rules are the same whether Prometheus scrapes or is pushed to.
+// TestPage runs an exporter, a Prometheus and an Alertmanager, all real, on two simulated ABS: one finds
+// an attack, the other ends. It lasts some three minutes, as the pinned programs run in real time; see
+// rulesFaster for what is sped up. The rules are the same whether Prometheus scrapes or is pushed to.
 func TestPage(t *testing.T) {
 	t.Run("scraped", func(t *testing.T) {
 		t.Parallel()
@@ -85,7 +85,7 @@ func page(t *testing.T, pushed bool) {
 		return len(prom.query(`abs_up == 1 and on (target) abs_exporter_forensics_oldest_age_seconds`)) == 2
 	})
 	if found := prom.query(`ALERTS{alertstate="firing"}`); len(found) > 0 {
-		t.Errorf("alerts before anything has happened: %v", found)
+		t.Errorf("alerts before the attack and the outage: %v", found)
 	}
 
 	go goneAway(goneServer)
@@ -102,23 +102,23 @@ func page(t *testing.T, pushed bool) {
 	})
 	t.Run("an ABS that goes away is one page", func(t *testing.T) { anOutage(t, prom, in, alertmanager) })
 
-	// What the join of the severity rests on.
+	// The join of the severity relies on this.
 	if lost := prom.query(`count_over_time(abs_attack_tokens[10m]) unless on (target, attack_type) count_over_time(abs_attack_type_info[10m])`); len(lost) > 0 {
 		t.Errorf("without an info: %v", lost)
 	}
 }
 
-// goneAway lets an ABS be gone: its port refuses connections.
+// goneAway ends an ABS: its port refuses connections.
 func goneAway(server *httptest.Server) {
 	server.CloseClientConnections()
 	server.Close()
 }
 
-// anAttack lets two tokens come under an attack, and calls during while it lasts.
+// anAttack adds an attack of two tokens, and calls during while it lasts.
 func anAttack(t *testing.T, sim *simulator.Simulator, tokens [2]string, exporter string, prom *prometheus, in *inbox, during func(t *testing.T, tokenID, at string)) {
 	visible := time.Now()
-	// Forensics is asked about full minutes: it began in the last one, and is over at the end of one, so that the window
-	// of a minute has passed it a minute later.
+	// Forensics windows are full minutes: the attack began in the last one, and ends at the end of
+	// one, so that it has left the window of a minute one minute later.
 	end := visible.Add(15 * time.Second).Truncate(time.Minute).Add(time.Minute)
 	attack := simulator.Attack{
 		Token: tokens[0], Type: attackType, ID: 1, APIs: []string{attackAPI},
@@ -127,7 +127,7 @@ func anAttack(t *testing.T, sim *simulator.Simulator, tokens [2]string, exporter
 	sim.AddAttack(attack)
 
 	const pair = `target="attacked",attack_type="` + attackType + `",api="` + attackAPI + `"`
-	until(t, "the exporter tells the attack", func() bool {
+	until(t, "the exporter serves the attack", func() bool {
 		page, err := fetch("http://" + exporter + "/metrics")
 		return err == nil && strings.Contains(string(page), "abs_attack_tokens{"+pair+"} 1\n")
 	})
@@ -142,7 +142,7 @@ func anAttack(t *testing.T, sim *simulator.Simulator, tokens [2]string, exporter
 	page := in.about("attacked")[0]
 	fired := page.Alerts[0].StartsAt
 	t.Logf("from the attack being visible in ABS to the page: %.1f s", page.At.Sub(visible).Seconds())
-	t.Logf("  forensics asks about its token   %4.1f s   here every token every 2 s; by default up to 10 min for 6,000 tokens (docs/forensics.md)", asked.Sub(visible).Seconds())
+	t.Logf("  forensics reads its token        %4.1f s   here every token every 2 s; by default up to 10 min for 6,000 tokens (docs/forensics.md)", asked.Sub(visible).Seconds())
 	t.Logf("  Prometheus has it                %4.1f s   here a scrape a second, or pushed at once", max(0, stored.Sub(asked).Seconds()))
 	t.Logf("  the rule fires                   %4.1f s   here an evaluation a second; attacks have no \"for\"", max(0, fired.Sub(stored).Seconds()))
 	t.Logf("  Alertmanager waits and sends     %4.1f s   here a group_wait of 2 s; 30 s as shipped", page.At.Sub(fired).Seconds())
@@ -169,7 +169,7 @@ func anAttack(t *testing.T, sim *simulator.Simulator, tokens [2]string, exporter
 		}
 	}
 	if strings.Contains(string(page.Text), tokens[0]) {
-		t.Error("the page tells the token itself")
+		t.Error("the page contains the token itself")
 	}
 	text := rendered(t, page)
 	t.Logf("as Slack and email have it:\n%s", text)
@@ -177,7 +177,7 @@ func anAttack(t *testing.T, sim *simulator.Simulator, tokens [2]string, exporter
 	attack.Token, attack.VisibleFrom = tokens[1], time.Now()
 	sim.AddAttack(attack)
 	until(t, "Prometheus has the second token", func() bool { return len(prom.query("abs_attack_tokens{"+pair+"} == 2")) > 0 })
-	// As somebody would take them from the page.
+	// As somebody would copy them from the page.
 	during(t, regexp.MustCompile(`Token ids [^:]*: ([0-9a-f]{16})`).FindStringSubmatch(text)[1], regexp.MustCompile(`Since (\S+)\.\n`).FindStringSubmatch(text)[1])
 	until(t, "the attack is over", func() bool { return len(prom.query("abs_attack_tokens{"+pair+"} == 0")) > 0 })
 	over := time.Now()
@@ -196,7 +196,7 @@ func anAttack(t *testing.T, sim *simulator.Simulator, tokens [2]string, exporter
 	}
 }
 
-// follow are the alerts that an ABS that is gone brings about, in the time that the test has.
+// follow are the alerts that follow from an ABS that is gone, within the time of the test.
 var follow = []string{"ABSReportStale", "ABSWindowStale", "ABSSlotsMissed"}
 
 func anOutage(t *testing.T, prom *prometheus, in *inbox, alertmanager string) {
@@ -243,7 +243,7 @@ func anOutage(t *testing.T, prom *prometheus, in *inbox, alertmanager string) {
 	t.Logf("one page, ABSUnreachable, while these fire: %s", strings.Join(slices.Sorted(maps.Keys(prom.firing("gone"))), ", "))
 }
 
-// rendered is a message in the words of alerts/abs-exporter.tmpl.
+// rendered returns a message as alerts/abs-exporter.tmpl renders it.
 func rendered(t *testing.T, m message) string {
 	t.Helper()
 	data := filepath.Join(t.TempDir(), "data.json")
@@ -264,13 +264,14 @@ func rendered(t *testing.T, m message) string {
 
 var inShell = regexp.MustCompile("(?s)```sh\n(.*?)```")
 
-// shell is put before the commands of a runbook. In a pipe only the last status counts, as nothing found by grep in the midst
-// of one is no failure; but curl is to succeed wherever it stands. That its end of a pipe is closed is its failure too.
+// shell precedes the commands of a runbook. In a pipe only the last status counts, as a grep that finds
+// nothing is no failure; but curl has to succeed anywhere in a pipe. That its end of a pipe is closed is a
+// failure too.
 const shell = `curl() { command curl "$@" || { status=$?; echo "curl ended with status $status" >>"$CURL_FAILURES"; return $status; }; }
 `
 
-// answered are the runbooks whose queries all have data while one ABS finds an attack and the other is gone. Elsewhere nothing
-// may be what is hoped for.
+// answered are the runbooks whose queries all have data while one ABS finds an attack and the other is
+// gone. In the others an empty result may be the good case.
 var answered = []string{
 	"ABSAttackCritical.md", "ABSThresholdsMissing.md", "ABSNoNewRequests.md", "ABSReportStale.md", "ABSRequestsUnattributed.md",
 	"ABSSeriesOverflow.md", "ABSSlotsMissed.md", "ABSStateNotSaved.md", "ABSUnreachable.md", "ABSWindowStale.md",
@@ -292,7 +293,7 @@ func runbooks(t *testing.T, prom *prometheus, env []string) {
 		for _, block := range fenced.FindAllStringSubmatch(string(text), -1) {
 			for _, query := range strings.Split(strings.TrimSpace(block[1]), "\n\n") {
 				if slices.Contains(answered, name) {
-					// Counters move a cycle after the gauges.
+					// Counters increase a cycle after the gauges.
 					until(t, name+" has data for "+query, func() bool { return len(prom.query(query)) > 0 })
 				} else if len(prom.query(query)) == 0 {
 					t.Logf("%s: nothing for %s", name, query)
@@ -318,8 +319,8 @@ func runbooks(t *testing.T, prom *prometheus, env []string) {
 			}
 			// Now, and at the time of the alert.
 			if calls := strings.Count(block[1], "abs-exporter resolve"); calls > 0 {
-				if told := strings.Count(string(out), attackType); told < calls {
-					t.Errorf("%s: the token is looked up %d times, and the attack is told %d times:\n%s\n%s", name, calls, told, block[1], out)
+				if found := strings.Count(string(out), attackType); found < calls {
+					t.Errorf("%s: the token is looked up %d times, and the attack is printed %d times:\n%s\n%s", name, calls, found, block[1], out)
 				}
 				resolved++
 			}

@@ -30,7 +30,7 @@ type rule struct {
 	Annotations map[string]string `yaml:"annotations"`
 }
 
-// rules are all rules of the files that the binary carries.
+// rules returns all rules of the files that the binary carries.
 func rules(t *testing.T) []rule {
 	t.Helper()
 	files, err := fs.Glob(alerts.FS, "*.rules.yml")
@@ -67,7 +67,7 @@ func alertRules(t *testing.T) []rule {
 	return slices.DeleteFunc(rules(t), func(r rule) bool { return r.Alert == "" })
 }
 
-func TestPromtoolHasNothingToSay(t *testing.T) {
+func TestPromtoolFindsNothing(t *testing.T) {
 	t.Parallel()
 	files := glob(t, "alerts", "*.rules.yml")
 	out, err := exec.Command(tools.Path(t, "promtool"), append([]string{"check", "rules", "--lint=all", "--lint-fatal"}, files...)...).CombinedOutput()
@@ -93,8 +93,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// Every alert has a case that fires, with all of its annotations, and a near miss: a test of its own in which it never
-// fires, and which asks for it when its "for" has run out. Before that, any alert is silent.
+// Every alert has a case that fires, with all of its annotations, and a near miss: a test of its own in
+// which it never fires, evaluated when its "for" has passed. Before that, any alert is silent.
 func TestEveryAlertHasCases(t *testing.T) {
 	type cases struct {
 		patience          time.Duration
@@ -125,7 +125,7 @@ func TestEveryAlertHasCases(t *testing.T) {
 		}
 		read(t, file, &parsed)
 		for _, test := range parsed.Tests {
-			silent := map[string]bool{} // which of those asked for late enough never fire here
+			silent := map[string]bool{} // which of those evaluated late enough never fire here
 			for _, c := range test.Alerts {
 				s := seen[c.Name]
 				if s == nil {
@@ -152,7 +152,7 @@ func TestEveryAlertHasCases(t *testing.T) {
 	}
 	for name, s := range seen {
 		if s.fires == 0 || s.nearMisses == 0 {
-			t.Errorf("%s has %d cases that fire, and %d tests in which it never does although its \"for\" has run out", name, s.fires, s.nearMisses)
+			t.Errorf("%s has %d cases that fire, and %d tests in which it never does although its \"for\" has passed", name, s.fires, s.nearMisses)
 		}
 	}
 }
@@ -166,22 +166,22 @@ func duration(t *testing.T, text string) time.Duration {
 	return d
 }
 
-// Which jobs are exporters cannot be recorded as the thresholds are: the pattern is the same wherever it stands, and the
-// documentation tells of every place.
+// Which jobs are exporters cannot be recorded as the thresholds are, so the pattern has to be the same
+// in every rule, and the documentation names every rule that has it.
 func TestOnePatternOfJobs(t *testing.T) {
 	const pattern = `job=~"abs|.*abs-exporter.*"`
 	selector := regexp.MustCompile(`\bup\b(\{[^}]*\})?`)
-	places := map[string]int{}
+	uses := map[string]int{}
 	for _, r := range rules(t) {
 		for _, m := range selector.FindAllStringSubmatch(r.Expr, -1) {
-			places[r.Record+r.Alert]++
+			uses[r.Record+r.Alert]++
 			if m[1] != "{"+pattern+"}" {
 				t.Errorf("%s asks for %s instead of up{%s}", r.Record+r.Alert, m[0], pattern)
 			}
 		}
 	}
-	if want := map[string]int{"ABSExporterDown": 1, "ABSExporterAbsent": 2}; !maps.Equal(places, want) {
-		t.Errorf("the pattern stands in %v; the documentation says %v", places, want)
+	if want := map[string]int{"ABSExporterDown": 1, "ABSExporterAbsent": 2}; !maps.Equal(uses, want) {
+		t.Errorf("the pattern is in %v; the documentation says %v", uses, want)
 	}
 	for _, parts := range [][]string{{"docs", "runbooks", "README.md"}, {"alerts", "thresholds.rules.yml"}} {
 		text, err := os.ReadFile(glob(t, parts...)[0])
@@ -189,22 +189,22 @@ func TestOnePatternOfJobs(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !strings.Contains(string(text), pattern) {
-			t.Errorf("%s does not tell of the pattern", filepath.Join(parts...))
+			t.Errorf("%s does not have the pattern", filepath.Join(parts...))
 		}
 	}
 }
 
-// inTemplate finds the queries in annotations: they are written in backquotes, or in quotes behind query.
+// inTemplate matches the queries in annotations: they are in backquotes, or in quotes after query.
 var inTemplate = regexp.MustCompile("`([^`]+)`|query \"([^\"]+)\"")
 
-// asks finds that there is a query; urlquery is none.
+// asks matches the begin of a query; urlquery is none.
 var asks = regexp.MustCompile(`\bquery `)
 
 // placeholder stands for a value of a label in a query of an annotation.
 var placeholder = regexp.MustCompile(`(\w+)=%(?:\[\d\])?q`)
 
-// stands are values for labels whose set of values is closed.
-var stands = map[string]string{"report": "oauthtokens"}
+// examples are values for labels whose set of values is closed.
+var examples = map[string]string{"report": "oauthtokens"}
 
 func TestEveryQueryFitsTheTable(t *testing.T) {
 	n := 0
@@ -225,7 +225,7 @@ func TestEveryQueryFitsTheTable(t *testing.T) {
 				check(r.Alert+", "+name, placeholder.ReplaceAllStringFunc(q[1]+q[2], func(m string) string {
 					label, _, _ := strings.Cut(m, "=")
 					value := "x"
-					if s := stands[label]; s != "" {
+					if s := examples[label]; s != "" {
 						value = s
 					}
 					return fmt.Sprintf("%s=%q", label, value)
@@ -238,8 +238,8 @@ func TestEveryQueryFitsTheTable(t *testing.T) {
 	}
 }
 
-// What an alert needs to be acted on, and what Alertmanager routes by.
-func TestEveryAlertIsWhole(t *testing.T) {
+// Every alert has what a person needs to act on it, and the label that Alertmanager routes by.
+func TestEveryAlertIsComplete(t *testing.T) {
 	for _, r := range alertRules(t) {
 		if !slices.Contains([]string{"critical", "warning", "info"}, r.Labels["severity"]) {
 			t.Errorf("%s has the severity %q", r.Alert, r.Labels["severity"])
@@ -258,7 +258,7 @@ func TestEveryAlertIsWhole(t *testing.T) {
 	}
 }
 
-// Each threshold is used, and watched over by ABSThresholdsMissing.
+// Each threshold is used, and ABSThresholdsMissing fires without it.
 func TestThresholds(t *testing.T) {
 	var all, guard string
 	var names []string
@@ -283,7 +283,7 @@ func TestThresholds(t *testing.T) {
 			t.Errorf("%s is used by no rule", name)
 		}
 		if !strings.Contains(guard, "absent("+name+")") {
-			t.Errorf("ABSThresholdsMissing does not ask for %s", name)
+			t.Errorf("ABSThresholdsMissing does not check %s", name)
 		}
 	}
 }

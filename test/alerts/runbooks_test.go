@@ -11,7 +11,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
-// Each alert has a runbook with all its parts, and each runbook an alert.
+// Each alert has a runbook with all its sections, and each runbook an alert.
 func TestRunbooks(t *testing.T) {
 	dir := filepath.Join(tools.Root(t), "docs", "runbooks")
 	index, err := os.ReadFile(filepath.Join(dir, "README.md"))
@@ -30,10 +30,10 @@ func TestRunbooks(t *testing.T) {
 			t.Errorf("%s.md does not begin with its alert's name", r.Alert)
 		}
 		from := 0
-		for _, part := range []string{"\n## Meaning\n", "\n## Impact\n", "\n## Diagnosis\n", "\n## Mitigation\n"} {
-			at := strings.Index(string(text)[from:], part)
+		for _, section := range []string{"\n## Meaning\n", "\n## Impact\n", "\n## Diagnosis\n", "\n## Mitigation\n"} {
+			at := strings.Index(string(text)[from:], section)
 			if at < 0 {
-				t.Errorf("%s.md has no part %q, or not in this order", r.Alert, strings.TrimSpace(part))
+				t.Errorf("%s.md has no section %q, or not in this order", r.Alert, strings.TrimSpace(section))
 				break
 			}
 			from += at
@@ -42,7 +42,7 @@ func TestRunbooks(t *testing.T) {
 			t.Errorf("%s.md has no command", r.Alert)
 		}
 		if !strings.Contains(string(index), "("+r.Alert+".md)") {
-			t.Errorf("the index of the runbooks does not list %s", r.Alert)
+			t.Errorf("the index of the runbooks does not name %s", r.Alert)
 		}
 	}
 	for _, file := range glob(t, "docs", "runbooks", "*.md") {
@@ -54,7 +54,7 @@ func TestRunbooks(t *testing.T) {
 
 var fenced = regexp.MustCompile("(?s)```promql\n(.*?)```")
 
-// The queries of the runbooks can be asked as they stand.
+// The queries of the runbooks are valid as they are written.
 func TestRunbookQueriesFitTheTable(t *testing.T) {
 	n := 0
 	for _, file := range glob(t, "docs", "runbooks", "*.md") {

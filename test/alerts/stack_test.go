@@ -25,19 +25,19 @@ import (
 	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
-// rulesFaster and routesFaster are how many times faster the stack runs than with the files as they are shipped: all
-// durations of the rules, the thresholds that are seconds, and Alertmanager's three are divided by them, and nothing else
-// of the files is changed but the receivers. A group_interval of seconds would be too short to see that nothing comes
-// within it, hence two numbers.
+// rulesFaster and routesFaster are how many times faster the stack runs than with the shipped files: all
+// durations of the rules, the thresholds that are seconds, and Alertmanager's three are divided by them,
+// and nothing else of the files is changed but the receivers. There are two numbers because a
+// group_interval of seconds would be too short to notice a second message within it.
 const (
 	rulesFaster  = 60
 	routesFaster = 15
 )
 
-// patience is how long is waited for what should come. Only a test that fails uses it up.
+// patience is how long a test waits. Only a test that fails uses it up.
 const patience = 4 * time.Minute
 
-// startABS serves a simulated ABS and gives its entry in the list of targets.
+// startABS serves a simulated ABS and returns its entry in the list of targets.
 func startABS(t *testing.T, name string, sim *simulator.Simulator) (server *httptest.Server, entry map[string]any) {
 	t.Helper()
 	server = httptest.NewTLSServer(sim.Handler())
@@ -57,7 +57,7 @@ func startABS(t *testing.T, name string, sim *simulator.Simulator) (server *http
 // exporter is an abs-exporter that serves.
 type exporter struct{ binary, config, address, log string }
 
-// startExporter builds abs-exporter and runs serve.
+// startExporter runs serve.
 func startExporter(t *testing.T, address string, settings map[string]any) exporter {
 	t.Helper()
 	binary := tools.Binary(t)
@@ -104,7 +104,8 @@ func faster(t *testing.T, route map[string]any) {
 	}
 }
 
-// startPrometheus runs the pinned Prometheus with our rules; without an exporter to scrape, it can only be pushed to.
+// startPrometheus runs the pinned Prometheus with our rules; without an exporter to scrape, it only
+// receives pushes.
 func startPrometheus(t *testing.T, exporter, alertmanager string) *prometheus {
 	t.Helper()
 	dir := t.TempDir()
@@ -182,7 +183,7 @@ type sample struct {
 	Value  [2]json.RawMessage `json:"value"`
 }
 
-// query is the instant query's result now.
+// query returns the result of an instant query now.
 func (p *prometheus) query(expr string) []sample {
 	p.t.Helper()
 	var body struct {
@@ -194,7 +195,7 @@ func (p *prometheus) query(expr string) []sample {
 	return body.Data.Result
 }
 
-// alert is a firing alert as Prometheus has it.
+// alert is an alert as Prometheus returns it.
 type alert struct {
 	Labels   map[string]string `json:"labels"`
 	State    string            `json:"state"`
@@ -233,19 +234,19 @@ func (p *prometheus) get(path string, into any) {
 type message struct {
 	Receiver string    `json:"receiver"`
 	Status   string    `json:"status"`
-	Alerts   []told    `json:"alerts"`
+	Alerts   []notice  `json:"alerts"`
 	At       time.Time `json:"-"`
 	Text     []byte    `json:"-"`
 }
 
-type told struct {
+type notice struct {
 	Status      string            `json:"status"`
 	Labels      map[string]string `json:"labels"`
 	Annotations map[string]string `json:"annotations"`
 	StartsAt    time.Time         `json:"startsAt"`
 }
 
-// inbox takes the messages of a webhook.
+// inbox keeps the messages of a webhook.
 type inbox struct {
 	mu       sync.Mutex
 	messages []message
@@ -268,7 +269,7 @@ func startInbox(t *testing.T) (*inbox, string) {
 	return in, server.URL
 }
 
-// about are the messages about a target, oldest first.
+// about returns the messages about a target, oldest first.
 func (in *inbox) about(target string) []message {
 	in.mu.Lock()
 	defer in.mu.Unlock()
