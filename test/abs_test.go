@@ -12,8 +12,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
-// startABS serves a simulated ABS that runs in the test's process, over HTTPS, and returns the flags
-// by which serve finds it. wrap, if not nil, is the handler before it.
+// startABS serves a simulated ABS that runs in the test's process, over HTTPS, and returns the
+// flags by which serve finds it. wrap, if not nil, is the handler before it.
 func startABS(t *testing.T, sim *simulator.Simulator, wrap func(http.Handler) http.Handler) (server *httptest.Server, flags []string) {
 	t.Helper()
 	handler := sim.Handler()

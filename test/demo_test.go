@@ -21,8 +21,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
-// later returns whether the demo does not serve a family from the start: an audit needs settled slots,
-// and OTLP needs a receiver.
+// later returns whether the demo does not serve a family from the start: an audit needs settled
+// slots, and OTLP needs a receiver.
 func later(f *metrics.Family) bool {
 	return f == metrics.AuditDifference || strings.HasPrefix(f.Name, "abs_exporter_otlp_")
 }
@@ -197,8 +197,8 @@ func parse(t *testing.T, body []byte, contentType string, o textparse.ParserOpti
 	if err != nil {
 		t.Fatalf("%s: %v", contentType, err)
 	}
-	// Prometheus asks for the time of creation where the feature is on. In OpenMetrics that makes the
-	// parser leave the lines out, so without the option it is not asked for.
+	// Prometheus asks for the time of creation where the feature is on. In OpenMetrics that makes
+	// the parser leave the lines out, so without the option it is not asked for.
 	created := o.OpenMetricsSkipSTSeries || !strings.HasPrefix(contentType, "application/openmetrics-text")
 	family := ""
 	for {

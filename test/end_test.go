@@ -43,8 +43,8 @@ func TestDemoEnds(t *testing.T) {
 	}
 }
 
-// SIGTERM during the very first request, which ABS never answers: nothing was read, and the pages are
-// served all the same.
+// SIGTERM during the very first request, which ABS never answers: nothing was read, and the pages
+// are served all the same.
 func TestServeEndsDuringItsFirstRequest(t *testing.T) {
 	t.Parallel()
 	sim := simulator.New(simulator.Config{Tokens: 10, Rate: 60})

@@ -17,7 +17,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
-// patience is how long a test waits for what should happen at once. Only a test that fails uses it up.
+// patience is how long a test waits for what should happen at once. Only a test that fails uses it
+// up.
 const patience = 120 * time.Second
 
 // process is the built abs-exporter, started as a user starts it.
@@ -28,8 +29,8 @@ type process struct {
 	ended  chan struct{} // closed once it has ended and all its output was read
 }
 
-// start runs abs-exporter until it ends, or the test does. env is added to an
-// environment without any variable of abs-exporter.
+// start runs abs-exporter until it ends, or the test does. env is added to an environment without
+// any variable of abs-exporter.
 func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
 	p := &process{

@@ -10,9 +10,9 @@ import (
 	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
-// TestScripts runs the command lines of testdata/script as a user would type them, and checks what is
-// printed where, and the exit status. The scripts have abs-exporter on their PATH, and nothing of the
-// machine's own configuration.
+// TestScripts runs the command lines of testdata/script as a user would type them, and checks what
+// is printed where, and the exit status. The scripts have abs-exporter on their PATH, and nothing
+// of the machine's own configuration.
 func TestScripts(t *testing.T) {
 	dir := filepath.Dir(tools.Binary(t))
 	testscript.Run(t, testscript.Params{

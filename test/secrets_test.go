@@ -18,8 +18,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
-// canary is in every secret of these tests, and nowhere else. The tokens around it contain what has to
-// be escaped in a URL, in JSON, in a label and in a log.
+// canary is in every secret of these tests, and nowhere else. The tokens around it contain what has
+// to be escaped in a URL, in JSON, in a label and in a log.
 const (
 	canary       = "c4n4ry"
 	canaryAccess = "access-" + canary + "-k"
@@ -35,9 +35,9 @@ func canaryTokens() []string {
 	}
 }
 
-// Keys and tokens are sent to ABS and nowhere else, whatever ABS answers: all that the exporter writes
-// and serves is searched for them, at the highest level of the log, while ABS fails in every known way
-// and echoes the request.
+// Keys and tokens are sent to ABS and nowhere else, whatever ABS answers: all that the exporter
+// writes and serves is searched for them, at the highest level of the log, while ABS fails in every
+// known way and echoes the request.
 func TestNoSecretLeaks(t *testing.T) {
 	t.Parallel()
 	for _, report := range []string{"oauthtokens", "forensics"} {
@@ -125,8 +125,8 @@ func (c *canaryExporter) during(t *testing.T, report string, wrong func()) {
 	c.shown = append(c.shown, c.pages(t))
 }
 
-// search ends the exporter and searches all that it has written and served. The log must have at least
-// so many failures, or there would be nothing to search in.
+// search ends the exporter and searches all that it has written and served. The log must have at
+// least so many failures, or there would be nothing to search in.
 func (c *canaryExporter) search(t *testing.T, report string, least int) {
 	t.Helper()
 	if status, _ := c.terminate(t); status != 0 {
@@ -198,8 +198,8 @@ func canaryABS() *simulator.Simulator {
 	return sim
 }
 
-// canaryFaults returns all kinds of faults, with secrets in every member of a body at which a reader
-// may fail.
+// canaryFaults returns all kinds of faults, with secrets in every member of a body at which a
+// reader may fail.
 func canaryFaults() (faults []simulator.Fault) {
 	for _, code := range []int{302, 400, 401, 403, 404, 413, 429, 500, 503} {
 		faults = append(faults, simulator.Fault{Kind: simulator.FaultStatus, Code: code, RetryAfter: canarySecret})
@@ -236,8 +236,8 @@ func canaryFaults() (faults []simulator.Fault) {
 	return faults
 }
 
-// canaryReplies returns responses that break HTTP's own rules. ECHO stands for the request, with its
-// query and its headers, in one line; LINES for the request as received.
+// canaryReplies returns responses that break HTTP's own rules. ECHO stands for the request, with
+// its query and its headers, in one line; LINES for the request as received.
 func canaryReplies() []string {
 	return []string{
 		"ECHO\r\n\r\n",

@@ -38,7 +38,8 @@ func counted(t *testing.T, e *exporter) (ids []string) {
 	return ids
 }
 
-// A restart continues with the same counters and the same token ids. Only the owner can read its state.
+// A restart continues with the same counters and the same token ids. Only the owner can read its
+// state.
 func TestStateOutlivesTheProcess(t *testing.T) {
 	t.Parallel()
 	_, flags := busyABS(t)
@@ -103,8 +104,8 @@ func TestSecondProcessOnOneStateIsRefused(t *testing.T) {
 	counted(t, third)
 }
 
-// A state that cannot be read is not replaced by an empty one: nobody would know why the counters fell.
-// It stays as it is, for someone with a copy or a debugger.
+// A state that cannot be read is not replaced by an empty one: nobody would know why the counters
+// fell. It stays as it is, for someone with a copy or a debugger.
 func TestDamagedStateIsRefused(t *testing.T) {
 	t.Parallel()
 	sim, flags := busyABS(t)

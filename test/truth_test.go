@@ -19,8 +19,9 @@ import (
 )
 
 // A Prometheus without any feature flag scrapes the demo from its start, while tokens appear and
-// disappear and ABS reports requests late. Once the traffic has ended and all of it is reported, the
-// increase that Prometheus has stored must equal what was really requested: in total, and by every label.
+// disappear and ABS reports requests late. Once the traffic has ended and all of it is reported,
+// the increase that Prometheus has stored must equal what was really requested: in total, and by
+// every label.
 func TestPrometheusStoresTheTruth(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -115,9 +116,9 @@ func TestPrometheusStoresTheTruth(t *testing.T) {
 	t.Logf("%d requests of %d tokens; it took %v", want.Requests, len(want.ByToken), time.Since(begun).Round(time.Second))
 }
 
-// countedFrom returns when counting begins: the look-back before the start of the first cycle, to the
-// minute. Only the process knows the start, so it is read from the first request and must lie in the
-// minutes in which the process can have started.
+// countedFrom returns when counting begins: the look-back before the start of the first cycle, to
+// the minute. Only the process knows the start, so it is read from the first request and must lie
+// in the minutes in which the process can have started.
 func countedFrom(t *testing.T, d *demo, earliest, latest time.Time) (from time.Time) {
 	t.Helper()
 	until(t, "ABS has a request", func() bool {

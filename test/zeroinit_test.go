@@ -11,9 +11,9 @@ import (
 	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
-// A series is served as 0 for one full cycle before its first value, so that a Prometheus that scrapes
-// once a cycle sees the first increase. Forensics of this ABS lasts for most of a cycle, and its
-// findings are published in between.
+// A series is served as 0 for one full cycle before its first value, so that a Prometheus that
+// scrapes once a cycle sees the first increase. Forensics of this ABS lasts for most of a cycle,
+// and its findings are published in between.
 func TestSeriesAreZeroInitialised(t *testing.T) {
 	t.Parallel()
 	const interval, slot = 4 * time.Second, 12 * time.Hour

@@ -14,8 +14,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
-// The severity of an alert is joined from info series: every attack type that any series names, as an
-// attack or as an anomaly, known or not and whatever its name, has exactly one.
+// The severity of an alert is joined from info series: every attack type that any series names, as
+// an attack or as an anomaly, known or not and whatever its name, has exactly one.
 func TestEveryTypeHasItsInfo(t *testing.T) {
 	sim := newABS(3)
 	tokens := attackers(sim)

@@ -27,8 +27,8 @@ func newABS(seed uint64) *simulator.Simulator {
 	return simulator.New(simulator.Config{Seed: seed, Tokens: 40, Rate: 240, Immediate: true})
 }
 
-// attackers returns two tokens that are never without requests for long, as the simulator's own are: a
-// window is a minute here, and an attack leaves it with its token.
+// attackers returns two tokens that are never without requests for long, as the simulator's own
+// are: a window is a minute here, and an attack leaves it with its token.
 func attackers(sim *simulator.Simulator) [2]string {
 	tokens := [2]string{"eyJhbGciOiJSUzI1NiJ9.the-first-of-them", "eyJhbGciOiJSUzI1NiJ9.the-second-of-them"}
 	now := time.Now()
@@ -40,9 +40,10 @@ func attackers(sim *simulator.Simulator) [2]string {
 	return tokens
 }
 
-// TestPage runs an exporter, a Prometheus and an Alertmanager, all real, on two simulated ABS: one finds
-// an attack, the other ends. It lasts some three minutes, as the pinned programs run in real time; see
-// rulesFaster for what is sped up. The rules are the same whether Prometheus scrapes or is pushed to.
+// TestPage runs an exporter, a Prometheus and an Alertmanager, all real, on two simulated ABS: one
+// finds an attack, the other ends. It lasts some three minutes, as the pinned programs run in real
+// time; see rulesFaster for what is sped up. The rules are the same whether Prometheus scrapes or
+// is pushed to.
 func TestPage(t *testing.T) {
 	t.Run("scraped", func(t *testing.T) {
 		t.Parallel()
@@ -264,20 +265,21 @@ func rendered(t *testing.T, m message) string {
 
 var inShell = regexp.MustCompile("(?s)```sh\n(.*?)```")
 
-// shell precedes the commands of a runbook. In a pipe only the last status counts, as a grep that finds
-// nothing is no failure; but curl has to succeed anywhere in a pipe. That its end of a pipe is closed is a
-// failure too.
+// shell precedes the commands of a runbook. In a pipe only the last status counts, as a grep that
+// finds nothing is no failure; but curl has to succeed anywhere in a pipe. That its end of a pipe
+// is closed is a failure too.
 const shell = `curl() { command curl "$@" || { status=$?; echo "curl ended with status $status" >>"$CURL_FAILURES"; return $status; }; }
 `
 
-// answered are the runbooks whose queries all have data while one ABS finds an attack and the other is
-// gone. In the others an empty result may be the good case.
+// answered are the runbooks whose queries all have data while one ABS finds an attack and the other
+// is gone. In the others an empty result may be the good case.
 var answered = []string{
 	"ABSAttackCritical.md", "ABSThresholdsMissing.md", "ABSNoNewRequests.md", "ABSReportStale.md", "ABSRequestsUnattributed.md",
 	"ABSSeriesOverflow.md", "ABSSlotsMissed.md", "ABSStateNotSaved.md", "ABSUnreachable.md", "ABSWindowStale.md",
 }
 
-// runbooks runs the commands and queries of every runbook, as somebody on call would while the attack lasts.
+// runbooks runs the commands and queries of every runbook, as somebody on call would while the
+// attack lasts.
 func runbooks(t *testing.T, prom *prometheus, env []string) {
 	t.Helper()
 	_, err := exec.LookPath("curl")

@@ -93,8 +93,9 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// Every alert has a case that fires, with all of its annotations, and a near miss: a test of its own in
-// which it never fires, evaluated when its "for" has passed. Before that, any alert is silent.
+// Every alert has a case that fires, with all of its annotations, and a near miss: a test of its
+// own in which it never fires, evaluated when its "for" has passed. Before that, any alert is
+// silent.
 func TestEveryAlertHasCases(t *testing.T) {
 	type cases struct {
 		patience          time.Duration
@@ -166,8 +167,8 @@ func duration(t *testing.T, text string) time.Duration {
 	return d
 }
 
-// Which jobs are exporters cannot be recorded as the thresholds are, so the pattern has to be the same
-// in every rule, and the documentation names every rule that has it.
+// Which jobs are exporters cannot be recorded as the thresholds are, so the pattern has to be the
+// same in every rule, and the documentation names every rule that has it.
 func TestOnePatternOfJobs(t *testing.T) {
 	const pattern = `job=~"abs|.*abs-exporter.*"`
 	selector := regexp.MustCompile(`\bup\b(\{[^}]*\})?`)

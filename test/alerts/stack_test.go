@@ -25,10 +25,11 @@ import (
 	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
-// rulesFaster and routesFaster are how many times faster the stack runs than with the shipped files: all
-// durations of the rules, the thresholds that are seconds, and Alertmanager's three are divided by them,
-// and nothing else of the files is changed but the receivers. There are two numbers because a
-// group_interval of seconds would be too short to notice a second message within it.
+// rulesFaster and routesFaster are how many times faster the stack runs than with the shipped
+// files: all durations of the rules, the thresholds that are seconds, and Alertmanager's three are
+// divided by them, and nothing else of the files is changed but the receivers. There are two
+// numbers because a group_interval of seconds would be too short to notice a second message within
+// it.
 const (
 	rulesFaster  = 60
 	routesFaster = 15
@@ -67,7 +68,8 @@ func startExporter(t *testing.T, address string, settings map[string]any) export
 	return exporter{binary, config, address, log}
 }
 
-// startAlertmanager runs the pinned Alertmanager on the example, with all receivers being the webhook.
+// startAlertmanager runs the pinned Alertmanager on the example, with all receivers being the
+// webhook.
 func startAlertmanager(t *testing.T, webhook string) string {
 	t.Helper()
 	var config map[string]any

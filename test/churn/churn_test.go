@@ -22,12 +22,12 @@ import (
 	"github.com/abs-exporter/abs-exporter/test/promtest"
 )
 
-// The churn: tokens live for an hour, and 10,000 new ones come each hour, for 1,000
-// places. A few are a hundred times as busy as most.
+// The churn: tokens live for an hour, and each hour has 10,000 new ones, of which 1,000 can be
+// tracked. A few are a hundred times as busy as most.
 const (
 	tokens    = 10_000
 	tokenLife = time.Hour
-	places    = 1000
+	tracked   = 1000
 	length    = 48 * time.Hour
 	settle    = time.Hour
 	interval  = 5 * time.Minute
@@ -35,7 +35,7 @@ const (
 
 var begin = time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)
 
-// steppingClock passes the time of a Sleep at once, but scrapes on the way.
+// steppingClock does not sleep, but scrapes as often as a Sleep would have lasted.
 type steppingClock struct {
 	mu     sync.Mutex
 	now    time.Time
@@ -92,7 +92,7 @@ func TestChurn(t *testing.T) {
 	}
 	c, err := collector.New(collector.Options{
 		Interval: interval, Slot: 30 * time.Minute, Reread: 20 * time.Minute, Settle: settle, Window: time.Hour,
-		MaxBackfill: 24 * time.Hour, MaxTokens: places, MaxValues: 100, Dimensions: []string{"method", "api", "device"},
+		MaxBackfill: 24 * time.Hour, MaxTokens: tracked, MaxValues: 100, Dimensions: []string{"method", "api", "device"},
 		Expire: 2 * time.Hour,
 	}, []collector.Target{{Name: "t", ABS: client, ResponseCap: 1 << 40}}, tokenid.Key("0123456789abcdef"),
 		metrics.NewHealth(registry), exposition, clock, slog.New(slog.DiscardHandler))
@@ -113,17 +113,17 @@ func TestChurn(t *testing.T) {
 		t.Errorf("abs_token_requests_total rose by %v over all tokens, requested were %v", perToken.Sum(), truth)
 	}
 	for _, dimension := range []string{"method", "api", "device"} {
-		whole := stored.Increase("abs_" + dimension + "_requests_total")
-		if whole.Sum() != truth {
-			t.Errorf("%s: rose by %v, requested were %v", dimension, whole.Sum(), truth)
+		total := stored.Increase("abs_" + dimension + "_requests_total")
+		if total.Sum() != truth {
+			t.Errorf("%s: rose by %v, requested were %v", dimension, total.Sum(), truth)
 		}
 		if sum := stored.Increase("abs_token_" + dimension + "_requests_total").Sum(); sum != truth {
 			t.Errorf("%s of tokens: rose by %v, requested were %v", dimension, sum, truth)
 		}
 	}
 	series := stored.Samples("abs_token_requests_total")
-	if live := most(series); live > places+1 {
-		t.Errorf("%d tokens had series at once, %d places", live, places)
+	if live := most(series); live > tracked+1 {
+		t.Errorf("%d tokens had series at once, want %d and _other", live, tracked)
 	}
 	for _, s := range series {
 		if s.Falls() > 0 {
@@ -134,15 +134,15 @@ func TestChurn(t *testing.T) {
 	other := stored.Increase(`abs_token_requests_total{token="_other"}`).Sum() / truth
 	ideal := 1 - idealShare(sim)
 	t.Logf("%d requests of %d tokens in %v: _other keeps %.1f %%; the best choice of %d tokens for each half hour, made with hindsight, would leave it %.1f %%",
-		int(truth), len(series)-1, length, 100*other, places, 100*ideal)
-	// The choice is made from half an hour of a token's life of one, and places are
-	// sticky: it cannot be ideal. But it must find most of what there is to find.
+		int(truth), len(series)-1, length, 100*other, tracked, 100*ideal)
+	// Tokens are chosen by half an hour of their hour of life, and stay tracked: that cannot be
+	// ideal, but it must find most of the requests.
 	if 1-other < 0.5*(1-ideal) {
-		t.Errorf("the tokens listed made %.1f %% of the requests, the best ones %.1f %%", 100*(1-other), 100*(1-ideal))
+		t.Errorf("the tracked tokens made %.1f %% of the requests, the best ones %.1f %%", 100*(1-other), 100*(1-ideal))
 	}
 }
 
-// most is how many series had a sample at once, at most.
+// most returns how many series had a sample at once, at most.
 func most(series []promtest.Series) int {
 	at := map[int64]int{}
 	for _, s := range series {
@@ -159,8 +159,8 @@ func most(series []promtest.Series) int {
 	return n
 }
 
-// idealShare is the share of the requests that the busiest tokens of each half hour
-// made, as many as there are places.
+// idealShare returns the share of the requests that the busiest tokens of each half hour made, as
+// many as can be tracked.
 func idealShare(sim *simulator.Simulator) float64 {
 	var best, all int64
 	for at := begin; at.Before(begin.Add(length)); at = at.Add(30 * time.Minute) {
@@ -170,7 +170,7 @@ func idealShare(sim *simulator.Simulator) float64 {
 			all += token.Requests
 		}
 		slices.SortFunc(counts, func(a, b int64) int { return int(b - a) })
-		for _, n := range counts[:min(places, len(counts))] {
+		for _, n := range counts[:min(tracked, len(counts))] {
 			best += n
 		}
 	}

@@ -1,3 +1,3 @@
-// Package churn runs days of tokens that come and go by the thousand, in virtual time,
-// and holds what a Prometheus stored of them against what was requested.
+// Package churn runs days of traffic in virtual time, in which thousands of tokens appear and
+// disappear, and compares what a Prometheus stored with what was requested.
 package churn

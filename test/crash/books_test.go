@@ -17,7 +17,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// sample is a counter as a scrape told it.
+// sample is a counter as scraped.
 type sample struct {
 	family  string
 	labels  map[string]string
@@ -25,15 +25,15 @@ type sample struct {
 	created time.Time
 }
 
-// page is what one scrape told: the counters by their text, and gauges without other
-// labels than target and state by name and state.
+// page is the result of one scrape: the counters by their text, and gauges without other labels
+// than target and state by name and state.
 type page struct {
 	counters map[string]sample
 	gauges   map[string]float64
 }
 
-// scraper asks for /metrics in protobuf, the one format that always has the created
-// timestamps which tell a series that was born again from one that fell.
+// scraper scrapes in protobuf, the one format that always has created timestamps, by which a series
+// that was reset differs from one that fell.
 type scraper struct {
 	client http.Client
 }
@@ -69,7 +69,7 @@ func (s *scraper) scrape(ctx context.Context, address string) (*page, error) {
 	}
 }
 
-// errTwice is a page that no Prometheus would take.
+// errTwice is a page that no Prometheus would accept.
 var errTwice = errors.New("is there twice")
 
 func (p *page) add(f *dto.MetricFamily) error {
@@ -109,25 +109,25 @@ func (s *sample) text() string {
 	return s.family + "{" + strings.Join(pairs, ",") + "}"
 }
 
-// isHealth tells the counters that tell of the process itself and end with it.
+// isHealth returns whether the counter is about the process itself and ends with it.
 func (s *sample) isHealth() bool {
 	return slices.ContainsFunc(metrics.Table(), func(f *metrics.Family) bool {
 		return f.Name == s.family && f.Group == metrics.GroupHealth
 	})
 }
 
-// books follow the pages from outside, as Prometheus would.
+// books check each page against the one before, as Prometheus sees them.
 type books struct {
 	mu    sync.Mutex
 	last  *page
 	pages int
 	wrong error // the first thing that must not be
-	// bornHigh are the series whose 0 no scrape has seen.
-	bornHigh int
+	// notAtZero counts the series whose 0 no scrape has seen.
+	notAtZero int
 }
 
-// enter holds a page against the one before. In these runs no token ever gives up its
-// series, so that a series never ends either.
+// enter compares a page with the one before. In these runs no token is ever evicted, so that no
+// series may end either.
 func (b *books) enter(p *page) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -150,17 +150,17 @@ func (b *books) enter(p *page) {
 		case now.created.Equal(was.created) && now.value < was.value:
 			b.failf("%s fell from %v to %v", text, was.value, now.value)
 		case now.created.After(was.created) && was.value != 0 && !now.isHealth():
-			b.failf("%s was born again at %v, as %v; it had been %v", text, now.created, now.value, was.value)
+			b.failf("%s was created again at %v, as %v; it had been %v", text, now.created, now.value, was.value)
 		}
 	}
 	for text, now := range p.counters {
 		if _, ok := before.counters[text]; !ok && now.value != 0 && !now.isHealth() {
-			b.bornHigh++
+			b.notAtZero++
 		}
 	}
 }
 
-// page is the last one; nil before the first.
+// page returns the last one; nil before the first.
 func (b *books) page() *page {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -179,7 +179,7 @@ func (b *books) failf(format string, args ...any) {
 	}
 }
 
-// sum adds up the counters of a family by the values of a label; "" sums all.
+// sum returns the counters of a family summed by the values of a label; "" sums all.
 func (p *page) sum(family, label string) map[string]int64 {
 	all := map[string]int64{}
 	for _, s := range p.counters {
@@ -190,5 +190,5 @@ func (p *page) sum(family, label string) map[string]int64 {
 	return all
 }
 
-// requests is abs_requests_total.
+// requests returns abs_requests_total.
 func (p *page) requests() int64 { return p.sum("abs_requests_total", "")[""] }

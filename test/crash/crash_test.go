@@ -9,11 +9,10 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
-// begin is when the traffic begins where the date doesn't matter.
+// begin returns when the traffic begins where the date doesn't matter.
 func begin() time.Time { return time.Date(2026, 2, 10, 9, 0, 0, 0, time.UTC) }
 
-// TestKilled is the main run: two days of ABS's time, 200 kills, and 30 % of the calls
-// fail.
+// TestKilled is the main run: two days of ABS's time, 200 kills, and 30 % of the calls fail.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	s := &scenario{
@@ -23,7 +22,7 @@ func TestKilled(t *testing.T) {
 	r := s.start(t)
 	r.run()
 	if least := s.kills / 20; r.saves < least {
-		t.Errorf("%d kills came in the middle of a save, want at least %d: the test does not test what it says", r.saves, least)
+		t.Errorf("%d kills were in the middle of a save, want at least %d: too few to test saves", r.saves, least)
 	}
 }
 
@@ -50,7 +49,7 @@ func TestKilledWhileABSIsDown(t *testing.T) {
 	}
 }
 
-// ABS gives answers of 64 kB at most, and does one of five things to longer ones.
+// ABS's responses have 64 kB at most, and it does one of five things to longer ones.
 func TestKilledWithResponseCap(t *testing.T) {
 	t.Parallel()
 	const limit = 64_000
@@ -72,18 +71,18 @@ func TestKilledWithResponseCap(t *testing.T) {
 			s.abs.TokenLife, s.abs.ResponseCap, s.abs.CapKind = 0, limit, tc.kind
 			s.args = []string{"--abs.response-cap=64kB"}
 			if tc.kind == simulator.CapHang {
-				// What hangs does so in real time, and so takes much of the time of ABS.
+				// What hangs does so in real time, which is a long time of ABS.
 				s.args = append(s.args, "--abs.timeout=250ms")
 				s.factor, s.kills = *factorFlag/4, 10
 			}
-			s.mustCut(t, limit)
+			s.mustExceed(t, limit)
 			s.run(t)
 		})
 	}
 }
 
-// mustCut makes sure that slots are longer than the cap, and minutes are not.
-func (s *scenario) mustCut(t *testing.T, limit int64) {
+// mustExceed checks that reports of slots are longer than the cap, and those of minutes are not.
+func (s *scenario) mustExceed(t *testing.T, limit int64) {
 	t.Helper()
 	config := s.abs
 	config.Seed, config.End, config.ResponseCap, config.Immediate = s.seed, s.end(), 0, true
@@ -100,9 +99,9 @@ func (s *scenario) mustCut(t *testing.T, limit int64) {
 		}
 		return most
 	}
-	whole, minute := longest(slot), longest(time.Minute)
-	if whole <= limit*3/2 || minute >= limit/2 {
-		t.Fatalf("the longest report of a slot has %d bytes, of a minute %d: the first is to be well above the cap of %d, the second well below", whole, minute, limit)
+	full, minute := longest(slot), longest(time.Minute)
+	if full <= limit*3/2 || minute >= limit/2 {
+		t.Fatalf("the longest report of a slot has %d bytes, of a minute %d: the first is to be well above the cap of %d, the second well below", full, minute, limit)
 	}
 }
 
@@ -115,8 +114,8 @@ func (c *counting) Write(p []byte) (int, error) {
 
 var _ io.Writer = new(counting)
 
-// Zones whose offset is no whole hour, and both changes of the clock, at an ABS that
-// stores instants and at one that stores what the clock on the wall showed.
+// Zones with an offset of half an hour, and both changes of the clock, at an ABS that stores
+// instants and at one that stores wall-clock times.
 func TestKilledInZones(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -149,8 +148,8 @@ func TestKilledInZones(t *testing.T) {
 	}
 }
 
-// TestKilledWithForensics holds the detections too against the truth: an attack that
-// lasts across restarts is detected once.
+// TestKilledWithForensics compares the detections with the truth too: an attack that lasts across
+// restarts is detected once.
 func TestKilledWithForensics(t *testing.T) {
 	t.Parallel()
 	s := day()

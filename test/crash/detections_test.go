@@ -12,9 +12,9 @@ import (
 // window is the sliding window of forensics: its flag's default.
 const window = 3 * time.Hour
 
-// judgeDetections holds the detection counters against the attacks that there were.
-// Forensics tells an attack from when it is visible until it has left the sliding
-// window; what comes again before that is the same attack.
+// judgeDetections compares the detection counters with the attacks that there were. Forensics
+// reports an attack from when it is visible until it has left the sliding window; one that returns
+// before that is the same attack.
 func (r *trial) judgeDetections(t *testing.T) {
 	t.Helper()
 	type subject struct{ token, kind, api string }

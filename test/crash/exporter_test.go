@@ -15,13 +15,12 @@ import (
 	"time"
 )
 
-// exporter is the program under test: one process after another, on one state
-// directory.
+// exporter is the program under test: one process after another, on one state directory.
 type exporter struct {
 	path string
 	args []string
 	env  []string
-	log  io.Writer // takes what all of them log
+	log  io.Writer // receives what all of them log
 
 	mu      sync.Mutex
 	address string // where the one that runs serves; empty: nowhere yet
@@ -31,15 +30,15 @@ type exporter struct {
 // tailLines is how much of the log is kept for the report of a failure.
 const tailLines = 60
 
-// process is one life of the exporter.
+// process is one run of the exporter's program.
 type process struct {
 	cmd   *exec.Cmd
-	ended chan struct{} // closed once it is no more
+	ended chan struct{} // closed once it has ended
 	up    chan struct{} // closed once it serves
 	err   error         // of Wait; read after ended
 }
 
-// start begins a new life. The one before must have ended.
+// start starts a process. The one before must have ended.
 func (e *exporter) start(ctx context.Context) (*process, error) {
 	cmd := exec.CommandContext(ctx, e.path, e.args...)
 	cmd.Env = e.env
@@ -60,7 +59,7 @@ func (e *exporter) start(ctx context.Context) (*process, error) {
 	return p, nil
 }
 
-// follow reads the log to its end, and learns from it where the exporter listens.
+// follow reads the log to its end, and finds in it where the exporter listens.
 func (e *exporter) follow(r io.Reader, p *process) {
 	const listening, address = `msg="Listening on"`, " address="
 	lines := bufio.NewScanner(r)
@@ -86,21 +85,21 @@ func (e *exporter) serving(address string) {
 	e.address = address
 }
 
-// at is where the exporter serves; empty: nowhere.
+// at returns where the exporter serves; empty: nowhere.
 func (e *exporter) at() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.address
 }
 
-// lastLines are the end of the log.
+// lastLines returns the end of the log.
 func (e *exporter) lastLines() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return strings.Join(e.tail, "\n")
 }
 
-// kill ends a life without a word of warning, and waits until it is over.
+// kill sends SIGKILL and waits for the end.
 func (p *process) kill() error {
 	if err := p.cmd.Process.Kill(); err != nil {
 		<-p.ended
@@ -113,8 +112,8 @@ func (p *process) kill() error {
 	return nil
 }
 
-// ServeHTTP passes requests on to the process that runs, so that a scraper finds all of
-// them at one address; while there is none, it answers as a proxy does.
+// ServeHTTP forwards requests to the process that runs, so that a scraper finds all of them at one
+// address; while there is none, it answers as a proxy does.
 func (e *exporter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	address := e.at()
 	if address == "" {
@@ -130,9 +129,8 @@ func (e *exporter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	proxy.ServeHTTP(w, r)
 }
 
-// watch looks at the state directory, without a pause as a save may take no longer than
-// one, until found says that what it waits for has come
-// about, or limit has passed.
+// watch reads the state directory until found returns true, or limit has passed. It does not pause,
+// as a save may be shorter than any pause.
 func watch(ctx context.Context, dir string, limit time.Duration, found func([]os.DirEntry) bool) (bool, error) {
 	for begin := time.Now(); time.Since(begin) < limit; {
 		entries, err := os.ReadDir(dir)
@@ -149,7 +147,7 @@ func watch(ctx context.Context, dir string, limit time.Duration, found func([]os
 	return false, nil
 }
 
-// temporary is a state file that is being written.
+// temporary returns whether a state file is being written.
 func temporary(entries []os.DirEntry) bool {
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), ".") {
@@ -159,8 +157,7 @@ func temporary(entries []os.DirEntry) bool {
 	return false
 }
 
-// saved gives a function that tells whether a state file was replaced since it was
-// last asked.
+// saved returns a function that returns whether a state file was replaced since its last call.
 func saved() func([]os.DirEntry) bool {
 	var before os.FileInfo
 	return func(entries []os.DirEntry) bool {
@@ -170,7 +167,7 @@ func saved() func([]os.DirEntry) bool {
 			}
 			now, err := e.Info()
 			if err != nil {
-				return false // replaced between the two looks: the next one sees it
+				return false // replaced between the two reads: the next call sees it
 			}
 			replaced := before != nil && (!os.SameFile(before, now) || !before.ModTime().Equal(now.ModTime()))
 			before = now

@@ -17,8 +17,8 @@ var (
 	logsFlag   = flag.String("crash.logs", "", "folder to keep the exporters' debug logs in")
 )
 
-// together is how many runs go on at once. They wait most of the time, so that they
-// may be more than there are cores.
+// together is how many runs are in parallel. They wait most of the time, so they can be more than
+// there are cores.
 const together = "6"
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }

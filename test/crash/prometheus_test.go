@@ -10,13 +10,12 @@ import (
 	"github.com/abs-exporter/abs-exporter/test/promtest"
 )
 
-// TestPrometheusAcrossKills lets a Prometheus without any feature flag scrape an exporter
-// that is killed and started again: the increase from the samples that it stored has to
-// be what was requested. Such a Prometheus sees the first requests of a series only if
-// it has scraped the series as 0 before, so that time runs more slowly here: a cycle
-// lasts for several scrapes. All kills come when something was just counted and saved,
-// before anybody can have scraped it, and most leave the exporter dead for longer than
-// a new series is served as 0.
+// TestPrometheusAcrossKills has a Prometheus without any feature flag scrape an exporter that is
+// killed and started again: the increase of the stored samples must equal what was requested. Such
+// a Prometheus sees the first requests of a series only if it has scraped the series as 0 before,
+// so time runs more slowly here: a cycle lasts for several scrapes. All kills follow when something
+// was just counted and saved, before it can have been scraped, and most leave the exporter down for
+// longer than a new series is served as 0.
 func TestPrometheusAcrossKills(t *testing.T) {
 	t.Parallel()
 	const scrape = 100 * time.Millisecond

@@ -25,7 +25,7 @@ type scenario struct {
 	seed    uint64
 	hours   float64 // of traffic, from Begin on
 	kills   int     // in this time
-	aims    []aim   // of the kills, in turn
+	aims    []aim   // of the kills, round robin
 	absence int     // after each kill of this number the exporter stays away for up to away; 0: never
 	away    time.Duration
 	factor  float64 // how much faster time runs
@@ -39,13 +39,13 @@ type scenario struct {
 const (
 	interval = 2 * time.Minute
 	slot     = 30 * time.Minute
-	// lookback is the time that the first process has for its start.
+	// lookback is the time that the first process has to start.
 	lookback = 2 * time.Hour
 )
 
-// failing are faults of every kind; together they hit about 30 % of the calls. Bodies
-// that end early are a small part of them: each halves a slot's reports, and the run is
-// to be one with faults, not one with a report a minute.
+// failing returns faults of every kind; together they hit about 30 % of the calls. Few of them are
+// bodies that end early: each of those halves the windows of a slot's reports, and the run is not
+// to have a report a minute.
 func failing() []simulator.Fault {
 	return []simulator.Fault{
 		{Kind: simulator.FaultSlow, Delay: 20 * time.Millisecond, Probability: 0.05},
@@ -62,8 +62,8 @@ func failing() []simulator.Fault {
 	}
 }
 
-// late is an ABS whose requests arrive late, by up to 100 minutes after their batch's
-// end: less than the settle time of 2 h.
+// late returns an ABS whose requests are reported up to 100 minutes after their batch's end: less
+// than the settle time of 2 h.
 func late(tokens int, rate float64, begin time.Time) simulator.Config {
 	return simulator.Config{
 		Tokens: tokens, TokenLife: 16 * time.Hour, Rate: rate, Begin: begin, MaxTokenLen: 200,
@@ -82,7 +82,7 @@ type trial struct {
 	exporter   *exporter
 	state      string // the state directory
 	books      books
-	saves      int    // kills that came in the middle of a save
+	saves      int    // kills in the middle of a save
 	exact      string // how many tokens were counted in full
 }
 
@@ -90,7 +90,7 @@ func (s *scenario) end() time.Time {
 	return s.abs.Begin.Add(time.Duration(s.hours * float64(time.Hour)))
 }
 
-// start starts the clock and ABS, and makes ready the exporter.
+// start starts the clock and ABS, and prepares the exporter.
 func (s *scenario) start(t testing.TB) *trial {
 	t.Helper()
 	r := &trial{
@@ -146,8 +146,7 @@ func (r *trial) logFile() io.Writer {
 	return f
 }
 
-// serveABS lets the simulated ABS answer until the test ends, and gives the flags that
-// name it.
+// serveABS serves the simulated ABS until the test ends, and returns the flags that name it.
 func (r *trial) serveABS() []string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -174,8 +173,8 @@ func (r *trial) serveABS() []string {
 	return flags
 }
 
-// run lets the exporter live and die until the traffic ends, then live on until all is
-// settled, and judges what it served.
+// run kills and starts the exporter until the traffic ends, lets it run until all is settled, and
+// judges what it served.
 func (s *scenario) run(t *testing.T) {
 	t.Helper()
 	s.start(t).run()
@@ -205,14 +204,14 @@ func (r *trial) run() {
 	if err == nil {
 		err = r.judge(r.books.page())
 	}
-	t.Logf("%d kills, %d of them inside a save; %d pages, %d series whose 0 none of them showed; %s; answers of ABS by status: %v",
-		r.kills, r.saves, r.books.pages, r.books.bornHigh, r.exact, r.sim.Stats().Statuses)
+	t.Logf("%d kills, %d of them during a save; %d pages, %d series whose 0 none of them had; %s; responses of ABS by status: %v",
+		r.kills, r.saves, r.books.pages, r.books.notAtZero, r.exact, r.sim.Stats().Statuses)
 	if err != nil {
-		t.Fatalf("%v\nThe exporter's last words:\n%s", err, r.exporter.lastLines())
+		t.Fatalf("%v\nThe end of the exporter's log:\n%s", err, r.exporter.lastLines())
 	}
 }
 
-// scrapeEvery is how often /metrics is looked at, in real time.
+// scrapeEvery is the scrape interval, in real time.
 const scrapeEvery = 40 * time.Millisecond
 
 // scrapeOn enters page after page into the books until ctx ends.
@@ -237,8 +236,8 @@ func (r *trial) scrapeOn(ctx context.Context) error {
 		}
 		if r.books.pages%20 == 0 {
 			now := r.clock.Now()
-			if n, told := p.requests(), r.sim.TruthVisible(r.begin, r.end, now).Requests; n > told {
-				return fmt.Errorf("abs_requests_total is %d at %v, when ABS told of %d", n, now, told)
+			if n, reported := p.requests(), r.sim.TruthVisible(r.begin, r.end, now).Requests; n > reported {
+				return fmt.Errorf("abs_requests_total is %d at %v, when ABS had reported %d", n, now, reported)
 			}
 		}
 		if n := p.sum("abs_exporter_missed_slots_total", "")[""]; n > 0 {
@@ -248,15 +247,14 @@ func (r *trial) scrapeOn(ctx context.Context) error {
 	return nil
 }
 
-// live kills the exporter and starts it again until the traffic ends. It returns the
-// process that is left.
+// live kills the exporter and starts it again until the traffic ends. It returns the last process.
 func (r *trial) live(ctx context.Context) (*process, error) {
 	p, err := r.exporter.start(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for i := range r.kills {
-		// As long as is left for each kill that is left, on average.
+		// The kills that remain are spread over the time that remains.
 		now := r.clock.Now()
 		gap := max(0, r.end.Sub(now)) / time.Duration(r.kills-i)
 		at := now.Add(time.Duration(r.rng.Int64N(2*int64(gap) + 1)))
@@ -270,7 +268,7 @@ func (r *trial) live(ctx context.Context) (*process, error) {
 	return p, r.wait(ctx, p, r.end)
 }
 
-// wait waits for an instant in which the exporter still lives.
+// wait waits for an instant, or returns an error once the exporter has ended.
 func (r *trial) wait(ctx context.Context, p *process, at time.Time) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -284,23 +282,23 @@ func (r *trial) wait(ctx context.Context, p *process, at time.Time) error {
 	return r.clock.sleepUntil(ctx, at)
 }
 
-// aim is the kind of instant in which the exporter is killed.
+// aim is the kind of instant at which the exporter is killed.
 type aim int
 
 const (
 	anywhere   aim = iota
 	inSave         // while a state file is being written
-	afterSave      // when one was written, but perhaps is not served
-	afterCycle     // when the two that a cycle writes were written, and perhaps nobody has scraped
-	unsaved        // when for some cycles none could be written
-	starting       // and once again before it is up, or just then
+	afterSave      // when one was written, but perhaps not served yet
+	afterCycle     // when both of a cycle were written, and perhaps not scraped
+	unsaved        // when none could be written for some cycles
+	starting       // and once more while it starts, or just after
 )
 
 func (a aim) String() string {
 	return [...]string{"anywhere", "in a save", "after a save", "after a cycle", "unsaved", "and again while starting"}[a]
 }
 
-// mixed are the aims of most runs, in turn.
+// mixed returns the aims of most runs.
 func mixed() []aim {
 	return []aim{inSave, afterSave, anywhere, starting, inSave, afterCycle, unsaved, anywhere}
 }
@@ -308,7 +306,7 @@ func mixed() []aim {
 // strike kills the exporter for the i-th time and starts it again.
 func (r *trial) strike(ctx context.Context, p *process, i int) (*process, error) {
 	at := r.aims[i%len(r.aims)]
-	if err := r.take(ctx, p, at); err != nil {
+	if err := r.waitFor(ctx, p, at); err != nil {
 		return p, err
 	}
 	if err := p.kill(); err != nil {
@@ -347,17 +345,17 @@ func (r *trial) strike(ctx context.Context, p *process, i int) (*process, error)
 	return r.exporter.start(ctx)
 }
 
-// awayName is added to the name of the state directory while nothing is to be saved.
+// awayName is appended to the name of the state directory while saves are to fail.
 const awayName = ".away"
 
-// take waits for the kind of instant that is aimed at, if it comes soon.
-func (r *trial) take(ctx context.Context, p *process, at aim) error {
+// waitFor waits for the kind of instant that is aimed at, if it is near.
+func (r *trial) waitFor(ctx context.Context, p *process, at aim) error {
 	var err error
 	limit := 3 * r.clock.real(interval)
 	switch at {
 	case inSave:
 		_, err = watch(ctx, r.state, limit, temporary)
-		// A save may be over in less than that: most kills come at once.
+		// A save may be shorter than that: most kills follow at once.
 		if within := r.rng.Int64N(int64(300 * time.Microsecond)); r.rng.IntN(4) == 0 {
 			spin(time.Duration(within))
 		}
@@ -380,20 +378,20 @@ func (r *trial) take(ctx context.Context, p *process, at aim) error {
 	case anywhere, starting:
 	}
 	if errors.Is(err, os.ErrNotExist) {
-		return nil // the directory: the first process has not made it yet
+		return nil // the directory: the first process has not created it yet
 	}
 	return err
 }
 
-// spin waits for less than a timer can.
+// spin waits for less time than a timer can.
 func spin(d time.Duration) {
 	for begin := time.Now(); time.Since(begin) < d; {
 		runtime.Gosched()
 	}
 }
 
-// settleDown takes the faults away and waits until every slot that holds data is
-// settled, and then for some cycles more, in which nothing may be counted.
+// settleDown removes the faults and waits until every slot with data is settled, and then for some
+// cycles more, in which nothing may be counted.
 func (r *trial) settleDown(ctx context.Context, p *process) error {
 	if err := r.sim.SetFaults(); err != nil {
 		return err
@@ -402,14 +400,14 @@ func (r *trial) settleDown(ctx context.Context, p *process) error {
 	if err := r.wait(ctx, p, settled.Add(3*interval)); err != nil {
 		return err
 	}
-	// A machine that was busy may be late by some cycles of this fast time.
+	// A busy machine may be late by some cycles of this fast time.
 	for deadline := settled.Add(r.patience()); ; {
 		page := r.books.page()
 		if page != nil && page.gauges["abs_exporter_slotspending"] == 0 && page.gauges["abs_up"] == 1 && r.judge(page) == nil {
 			break
 		}
 		if r.clock.Now().After(deadline) {
-			break // the verdict tells what is wrong
+			break // judge reports what is wrong
 		}
 		if err := r.wait(ctx, p, r.clock.Now().Add(interval/2)); err != nil {
 			return err
@@ -418,12 +416,12 @@ func (r *trial) settleDown(ctx context.Context, p *process) error {
 	return r.wait(ctx, p, r.clock.Now().Add(5*interval))
 }
 
-// patience is a minute of real time.
+// patience returns a minute of real time.
 func (r *trial) patience() time.Duration {
 	return time.Duration(float64(time.Minute) * r.factor)
 }
 
-// judge holds a page against what was requested.
+// judge compares a page with what was requested.
 func (r *trial) judge(p *page) error {
 	if p == nil {
 		return errors.New("no page was ever scraped")
@@ -450,8 +448,8 @@ func (r *trial) judge(p *page) error {
 	return errors.Join(append(errs, r.judgeTokens(p, truth))...)
 }
 
-// judgeTokens holds each token's own series against what the token requested. What was
-// counted before a token joined stands under _other: never more, and nothing else.
+// judgeTokens compares each token's own series with what the token requested. What was counted
+// before a token was tracked is under _other: never more, and nothing else.
 func (r *trial) judgeTokens(p *page, truth simulator.Totals) error {
 	key, err := os.ReadFile(filepath.Join(r.state, "token-id.key"))
 	if err != nil {
@@ -461,7 +459,7 @@ func (r *trial) judgeTokens(p *page, truth simulator.Totals) error {
 	other := got["_other"]
 	delete(got, "_other")
 	var errs []error
-	var shared int64
+	var untracked int64
 	exact := 0
 	for token, want := range truth.ByToken {
 		id := tools.TokenID(strings.TrimSuffix(string(key), "\n"), token)
@@ -472,19 +470,19 @@ func (r *trial) judgeTokens(p *page, truth simulator.Totals) error {
 			exact++
 			errs = append(errs, sameSplits(p, id, want))
 		default:
-			shared += want.Requests - n
+			untracked += want.Requests - n
 		}
 		delete(got, id)
 	}
 	for id, n := range got {
 		errs = append(errs, fmt.Errorf("token %s was counted %d times, and there is no such token", id, n))
 	}
-	if shared != other {
-		errs = append(errs, fmt.Errorf("%d requests are missing from the tokens' own series, and _other has %d", shared, other))
+	if untracked != other {
+		errs = append(errs, fmt.Errorf("%d requests are missing from the tokens' own series, and _other has %d", untracked, other))
 	}
-	r.exact = fmt.Sprintf("%d of %d tokens never shared _other", exact, len(truth.ByToken))
-	if exact*4 < len(truth.ByToken) { // a slow machine cuts more, and then more of them share it
-		errs = append(errs, fmt.Errorf("only %s: too few to tell much", r.exact))
+	r.exact = fmt.Sprintf("%d of %d tokens were never counted under _other", exact, len(truth.ByToken))
+	if exact*4 < len(truth.ByToken) { // a slow machine splits more windows, and then more tokens are
+		errs = append(errs, fmt.Errorf("only %s: too few to judge by", r.exact))
 	}
 	return errors.Join(errs...)
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/dashboards/build"
 )
 
-// Colours that stand together in one panel can be told apart by everybody: reckoned by
-// Machado, Oliveira and Fernandes 2009 (severity 1) and the CIE's L*a*b* distance.
+// Everybody can distinguish the colours of one panel: computed by Machado, Oliveira and Fernandes
+// 2009 (severity 1) and the CIE's L*a*b* distance.
 func TestColoursForColourBlindPeople(t *testing.T) {
 	const least = 11 // some five times the least difference that the eye sees
 	sights := map[string][3][3]float64{
@@ -32,7 +32,7 @@ func TestColoursForColourBlindPeople(t *testing.T) {
 	}
 }
 
-// seen is a colour in L*a*b* as somebody sees it; m works on linear light.
+// seen returns a colour in L*a*b* as somebody sees it; m applies to linear light.
 func seen(t *testing.T, hex string, m [3][3]float64) [3]float64 {
 	t.Helper()
 	var rgb, out [3]float64

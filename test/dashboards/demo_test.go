@@ -22,16 +22,16 @@ import (
 // patience is only used up by a test that fails.
 const patience = 3 * time.Minute
 
-// database is a Prometheus, however the series came into it.
+// database is a Prometheus that scrapes or receives pushes.
 type database interface {
-	// Query is the answer to an instant query.
+	// Query returns the result of an instant query.
 	Query(expr string, at time.Time) promql.Vector
-	// Until asks again and again; when ctx ends first, the test has failed.
+	// Until calls done until it returns true; when ctx ends first, the test has failed.
 	Until(ctx context.Context, what string, done func() bool)
 }
 
-// Each query of each panel returns data with the labels that its legend and its columns
-// name: with attacks under way, and where no attack has ever been; scraped, and pushed.
+// Each query of each panel returns data with the labels that its legend and its columns name: with
+// active attacks, and where there never was one; scraped, and pushed.
 func TestEachPanelHasData(t *testing.T) {
 	scraped := func(t *testing.T, flags ...string) (database, func()) {
 		url, kill := demo(t, flags...)
@@ -69,7 +69,7 @@ func TestEachPanelHasData(t *testing.T) {
 				t.Errorf("there were attacks: %v, want %v", len(got) > 0, tc.attacks)
 			}
 			kill()
-			if _, scrapes := p.(*promtest.Prometheus); scrapes { // what was pushed is there for 5 minutes more
+			if _, scrapes := p.(*promtest.Prometheus); scrapes { // what was pushed remains for 5 minutes
 				p.Until(ctx, "the exporter is known to be gone", func() bool { return len(p.Query("abs_up", time.Now())) == 0 })
 				nothingIsClear(t, p)
 			}
@@ -77,7 +77,7 @@ func TestEachPanelHasData(t *testing.T) {
 	}
 }
 
-// nothingIsClear tells of every number that is green, and every line of a table, though
+// nothingIsClear fails the test for every number that is green, and every line of a table, though
 // the exporter is gone.
 func nothingIsClear(t *testing.T, p database) {
 	t.Helper()
@@ -98,18 +98,18 @@ func nothingIsClear(t *testing.T, p database) {
 		}
 	}
 	if n < 15 {
-		t.Errorf("only %d panels were looked at", n)
+		t.Errorf("only %d panels were checked", n)
 	}
 }
 
-// hasData asks until there is an answer: what takes a few cycles comes in its time.
+// hasData waits until there is an answer, as some series need a few cycles.
 func hasData(ctx context.Context, t *testing.T, p database, d dashboard, panel panel, q query, values map[string]string) {
 	t.Helper()
 	expr := fill(q.Expr, values)
 	var got promql.Vector
 	p.Until(ctx, fmt.Sprintf("%s: %q: %s returns data: %s", d.UID, panel.Title, q.RefID, expr), func() bool {
 		got = p.Query(expr, time.Now())
-		// A table may say "–"; a line of nothing but NaN is no line.
+		// A table may show "–"; a line of NaN alone is no line.
 		return slices.ContainsFunc(got, func(s promql.Sample) bool { return panel.Type == "table" || !math.IsNaN(s.F) })
 	})
 	for _, s := range got {
@@ -132,14 +132,14 @@ func hasData(ctx context.Context, t *testing.T, p database, d dashboard, panel p
 	}
 }
 
-// chosen are the values of the variables as the dashboard opens, found as Grafana finds them.
+// chosen returns the values of the variables as the dashboard opens, found as Grafana finds them.
 func chosen(ctx context.Context, t *testing.T, p database, d dashboard, attacks bool) map[string]string {
 	t.Helper()
 	values := defaults()
 	for _, v := range d.Templating.List {
 		q, ok := v.prom(t)
 		if !ok || (v.Name == "attack_type" && !attacks) {
-			continue // where there was no attack, All is all there is to choose
+			continue // without an attack, All is the only choice
 		}
 		exprs, label := questions(t, q)
 		var found []string
@@ -166,7 +166,7 @@ func chosen(ctx context.Context, t *testing.T, p database, d dashboard, attacks 
 		}
 		if v.Name == "token" && attacks {
 			if n := p.Query(fmt.Sprintf("abs_token_attack_active{token=%q} or abs_token_attack_types{token=%q} > 0", found[0], found[0]), time.Now()); len(n) == 0 {
-				t.Errorf("the dashboard of a token opens with %s, which is under no attack", found[0])
+				t.Errorf("the dashboard of a token opens with %s, which is not flagged", found[0])
 			}
 		}
 		t.Logf("%s: %s: %d values, first %s", d.UID, v.Name, len(found), found[0])
@@ -174,8 +174,8 @@ func chosen(ctx context.Context, t *testing.T, p database, d dashboard, attacks 
 	return values
 }
 
-// demo runs the demo until the test ends, or is told to kill it, and gives its address.
-// Slots settle in a minute, so that there is an audit at once.
+// demo runs the demo until the test ends or calls kill, and returns its address. Slots settle in a
+// minute, so that there is an audit at once.
 func demo(t *testing.T, flags ...string) (url string, kill func()) {
 	t.Helper()
 	out := tools.NewOutput()
@@ -195,7 +195,7 @@ func demo(t *testing.T, flags ...string) (url string, kill func()) {
 	}
 	kill = sync.OnceFunc(func() {
 		_ = cmd.Process.Kill() // it has nothing to lose
-		_ = cmd.Wait()         // told to be killed
+		_ = cmd.Wait()         // it was killed
 	})
 	t.Cleanup(kill)
 	return out.Find(t, patience, `status page +(http://\S+)`), kill

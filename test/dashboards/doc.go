@@ -1,4 +1,3 @@
-// Package dashboards turns the dashboards that the binary carries into a verdict: whether
-// Grafana can show them, whether their queries fit the metrics, and whether each panel
-// has something to show.
+// Package dashboards tests the dashboards that the binary carries: Grafana can show them, their
+// queries fit the metrics, and each panel has something to show.
 package dashboards

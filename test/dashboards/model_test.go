@@ -10,7 +10,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/dashboards"
 )
 
-// dashboard is what Grafana makes of the JSON, as far as the tests look at it.
+// dashboard is Grafana's JSON model, as far as the tests check it.
 type dashboard struct {
 	UID, Title, Description string
 	SchemaVersion           int
@@ -65,7 +65,7 @@ type panel struct {
 
 type link struct{ URL string }
 
-// mapping is what is shown in place of a value, such as null.
+// mapping is the text shown for a value, such as null.
 type mapping struct {
 	Type    string
 	Options struct {
@@ -74,13 +74,13 @@ type mapping struct {
 	}
 }
 
-// step is the colour from a value on; the first has none.
+// step is the colour from a value on; the first has no value.
 type step struct {
 	Value *float64
 	Color string
 }
 
-// colour is that of a number in a panel that judges it.
+// colour returns the colour of a number in a panel with thresholds.
 func (p panel) colour(v float64) string {
 	out := ""
 	for _, s := range p.FieldConfig.Defaults.Thresholds.Steps {
@@ -122,7 +122,7 @@ func load(t *testing.T) []dashboard {
 	return all
 }
 
-// prom is the query of a variable that Prometheus answers, and whether it is one.
+// prom returns the query of a variable, and whether it is one for Prometheus.
 func (v variable) prom(t *testing.T) (string, bool) {
 	t.Helper()
 	if v.Type != "query" {
@@ -135,8 +135,8 @@ func (v variable) prom(t *testing.T) (string, bool) {
 	return q.Query, true
 }
 
-// The first two are Grafana's own (packages/grafana-prometheus): a query on several lines
-// is none to it.
+// The first two are Grafana's own (packages/grafana-prometheus), which do not match a query on
+// several lines.
 var (
 	labelValues   = regexp.MustCompile(`^label_values\((?:(.+),\s*)?([a-zA-Z_$][a-zA-Z0-9_]*)\)\s*$`)
 	queryResult   = regexp.MustCompile(`^query_result\((.+)\)\s*$`)
@@ -145,7 +145,7 @@ var (
 	variableInUse = regexp.MustCompile(`\$(\w+)|\$\{(\w+)(:[^}]*)?\}`)
 )
 
-// questions are the PromQL of a variable's query, and the label that it takes.
+// questions returns the PromQL of a variable's query, and the label whose values it reads.
 func questions(t *testing.T, q string) (exprs []string, label string) {
 	t.Helper()
 	if m := queryResult.FindStringSubmatch(q); m != nil {
@@ -165,7 +165,7 @@ func questions(t *testing.T, q string) (exprs []string, label string) {
 	return exprs, m[2]
 }
 
-// fill puts values in the place of variables.
+// fill replaces variables by their values.
 func fill(text string, values map[string]string) string {
 	return variableInUse.ReplaceAllStringFunc(text, func(use string) string {
 		m := variableInUse.FindStringSubmatch(use)
@@ -176,7 +176,7 @@ func fill(text string, values map[string]string) string {
 	})
 }
 
-// defaults are the variables as the dashboard opens.
+// defaults returns the variables as the dashboard opens.
 func defaults() map[string]string {
 	return map[string]string{"target": ".*", "api": ".*", "attack_type": ".*", "token": "0123456789abcdef", "range": "1h"}
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/test/queries"
 )
 
-// Every query of every panel and variable fits the table of metrics, and its result has
-// the labels that the legend, the columns and the links name.
+// Every query of every panel and variable fits the table of metrics, and its result has the labels
+// that the legend, the columns and the links name.
 func TestQueries(t *testing.T) {
 	n := 0
 	for _, d := range load(t) {
@@ -48,11 +48,11 @@ func TestQueries(t *testing.T) {
 		}
 	}
 	if n < 60 {
-		t.Errorf("only %d queries were looked at", n)
+		t.Errorf("only %d queries were checked", n)
 	}
 }
 
-// named are the labels that a panel shows of a query's result.
+// named returns the labels that a panel shows of a query's result.
 func named(p panel, q query) []string {
 	var out []string
 	for _, m := range legendLabel.FindAllStringSubmatch(q.LegendFormat, -1) {
@@ -68,7 +68,7 @@ func named(p panel, q query) []string {
 	return out
 }
 
-// What is to be seen by its colour or its column is there under that very name.
+// Every colour, width and sort order of a table is for a column that exists.
 func TestNamesOfColumns(t *testing.T) {
 	for _, d := range load(t) {
 		for _, p := range d.Panels {

@@ -18,7 +18,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
-// receiver is the pinned Prometheus that scrapes nothing: series are pushed to its OTLP receiver.
+// receiver is the pinned Prometheus, which scrapes nothing: series are pushed to its OTLP receiver.
 type receiver struct {
 	tb   testing.TB
 	url  string

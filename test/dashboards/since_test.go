@@ -13,8 +13,8 @@ import (
 // hour is how many scrapes an hour has in these tests.
 const hour = 240
 
-// asking loads series in promtool's notation, a sample each 15 s from 1970 on, and
-// answers queries about them.
+// asking loads series in promtool's notation, a sample each 15 s from 1970 on, and returns a
+// function that queries them.
 func asking(t *testing.T, series string) func(expr string, at time.Duration) promql.Vector {
 	t.Helper()
 	storage := promqltest.LoadedStorage(t, "load 15s\n"+series)
@@ -35,26 +35,26 @@ func asking(t *testing.T, series string) func(expr string, at time.Duration) pro
 		if err != nil {
 			t.Fatalf("query %s: %v", expr, err)
 		}
-		return append(promql.Vector(nil), got...) // the engine takes its slices back
+		return append(promql.Vector(nil), got...) // the engine reuses its slices
 	}
 }
 
-// First seen is when the present stretch of an attack began: not one before it, and not
-// the exporter's last start.
+// First seen is when the present span of an attack began: not one before it, and not the exporter's
+// last start.
 func TestFirstSeen(t *testing.T) {
 	const now = 16 * hour
 	attacks := []struct {
 		name  string
-		spans []int   // scrapes from one beginning or end to the next, the last being now
+		spans []int   // scrapes from one begin or end to the next, the last being now
 		want  float64 // hour; below 0 where it is over
 	}{
-		{"came back", []int{6 * hour, 3 * hour, 6 * hour}, 15},
+		{"returned", []int{6 * hour, 3 * hour, 6 * hour}, 15},
 		{"began just now", []int{now - 1}, 16},
-		{"came back just now", []int{6 * hour, 3 * hour, 7*hour - 1}, 16},
+		{"returned just now", []int{6 * hour, 3 * hour, 7*hour - 1}, 16},
 		{"is older than the look back", []int{hour}, 4},
-		{"goes on", []int{10 * hour}, 10}, // while the exporter was away for a little
+		{"goes on", []int{10 * hour}, 10}, // while the exporter was away for a short time
 		{"is over", []int{6 * hour, 3 * hour}, -1},
-		{"came back long ago", []int{hour, hour, 6 * hour}, 8},
+		{"returned long ago", []int{hour, hour, 6 * hour}, 8},
 	}
 	var text strings.Builder
 	for _, a := range attacks {
@@ -92,20 +92,20 @@ func TestFirstSeen(t *testing.T) {
 					got[s.Metric.Get("attack_type")] = s.F / 3600
 				}
 				for _, a := range attacks {
-					at, under := got[a.name]
-					if under != (a.want >= 0) || under && (at < a.want-0.001 || at > a.want+0.04) { // a step of the query is up to 2 min
-						t.Errorf("%q: an attack that %s was first seen at %.3f h (%v), want %g", panel.Title, a.name, at, under, a.want)
+					at, active := got[a.name]
+					if active != (a.want >= 0) || active && (at < a.want-0.001 || at > a.want+0.04) { // a step of the query is up to 2 min
+						t.Errorf("%q: an attack that %s was first seen at %.3f h (%v), want %g", panel.Title, a.name, at, active, a.want)
 					}
 				}
 			}
 		}
 	}
 	if n != 2 {
-		t.Errorf("%d panels tell when an attack was first seen, want 2", n)
+		t.Errorf("%d panels show when an attack was first seen, want 2", n)
 	}
 }
 
-// The traffic by API is all of it where the API chosen is all, which only attacks have.
+// The traffic by API is that of every API where the chosen API is all, which only attacks have.
 func TestTrafficWhereAllIsChosen(t *testing.T) {
 	ask := asking(t, ` abs_api_requests_total{target="prod", api="shop"} 0+1x240
  abs_api_requests_total{target="prod", api="search"} 0+2x240
@@ -130,6 +130,6 @@ func TestTrafficWhereAllIsChosen(t *testing.T) {
 		}
 	}
 	if n != 2 {
-		t.Errorf("%d panels were looked at, want 2", n)
+		t.Errorf("%d panels were checked, want 2", n)
 	}
 }

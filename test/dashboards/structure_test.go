@@ -6,10 +6,10 @@ import (
 	"testing"
 )
 
-// uids are what links and alerts hold on to.
+// uids are those that links and alerts refer to.
 var uids = []string{"abs-exporter-health", "abs-exporter-overview", "abs-exporter-token"}
 
-// Colours, as docs/dashboards.md tells them.
+// Colours, as in docs/dashboards.md.
 const (
 	doubt    = "#E69F00"
 	allClear = "#009E73"
@@ -25,9 +25,9 @@ func TestUIDs(t *testing.T) {
 	}
 }
 
-// Provisioned and imported by hand both work: nothing asks for an input, no id is taken,
-// and the data source is a variable that Grafana fills with its default.
-func TestGrafanaTakesThem(t *testing.T) {
+// Dashboards work provisioned and imported by hand: they need no input, have no id, and the data
+// source is a variable that Grafana sets to its default.
+func TestGrafanaAcceptsThem(t *testing.T) {
 	for _, d := range load(t) {
 		if d.ID != nil || d.Inputs != nil || strings.Contains(d.raw, "${DS_") {
 			t.Errorf("%s: has an id or inputs of an export", d.UID)
@@ -48,7 +48,7 @@ func TestGrafanaTakesThem(t *testing.T) {
 				t.Errorf("%s: variable %s has no label or description", d.UID, v.Name)
 			}
 			if v.Type == "query" && (v.Datasource == nil || v.Datasource.UID != "${datasource}") {
-				t.Errorf("%s: variable %s does not ask the chosen data source", d.UID, v.Name)
+				t.Errorf("%s: variable %s does not use the chosen data source", d.UID, v.Name)
 			}
 			if v.IncludeAll && v.AllValue != ".*" {
 				t.Errorf("%s: All of variable %s is not .*, so nothing is shown where it has no values", d.UID, v.Name)
@@ -62,7 +62,7 @@ func TestGrafanaTakesThem(t *testing.T) {
 	}
 }
 
-func TestVariablesAsked(t *testing.T) {
+func TestVariables(t *testing.T) {
 	want := map[string][]string{
 		"abs-exporter-overview": {"datasource", "target", "api", "attack_type", "range"},
 		"abs-exporter-token":    {"datasource", "target", "token", "range"},
@@ -110,7 +110,7 @@ func TestPanels(t *testing.T) {
 				t.Errorf("%s: %q has no unit, or does not say what no value means", d.UID, p.Title)
 			}
 			if p.Datasource == nil || p.Datasource.UID != "${datasource}" || len(p.Targets) == 0 {
-				t.Errorf("%s: %q does not ask the chosen data source", d.UID, p.Title)
+				t.Errorf("%s: %q does not use the chosen data source", d.UID, p.Title)
 			}
 			if p.Type == "stat" {
 				saysUnknown(t, d, p)
@@ -120,7 +120,7 @@ func TestPanels(t *testing.T) {
 					t.Errorf("%s: %q: query %s asks for now: %v, want %v", d.UID, p.Title, q.RefID, q.Instant, now)
 				}
 				if q.Datasource == nil || q.Datasource.UID != "${datasource}" || q.Instant == q.Range {
-					t.Errorf("%s: %q: query %s does not ask the chosen data source, or neither now nor a range", d.UID, p.Title, q.RefID)
+					t.Errorf("%s: %q: query %s does not use the chosen data source, or neither now nor a range", d.UID, p.Title, q.RefID)
 				}
 				if p.Type != "stat" && p.Type != "table" && !legendLabel.MatchString(q.LegendFormat) && len(p.Targets) == 1 {
 					t.Errorf("%s: %q: the legend names nothing", d.UID, p.Title)
@@ -130,20 +130,20 @@ func TestPanels(t *testing.T) {
 	}
 }
 
-// saysUnknown holds a panel of one number to the colour of a doubt where there is none:
-// Grafana would give it that of the lowest threshold, which is an all-clear.
+// saysUnknown checks that a panel of one number has the colour of a doubt where there is no number:
+// Grafana would use that of the lowest threshold, which is an all-clear.
 func saysUnknown(t *testing.T, d dashboard, p panel) {
 	t.Helper()
 	f := p.FieldConfig.Defaults
 	i := slices.IndexFunc(f.Mappings, func(m mapping) bool { return m.Type == "special" && m.Options.Match == "null" })
 	if i < 0 || f.NoValue != "unknown" || f.Mappings[i].Options.Result.Text != "unknown" || f.Mappings[i].Options.Result.Color != doubt {
-		t.Errorf("%s: %q does not say in the colour of a doubt that nothing is known", d.UID, p.Title)
+		t.Errorf("%s: %q does not show unknown in the colour of a doubt", d.UID, p.Title)
 	}
 }
 
 func TestGrid(t *testing.T) {
 	for _, d := range load(t) {
-		taken := map[[2]int]string{}
+		used := map[[2]int]string{}
 		for _, p := range d.Panels {
 			g := p.GridPos
 			if g.W < 1 || g.H < 1 || g.X < 0 || g.X+g.W > 24 {
@@ -151,10 +151,10 @@ func TestGrid(t *testing.T) {
 			}
 			for x := g.X; x < g.X+g.W; x++ {
 				for y := g.Y; y < g.Y+g.H; y++ {
-					if other, ok := taken[[2]int{x, y}]; ok {
+					if other, ok := used[[2]int{x, y}]; ok {
 						t.Fatalf("%s: %q lies on %q", d.UID, p.Title, other)
 					}
-					taken[[2]int{x, y}] = p.Title
+					used[[2]int{x, y}] = p.Title
 				}
 			}
 		}
@@ -165,13 +165,13 @@ func TestGrid(t *testing.T) {
 func TestLinks(t *testing.T) {
 	n := 0
 	for _, d := range load(t) {
-		for rest := d.raw; ; {
-			_, after, ok := strings.Cut(rest, `"/d/`)
+		for text := d.raw; ; {
+			_, after, ok := strings.Cut(text, `"/d/`)
 			if !ok {
 				break
 			}
-			rest = after
-			url, _, _ := strings.Cut(rest, `"`)
+			text = after
+			url, _, _ := strings.Cut(text, `"`)
 			uid, params, _ := strings.Cut(url, "?")
 			n++
 			if !slices.Contains(uids, uid) {

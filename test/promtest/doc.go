@@ -1,3 +1,3 @@
-// Package promtest turns the address of a /metrics page into what a real Prometheus
-// without any feature flag stores of it, and answers questions about that.
+// Package promtest runs a real Prometheus without any feature flag on a /metrics page, inside the
+// test's process, and reads what it has stored.
 package promtest

@@ -17,9 +17,9 @@ import (
 	"github.com/prometheus/prometheus/tsdb"
 )
 
-// Ingester is a Prometheus whose scrapes are handed in, at any time: days of a virtual
-// clock pass in seconds. What it stores of a page is what a scrape stores, read by the
-// same parser, stale markers included.
+// Ingester is a Prometheus whose scrapes are passed in, at any time: days of a virtual clock pass
+// in seconds. It stores of a page what a scrape stores, read by the same parser, stale markers
+// included.
 type Ingester struct {
 	Prometheus
 	symbols *labels.SymbolTable
@@ -33,7 +33,7 @@ type stored struct {
 	page   int
 }
 
-// Open is an Ingester without samples.
+// Open returns an Ingester without samples.
 func Open(tb testing.TB) *Ingester {
 	tb.Helper()
 	log := slog.New(slog.NewTextHandler(tb.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))

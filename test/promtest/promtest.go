@@ -25,9 +25,8 @@ import (
 // job is the value of the label job of everything scraped here.
 const job = "promtest"
 
-// Prometheus is a Prometheus inside the test's process: the scrape manager, the
-// database and the query engine of the real one, wired as its main does when no
-// feature flag is given.
+// Prometheus is a Prometheus inside the test's process: the scrape manager, the database and the
+// query engine of the real one, wired as in its main without feature flags.
 type Prometheus struct {
 	tb      testing.TB
 	db      *tsdb.DB
@@ -40,15 +39,14 @@ type Option func(*settings)
 
 type settings struct{ scrapeConfig []string }
 
-// ScrapeConfig adds lines to the scrape configuration, each a whole key in YAML, such
-// as `scrape_protocols: [PrometheusProto]` or `tls_config: {insecure_skip_verify: true}`.
+// ScrapeConfig adds lines to the scrape configuration, each a full key in YAML, such as
+// `scrape_protocols: [PrometheusProto]` or `tls_config: {insecure_skip_verify: true}`.
 func ScrapeConfig(lines ...string) Option {
 	return func(s *settings) { s.scrapeConfig = append(s.scrapeConfig, lines...) }
 }
 
-// Start scrapes the page at target (a whole URL, such as
-// http://127.0.0.1:10464/metrics) every interval until the test ends. It returns at
-// once; Await tells when samples are stored.
+// Start scrapes the page at target (a full URL, such as http://127.0.0.1:10464/metrics) every
+// interval until the test ends. It returns at once; Await waits until samples are stored.
 func Start(tb testing.TB, target string, interval time.Duration, options ...Option) *Prometheus {
 	tb.Helper()
 	p, err := start(tb, target, interval, options)
@@ -92,8 +90,8 @@ func start(tb testing.TB, target string, interval time.Duration, options []Optio
 		scrapes: newScrapes(db),
 	}
 	manager, err := scrape.NewManager(
-		// The two options only make targets known without the usual five seconds of
-		// patience; what is stored of a scrape, they don't touch.
+		// The two options only make targets known without the usual delay of five seconds; they do
+		// not change what is stored of a scrape.
 		&scrape.Options{DiscoveryReloadOnStartup: true, DiscoveryReloadInterval: model.Duration(100 * time.Millisecond)},
 		log, logging.NewJSONFileLogger, nil, p.scrapes, prometheus.NewRegistry(),
 	)
@@ -116,15 +114,15 @@ func start(tb testing.TB, target string, interval time.Duration, options []Optio
 	return p, nil
 }
 
-// configFor goes through Prometheus's own YAML, so that every setting that is not
-// named has Prometheus's default.
+// configFor uses Prometheus's own YAML, so that every setting that is not named has Prometheus's
+// default.
 func configFor(target string, interval time.Duration, lines []string) (*config.Config, error) {
 	u, err := url.Parse(target)
 	if err != nil {
 		return nil, err
 	}
 	if u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, errors.New("the target has to be a whole http or https URL")
+		return nil, errors.New("the target has to be a full http or https URL")
 	}
 	var y strings.Builder
 	fmt.Fprintf(&y, "scrape_configs:\n- job_name: %s\n", job)
@@ -150,7 +148,7 @@ func configFor(target string, interval time.Duration, lines []string) (*config.C
 	return cfg, nil
 }
 
-// staticGroups is what service discovery would say of the configuration's only target.
+// staticGroups returns what service discovery would find: the configuration's only target.
 func staticGroups(cfg *config.Config) map[string][]*targetgroup.Group {
 	groups := map[string][]*targetgroup.Group{}
 	for _, sc := range cfg.ScrapeConfigs {
@@ -163,19 +161,19 @@ func staticGroups(cfg *config.Config) map[string][]*targetgroup.Group {
 	return groups
 }
 
-// Await waits until n more scrapes that began after the call are stored, whether they
-// succeeded or not. When ctx ends first, the test has failed.
+// Await waits until n more scrapes that began after the call are stored, whether they succeeded or
+// not. When ctx ends first, the test has failed.
 func (p *Prometheus) Await(ctx context.Context, n int) {
 	p.tb.Helper()
-	// One target's scrapes follow one another, so the next to be stored may have begun
-	// before the call, and none after it.
+	// One target's scrapes follow one another, so the next to be stored may have begun before the
+	// call, and none after it.
 	if err := p.scrapes.wait(ctx, p.scrapes.count()+n+1); err != nil {
 		p.tb.Fatalf("waiting for %d more scrapes: %v", n, err)
 	}
 }
 
-// Until asks done after every scrape that is stored, and now, until it says true. When
-// ctx ends first, the test has failed; what says what was waited for.
+// Until calls done now and after every scrape that is stored, until it returns true. When ctx ends
+// first, the test has failed with what in its message.
 func (p *Prometheus) Until(ctx context.Context, what string, done func() bool) {
 	p.tb.Helper()
 	for seen := p.scrapes.count(); !done(); seen = p.scrapes.count() {
@@ -185,8 +183,8 @@ func (p *Prometheus) Until(ctx context.Context, what string, done func() bool) {
 	}
 }
 
-// Query is the answer of Prometheus's engine to an instant query at a time; a scalar
-// comes as one sample without labels. A query that fails ends the test.
+// Query returns the result of Prometheus's engine for an instant query at a time; a scalar is one
+// sample without labels. A query that fails ends the test.
 func (p *Prometheus) Query(expr string, at time.Time) promql.Vector {
 	p.tb.Helper()
 	q, err := p.engine.NewInstantQuery(context.Background(), p.db, nil, expr, at)
@@ -200,7 +198,7 @@ func (p *Prometheus) Query(expr string, at time.Time) promql.Vector {
 	}
 	switch v := result.Value.(type) {
 	case promql.Vector:
-		// The engine takes its slices back when the query is closed.
+		// The engine reuses its slices once the query is closed.
 		return append(promql.Vector(nil), v...)
 	case promql.Scalar:
 		return promql.Vector{{T: v.T, F: v.V}}

@@ -86,8 +86,8 @@ func TestCounterMoves(t *testing.T) {
 	}
 }
 
-// A series that vanishes gets its stale marker, and one that returns lower than it
-// went has begun again: both count from what is stored, nothing else.
+// A series that vanishes gets its stale marker, and one that returns with a lower value was reset:
+// both count only what is stored.
 func TestSeriesEndsAndReturns(t *testing.T) {
 	ctx := deadline(t)
 	p := newPage(t, "c_total 5\n")
@@ -127,8 +127,8 @@ func TestFailedScrapesAreStoredAsDown(t *testing.T) {
 	prom.Until(ctx, "the target is down", up(0))
 }
 
-// The counters of the exporter are born at 0 because a Prometheus without a feature
-// flag knows nothing of created timestamps: this Prometheus must be just such a one.
+// The exporter serves new counters as 0 because a Prometheus without a feature flag does not read
+// created timestamps: this Prometheus must be such a one.
 func TestNoFeatureFlagIsOn(t *testing.T) {
 	ctx := deadline(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -173,14 +173,14 @@ func TestScrapeConfigReachesTheScrape(t *testing.T) {
 	}
 }
 
-func TestBadTargets(t *testing.T) {
+func TestInvalidTargets(t *testing.T) {
 	for _, target := range []string{"127.0.0.1:10464", "ftp://x/metrics", "/metrics", "http://"} {
 		if _, err := configFor(target, interval, nil); err == nil {
-			t.Errorf("configFor(%q) took it", target)
+			t.Errorf("configFor(%q) accepted it", target)
 		}
 	}
 	if _, err := configFor("http://x/metrics", interval, []string{"scrape_protokols: []"}); err == nil {
-		t.Error("configFor took a key that Prometheus doesn't know")
+		t.Error("configFor accepted a key that Prometheus doesn't know")
 	}
 }
 
@@ -196,8 +196,8 @@ func TestIncrease(t *testing.T) {
 		{"begins above 0", []float64{7, 9, 9, 12}, 5, 0},
 		{"reset to 0", []float64{7, 9, 0, 4}, 6, 1},
 		{"reset to more than 0", []float64{7, 9, 3}, 5, 1},
-		{"gone and born again", []float64{0, 9, -1, 0, 4}, 13, 0},
-		{"gone and back as it was", []float64{0, 9, -1, 9, 11}, 11, 0},
+		{"gone and created again", []float64{0, 9, -1, 0, 4}, 13, 0},
+		{"gone and back with its value", []float64{0, 9, -1, 9, 11}, 11, 0},
 		{"only a stale marker", []float64{-1}, 0, 0},
 		{"exact where a float's steps are 1", []float64{0, 1<<53 - 1, 1 << 53}, 1 << 53, 0},
 	} {

@@ -11,8 +11,8 @@ import (
 	"github.com/prometheus/prometheus/storage"
 )
 
-// scrapes stands between the scrape manager and the database and counts what is
-// stored, so that a test can wait for scrapes instead of for time.
+// scrapes is between the scrape manager and the database and counts what is stored, so that a test
+// can wait for scrapes instead of for time.
 type scrapes struct {
 	db storage.AppendableV2
 
@@ -61,8 +61,8 @@ func (s *scrapes) wait(ctx context.Context, n int) error {
 	}
 }
 
-// appender is one transaction. It is a scrape when it has a value for up; the stale
-// markers at the end of a run are none.
+// appender is one transaction. It is a scrape if it has a value for up; the stale markers at the
+// end of a run are not.
 type appender struct {
 	storage.AppenderV2
 	scrapes *scrapes

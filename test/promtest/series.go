@@ -17,7 +17,7 @@ import (
 type Point struct {
 	At    time.Time
 	Value float64
-	Stale bool // the marker that the series was gone; Value says nothing
+	Stale bool // the marker that the series was gone; Value has no meaning
 }
 
 // Series is all that is stored of one series of floats, in the order of time.
@@ -26,9 +26,9 @@ type Series struct {
 	Points []Point
 }
 
-// Samples is every series that the selector matches, ordered by its labels, with every
-// stored sample. Native histograms are left out. A selector that is none, or a database
-// that cannot be read, ends the test.
+// Samples returns every series that the selector matches, ordered by its labels, with every stored
+// sample. Native histograms are left out. An invalid selector, or a database that cannot be read,
+// ends the test.
 func (p *Prometheus) Samples(selector string) []Series {
 	p.tb.Helper()
 	matchers, err := parser.NewParser(parser.Options{}).ParseMetricSelector(selector)
@@ -70,10 +70,10 @@ func (p *Prometheus) Samples(selector string) []Series {
 	return all
 }
 
-// Increase is by how much one counter rose from its first stored sample to its last,
-// exactly: nothing is extrapolated, as increase() would. A fall is a reset, after which
-// the counter had started again from 0. What a counter was born with is not in it, just
-// as no Prometheus without a feature flag would see it.
+// Increase returns by how much one counter rose from its first stored sample to its last, exactly:
+// unlike increase() it does not extrapolate. A fall is a reset, after which the counter had started
+// again from
+// 0. The first sample's value is not in it, just as no Prometheus without a feature flag would count it.
 func (s Series) Increase() float64 {
 	var sum, last float64
 	first := true
@@ -93,9 +93,8 @@ func (s Series) Increase() float64 {
 	return sum
 }
 
-// Falls is how often the series stored less than just before while it lived on: what a
-// counter of one process never does. A series that ended (a stale marker tells) and was
-// born again may begin lower.
+// Falls returns how often a sample was lower than the one before: what a counter of one process
+// never does. A series that ended with a stale marker and was created again may begin lower.
 func (s Series) Falls() int {
 	falls := 0
 	for i := 1; i < len(s.Points); i++ {
@@ -116,8 +115,7 @@ type Increase struct {
 	Value  float64
 }
 
-// Increase is the exact increase of each series that the selector matches, those that
-// did not rise too.
+// Increase returns the exact increase of each series that the selector matches, 0 included.
 func (p *Prometheus) Increase(selector string) Increases {
 	p.tb.Helper()
 	all := p.Samples(selector)
@@ -128,7 +126,7 @@ func (p *Prometheus) Increase(selector string) Increases {
 	return out
 }
 
-// Sum is the increase of all series together.
+// Sum returns the increase of all series together.
 func (in Increases) Sum() float64 {
 	var sum float64
 	for _, i := range in {
@@ -137,8 +135,8 @@ func (in Increases) Sum() float64 {
 	return sum
 }
 
-// By is the increase summed by the values of labels, under Key(values...); a series
-// without such a label has it empty, as in Prometheus.
+// By returns the increase summed by the values of labels, under Key(values...); a series without
+// such a label has it empty, as in Prometheus.
 func (in Increases) By(names ...string) map[string]float64 {
 	out := make(map[string]float64)
 	values := make([]string, len(names))
@@ -151,8 +149,8 @@ func (in Increases) By(names ...string) map[string]float64 {
 	return out
 }
 
-// Key is the key of label values in what By returns: one value stands for itself;
-// several are quoted, so that no two lists of values fall together.
+// Key returns the key of label values in the result of By: one value as it is; several are quoted,
+// so that no two lists of values have the same key.
 func Key(values ...string) string {
 	if len(values) == 1 {
 		return values[0]

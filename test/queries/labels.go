@@ -6,13 +6,14 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// labels gives the labels that an expression's result may have, and tells of those that are asked for and cannot be there.
+// labels returns the labels that an expression's result may have, and records those that the
+// expression names and that cannot be there.
 func (c *checker) labels(expr parser.Expr) labelSet {
 	switch e := expr.(type) {
 	case *parser.VectorSelector:
 		m, ok := c.selector(e)
 		if !ok {
-			return setOf(anyLabel) // one mistake is told once
+			return setOf(anyLabel) // one mistake is reported once
 		}
 		return m.labels
 	case *parser.MatrixSelector:
@@ -83,7 +84,7 @@ func (c *checker) binary(e *parser.BinaryExpr) labelSet {
 	}
 	for _, l := range m.Include {
 		if !one.has(l) {
-			c.wrongf("%s is to take %s from a side that does not have it", e.Op, l)
+			c.wrongf("%s is to include %s from a side that does not have it", e.Op, l)
 		}
 	}
 	switch {
@@ -150,7 +151,7 @@ func (c *checker) call(e *parser.Call) labelSet {
 	return vector
 }
 
-// equals are the labels that absent makes up, from the matchers that say exactly what.
+// equals returns the labels of the result of absent: those of the matchers for equality.
 func equals(expr parser.Expr) labelSet {
 	out := labelSet{}
 	switch e := expr.(type) {

@@ -32,7 +32,7 @@ type metric struct {
 	values map[string][]string // of the labels whose values are a closed set
 }
 
-// labelSet holds names of labels. anyLabel stands for all.
+// labelSet is a set of names of labels. anyLabel stands for all.
 type labelSet map[string]bool
 
 const anyLabel = "*"
@@ -64,7 +64,7 @@ func (s labelSet) without(names ...string) labelSet {
 	return s
 }
 
-// known are all metrics: of the table, of Prometheus itself, and what the rules record.
+// known returns all metrics: of the table, of Prometheus itself, and what the rules record.
 var known = sync.OnceValue(func() map[string]metric {
 	all := map[string]metric{
 		"up":     {gauge, setOf("job", "instance"), map[string][]string{}},
@@ -92,7 +92,7 @@ var known = sync.OnceValue(func() map[string]metric {
 		}
 		all[f.Name] = m
 	}
-	// client_golang's own, as far as anybody asks for them.
+	// client_golang's own, as far as they are queried.
 	for name, k := range map[string]kind{
 		"go_goroutines": gauge, "go_memstats_heap_alloc_bytes": gauge, "go_memstats_alloc_bytes": gauge, "go_info": gauge,
 		"go_gc_duration_seconds": either, "go_memstats_heap_inuse_bytes": gauge, "go_memstats_sys_bytes": gauge,
@@ -104,7 +104,7 @@ var known = sync.OnceValue(func() map[string]metric {
 		all[name] = metric{k, setOf("job", "instance", "code", "quantile", "version"), nil}
 	}
 	if err := addRecorded(all); err != nil {
-		panic(err) // the files are compiled in, and a test of theirs would fail as well
+		panic(err) // the files are compiled in, and their own tests would fail too
 	}
 	return all
 })

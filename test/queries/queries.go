@@ -11,21 +11,23 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// Check parses a query as Prometheus does without feature flags, and tells all that is wrong with it:
+// Check parses a query as Prometheus does without feature flags, and returns all that is wrong with
+// it:
 //
 //   - a metric that neither the table (metrics.Table), nor the recording rules in alerts/, nor Prometheus itself has;
 //   - a label that the metric does not have, in a matcher, a grouping or a join;
 //   - a value that a label with a closed set of values does not have;
 //   - rate, increase and the like on a gauge, delta and the like on a counter;
-//   - a counter whose value is used as it is, which is meaningless: it begins anew with a state that is lost.
+//   - a counter whose value is used as it is, which is meaningless: it restarts when a state is lost.
 //
-// Variables of dashboards are to be replaced before: they are no PromQL.
+// Variables of dashboards have to be replaced before: they are no PromQL.
 func Check(expr string) error {
 	_, err := inspect(expr)
 	return err
 }
 
-// Labels gives the names of the labels that the result of a query may have, sorted, if Check finds nothing wrong.
+// Labels returns the names of the labels that the result of a query may have, sorted, or Check's
+// error.
 func Labels(expr string) ([]string, error) {
 	set, err := inspect(expr)
 	if err != nil {
@@ -58,7 +60,7 @@ func (c *checker) wrongf(format string, args ...any) {
 	c.wrong = append(c.wrong, fmt.Sprintf(format, args...))
 }
 
-// selector checks a metric's name and matchers, and gives the metric.
+// selector checks a metric's name and matchers, and returns the metric.
 func (c *checker) selector(v *parser.VectorSelector) (metric, bool) {
 	name := v.Name
 	for _, m := range v.LabelMatchers {

@@ -34,7 +34,7 @@ func TestCheck(t *testing.T) {
 		{`sum without (api) (abs_token_window_requests)`, "groups by api, which nothing in it has"},
 		{`sum by (job) (sum by (target) (abs_up))`, "groups by job, which nothing in it has"},
 		{`abs_attack_tokens * on (target, token) group_left () abs_token_window_requests`, "joined on token, which only one side has"},
-		{`abs_attack_tokens * on (target, attack_type) group_left (api) abs_attack_type_info`, "take api from a side"},
+		{`abs_attack_tokens * on (target, attack_type) group_left (api) abs_attack_type_info`, "include api from a side"},
 		{`abs_up + ignoring (api) abs_window_seconds`, "ignores api, which neither side has"},
 		{`target_api:abs_api_requests:increase1h{token="a"}`, "has no label token"},
 		{`rate(abs_window_requests[5m])`, "rate of the gauge abs_window_requests"},

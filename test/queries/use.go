@@ -6,18 +6,18 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// Functions by what they are for. All others take either kind.
+// Functions by the kind of metric that they are for. All others accept both.
 var (
 	ofCounters = []string{"rate", "increase", "irate"}
 	ofGauges   = []string{"delta", "idelta", "deriv", "predict_linear", "double_exponential_smoothing"}
-	// existence are those whose result does not hold the value.
+	// existence are those whose result does not depend on the value.
 	existence = []string{
 		"absent", "absent_over_time", "changes", "count_over_time", "present_over_time", "resets", "timestamp", "ts_of_last_over_time",
 	}
 	existenceOps = []parser.ItemType{parser.COUNT, parser.GROUP}
 )
 
-// use tells of counters used as gauges and of gauges used as counters.
+// use records counters used as gauges and gauges used as counters.
 func (c *checker) use(expr parser.Expr) {
 	parser.Inspect(expr, func(node parser.Node, path []parser.Node) error {
 		v, ok := node.(*parser.VectorSelector)
@@ -26,7 +26,7 @@ func (c *checker) use(expr parser.Expr) {
 		}
 		m, ok := c.source[v.Name]
 		if !ok {
-			return nil // told already
+			return nil // reported already
 		}
 		by := usedBy(v, path)
 		switch {
@@ -43,7 +43,8 @@ func (c *checker) use(expr parser.Expr) {
 
 const exists = "exists"
 
-// usedBy is the function that takes a selector's values; exists where only that it is there matters.
+// usedBy returns the function that is applied to a selector's values; exists where only their
+// existence matters.
 func usedBy(node parser.Node, path []parser.Node) string {
 	for i := len(path) - 1; i >= 0; i-- {
 		switch e := path[i].(type) {

@@ -14,7 +14,7 @@ func writeConfigs(s *settings, prometheus, alertmanager, receiver string) error 
 	if err != nil {
 		return err
 	}
-	// 5 s, as things move in seconds in the demo; a minute does for a real ABS.
+	// 5 s, as the demo changes within seconds; a minute is enough for a real ABS.
 	prom := fmt.Sprintf(`global: {scrape_interval: 5s, evaluation_interval: 5s}
 rule_files: [%q]
 scrape_configs:
@@ -36,8 +36,8 @@ alerting:
 	return os.WriteFile(alertmanager, config, 0o600)
 }
 
-// onTerminal is the example with its routes and inhibitions as they are, and with every
-// receiver that tells somebody telling the receiver here.
+// onTerminal returns the example with its routes and inhibitions as they are, and with the receiver
+// here in place of every receiver that notifies somebody.
 func onTerminal(example []byte, receiver string) ([]byte, error) {
 	var config struct {
 		Route        map[string]any `yaml:"route"`
@@ -48,7 +48,7 @@ func onTerminal(example []byte, receiver string) ([]byte, error) {
 		return nil, err
 	}
 	for i, r := range config.Receivers {
-		name, _ := r["name"].(string) // Alertmanager says so if there is none
+		name, _ := r["name"].(string) // Alertmanager reports it if there is none
 		if len(r) > 1 {
 			r = map[string]any{"name": name, "webhook_configs": []map[string]any{{"url": receiver + "/" + name, "send_resolved": true}}}
 		}

@@ -1,5 +1,5 @@
-// Command stack turns one machine into the whole picture: a simulated ABS, abs-exporter,
-// Prometheus with the alert rules, Alertmanager, and pages on the terminal.
+// Command stack runs everything on one machine: a simulated ABS, abs-exporter, Prometheus with the
+// alert rules, Alertmanager, and prints pages on the terminal.
 package main
 
 import (
@@ -39,7 +39,7 @@ func run(args []string) int {
 	flags.StringVar(&s.prom, "prometheus-address", "127.0.0.1:9090", "where Prometheus listens")
 	flags.StringVar(&s.alert, "alertmanager-address", "127.0.0.1:9093", "where Alertmanager listens")
 	if err := flags.Parse(args); err != nil {
-		return 2 // flags has said why
+		return 2 // flags has printed why
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -105,7 +105,7 @@ but all receivers are this terminal and the first message waits 5 s only. Where 
   alerts         curl -s http://%[2]s/api/v1/alerts
   a query        curl -s 'http://%[2]s/api/v1/query' --data-urlencode 'query=sum by (attack_type, api) (abs_attack_tokens)'
   Alertmanager   curl -s http://%[3]s/api/v2/alerts/groups
-  pages          here, as they come. They resolve once ABS's window (5 min in the demo) and keep_firing_for (15 min) have passed
+  pages          here. They resolve once ABS's window (5 min in the demo) and keep_firing_for (15 min) have passed
   a token        ABS_EXPORTER_ABS_ACCESS_KEY=abs_ak ABS_EXPORTER_ABS_SECRET_KEY=abs_sk %[4]s resolve TOKEN_ID \
                    --state.dir=%[5]s --abs.tls.insecure-skip-verify --abs.url=THE_SIMULATED_ABS   # its address stands above
   Grafana        add http://%[2]s as a Prometheus data source, and import dashboards/*.json
@@ -118,10 +118,10 @@ Ctrl-C ends all of it.
 type program struct {
 	name, path string
 	args       []string
-	out        *os.File // nil: what it says is kept for the case that it ends
+	out        *os.File // nil: its output is kept for the error if it ends
 }
 
-// run runs the program until ctx ends; that it ends before is an error.
+// run runs the program until ctx ends. It returns an error if the program ends before.
 func (p *program) run(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, p.path, p.args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
@@ -135,10 +135,10 @@ func (p *program) run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	return fmt.Errorf("%s has ended, and with it the rest: %w\n%s", p.name, errors.Join(err), said.text.Bytes())
+	return fmt.Errorf("%s has ended, so all others were stopped: %w\n%s", p.name, errors.Join(err), said.text.Bytes())
 }
 
-// tail keeps the last that a program said.
+// tail keeps the end of a program's output.
 type tail struct{ text bytes.Buffer }
 
 // Write implements io.Writer.
@@ -151,7 +151,7 @@ func (t *tail) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// answers waits until url says that it is well.
+// answers waits until url answers with status 200.
 func answers(ctx context.Context, url string) error {
 	for {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
@@ -160,7 +160,7 @@ func answers(ctx context.Context, url string) error {
 		}
 		client := http.Client{Timeout: 5 * time.Second}
 		if resp, err := client.Do(req); err == nil {
-			_ = resp.Body.Close() // its status is all that is asked
+			_ = resp.Body.Close() // only the status is needed
 			if resp.StatusCode == http.StatusOK {
 				return nil
 			}

@@ -38,10 +38,10 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, _ = io.WriteString(r.out, m.text(strings.TrimPrefix(req.URL.Path, "/"), time.Now())) // a terminal that is gone needs no page
+	_, _ = io.WriteString(r.out, m.text(strings.TrimPrefix(req.URL.Path, "/"), time.Now())) // without a terminal nobody reads the page
 }
 
-// text is the message as a person on call reads it.
+// text returns the message as a person on call reads it.
 func (m message) text(receiver string, now time.Time) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "--- %s: %s\n", now.Format(time.TimeOnly), receiver)

@@ -13,7 +13,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
-// The project's own example, sent to the terminal, is a configuration that Alertmanager takes.
+// The project's own example, with its receivers replaced, is a valid configuration of Alertmanager.
 func TestOnTerminal(t *testing.T) {
 	dir := t.TempDir()
 	s := &settings{rules: filepath.Join(tools.Root(t), "alerts"), web: "127.0.0.1:1", alert: "127.0.0.1:2"}
@@ -39,7 +39,7 @@ func TestOnTerminal(t *testing.T) {
 		t.Errorf("secrets are still looked for:\n%s", text)
 	}
 	if _, err := onTerminal([]byte("route: {}\n"), ""); err == nil {
-		t.Error("an example without receivers is taken")
+		t.Error("an example without receivers is accepted")
 	}
 }
 

@@ -13,7 +13,8 @@ import (
 // binaryDir is the directory of the binary under test. Main makes it.
 var binaryDir string
 
-// Main runs the tests of a package that calls Binary, and returns the exit status. It is for TestMain.
+// Main runs the tests of a package that calls Binary, and returns the exit status. It is for
+// TestMain.
 func Main(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "abs-exporter-test-")
 	if err != nil {
@@ -30,9 +31,9 @@ var (
 	errBuild  error
 )
 
-// Binary returns the path of abs-exporter, built from this checkout as it is now, with build tags. It is
-// built once in a test process, so all calls in a package have to name the same tags. It ends the test
-// where the build fails.
+// Binary returns the path of abs-exporter, built from this checkout as it is now, with build tags.
+// It is built once in a test process, so all calls in a package have to name the same tags. It ends
+// the test where the build fails.
 func Binary(tb testing.TB, tags ...string) string {
 	tb.Helper()
 	root, path := Root(tb), filepath.Join(binaryDir, "abs-exporter")

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Until calls done until it returns true: what is waited for happens in other processes. It ends the test
-// when patience is over.
+// Until calls done until it returns true: what is waited for happens in other processes. It ends
+// the test when patience is over.
 func Until(tb testing.TB, patience time.Duration, what string, done func() bool) {
 	tb.Helper()
 	for limit := time.After(patience); !done(); {
@@ -37,8 +37,8 @@ func FreeAddress(tb testing.TB) string {
 	return l.Addr().String()
 }
 
-// Start runs a program until the test ends, and returns once the URL ready answers with status 200. It
-// returns the file of the program's output, the end of which is logged if the test fails.
+// Start runs a program until the test ends, and returns once the URL ready answers with status 200.
+// It returns the file of the program's output, the end of which is logged if the test fails.
 func Start(tb testing.TB, patience time.Duration, ready, program string, args ...string) (log string) {
 	tb.Helper()
 	log = filepath.Join(tb.TempDir(), "log")

@@ -11,16 +11,15 @@ import (
 	"testing"
 )
 
-// DirVariable names the environment variable that points to a folder of binaries to
-// use instead of .tools/bin, for packagers who bring their own.
+// DirVariable is the environment variable with a directory of binaries to use instead of
+// .tools/bin, for packagers who have their own.
 const DirVariable = "ABS_EXPORTER_TEST_TOOLS"
 
 // rootModule is the module whose go.mod marks the top of the repository.
 const rootModule = "github.com/abs-exporter/abs-exporter"
 
-// Path is the absolute path of a pinned program. It ends the test where the program
-// has not been built: a test that skips itself for want of a tool is a test that
-// nobody runs.
+// Path returns the absolute path of a pinned program. It ends the test where the program has not
+// been built: a test that skips itself for want of a tool is a test that nobody runs.
 func Path(tb testing.TB, name string) string {
 	tb.Helper()
 	wd, err := os.Getwd()
@@ -34,7 +33,7 @@ func Path(tb testing.TB, name string) string {
 	return path
 }
 
-// Root is the absolute path of the top of the repository.
+// Root returns the absolute path of the top of the repository.
 func Root(tb testing.TB) string {
 	tb.Helper()
 	wd, err := os.Getwd()
@@ -75,8 +74,8 @@ func find(name, override, wd string) (string, error) {
 	return path, nil
 }
 
-// findRoot climbs from dir to the folder of the main module; the go.mod of this
-// module lies on the way and is passed by.
+// findRoot returns the directory of the main module, which is above dir and above the go.mod of
+// this module.
 func findRoot(dir string) (string, error) {
 	for at := dir; ; at = filepath.Dir(at) {
 		module, err := moduleOf(filepath.Join(at, "go.mod"))
@@ -91,7 +90,7 @@ func findRoot(dir string) (string, error) {
 	}
 }
 
-// moduleOf is the module path that a go.mod declares.
+// moduleOf returns the module path that a go.mod declares.
 func moduleOf(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
