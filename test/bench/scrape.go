@@ -14,16 +14,16 @@ import (
 
 const (
 	scrapedSeries  = 100_000
-	scrapesOfOurs  = 20 // for one of client_golang's, which takes that much longer
-	crowdListed    = 12_600
+	scrapesOfOurs  = 20 // for one of client_golang's, which lasts that much longer
+	crowdTracked   = 12_600
 	warmUps        = 6                     // cycles until as many slots are open as ever
 	crowdDelay     = 50 * time.Millisecond // into the cycle
 	plainName      = "plain"
 	compressedName = "gzip"
 )
 
-// scrape times single scrapes over loopback: of what is served from memory, of
-// client_golang's collector, and of a file with the same bytes.
+// scrape times single scrapes over loopback: of the exporter's exposition, of client_golang's
+// collector, and of a file with the same bytes.
 func (c *comparison) scrape(ctx context.Context) (err error) {
 	file := filepath.Join(c.dir, "metrics.txt")
 	kinds := []string{kindExposition, kindStatic, kindCollector}
@@ -53,7 +53,7 @@ func (c *comparison) scrape(ctx context.Context) (err error) {
 			}
 			ends = append(ends, func() error { _, err := p.end(nil); return err })
 			var h hello
-			if err := p.hear(&h); err != nil {
+			if err := p.receive(&h); err != nil {
 				return err
 			}
 			if kind == kindExposition && !secure {
@@ -120,8 +120,8 @@ func (c *comparison) scrape(ctx context.Context) (err error) {
 
 func milliseconds(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d)/1e6) }
 
-// crowd lets many scrapers come at once while a cycle is under way, and then the same
-// many to a file server beside the same cycle.
+// crowd runs many scrapers at once during a cycle, and then as many on a file server beside the
+// same cycle.
 func (c *comparison) crowd(ctx context.Context) error {
 	for _, secure := range []bool{false, true} {
 		if !secure || c.wants("tls") {
@@ -137,7 +137,7 @@ func (c *comparison) crowdOf(ctx context.Context, secure bool) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return c.withABS(ctx, c.small, 1000, true, secure, func(abs *hello, _ int64) error {
-		args := []string{"exporter", "-cycles", "-listed", fmt.Sprint(crowdListed), "-url", abs.Addr}
+		args := []string{"exporter", "-cycles", "-tracked", fmt.Sprint(crowdTracked), "-url", abs.Addr}
 		how := "HTTP"
 		if secure {
 			args, how = append(args, "-fingerprint", abs.Fingerprint), "HTTPS"
@@ -148,7 +148,7 @@ func (c *comparison) crowdOf(ctx context.Context, secure bool) error {
 		}
 		defer exporter.end(nil) //nolint:errcheck // it has served
 		var ours, static hello
-		if err := exporter.hear(&ours); err != nil {
+		if err := exporter.receive(&ours); err != nil {
 			return err
 		}
 		for range warmUps {
@@ -162,11 +162,11 @@ func (c *comparison) crowdOf(ctx context.Context, secure bool) error {
 			return err
 		}
 		defer server.end(nil) //nolint:errcheck // it has served
-		if err := server.hear(&static); err != nil {
+		if err := server.receive(&static); err != nil {
 			return err
 		}
-		fmt.Printf("\n%d scrapers at once, %v into a cycle that reads %d tokens as often as slots are open, and the window, by %s, and lists %d\n\n| who serves | how | all are served in | the cycle takes |\n|---|---|---:|---:|\n",
-			c.scrapes, crowdDelay, c.small, how, crowdListed)
+		fmt.Printf("\n%d scrapers at once, %v into a cycle that reads %d tokens as often as slots are open, and the window, by %s, and tracks %d\n\n| who serves | how | all are served in | the cycle takes |\n|---|---|---:|---:|\n",
+			c.scrapes, crowdDelay, c.small, how, crowdTracked)
 		for _, gzip := range []bool{false, true} {
 			how := plainName
 			if gzip {
@@ -176,7 +176,8 @@ func (c *comparison) crowdOf(ctx context.Context, secure bool) error {
 			var cycle [3][]time.Duration
 			for range c.runs {
 				for i, addr := range []string{"", ours.Addr, static.Addr} {
-					// All serve what the cycle before has committed, and it is rendered: whoever comes first pays for that.
+					// All serve what the cycle before has committed, rendered already: the first
+					// scrape does that.
 					if err := errors.Join(keep(ctx, ours.Addr, file, false), keep(ctx, ours.Addr, file+".gz", true)); err != nil {
 						return err
 					}
@@ -200,7 +201,7 @@ func (c *comparison) crowdOf(ctx context.Context, secure bool) error {
 	})
 }
 
-// crowdOnce begins a cycle and lets all scrapers come at once.
+// crowdOnce starts a cycle and then all scrapers at once.
 func (c *comparison) crowdOnce(ctx context.Context, exporter *process, addr string, gzip bool) (served, cycle time.Duration, err error) {
 	if _, err := exporter.stdin.Write([]byte("\n")); err != nil {
 		return 0, 0, err
@@ -217,7 +218,7 @@ func (c *comparison) crowdOnce(ctx context.Context, exporter *process, addr stri
 		served = time.Since(began)
 	}
 	var done cycled
-	if err := exporter.hear(&done); err != nil {
+	if err := exporter.receive(&done); err != nil {
 		return 0, 0, err
 	}
 	return served, time.Duration(done.Took), errors.Join(failures...)

@@ -13,7 +13,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/test/bench/readers"
 )
 
-// readers times readers of the same report in memory, in turn, in one process.
+// readers times readers of the same report in memory, interleaved, in one process.
 func (c *comparison) readers(ctx context.Context) error {
 	path, _, err := report(c.dir, c.small, c.seed)
 	if err != nil {
@@ -38,7 +38,7 @@ func (c *comparison) readers(ctx context.Context) error {
 		{"jsontext, bare", func(r io.Reader) (int, error) { return rows(library.Read(r, drop)) }},
 		{"jsontext behind the filter", func(r io.Reader) (int, error) { return rows(library.Read(readers.NewFilter(r), drop)) }},
 		{"encoding/json, row by row, bare", readers.StandardRows},
-		{"encoding/json, whole, bare", readers.StandardWhole},
+		{"encoding/json, all at once, bare", readers.StandardAtOnce},
 	}
 	took := make([][]time.Duration, len(all))
 	allocs, bytesOf := make([]uint64, len(all)), make([]uint64, len(all))
