@@ -159,13 +159,9 @@ func (c *comparison) table(ctx context.Context, title string, tokens int, window
 			for _, i := range same {
 				alike = append(alike, programs[i])
 			}
-			found, err := verify(ctx, abs, alike, tokens == c.small && strings.Contains(title, "all tracked"))
+			series, err := verify(ctx, abs, alike, tokens == c.small && strings.Contains(title, "all tracked"))
 			if err != nil {
 				return err
-			}
-			series := 0
-			for _, f := range found {
-				series += f.series
 			}
 			fmt.Fprintf(os.Stderr, "the same %d series from all of them\n", series)
 			title += fmt.Sprintf(", %d series", series)
@@ -186,6 +182,14 @@ func (c *comparison) table(ctx context.Context, title string, tokens int, window
 		}
 	}
 	fmt.Printf("\n%s; the report has %.1f MB\n\n", title, float64(size)/1e6)
+	printFigures(programs, plain, secure)
+	if len(same) > 0 {
+		printRatios(programs, plain, same)
+	}
+	return nil
+}
+
+func printFigures(programs []program, plain, secure [][]figures) {
 	fmt.Println("| program | wall | CPU | peak memory | times copying | TLS adds |")
 	fmt.Println("|---|---:|---:|---:|---:|---:|")
 	floor := medians(plain[0])
@@ -199,17 +203,15 @@ func (c *comparison) table(ctx context.Context, title string, tokens int, window
 		fmt.Printf("| %s | %s | %s | %.0f MB | %.1f | %s |\n", programs[i].name, seconds(m.wall), seconds(m.cpu),
 			float64(m.peak)/1e6, float64(m.wall)/float64(floor.wall), tls)
 	}
-	if len(same) == 0 {
-		return nil
-	}
+}
+
+// printRatios prints each baseline's figures as multiples of each exporter's.
+func printRatios(programs []program, plain [][]figures, same []int) {
 	fmt.Println("\n| ratio, in this run | wall | CPU | memory |")
 	fmt.Println("|---|---:|---:|---:|")
 	for _, theirs := range same {
-		if programs[theirs].args[0] != "baseline" {
-			continue
-		}
 		for _, ours := range same {
-			if programs[ours].args[0] != "exporter" {
+			if programs[theirs].args[0] != "baseline" || programs[ours].args[0] != "exporter" {
 				continue
 			}
 			a, b := medians(plain[theirs]), medians(plain[ours])
@@ -217,7 +219,6 @@ func (c *comparison) table(ctx context.Context, title string, tokens int, window
 				float64(a.wall)/float64(b.wall), float64(a.cpu)/float64(b.cpu), float64(a.peak)/float64(b.peak))
 		}
 	}
-	return nil
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }

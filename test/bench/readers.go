@@ -63,7 +63,7 @@ func (c *comparison) readers(ctx context.Context) error {
 	fmt.Printf("\nreaders on the report of %d tokens, %.1f MB, from memory\n\n| reader | speed | allocations a token | bytes allocated a token |\n|---|---:|---:|---:|\n",
 		c.small, float64(len(body))/1e6)
 	for i, r := range all {
-		m := median(took[i], func(d time.Duration) time.Duration { return d })
+		m := medianOf(took[i])
 		fmt.Printf("| %s | %.0f MB/s | %.2f | %.0f |\n", r.name, float64(len(body))/1e6/m.Seconds(),
 			float64(allocs[i])/float64(c.small), float64(bytesOf[i])/float64(c.small))
 	}

@@ -190,6 +190,8 @@ func medians(runs []figures) figures {
 	}
 }
 
+func medianOf[N cmp.Ordered](values []N) N { return median(values, func(v N) N { return v }) }
+
 func median[T any, N cmp.Ordered](all []T, of func(T) N) N {
 	values := make([]N, 0, len(all))
 	for _, v := range all {

@@ -150,6 +150,13 @@ func (j *Jsontext) text() ([]byte, error) {
 	return j.keep(v[1:len(v)-1], v), nil
 }
 
+func (j *Jsontext) textOrNull() ([]byte, error) {
+	if null, err := j.null(); null || err != nil {
+		return nil, err
+	}
+	return j.text()
+}
+
 // keep copies a text into the arena; text is without its quotes, v with them.
 func (j *Jsontext) keep(text []byte, v jsontext.Value) []byte {
 	from := len(j.arena)
@@ -278,22 +285,15 @@ func (j *Jsontext) address() error {
 	err := j.object(func(key []byte) (err error) {
 		switch string(key) {
 		case "ip":
-			if err := once(&seen, 0); err != nil {
-				return err
+			if err = once(&seen, 0); err == nil {
+				who.Key, err = j.textOrNull()
 			}
-			if null, err := j.null(); null || err != nil {
-				return err
-			}
-			who.Key, err = j.text()
 			return err
 		case "total_requests":
-			if err := once(&seen, 1); err != nil {
-				return err
+			if err = once(&seen, 1); err == nil {
+				who.N, err = j.count()
 			}
-			if who.N, err = j.count(); err != nil {
-				return err
-			}
-			return j.sum(0, who.N)
+			return errors.Join(err, j.sum(0, who.N))
 		case "devices":
 			if err = once(&seen, 2); err == nil {
 				w.Devices, err = j.counts(w.Devices, 1)
