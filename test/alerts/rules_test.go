@@ -76,7 +76,7 @@ func TestPromtoolFindsNothing(t *testing.T) {
 	}
 	for line := range strings.Lines(string(out)) {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "Checking") && !strings.HasPrefix(line, "SUCCESS") {
-			t.Errorf("promtool check rules says: %s", line)
+			t.Errorf("promtool check rules prints: %s", line)
 		}
 	}
 }
