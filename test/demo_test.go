@@ -109,7 +109,8 @@ func TestFormatsHaveTheSameSeries(t *testing.T) {
 	}
 }
 
-// wrongCreated returns what is wrong with the times of creation of counters, with and without the flag.
+// wrongCreated returns what is wrong with the times of creation of counters, with and without the
+// flag.
 func (s *expositions) wrongCreated(flag bool) (wrong []string) {
 	wrongf := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	counters, now := 0, time.Now()

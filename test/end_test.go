@@ -54,7 +54,7 @@ func TestServeEndsDuringItsFirstRequest(t *testing.T) {
 	if err := sim.SetFaults(simulator.Fault{Kind: simulator.FaultHang}); err != nil {
 		t.Fatal(err)
 	}
-	_, flags := startABS(t, sim, nil)
+	flags := startABS(t, sim, nil)
 	e := startServe(t, nil, append(flags, keyFiles(t, "abs_ak", "abs_sk")...)...)
 	until(t, "ABS has a request", func() bool { return sim.Stats().MaxInFlight > 0 })
 	for _, page := range []string{"healthz", "readyz", "metrics", ""} {

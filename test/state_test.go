@@ -18,7 +18,7 @@ import (
 func busyABS(t *testing.T) (sim *simulator.Simulator, flags []string) {
 	t.Helper()
 	sim = simulator.New(simulator.Config{Tokens: 20, Rate: 600, Immediate: true})
-	_, flags = startABS(t, sim, nil)
+	flags = startABS(t, sim, nil)
 	flags = append(append(flags, keyFiles(t, "abs_ak", "abs_sk")...),
 		"--collect.interval=1s", "--collect.reread=1s", "--collect.lookback=1h", "--forensics.rate=100")
 	return sim, flags

@@ -278,8 +278,8 @@ var answered = []string{
 	"ABSSeriesOverflow.md", "ABSSlotsMissed.md", "ABSStateNotSaved.md", "ABSUnreachable.md", "ABSWindowStale.md",
 }
 
-// runbooks runs the commands and queries of every runbook, as somebody on call would while the attack
-// lasts.
+// runbooks runs the commands and queries of every runbook, as somebody on call would while the
+// attack lasts.
 func runbooks(t *testing.T, prom *prometheus, env []string) {
 	t.Helper()
 	env = append(append(os.Environ(), env...), "CURL_FAILURES="+filepath.Join(t.TempDir(), "curl-failures"))
@@ -314,8 +314,8 @@ func runbooks(t *testing.T, prom *prometheus, env []string) {
 
 const resolveCommand = "abs-exporter resolve"
 
-// runCommands runs one block of a runbook, unless it needs curl and there is none. The last variable of
-// the environment names the file of curl's failures.
+// runCommands runs one block of a runbook, unless it needs curl and there is none. The last
+// variable of the environment names the file of curl's failures.
 func runCommands(t *testing.T, name, block string, env []string) bool {
 	t.Helper()
 	if _, err := exec.LookPath("curl"); err != nil && strings.Contains(block, "curl ") {

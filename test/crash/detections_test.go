@@ -29,9 +29,9 @@ func (r *trial) judgeDetections(t *testing.T) {
 	}
 }
 
-// detections returns how often attacks or anomalies are to be detected, by type and API. Forensics reports
-// an attack from when it is visible until it has left the sliding window; one that returns before that is
-// the same attack.
+// detections returns how often attacks or anomalies are to be detected, by type and API. Forensics
+// reports an attack from when it is visible until it has left the sliding window; one that returns
+// before that is the same attack.
 func (r *trial) detections(anomalies bool) map[string]int64 {
 	type subject struct{ token, kind, api string }
 	out := map[string]int64{}

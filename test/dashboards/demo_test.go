@@ -166,8 +166,8 @@ func chosen(ctx context.Context, t *testing.T, p database, d dashboard, attacks 
 	return values
 }
 
-// value returns the variable's value in a sample of its query: that of the label, or without one what its
-// regular expression matches.
+// value returns the variable's value in a sample of its query: that of the label, or without one
+// what its regular expression matches.
 func (v variable) value(t *testing.T, s promql.Sample, label string) string {
 	t.Helper()
 	if label != "" {

@@ -46,8 +46,8 @@ type attack struct {
 	want  float64 // hour; below 0 where it is over
 }
 
-// series returns the attack's samples as a gauge that falls to 0 at an end, and as one that ends. At
-// 12 h the exporter is away for 5 minutes.
+// series returns the attack's samples as a gauge that falls to 0 at an end, and as one that ends.
+// At 12 h the exporter is away for 5 minutes.
 func (a attack) series(scrapes int) (gauge, single string) {
 	gauges, singles := make([]string, scrapes), make([]string, scrapes)
 	for i, began := 0, false; i < scrapes; i++ {
