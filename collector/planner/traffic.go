@@ -8,9 +8,9 @@ import (
 )
 
 // trafficMemory remembers in 4 MiB roughly how busy tokens were in the last window report. A bucket
-// holds eight of the tokens whose ids have the same low bits, the last one first: of a million tokens,
-// one in twenty is mistaken for new, and of 100,000 none. An entry is ten bits of the id, of which the
-// last is set so that no entry is 0, and six bits of the level.
+// holds eight of the tokens whose ids have the same low bits, the last one first: of a million
+// tokens, one in twenty is mistaken for new, and of 100,000 none. An entry is ten bits of the id,
+// of which the last is set so that no entry is 0, and six bits of the level.
 type trafficMemory [1 << 18][8]uint16
 
 // observe returns how much a token's requests changed since the last report, in doublings up or
@@ -27,6 +27,6 @@ func (m *trafficMemory) observe(id tokenid.ID, requests int64) (change int) {
 		i = len(bucket) - 1
 	}
 	copy(bucket[1:i+1], bucket[:i])
-	bucket[0] = tag<<6 | uint16(level)
+	bucket[0] = tag<<6 | uint16(level) //nolint:gosec // 63 at most
 	return max(level, before) - min(level, before)
 }
