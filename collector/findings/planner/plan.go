@@ -56,17 +56,17 @@ func (s *Plan) Offer(id tokenid.ID, token []byte, requests int64) {
 		return
 	}
 	s.rows++
-	// Tokens that changed alike are ordered by how long round robin takes to reach them, the longest
-	// first: those just ahead of the cursor are requested soon anyway.
+	// Tokens that changed alike are ordered by how long round robin takes to reach them, the
+	// longest first: those just ahead of the cursor are requested soon anyway.
 	if change := p.traffic.observe(id, requests); change > 1 {
 		s.candidates[changed].offer(id, token, ^uint64(change)<<50|uint64(p.cursor.at-id)>>14)
 	}
 	s.candidates[roundRobin].offer(id, token, uint64(id-p.cursor.at))
 }
 
-// Commit makes the plan the current one and drops what is left of the one before, except for priority
-// calls. A plan that is not committed, because its report could not be read to the end, changes no
-// queue.
+// Commit makes the plan the current one and drops what is left of the one before, except for
+// priority calls. A plan that is not committed, because its report could not be read to the end,
+// changes no queue.
 func (s *Plan) Commit() {
 	p := s.planner
 	p.previous = time.Time{}

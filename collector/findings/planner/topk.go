@@ -36,7 +36,7 @@ func (t *topK) offer(id tokenid.ID, token []byte, score uint64) {
 	}
 	t.items = append(t.items, candidate{id, slices.Clone(token), score})
 	if len(t.items) == t.limit {
-		slices.SortFunc(t.items, func(a, b candidate) int { return compareScores(b, a) }) // this is a heap
+		slices.SortFunc(t.items, func(a, b candidate) int { return compareScores(b, a) }) // a heap
 	}
 }
 
