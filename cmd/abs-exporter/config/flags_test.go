@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// cleanEnv takes this program's variables out of the environment of a test.
+// cleanEnv removes this program's variables from the environment of a test.
 func cleanEnv(t *testing.T) {
 	t.Helper()
 	for _, kv := range os.Environ() {
@@ -26,7 +26,7 @@ func cleanEnv(t *testing.T) {
 	}
 }
 
-// keyFiles makes the two files of keys.
+// keyFiles writes files of keys into a directory.
 func keyFiles(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
