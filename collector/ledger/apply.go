@@ -21,7 +21,9 @@ func (l *Ledger) Apply(r *Reading, bytes int64) Outcome {
 	l.readings++
 	s, sp := r.job.slot, r.job.span()
 	s.counted.grow(l.c.MaxTokens)
-	s.reported.grow(l.c.MaxTokens)
+	if len(s.spans) > 1 {
+		s.reported.grow(l.c.MaxTokens)
+	}
 	l.finish(r)
 	out := Outcome{SlotEnd: s.To, Regressed: l.regressed(r, sp)}
 	if out.Regressed {
@@ -172,7 +174,7 @@ func (l *Ledger) addGains(s *slot) {
 	for d, gains := range l.gains {
 		for i, n := range gains {
 			if n != 0 {
-				id := newValueID(Dimension(d), uint32(i)) //nolint:gosec // as many as values
+				id := newValueID(Dimension(d), uint32(i))
 				at = l.total.add(id, n, at)
 				s.total.add(id, n)
 			}

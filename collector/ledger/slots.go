@@ -46,7 +46,6 @@ type slotSpan struct {
 	Span
 	read     time.Time // when its last successful reading began
 	reading  uint64    // its number; of a half, that of what was split
-	bytes    int64     // of that report
 	failed   bool      // the last reading did
 	timeouts int       // in a row
 	settled  bool      // it is not read again
@@ -171,7 +170,7 @@ func (l *Ledger) finishReading(s *slot, sp *slotSpan, began time.Time, bytes int
 	if began.After(s.read) {
 		s.read = began
 	}
-	sp.read, sp.reading, sp.bytes, sp.failed, sp.timeouts, sp.settled = began, l.readings, bytes, false, 0, settled
+	sp.read, sp.reading, sp.failed, sp.timeouts, sp.settled = began, l.readings, false, 0, settled
 	if !settled {
 		return
 	}

@@ -133,7 +133,7 @@ func (d *decoder) id() valueID {
 		d.fail()
 		return 0
 	}
-	return newValueID(dimension, uint32(index))
+	return newValueID(dimension, uint32(index)) //nolint:gosec // not past the table
 }
 
 func (d *decoder) count(first int64) metrics.Count {
