@@ -97,18 +97,7 @@ func newWorld(seed uint64) *world {
 				n:      1 + rng.Int64N(5),
 			}
 			if w.takesBack && rng.IntN(6) == 0 {
-				e.until = e.from.Add(time.Duration(rng.IntN(60)) * time.Minute)
-				again := e
-				again.from, again.until = e.until, time.Time{}
-				switch rng.IntN(3) {
-				case 0: // taken back for good
-				case 1: // and reported again
-					again.from = e.until.Add(time.Duration(rng.IntN(30)) * time.Minute)
-					w.events = append(w.events, again)
-				case 2: // moved to another token
-					again.token = tokenid.ID(1 + rng.IntN(w.tokens))
-					w.events = append(w.events, again)
-				}
+				w.takeBack(&e)
 			}
 			w.events = append(w.events, e)
 		}
@@ -118,6 +107,23 @@ func newWorld(seed uint64) *world {
 		w.byMinute[e.at.Unix()] = append(w.byMinute[e.at.Unix()], e)
 	}
 	return w
+}
+
+// takeBack lets ABS take an event back: for good, to report it again later, or to move it to another
+// token.
+func (w *world) takeBack(e *event) {
+	e.until = e.from.Add(time.Duration(w.rng.IntN(60)) * time.Minute)
+	again := *e
+	again.from, again.until = e.until, time.Time{}
+	switch w.rng.IntN(3) {
+	case 0:
+		return
+	case 1:
+		again.from = e.until.Add(time.Duration(w.rng.IntN(30)) * time.Minute)
+	case 2:
+		again.token = tokenid.ID(1 + w.rng.IntN(w.tokens))
+	}
+	w.events = append(w.events, again)
 }
 
 func (e *event) visible(now time.Time) bool {

@@ -62,11 +62,14 @@ func (s *splitSlot) methods() map[string]int64 {
 	return byMethod
 }
 
-// A slot that is split after it was counted as a whole: the total after each reading of its halves.
-// -1 is a reading that fails.
+// step is what the halves of a slot report, unread where that fails, and the total that is counted
+// then.
+type step struct{ early, late, counted int64 }
+
+const unread = -1
+
+// A slot that is split after it was counted as a whole.
 func TestSplitSlotIsCountedAsAWhole(t *testing.T) {
-	const failed = -1
-	type step struct{ early, late, counted int64 }
 	for _, tt := range []struct {
 		name  string
 		whole int64
@@ -74,51 +77,55 @@ func TestSplitSlotIsCountedAsAWhole(t *testing.T) {
 	}{
 		{"as before", 100, []step{{40, 60, 100}}},
 		{"they report more", 100, []step{{45, 70, 115}}},
-		{"the late one cannot be read", 100, []step{{40, failed, 100}, {50, failed, 100}, {50, 60, 110}, {50, 61, 111}}},
-		{"the early one cannot be read", 100, []step{{failed, 60, 100}, {failed, 70, 100}, {40, 70, 110}}},
-		{"the first one reports more than there was", 100, []step{{110, failed, 110}, {110, 5, 115}}},
+		{"the late one cannot be read", 100, []step{{40, unread, 100}, {50, unread, 100}, {50, 60, 110}, {50, 61, 111}}},
+		{"the early one cannot be read", 100, []step{{unread, 60, 100}, {unread, 70, 100}, {40, 70, 110}}},
+		{"the first one reports more than there was", 100, []step{{110, unread, 110}, {110, 5, 115}}},
 		{"taken back before the split and reported again, in the late half", 100, []step{{40, 20, 100}, {40, 60, 100}, {40, 61, 101}}},
 		{"in the early half", 100, []step{{20, 60, 100}, {40, 60, 100}, {41, 60, 101}}},
-		{"the late half being read first", 100, []step{{failed, 20, 100}, {40, 20, 100}, {40, 60, 100}, {41, 60, 101}}},
+		{"the late half being read first", 100, []step{{unread, 20, 100}, {40, 20, 100}, {40, 60, 100}, {41, 60, 101}}},
 		{"partly in each", 100, []step{{20, 20, 100}, {40, 30, 100}, {50, 51, 101}}},
-		{"taken back and reported again while the late one cannot be read", 100, []step{{20, failed, 100}, {40, failed, 100}, {40, 60, 100}, {60, 60, 120}, {61, 60, 121}}},
-		{"nothing was counted before", 0, []step{{40, failed, 40}, {40, 60, 100}, {20, 60, 100}, {40, 60, 100}, {41, 60, 101}}},
+		{"taken back and reported again while the late one cannot be read", 100, []step{{20, unread, 100}, {40, unread, 100}, {40, 60, 100}, {60, 60, 120}, {61, 60, 121}}},
+		{"nothing was counted before", 0, []step{{40, unread, 40}, {40, 60, 100}, {20, 60, 100}, {40, 60, 100}, {41, 60, 101}}},
 	} {
-		rows := func(n int64) (rows []event) {
-			for id := range tokenid.ID(4) { // one more than can be tracked
-				rows = append(rows, of(id+1, "GET", n/4))
-			}
-			return append(rows, of(1, "PUT", n%4))
+		for _, restarts := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, restarts %v", tt.name, restarts), func(t *testing.T) { readHalves(t, tt.whole, tt.steps, restarts) })
 		}
-		for _, restart := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, restarts %v", tt.name, restart), func(t *testing.T) {
-				var whole []event
-				if tt.whole > 0 {
-					whole = rows(tt.whole)
-				}
-				s := newSplitSlot(t, 3, whole...)
-				b := &books{last: map[tokenid.ID]int64{}, byToken: map[tokenid.ID]int64{}}
-				for i, step := range tt.steps {
-					reported := map[string][]event{"10:00": rows(step.early), "10:15": rows(step.late)}
-					maps.DeleteFunc(reported, func(from string, _ []event) bool {
-						return from == "10:00" && step.early == failed || from == "10:15" && step.late == failed
-					})
-					s.read(reported)
-					if restart {
-						var err error
-						if s.l, err = Restore(s.l.c, s.l.State()); err != nil {
-							t.Fatal(err)
-						}
-					}
-					if got := s.l.Requests(); got != step.counted {
-						t.Errorf("reading %d (%d and %d): counted %d, want %d", i+1, step.early, step.late, got, step.counted)
-					}
-					b.l = s.l
-					if err := errors.Join(b.check(), b.checkSlots()); err != nil {
-						t.Error(err)
-					}
-				}
-			})
+	}
+}
+
+func readHalves(t *testing.T, whole int64, steps []step, restarts bool) {
+	rows := func(n int64) (rows []event) {
+		for id := range tokenid.ID(4) { // one more than can be tracked
+			rows = append(rows, of(id+1, "GET", n/4))
+		}
+		return append(rows, of(1, "PUT", n%4))
+	}
+	var before []event
+	if whole > 0 {
+		before = rows(whole)
+	}
+	s := newSplitSlot(t, 3, before...)
+	b := &books{last: map[tokenid.ID]int64{}, byToken: map[tokenid.ID]int64{}}
+	for i, step := range steps {
+		reported := map[string][]event{}
+		for from, n := range map[string]int64{"10:00": step.early, "10:15": step.late} {
+			if n != unread {
+				reported[from] = rows(n)
+			}
+		}
+		s.read(reported)
+		if restarts {
+			var err error
+			if s.l, err = Restore(s.l.c, s.l.State()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := s.l.Requests(); got != step.counted {
+			t.Errorf("reading %d (%d and %d): counted %d, want %d", i+1, step.early, step.late, got, step.counted)
+		}
+		b.l = s.l
+		if err := errors.Join(b.check(), b.checkSlots()); err != nil {
+			t.Error(err)
 		}
 	}
 }
