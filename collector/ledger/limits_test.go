@@ -18,14 +18,14 @@ const (
 	limitStage        = 32   // allocations of a Stage without new series
 	limitSample       = 18   // bytes that such a Stage allocates for each of its series
 	limitNewToken     = 4    // allocations of a newly tracked token, its series included
-	limitTracked      = 1900 // bytes that stay for a tracked token of 8 series: 85 for each series and 16 for its sample, and the counts of six slots
+	limitTracked      = 1900 // bytes for a tracked token: 8 series and samples, counts of six slots
 	limitSlot         = 160  // bytes that one more open slot holds of a tracked token
 	limitUntracked    = 0    // bytes that stay for a token that is not tracked
 	tokensOfLimits    = 5000
 	seriesOfEachToken = 8
 )
 
-var limitsNow = time.Date(2026, time.March, 3, 12, 10, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant, but for the language
+var limitsNow = time.Date(2026, time.March, 3, 12, 10, 0, 0, time.UTC)
 
 func limitsLedger(maxTokens int) *Ledger {
 	l := New(Config{

@@ -13,8 +13,8 @@ import (
 
 var runs = flag.Uint64("model.runs", 300, "how many runs of the model")
 
-// event is requests as the model of an ABS holds them: visible from a time on, and perhaps only until
-// another.
+// event is requests as the model of an ABS holds them: visible from a time on, and perhaps only
+// until another.
 type event struct {
 	at, from, until     time.Time
 	token               tokenid.ID
@@ -109,8 +109,8 @@ func newWorld(seed uint64) *world {
 	return w
 }
 
-// takeBack lets ABS take an event back: for good, to report it again later, or to move it to another
-// token.
+// takeBack lets ABS take an event back: for good, to report it again later, or to move it to
+// another token.
 func (w *world) takeBack(e *event) {
 	e.until = e.from.Add(time.Duration(w.rng.IntN(60)) * time.Minute)
 	again := *e
@@ -227,7 +227,8 @@ func splittable(l *Ledger, j Job) bool {
 	return ok
 }
 
-// books follows the ledger from outside: the increases of each token's counters since it is tracked.
+// books follows the ledger from outside: the increases of each token's counters since it is
+// tracked.
 type books struct {
 	l       *Ledger
 	last    map[tokenid.ID]int64
@@ -346,7 +347,8 @@ func (w *world) judge(b *books) error {
 	if w.takesBack {
 		return nil
 	}
-	exact := w.rowCap == 0 && w.failures == 0 && !l.c.Zone.repeated(w.start) // then it counts from the end of that hour
+	// In a repeated hour it would count from the end of that hour.
+	exact := w.rowCap == 0 && w.failures == 0 && !l.c.Zone.repeated(w.start)
 	if exact && got != truth.atMost {
 		return fmt.Errorf("counted %d of %d", got, truth.atMost)
 	}

@@ -10,7 +10,8 @@ import (
 // SlotState is how far a slot is.
 type SlotState string
 
-// The states. A pending slot is one that ended and was not read since: what a pause left to be read.
+// The states. A pending slot is one that ended and was not read since: what a pause left to be
+// read.
 const (
 	Open    SlotState = metrics.SlotOpen
 	Pending SlotState = metrics.SlotPending
@@ -58,8 +59,8 @@ type slotSpan struct {
 	last         *tokenCounts // its last reading where the slot is split; nil: not read since
 }
 
-// Advance opens the slots that have begun by now and closes those that are too old. The first one of
-// a ledger without state sets where counting begins.
+// Advance opens the slots that have begun by now and closes those that are too old. The first one
+// of a ledger without state sets where counting begins.
 func (l *Ledger) Advance(now time.Time) {
 	l.staging.blocks = nil
 	next := &l.schedule.next

@@ -179,8 +179,8 @@ func TestMethodsOfHalvesStayWithinTheTotal(t *testing.T) {
 	}
 }
 
-// A span that reports less than it did is counted as a regression, with or without series of tokens;
-// an unread half is none.
+// A span that reports less than it did is counted as a regression, with or without series of
+// tokens; an unread half is none.
 func TestRegressionsOfHalves(t *testing.T) {
 	for _, maxTokens := range []int{0, 10} {
 		s := newSplitSlot(t, maxTokens, of(1, "GET", 10))
