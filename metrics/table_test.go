@@ -14,7 +14,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// The names that users hold on to are a list of its own, so that the table cannot rename one unseen.
+// The public names are in a list of their own, so that the table cannot rename one unnoticed.
 func TestTableIsThePublicInterface(t *testing.T) {
 	list, err := os.ReadFile("testdata/interface.txt")
 	if err != nil {
@@ -31,7 +31,7 @@ func TestTableIsThePublicInterface(t *testing.T) {
 		labels := f.Labels
 		if f == BuildInfo || f.Group == GroupPush {
 			if f.HasLabel(LabelTarget) {
-				t.Errorf("%s tells of the process and must not bear a target", f.Name)
+				t.Errorf("%s is about the process and must not have a target", f.Name)
 			}
 		} else {
 			if len(labels) == 0 || labels[0] != LabelTarget {
@@ -48,7 +48,7 @@ func TestTableIsThePublicInterface(t *testing.T) {
 	}
 }
 
-// Every exported family of table.go is in Table: there is no second list to forget one in.
+// Every family of table.go is in Table.
 func TestTableHoldsEveryFamily(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), "table.go", nil, 0)
 	if err != nil {
@@ -91,7 +91,7 @@ func TestTableIsWellFormed(t *testing.T) {
 			t.Errorf("%s is there twice", f.Name)
 		}
 		names[f.Name] = true
-		// In OpenMetrics a counter loses its _total, and must not become another family's name.
+		// In OpenMetrics a counter has no _total, and must not have another family's name.
 		if om := f.openMetricsName(); om != f.Name && names[om] || slices.ContainsFunc(Table(), func(g *Family) bool { return g.Name == om && g != f }) {
 			t.Errorf("%s is %s in OpenMetrics, which is another family's name", f.Name, om)
 		}
@@ -108,9 +108,9 @@ func TestTableIsWellFormed(t *testing.T) {
 			t.Errorf("%s: type %s with buckets %v", f.Name, f.Type, f.Buckets)
 		}
 		if f.Type == Histogram && f.Group != GroupHealth && f.Group != GroupPush {
-			t.Errorf("%s: snapshots cannot carry histograms", f.Name)
+			t.Errorf("%s: snapshots cannot have histograms", f.Name)
 		}
-		// No gauge with the unit 1, and no unit that contradicts the name.
+		// No gauge has the unit 1, and no unit contradicts the name.
 		if f.Unit == "1" {
 			t.Errorf("%s: unit 1 would be turned into _ratio over OTLP", f.Name)
 		}
@@ -122,7 +122,7 @@ func TestTableIsWellFormed(t *testing.T) {
 		for _, name := range f.Labels {
 			used[name] = true
 			if !meanings[name] {
-				t.Errorf("%s: label %s is explained nowhere", f.Name, name)
+				t.Errorf("%s: label %s has no meaning in the reference", f.Name, name)
 			}
 		}
 		for name, values := range f.LabelValues {
@@ -133,12 +133,12 @@ func TestTableIsWellFormed(t *testing.T) {
 	}
 	for name := range meanings {
 		if !used[name] {
-			t.Errorf("label %s is explained, but no family has it", name)
+			t.Errorf("label %s has a meaning, but no family has it", name)
 		}
 	}
 }
 
-// What promtool check metrics says, without promtool: the same checks on what is really served.
+// The checks of promtool check metrics, on what is served.
 func TestLintFindsNothing(t *testing.T) {
 	e, _ := fullExposition(t)
 	body := scrape(t, e, "", "").text
@@ -151,7 +151,7 @@ func TestLintFindsNothing(t *testing.T) {
 			t.Errorf("%s: %s", p.Metric, p.Text)
 		}
 	}
-	// Everything in the table must have been there to be checked.
+	// Everything in the table must have been checked.
 	served := decodeAs(t, body, "text/plain; version=0.0.4")
 	for _, f := range Table() {
 		family := served[f.Name]

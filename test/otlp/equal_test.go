@@ -133,7 +133,7 @@ func initHealth(h *metrics.Health) {
 	h.ForensicsOldestAge.WithLabelValues("shop").Set(12.5)
 	h.StateLastSave.WithLabelValues("shop").Set(1.79e9)
 	h.ReportLastSuccess.WithLabelValues("shop", metrics.ReportTokens).Set(1.79e9)
-	h.ReportFailures.WithLabelValues("shop", metrics.ReportTokens, metrics.ReasonAuth).Add(3)
+	h.ReportFailures.WithLabelValues("shop", metrics.ReportTokens, "auth").Add(3)
 	h.RequestDelay.With("shop").ObserveN(100, 1000)
 	for _, v := range []float64{0.004, 0.3, 70} {
 		h.ReportDuration.WithLabelValues("shop", metrics.ReportTokens).Observe(v)
