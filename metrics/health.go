@@ -91,20 +91,14 @@ func (h *Health) gauge(reg prometheus.Registerer, f *Family) *prometheus.GaugeVe
 	return vec
 }
 
-// Native histograms have bounds a tenth apart. Beyond nativeBuckets client_golang resets them, or
-// widens the buckets if the last reset was less than nativeMinReset ago.
-const (
-	nativeFactor   = 1.1
-	nativeBuckets  = 100
-	nativeMinReset = time.Hour
-)
-
 func (h *Health) histogram(reg prometheus.Registerer, f *Family) *prometheus.HistogramVec {
 	vec := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: f.Name, Help: f.Help, Unit: f.exposedUnit(), Buckets: f.Buckets,
-		NativeHistogramBucketFactor:     nativeFactor,
-		NativeHistogramMaxBucketNumber:  nativeBuckets,
-		NativeHistogramMinResetDuration: nativeMinReset,
+		// Native bounds are a tenth apart. Beyond the maximum number of buckets client_golang resets the
+		// histogram, or widens the buckets if the last reset was too recent.
+		NativeHistogramBucketFactor:     1.1,
+		NativeHistogramMaxBucketNumber:  100,
+		NativeHistogramMinResetDuration: time.Hour,
 	}, f.Labels)
 	h.register(reg, vec)
 	h.initialize(f, func(values ...string) { vec.WithLabelValues(values...) })
