@@ -149,31 +149,12 @@ func standardFamilies(snapshots map[string]*Snapshot) []*dto.MetricFamily {
 	families := map[*Family]*dto.MetricFamily{}
 	for _, target := range slices.Sorted(maps.Keys(snapshots)) {
 		for _, block := range snapshots[target].Blocks {
+			f := block.Family
 			for _, sample := range block.Samples {
-				f := block.Family
 				if families[f] == nil {
-					families[f] = &dto.MetricFamily{Name: proto.String(f.Name), Help: proto.String(f.Help)}
-					families[f].Type = dto.MetricType_GAUGE.Enum()
-					if f.Type == Counter {
-						families[f].Type = dto.MetricType_COUNTER.Enum()
-					}
-					if unit := f.exposedUnit(); unit != "" {
-						families[f].Unit = proto.String(unit)
-					}
+					families[f] = standardFamily(f)
 				}
-				m := &dto.Metric{}
-				for i, v := range sample.Series.Values() {
-					m.Label = append(m.Label, &dto.LabelPair{Name: proto.String(f.Labels[i]), Value: proto.String(v)})
-				}
-				if f.Type == Counter {
-					m.Counter = &dto.Counter{Value: proto.Float64(float64(sample.Value))}
-					if created := sample.Series.Created(); !created.IsZero() {
-						m.Counter.CreatedTimestamp = timestamppb.New(created)
-					}
-				} else {
-					m.Gauge = &dto.Gauge{Value: proto.Float64(float64(sample.Value))}
-				}
-				families[f].Metric = append(families[f].Metric, m)
+				families[f].Metric = append(families[f].Metric, standardMetric(f, sample))
 			}
 		}
 	}
@@ -184,6 +165,33 @@ func standardFamilies(snapshots map[string]*Snapshot) []*dto.MetricFamily {
 		}
 	}
 	return ordered
+}
+
+func standardFamily(f *Family) *dto.MetricFamily {
+	family := &dto.MetricFamily{Name: proto.String(f.Name), Help: proto.String(f.Help), Type: dto.MetricType_GAUGE.Enum()}
+	if f.Type == Counter {
+		family.Type = dto.MetricType_COUNTER.Enum()
+	}
+	if unit := f.exposedUnit(); unit != "" {
+		family.Unit = proto.String(unit)
+	}
+	return family
+}
+
+func standardMetric(f *Family, sample Sample) *dto.Metric {
+	m := &dto.Metric{}
+	for i, v := range sample.Series.Values() {
+		m.Label = append(m.Label, &dto.LabelPair{Name: proto.String(f.Labels[i]), Value: proto.String(v)})
+	}
+	if f.Type != Counter {
+		m.Gauge = &dto.Gauge{Value: proto.Float64(float64(sample.Value))}
+		return m
+	}
+	m.Counter = &dto.Counter{Value: proto.Float64(float64(sample.Value))}
+	if created := sample.Series.Created(); !created.IsZero() {
+		m.Counter.CreatedTimestamp = timestamppb.New(created)
+	}
+	return m
 }
 
 // randomSnapshot returns blocks of all snapshot families in random order, some empty, some twice,
@@ -223,7 +231,7 @@ func randomSnapshot(r *rand.Rand, target string) *Snapshot {
 }
 
 // fullExposition returns a handler with at least one series of every family in the table.
-func fullExposition(t testing.TB) (*Exposition, *Health) {
+func fullExposition(t testing.TB) *Exposition {
 	t.Helper()
 	reg := NewRegistry(Build{Version: "1.2.3", Revision: "abc", GoVersion: "go1.26"})
 	h := NewHealth(reg)
@@ -246,7 +254,7 @@ func fullExposition(t testing.TB) (*Exposition, *Health) {
 		s.Blocks = append(s.Blocks, Block{f, []Sample{{NewSeries(f, time.Time{}, values...), 1}}})
 	}
 	e.Publish("shop", s)
-	return e, h
+	return e
 }
 
 // manySeries returns a snapshot of n series as from a large ABS: tokens by method, in the order of

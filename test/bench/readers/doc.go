@@ -1,3 +1,3 @@
-// Package readers turns the report oauthtokens into rows by libraries, to be held against
-// the exporter's own reader: for speed, and row for row.
+// Package readers reads the report oauthtokens with libraries, to compare them with the exporter's
+// own reader: its speed, and each row.
 package readers

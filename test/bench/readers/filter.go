@@ -7,17 +7,17 @@ import (
 	"math/bits"
 )
 
-// Filter escapes control characters inside strings, which ABS publishes and JSON forbids:
-// what every library needs before it. It has to know where strings begin and end.
+// Filter escapes control characters inside strings, which ABS publishes and JSON forbids, so that a
+// library can read the report. It has to know where strings begin and end.
 type Filter struct {
 	r        io.Reader
-	out      []byte // escaped, not yet handed out
+	out      []byte // escaped, not yet returned
 	inString bool
 	escaped  bool
 	err      error
 }
 
-// NewFilter filters r.
+// NewFilter returns a filter of r.
 func NewFilter(r io.Reader) *Filter { return &Filter{r: r} }
 
 // Read implements io.Reader.
@@ -52,12 +52,12 @@ func (f *Filter) Read(p []byte) (int, error) {
 	return from + copied, nil
 }
 
-// clean goes over p up to a control character in a string, and tells how far it came.
+// clean returns the length of p up to the first control character in a string.
 func (f *Filter) clean(p []byte) int {
 	for i := 0; i < len(p); {
 		switch {
 		case f.escaped:
-			f.escaped = false // what it escapes is for the reader to judge
+			f.escaped = false // the reader checks what it escapes
 			i++
 		case f.inString:
 			i += plain8(p[i:])
@@ -85,7 +85,7 @@ func (f *Filter) clean(p []byte) int {
 	return len(p)
 }
 
-// plain8 is how many bytes of p, eight at once, are neither quote, backslash nor control
+// plain8 returns how many bytes of p, eight at once, are neither quote, backslash nor control
 // characters, up to the first that may be one.
 func plain8(p []byte) (i int) {
 	const (

@@ -23,8 +23,8 @@ func rowText(r *abs.Row) string {
 	return text
 }
 
-// FuzzSameRows holds the exporter's reader against jsontext on the same bytes: the same
-// rows and the same summary, or both refuse. (Package abs holds it against encoding/json.)
+// FuzzSameRows compares the exporter's reader with jsontext on the same bytes: the same rows and
+// the same summary, or both refuse. (Package abs compares it with encoding/json.)
 func FuzzSameRows(f *testing.F) {
 	for _, pattern := range []string{"../../../abs/testdata/*.sample", "../../../abs/testdata/fuzz/FuzzReadTokens/*"} {
 		names, err := filepath.Glob(pattern)

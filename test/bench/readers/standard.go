@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// row is what encoding/json decodes of a row.
+// row holds the members of a row that encoding/json decodes.
 type row struct {
 	Token         string `json:"token"`
 	TotalRequests int64  `json:"total_requests"`
@@ -20,7 +20,7 @@ type row struct {
 	} `json:"ip_list"`
 }
 
-// StandardWhole decodes the report by encoding/json into structs, all at once.
+// StandardWhole decodes the full report at once into structs with encoding/json.
 func StandardWhole(body io.Reader) (rows int, err error) {
 	var report struct {
 		Details []row `json:"details"`
