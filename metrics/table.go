@@ -96,7 +96,7 @@ var (
 	AnomalyDetections = &Family{
 		Name: "abs_anomaly_detections_total", Type: Counter, Unit: "detections", Group: GroupCounters, Stability: Stable,
 		Labels: []string{LabelTarget, "anomaly_type", "api"},
-		Help:   "Anomalies of this type on this API that began: how often ABS newly flagged a token for it.",
+		Help:   "Anomalies of this type on this API that began: how often ABS newly reported it for a token.",
 		Note:   "Absent for a pair until its first detection, then zero-initialised.",
 	}
 )
@@ -139,7 +139,7 @@ var (
 	TokenAnomalyTypes = &Family{
 		Name: "abs_token_anomaly_types", Type: Gauge, Unit: "anomalies", Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget, "token"},
-		Help:   "Anomaly types that ABS flags a token for in the sliding window: summary.total_anomalies of its forensics. Absent until its forensics were read.",
+		Help:   "Anomaly types that ABS reports for a token in the sliding window: summary.total_anomalies of its forensics. Absent until its forensics were read.",
 	}
 	TokenAttackActive = &Family{
 		Name: "abs_token_attack_active", Type: Gauge, Group: GroupWindow, Stability: Stable,
@@ -150,7 +150,7 @@ var (
 	TokenAnomalyActive = &Family{
 		Name: "abs_token_anomaly_active", Type: Gauge, Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget, "token", "anomaly_type", "api"},
-		Help:   "1 while ABS flags a token for an anomaly of this type on this API, else absent.",
+		Help:   "1 while ABS reports an anomaly of this type on this API for a token, else absent.",
 		Note:   "At most `--series.max-tokens` tokens; `abs_anomaly_tokens` counts all.",
 	}
 	AttackTokens = &Family{
@@ -161,12 +161,12 @@ var (
 	AnomalyTokens = &Family{
 		Name: "abs_anomaly_tokens", Type: Gauge, Unit: "tokens", Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget, "anomaly_type", "api"},
-		Help:   "Tokens that ABS flags for an anomaly of this type on this API now. 0 after the anomaly; absent if there never was one.",
+		Help:   "Tokens for which ABS reports an anomaly of this type on this API now. 0 after the anomaly; absent if there never was one.",
 	}
 	FlaggedTokens = &Family{
 		Name: "abs_flagged_tokens", Type: Gauge, Unit: "tokens", Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget},
-		Help:   "Tokens that ABS flags for any attack now, each counted once. Anomalies do not count.",
+		Help:   "Flagged tokens: those with any active attack, each counted once. Anomalies do not count.",
 	}
 	AttackTypeInfo = &Family{
 		Name: "abs_attack_type_info", Type: Gauge, Group: GroupWindow, Stability: Stable,
@@ -333,31 +333,5 @@ func Table() []*Family {
 		SeriesOverflow, StateSaveFailures, StateLastSave, BuildInfo,
 
 		OTLPRequests, OTLPDropped, OTLPLastSuccess,
-	}
-}
-
-// labelMeanings returns the meaning of each label for the reference, in the reference's order.
-func labelMeanings() []struct{ name, meaning string } {
-	return []struct{ name, meaning string }{
-		{LabelTarget, "the ABS deployment: `--abs.name`, by default the host of `--abs.url`"},
-		{"token", "the token id of an access token (never the token), or `_other`"},
-		{"method", "HTTP method as ABS reports it, or `_other`"},
-		{"api", "name of the API as ABS reports it, or `_other`; on attacks and anomalies `all` is ABS's own word for one across APIs, and there is no `_other`"},
-		{"device", "device or user agent as ABS reports it, or `_other`"},
-		{"ip", "client IP address as ABS reports it, or `_other`"},
-		{"attack_type", "name of the attack type, in ABS's spelling"},
-		{"anomaly_type", "name of the anomaly type, in ABS's spelling"},
-		{"id", "ABS's number of the attack type; empty if it is not known"},
-		{"category", "what the attack aims at, from the exporter's catalogue; empty if it is not known"},
-		{"severity", "the severity of the attack type by the exporter's catalogue or the configuration, not by ABS; `unknown` for a type that is in neither"},
-		{"report", "the requested report: `oauthtokens` is token metrics, `forensics` is one token, `attacklist` and `attack` are the attack reports, which name flagged tokens"},
-		{"reason", "why the request failed: keys refused (`auth`), no complete answer in time (`timeout`), no connection or TLS (`connection`), another HTTP status (`status`), a body that is not the requested report (`decode`), a body above the limit (`size`), anything else (`other`)"},
-		{"state", "of a slot: `open` (read again until settled) or `pending` (still to be read after a pause); of a token: `due` (its forensics are still to be read), `covered` (they were read), `skipped` (ABS refuses the request for this token) or `failed`"},
-		{"dimension", "the label whose limit of series was reached"},
-		{"signal", "what is pushed over OTLP: `metrics` or `logs` (events)"},
-		{"outcome", "what the OTLP receiver did with a request: accepted all of it (`success`), refused some of it (`partial`), accepted none of it (`failure`)"},
-		{"version", "the exporter's version"},
-		{"revision", "the commit it was built from"},
-		{"goversion", "the Go version it was built with"},
 	}
 }
