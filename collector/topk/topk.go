@@ -42,6 +42,9 @@ func (b *Best[K, V]) Reset(limit int) {
 	clear(b.byKey)
 }
 
+// Len returns how many entries are kept.
+func (b *Best[K, V]) Len() int { return len(b.entries) }
+
 // Limit returns how many entries are kept at most.
 func (b *Best[K, V]) Limit() int { return b.limit }
 
