@@ -194,7 +194,9 @@ func (c *Client) send(ctx context.Context, report string, w Window, extra string
 }
 
 // exchange sends one request and reads its response within the timeout.
-func (c *Client) exchange(parent context.Context, report, query string, r *reportReader, read func(*reportReader, io.Reader, int64) error) error {
+func (c *Client) exchange(
+	parent context.Context, report, query string, r *reportReader, read func(*reportReader, io.Reader, int64) error,
+) error {
 	r.reset(http.NoBody, 0, report)
 	ctx, cancel := context.WithTimeout(parent, c.config.Timeout)
 	defer cancel()

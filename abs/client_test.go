@@ -341,7 +341,8 @@ func failures(now time.Time) []failure {
 	}
 }
 
-// check checks the error of one report, except where the truncated body is complete for that report.
+// check checks the error of one report, except where the truncated body is complete for that
+// report.
 func (c *failure) check(t *testing.T, report string, err error) {
 	t.Helper()
 	var e *Error

@@ -19,8 +19,8 @@ type Collector struct {
 	beats   []*atomic.Int64 // the last heartbeat of each loop: Unix nanoseconds
 }
 
-// New prepares the targets with the state that the last process saved, and publishes it. With a state
-// directory, the caller holds its StateLock.
+// New prepares the targets with the state that the last process saved, and publishes it. With a
+// state directory, the caller holds its StateLock.
 func New(o Options, targets []Target, e Environment) (*Collector, error) {
 	if len(e.Key) < tokenid.MinKey {
 		return nil, tokenid.ErrShortKey

@@ -199,16 +199,8 @@ func (t *trial) judge(b *books) error {
 	if n := b.value(metrics.MissedSlots); n > 0 {
 		return fmt.Errorf("%d slots missed", n)
 	}
-	if !t.moved && t.options.MaxValues == 100 {
-		for f, want := range map[*metrics.Family]map[string]int64{
-			metrics.MethodRequests: truth.ByMethod, metrics.APIRequests: truth.ByAPI, metrics.DeviceRequests: truth.ByDevice,
-		} {
-			for value, n := range want {
-				if got := b.value(f, value); got != n {
-					return fmt.Errorf("%s of %q is %d, requested were %d", f.Name, value, got, n)
-				}
-			}
-		}
+	if err := t.judgeValues(b, truth); err != nil {
+		return err
 	}
 	if t.options.MaxTokens == 0 {
 		return nil
@@ -216,6 +208,29 @@ func (t *trial) judge(b *books) error {
 	if n := b.sum(metrics.TokenRequests); n != truth.Requests {
 		return fmt.Errorf("the increases of abs_token_requests_total add up to %d, requested were %d", n, truth.Requests)
 	}
+	return t.judgeTokens(b, truth)
+}
+
+// judgeValues compares the totals by method, API and device with the truth.
+func (t *trial) judgeValues(b *books, truth simulator.Truth) error {
+	if t.moved || t.options.MaxValues != 100 {
+		return nil
+	}
+	for f, want := range map[*metrics.Family]map[string]int64{
+		metrics.MethodRequests: truth.ByMethod, metrics.APIRequests: truth.ByAPI, metrics.DeviceRequests: truth.ByDevice,
+	} {
+		for value, n := range want {
+			if got := b.value(f, value); got != n {
+				return fmt.Errorf("%s of %q is %d, requested were %d", f.Name, value, got, n)
+			}
+		}
+	}
+	return nil
+}
+
+// judgeTokens compares the series of tokens with the totals, and with the truth where no token
+// shared series.
+func (t *trial) judgeTokens(b *books, truth simulator.Truth) error {
 	if !t.moved {
 		for token, total := range map[*metrics.Family]*metrics.Family{
 			metrics.TokenMethodRequests: metrics.MethodRequests,

@@ -78,8 +78,10 @@ func newTarget(o *Options, t Target, e Environment, heartbeat func()) (*target, 
 		Target: t, options: o, ids: e.Key.Hasher(), health: e.Health, clock: e.Clock, log: log,
 		failures: &failures{clock: e.Clock, log: log}, heartbeat: heartbeat,
 	}
-	c := &target{wiring: w, publisher: e.Publisher, state: newStateFile(o.StateDir, t.Name, e.Key.Check()),
-		findings: newFindings(w, zeroFor, e.Events)}
+	c := &target{
+		wiring: w, publisher: e.Publisher, findings: newFindings(w, zeroFor, e.Events),
+		state: newStateFile(o.StateDir, t.Name, e.Key.Check()),
+	}
 	saved, err := c.state.load()
 	if err != nil {
 		return nil, err

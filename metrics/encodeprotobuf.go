@@ -7,18 +7,19 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Tags of the fields of io.prometheus.client's metrics.proto, which is frozen: field number and wire
-// type, in one byte.
+// Tags of the fields of io.prometheus.client's metrics.proto, which is frozen: field number and
+// wire type, in one byte.
 const (
 	varint  = byte(protowire.VarintType)
 	fixed64 = byte(protowire.Fixed64Type)
 	message = byte(protowire.BytesType) // or a string
 
-	familyName, familyHelp, familyType, familyMetric, familyUnit = 1<<3 | message, 2<<3 | message, 3<<3 | varint, 4<<3 | message, 5<<3 | message
-	metricLabel, metricGauge, metricCounter                      = 1<<3 | message, 2<<3 | message, 3<<3 | message
-	labelName, labelValue                                        = 1<<3 | message, 2<<3 | message
-	gaugeValue, counterCreated                                   = 1<<3 | fixed64, 3<<3 | message
-	timestampSeconds, timestampNanos                             = 1<<3 | varint, 2<<3 | varint
+	familyName, familyHelp, familyType      = 1<<3 | message, 2<<3 | message, 3<<3 | varint
+	familyMetric, familyUnit                = 4<<3 | message, 5<<3 | message
+	metricLabel, metricGauge, metricCounter = 1<<3 | message, 2<<3 | message, 3<<3 | message
+	labelName, labelValue                   = 1<<3 | message, 2<<3 | message
+	gaugeValue, counterCreated              = 1<<3 | fixed64, 3<<3 | message
+	timestampSeconds, timestampNanos        = 1<<3 | varint, 2<<3 | varint
 )
 
 const tagSize = 1

@@ -66,8 +66,8 @@ type Family struct {
 	Counted bool
 }
 
-// InSnapshot reports whether snapshots have the family; the registry serves all others. So no scrape
-// can contain a series twice.
+// InSnapshot reports whether snapshots have the family; the registry serves all others. So no
+// scrape can contain a series twice.
 func (f *Family) InSnapshot() bool {
 	return f.Group == GroupCounters || f.Group == GroupWindow || f.Counted
 }

@@ -6,9 +6,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Health holds the exporter's own health, one field for each family of the table's health group that
-// the registry serves. The first label of each is target, followed by the family's other labels in
-// the table's order.
+// Health holds the exporter's own health, one field for each family of the table's health group
+// that the registry serves. The first label of each is target, followed by the family's other
+// labels in the table's order.
 type Health struct {
 	Up                *prometheus.GaugeVec
 	CycleDuration     *prometheus.HistogramVec

@@ -9,8 +9,8 @@ type PushHealth struct {
 	LastSuccess *prometheus.GaugeVec   // signal
 }
 
-// NewPushHealth registers the push families with reg, the counters of each signal that is pushed at 0. Like the registry,
-// it panics when one is already there.
+// NewPushHealth registers the push families with reg, the counters of each signal that is pushed at
+// 0. Like the registry, it panics when one is already there.
 func NewPushHealth(reg prometheus.Registerer, signals ...string) *PushHealth {
 	var h Health // only for its ways to make families
 	p := &PushHealth{

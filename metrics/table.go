@@ -208,7 +208,7 @@ var (
 		Labels: []string{LabelTarget, "report", "reason"},
 		LabelValues: map[string][]string{
 			"report": reports,
-			"reason": {"auth", "timeout", "connection", "status", "decode", "size", "other"}, // package abs's
+			"reason": reasons,
 		},
 		Help: "Requests to ABS that returned no usable report, by reason. A failed report changes no counter of requests.",
 		Note: "All reasons exist from the start, at 0.",

@@ -33,8 +33,10 @@ type Config struct {
 	MaxTokenLen int           // tokens are 36 to this many characters long; default 880
 
 	// Time.
-	Location     *time.Location   // the zone of ABS's dates; default UTC
-	WallClock    bool             // ABS stores wall-clock minutes, so that both passes of a repeated hour coincide; otherwise instants, and an ambiguous bound is the first of the two
+	Location *time.Location // the zone of ABS's dates; default UTC
+	// WallClock: ABS stores wall-clock minutes, so that both passes of a repeated hour coincide;
+	// otherwise instants, and an ambiguous bound is the first of the two.
+	WallClock    bool
 	InclusiveEnd bool             // the minute of later_date is in the window
 	Now          func() time.Time // default time.Now
 

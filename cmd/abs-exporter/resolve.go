@@ -42,7 +42,10 @@ func resolveAt(ctx context.Context, c *config.Resolve, t *config.Target, now tim
 		return nil, err
 	}
 	defer client.Close()
-	s := &tokenSearch{client: client, key: c.Key, id: string(c.TokenID), window: c.Window(t, now), restricted: t.Restricted(), responseCap: int64(t.ResponseCap)}
+	s := &tokenSearch{
+		client: client, key: c.Key, id: string(c.TokenID), window: c.Window(t, now),
+		restricted: t.Restricted(), responseCap: int64(t.ResponseCap),
+	}
 	res, err := s.run(ctx)
 	if err != nil {
 		return nil, err

@@ -38,8 +38,8 @@ func newTestFindings(t *testing.T) *Findings {
 	return f
 }
 
-// A finding that ends is exposed as 0 for one cycle and then goes, whether forensics lacks it or its
-// token has left the window; one that begins again is 1.
+// A finding that ends is exposed as 0 for one cycle and then goes, whether forensics lacks it or
+// its token has left the window; one that begins again is 1.
 func TestEndedFindingIsZeroForOneCycle(t *testing.T) {
 	const series = `abs_token_attack_active{target="t",token="0000000000000007",attack_type="Sequence Attack",api="shop"}`
 	begin := time.Unix(1e9, 0)

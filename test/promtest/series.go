@@ -72,8 +72,8 @@ func (p *Prometheus) Samples(selector string) []Series {
 
 // Increase returns by how much one counter rose from its first stored sample to its last, exactly:
 // unlike increase() it does not extrapolate. A fall is a reset, after which the counter had started
-// again from
-// 0. The first sample's value is not in it, just as no Prometheus without a feature flag would count it.
+// again from 0. The first sample's value is not in it, just as no Prometheus without a feature flag
+// would count it.
 func (s Series) Increase() float64 {
 	var sum, last float64
 	first := true

@@ -40,13 +40,18 @@ func TestTableIsComplete(t *testing.T) {
 		if e.Why == "" || len(e.Why) > 80 || strings.HasSuffix(e.Why, ".") {
 			t.Errorf("id %d: the reason is no short phrase: %q", e.ID, e.Why)
 		}
-		for i, s := range e.spellings() {
-			if s == "" || s != strings.TrimSpace(s) || fold(s) == "" || len(s) > maxName/2 {
-				t.Errorf("id %d: spelling %q", e.ID, s)
-			}
-			if slices.Contains(e.spellings()[:i], s) {
-				t.Errorf("id %d: %q is there twice", e.ID, s)
-			}
+		checkSpellings(t, e)
+	}
+}
+
+func checkSpellings(t *testing.T, e Entry) {
+	t.Helper()
+	for i, s := range e.spellings() {
+		if s == "" || s != strings.TrimSpace(s) || fold(s) == "" || len(s) > maxName/2 {
+			t.Errorf("id %d: spelling %q", e.ID, s)
+		}
+		if slices.Contains(e.spellings()[:i], s) {
+			t.Errorf("id %d: %q is there twice", e.ID, s)
 		}
 	}
 }
