@@ -212,7 +212,7 @@ func (t *trial) judge(b *books) error {
 }
 
 // judgeValues compares the totals by method, API and device with the truth.
-func (t *trial) judgeValues(b *books, truth simulator.Truth) error {
+func (t *trial) judgeValues(b *books, truth simulator.Totals) error {
 	if t.moved || t.options.MaxValues != 100 {
 		return nil
 	}
@@ -230,7 +230,7 @@ func (t *trial) judgeValues(b *books, truth simulator.Truth) error {
 
 // judgeTokens compares the series of tokens with the totals, and with the truth where no token
 // shared series.
-func (t *trial) judgeTokens(b *books, truth simulator.Truth) error {
+func (t *trial) judgeTokens(b *books, truth simulator.Totals) error {
 	if !t.moved {
 		for token, total := range map[*metrics.Family]*metrics.Family{
 			metrics.TokenMethodRequests: metrics.MethodRequests,
