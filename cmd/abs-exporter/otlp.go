@@ -1,89 +1,130 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/otelenv"
 	"github.com/abs-exporter/abs-exporter/collector"
 	"github.com/abs-exporter/abs-exporter/metrics"
 	"github.com/abs-exporter/abs-exporter/metrics/otlp"
 )
 
-// otlpFlags push metrics and events over OTLP. An empty one leaves the word to the OTEL_*
-// variable of the same meaning.
+// otlpFlags push metrics and events over OTLP. A flag stands for the general OTEL_* variable of the
+// same meaning and replaces it; the variable of one signal precedes it.
 type otlpFlags struct {
-	Endpoint           string            `placeholder:"URL" help:"Push over OTLP to this receiver, such as http://collector:4318. Or the variable OTEL_EXPORTER_OTLP_ENDPOINT. Empty everywhere: nothing is pushed."`
+	Endpoint           string            `placeholder:"URL" help:"Push over OTLP to this receiver, such as http://collector:4318; with gRPC dns:/// and unix:/// too. Or the variable OTEL_EXPORTER_OTLP_ENDPOINT. Empty everywhere: nothing is pushed."`
 	Protocol           string            `placeholder:"PROTOCOL" help:"grpc or http/protobuf. Or OTEL_EXPORTER_OTLP_PROTOCOL; by default http/protobuf."`
-	HeadersFile        string            `placeholder:"FILE" help:"File with the headers of each push, one name: value a line; read again before each. Or OTEL_EXPORTER_OTLP_HEADERS. Never a flag's value."`
+	HeadersFile        string            `placeholder:"FILE" help:"File with the headers of each request, one name: value a line; read again for each. Or OTEL_EXPORTER_OTLP_HEADERS. Never a flag's value."`
 	CAFile             string            `name:"ca-file" placeholder:"FILE" help:"PEM certificates to trust instead of the system's. Or OTEL_EXPORTER_OTLP_CERTIFICATE."`
 	CertFile           string            `placeholder:"FILE" help:"PEM client certificate. Or OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE."`
 	KeyFile            string            `placeholder:"FILE" help:"PEM key of the client certificate. Or OTEL_EXPORTER_OTLP_CLIENT_KEY."`
 	Timeout            time.Duration     `placeholder:"DURATION" help:"Time limit of one request. Or OTEL_EXPORTER_OTLP_TIMEOUT, in milliseconds; by default 10s."`
 	Compression        string            `placeholder:"COMPRESSION" help:"gzip or none. Or OTEL_EXPORTER_OTLP_COMPRESSION; by default none."`
-	Interval           time.Duration     `placeholder:"DURATION" help:"Metrics are pushed after each commit of a cycle, and at least this often. Or OTEL_METRIC_EXPORT_INTERVAL, in milliseconds; by default 1m."`
+	Interval           time.Duration     `placeholder:"DURATION" help:"Metrics are pushed soon after a commit of a cycle, at most once in this time. Or OTEL_METRIC_EXPORT_INTERVAL, in milliseconds; by default 1m."`
+	BatchSize          int               `default:"1500" help:"Data points in one request at most. Smaller for a receiver that refuses requests as too large."`
 	ResourceAttributes map[string]string `placeholder:"NAME=VALUE" help:"Attributes of the resource that pushes, such as deployment.environment.name=prod. Besides OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME. Repeatable."`
 	Metrics            bool              `default:"true" negatable:"" help:"Push metrics."`
 	Logs               bool              `default:"true" negatable:"" help:"Push each attack and anomaly that begins or ends as a log record."`
-	ProcessLog         bool              `help:"Push the process's own log too, with the events."`
 }
 
-func (f *otlpFlags) config() (otlp.Config, error) {
-	return otlp.Configure(otlp.Settings{
-		Endpoint: f.Endpoint, Protocol: f.Protocol, HeadersFile: f.HeadersFile,
-		CAFile: f.CAFile, CertFile: f.CertFile, KeyFile: f.KeyFile,
-		Timeout: f.Timeout, Compression: f.Compression, Interval: f.Interval,
-		ResourceAttributes: f.ResourceAttributes,
-		NoMetrics:          !f.Metrics, NoLogs: !f.Logs, ProcessLog: f.ProcessLog,
-	}, os.LookupEnv)
+// variables are the flags that are given, by the variable that each stands for.
+func (f *otlpFlags) variables() map[string]struct{ flag, value string } {
+	all := map[string]struct{ flag, value string }{
+		"OTEL_EXPORTER_OTLP_ENDPOINT":           {"otlp.endpoint", f.Endpoint},
+		"OTEL_EXPORTER_OTLP_PROTOCOL":           {"otlp.protocol", f.Protocol},
+		"OTEL_EXPORTER_OTLP_CERTIFICATE":        {"otlp.ca-file", f.CAFile},
+		"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": {"otlp.cert-file", f.CertFile},
+		"OTEL_EXPORTER_OTLP_CLIENT_KEY":         {"otlp.key-file", f.KeyFile},
+		"OTEL_EXPORTER_OTLP_COMPRESSION":        {"otlp.compression", f.Compression},
+		"OTEL_EXPORTER_OTLP_TIMEOUT":            {"otlp.timeout", milliseconds(f.Timeout)},
+		"OTEL_METRIC_EXPORT_INTERVAL":           {"otlp.interval", milliseconds(f.Interval)},
+		otelenv.HeadersFile:                     {"otlp.headers-file", f.HeadersFile},
+	}
+	if !f.Metrics {
+		all["OTEL_METRICS_EXPORTER"] = struct{ flag, value string }{"otlp.metrics", "none"}
+	}
+	if !f.Logs {
+		all["OTEL_LOGS_EXPORTER"] = struct{ flag, value string }{"otlp.logs", "none"}
+	}
+	maps.DeleteFunc(all, func(_ string, v struct{ flag, value string }) bool { return v.value == "" })
+	return all
+}
+
+func milliseconds(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return strconv.FormatInt(d.Milliseconds(), 10)
+}
+
+// config reads flags and variables together. The names of the problems are of a flag or a variable;
+// of flags everything must be right, and of variables what is no warning.
+func (f *otlpFlags) config() (otlp.Config, []otelenv.Problem) {
+	flags := f.variables()
+	c, all := otelenv.Read(func(name string) string {
+		if v, ok := flags[name]; ok {
+			return v.value
+		}
+		return os.Getenv(name)
+	}, f.HeadersFile, f.ResourceAttributes)
+	c.BatchSize = f.BatchSize
+	for i, p := range all {
+		if v, ok := flags[p.Variable]; ok {
+			all[i].Variable, all[i].Warning = v.flag, p.Warning && p.Variable == otelenv.HeadersFile
+		}
+	}
+	if f.BatchSize < 1 {
+		all = append(all, otelenv.Problem{Variable: "otlp.batch-size", Detail: "must be above 0"})
+	}
+	if f.Endpoint != "" && (f.Metrics && c.Metrics == nil || f.Logs && c.Logs == nil) {
+		all = append(all, otelenv.Problem{
+			Variable: "otlp.endpoint", Warning: true,
+			Detail: "is not pushed to, or not everything: OTEL_SDK_DISABLED, OTEL_METRICS_EXPORTER or OTEL_LOGS_EXPORTER precedes it",
+		})
+	}
+	return c, all
 }
 
 // check lets the package check what it alone knows: flags and OTEL_* variables together.
 func (f *otlpFlags) check(p *problems) {
-	_, err := f.config()
-	for _, err := range unjoin(err) {
-		name, text := "otlp.endpoint", err.Error()
-		if wrong := (*otlp.ConfigError)(nil); errors.As(err, &wrong) {
-			name, text = wrong.Name, wrong.Detail
+	_, all := f.config()
+	for _, one := range all {
+		if !one.Warning {
+			p.addf(one.Variable, "%s", one.Detail)
 		}
-		p.addf(name, "%s", text)
-	}
-}
-
-func unjoin(err error) []error {
-	var joined interface{ Unwrap() []error }
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &joined):
-		return joined.Unwrap()
-	default:
-		return []error{err}
 	}
 }
 
 // pusher is nil where nothing is pushed: then nothing is made for it.
 func (f *otlpFlags) pusher(b metrics.Build, listener net.Addr, registry *prometheus.Registry, clock collector.Clock, log *slog.Logger) (*otlp.Pusher, error) {
-	config, err := f.config()
-	for _, w := range config.Warnings {
-		log.Warn("a variable of OpenTelemetry is not taken as it is", "variable", w.Name, "detail", w.Detail)
+	config, all := f.config() // without errors, which check found
+	for _, p := range all {
+		log.Warn("a setting of OpenTelemetry is not taken as it is", "setting", p.Variable, "detail", p.Detail)
 	}
-	if err != nil || !config.Enabled() {
-		return nil, err
+	if !config.Enabled() {
+		return nil, nil
 	}
-	p, err := otlp.New(config, otlp.Options{
-		Identity: otlp.Identity{Version: b.Version, Instance: instance(listener)},
-		Registry: registry, Now: clock.Now, Log: log,
-	})
+	p, err := otlp.New(config, otlp.Options{Version: b.Version, Instance: instance(listener), Registry: registry, Now: clock.Now, Log: log})
 	if err != nil {
 		return nil, &usageError{fmt.Errorf("--otlp.endpoint: %w", err)}
 	}
 	return p, nil
+}
+
+// both serves what is published, and then pushes it.
+type both [2]collector.Publisher
+
+func (b both) Publish(target string, s *metrics.Snapshot) {
+	b[0].Publish(target, s)
+	b[1].Publish(target, s)
 }
 
 // instance tells this exporter from others, and is the same after a restart: the host, and

@@ -88,9 +88,7 @@ func newExporter(s *settings, targets []targetFlags, clock collector.Clock, log 
 		return nil, err
 	}
 	if e.pusher != nil {
-		publisher, options.Events = e.pusher.Tee(exposition), e.pusher.Event
-		log = slog.New(e.pusher.LogHandler(log.Handler()))
-		e.log = log
+		publisher, options.Events = both{exposition, e.pusher}, e.pusher.Event
 	}
 
 	if e.lock, err = collector.LockState(s.State.Dir); err != nil {

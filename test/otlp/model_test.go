@@ -45,7 +45,7 @@ const (
 )
 
 // receiver is a model of a receiver: it decodes with the protocol's own Go types, and
-// knows the last value of each series that has not ended.
+// has the last value of each series.
 type receiver struct {
 	pushed.UnimplementedMetricsServiceServer
 
@@ -53,7 +53,7 @@ type receiver struct {
 	mood     mood
 	requests int
 	largest  int // bytes of a request
-	series   map[string]point
+	series   map[string]stamped
 	times    map[uint64]int // points of each time
 	records  []*log.LogRecord
 	resource map[string]string
@@ -65,8 +65,14 @@ type point struct {
 	start uint64
 }
 
+// stamped is a point and its time.
+type stamped struct {
+	point
+	at uint64
+}
+
 func newReceiver() *receiver {
-	return &receiver{series: map[string]point{}, times: map[uint64]int{}}
+	return &receiver{series: map[string]stamped{}, times: map[uint64]int{}}
 }
 
 func (r *receiver) set(m mood) {
@@ -218,11 +224,10 @@ func (r *receiver) take(m *metric.Metric, refuse bool) (rejected int64) {
 		}
 		key := m.GetName() + fmt.Sprint(texts(p.GetAttributes()))
 		r.times[p.GetTimeUnixNano()]++
-		if p.GetFlags()&uint32(metric.DataPointFlags_DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK) != 0 {
-			delete(r.series, key)
-			continue
+		if r.times[p.GetTimeUnixNano()] > 0 && r.series[key].at == p.GetTimeUnixNano() && r.series[key].value != p.GetAsInt() {
+			panic("two values of a series at one time: " + key)
 		}
-		r.series[key] = point{p.GetAsInt(), p.GetStartTimeUnixNano()}
+		r.series[key] = stamped{point{p.GetAsInt(), p.GetStartTimeUnixNano()}, p.GetTimeUnixNano()}
 	}
 	return rejected
 }
@@ -259,10 +264,17 @@ func texts(attributes []*common.KeyValue) map[string]string {
 // differs tells what the receiver has that the snapshot has not, or the other way.
 func (r *receiver) differs(s *metrics.Snapshot) string {
 	r.mu.Lock()
-	got := map[string]point{}
+	got, newest := map[string]point{}, uint64(0)
 	for key, p := range r.series {
-		if strings.Contains(key, "target:shop") { // the snapshot's; the health says more of it, and less often
-			got[key] = p
+		if !strings.Contains(key, "target:shop") { // the snapshot's, and not the health's
+			continue
+		}
+		if p.at > newest { // what an earlier push had and this one has not has ended
+			newest = p.at
+			clear(got)
+		}
+		if p.at == newest {
+			got[key] = p.point
 		}
 	}
 	r.mu.Unlock()

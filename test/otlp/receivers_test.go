@@ -39,6 +39,10 @@ func until(t *testing.T, what string, done func() bool) {
 	}
 }
 
+// lookback is for how long a receiver shows a series of which nothing comes any more; five
+// minutes by default.
+const lookback = 8 * time.Second
+
 // freePort is a port of loopback that nobody has.
 func freePort(t *testing.T) string {
 	t.Helper()
@@ -128,13 +132,14 @@ exporters:
   prometheus:
     endpoint: %q
     without_scope_info: true
+    metric_expiration: %s
   debug: {verbosity: detailed, use_internal_logger: false}
 service:
   telemetry: {metrics: {level: none}}
   pipelines:
     metrics: {receivers: [otlp], exporters: [prometheus, debug]}
     logs: {receivers: [otlp], exporters: [debug]}
-`, c.grpc, c.http, c.page))
+`, c.grpc, c.http, c.page, lookback))
 	c.start(t)
 	return c
 }
@@ -154,7 +159,7 @@ func startPrometheus(t *testing.T, scrape string) *prometheus {
 	address, dir := freePort(t), t.TempDir()
 	config := write(t, "prometheus.yml", "global: {scrape_interval: 1s}\nscrape_configs:\n"+scrape)
 	run(t, &output{}, "prometheus", "--config.file="+config, "--storage.tsdb.path="+dir, "--web.listen-address="+address,
-		"--web.enable-otlp-receiver", "--enable-feature=created-timestamp-zero-ingestion", "--log.level=warn")
+		"--web.enable-otlp-receiver", "--query.lookback-delta="+lookback.String(), "--enable-feature=created-timestamp-zero-ingestion", "--log.level=warn")
 	until(t, "Prometheus listens", func() bool { return ok("http://" + address + "/-/ready") })
 	return &prometheus{"http://" + address}
 }
