@@ -49,6 +49,7 @@ type attacks struct {
 	// suspects are the tokens with findings, and the listed ones that were asked about.
 	suspects   map[tokenid.ID]*suspect
 	detections map[finding]*ledger.Counter // a pair once seen stays
+	ended      map[endedFinding]exposure   // whose series are still exposed, at 0
 	births     ledger.Births
 	catalogue  *catalogue.Catalogue
 
@@ -60,6 +61,7 @@ func newAttacks(target string, maxTokens int, hold time.Duration, types *catalog
 		target: target, maxTokens: maxTokens, catalogue: types,
 		suspects:   map[tokenid.ID]*suspect{},
 		detections: map[finding]*ledger.Counter{},
+		ended:      map[endedFinding]exposure{},
 		births:     ledger.Births{Hold: hold},
 	}
 }
@@ -121,10 +123,12 @@ func (a *attacks) changes(id tokenid.ID, before, now []finding, window abs.Windo
 			a.detections[f] = &ledger.Counter{}
 		}
 		a.detections[f].Value++
+		delete(a.ended, endedFinding{id, f})
 		tell(f, true)
 	}
 	for _, f := range before {
 		if !slices.Contains(now, f) {
+			a.ended[endedFinding{id, f}] = exposure{}
 			tell(f, false)
 		}
 	}
@@ -196,8 +200,9 @@ func (a *attacks) stageCounters(now time.Time) []metrics.Block {
 	return []metrics.Block{attacks, anomalies}
 }
 
-// stageGauges gives what is under way, as far as it was told within limit.
-func (a *attacks) stageGauges(g *gauges, now time.Time, limit time.Duration) []metrics.Block {
+// stageGauges gives what is under way, as far as it was told within limit. cycle is when the first
+// commit of this cycle was made.
+func (a *attacks) stageGauges(g *gauges, now, cycle time.Time, limit time.Duration) []metrics.Block {
 	var (
 		attackTotals  = metrics.Block{Family: metrics.TokenAttackTypes}
 		anomalyTotals = metrics.Block{Family: metrics.TokenAnomalyTypes}
@@ -234,6 +239,7 @@ func (a *attacks) stageGauges(g *gauges, now time.Time, limit time.Duration) []m
 			block.Samples = append(block.Samples, g.ofToken(block.Family, 1, id, f.Type, f.API))
 		}
 	}
+	a.stageEnded(g, now, cycle, &attackSeries, &anomalySeries)
 	a.shownUnderAttack = int(underAttack)
 	blocks := append(a.countGauges(g, tokens), g.block(metrics.FlaggedTokens, underAttack), a.typeInfo(g))
 	if a.maxTokens == 0 {

@@ -35,7 +35,7 @@ func (t *target) commit() {
 	t.attacks.shownUnderAttack = 0
 	if t.o.Forensics && (t.Forensics || t.hints != nil) {
 		t.attacks.forget(t.ledger.IsTracked)
-		blocks = append(blocks, t.attacks.stageGauges(t.gauges, now, t.o.Window)...)
+		blocks = append(blocks, t.attacks.stageGauges(t.gauges, now, t.cycle.staged, t.o.Window)...)
 	}
 	t.pub.Publish(t.Name, &metrics.Snapshot{Blocks: blocks})
 	t.tellHealth(now)

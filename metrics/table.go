@@ -158,13 +158,13 @@ var (
 	TokenAttackActive = &Family{
 		Name: "abs_token_attack_active", Type: Gauge, Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget, "token", "attack_type", "api"},
-		Help:   "1 while a token is under an attack of this type on this API, else absent. At most as many tokens as have series of their own.",
+		Help:   "1 while a token is under an attack of this type on this API, 0 for one cycle when it ends, else absent. At most as many tokens as have series of their own.",
 		Note:   "At most `--series.max-tokens` tokens; `abs_attack_tokens` and `abs_flagged_tokens` count all.",
 	}
 	TokenAnomalyActive = &Family{
 		Name: "abs_token_anomaly_active", Type: Gauge, Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget, "token", "anomaly_type", "api"},
-		Help:   "1 while a token shows an anomaly of this type on this API, else absent. At most as many tokens as have series of their own.",
+		Help:   "1 while a token shows an anomaly of this type on this API, 0 for one cycle when it ends, else absent. At most as many tokens as have series of their own.",
 		Note:   "At most `--series.max-tokens` tokens; `abs_anomaly_tokens` counts all.",
 	}
 	AttackTokens = &Family{
@@ -321,12 +321,12 @@ var (
 	OTLPDropped = &Family{
 		Name: "abs_exporter_otlp_dropped_total", Type: Counter, Unit: "records", Group: GroupPush, Stability: Experimental,
 		Labels: []string{"signal"}, LabelValues: map[string][]string{"signal": {SignalMetrics, SignalLogs}},
-		Help: "Points of metrics that the OTLP receiver refused for good, and log records that it refused or that the full queue gave up.",
+		Help: "Points of metrics that the OTLP receiver refused for good, and log records that it refused or that the full queue dropped.",
 	}
 	OTLPLastSuccess = &Family{
 		Name: "abs_exporter_otlp_last_success_timestamp_seconds", Type: Gauge, Unit: "seconds", Group: GroupPush, Stability: Experimental,
 		Labels: []string{"signal"}, LabelValues: map[string][]string{"signal": {SignalMetrics, SignalLogs}},
-		Help: "When the OTLP receiver last took everything that was to be told, in seconds since 1970. Absent until it has.",
+		Help: "When the OTLP receiver last took a whole push, in seconds since 1970. Absent until it has.",
 	}
 )
 

@@ -139,6 +139,7 @@ func initHealth(h *metrics.Health) {
 // and pushes by both protocols to a Collector that it scrapes. Names, labels, values and
 // start times are equal, and what ends by one way ends by all.
 func TestPushesShowWhatAScrapeShows(t *testing.T) {
+	t.Parallel()
 	e := newExporter(t)
 	initHealth(e.health)
 	byGRPC, byHTTP := startCollector(t), startCollector(t)

@@ -36,12 +36,14 @@ import (
 type mood int
 
 const (
-	well     mood = iota
-	busy          // 429, come back later
-	down          // 503
-	hanging       // no answer
-	partly        // every other metric is refused
-	refusing      // 400: for good
+	well      mood = iota
+	busy           // 429, come back later
+	down           // 503
+	hanging        // no answer
+	partly         // every other metric is refused
+	refusing       // 400: for good
+	exhausted      // 403, or a gRPC quota without a word of when to come back
+	tooLong        // OUT_OF_RANGE, as some receivers say of a large message
 )
 
 // receiver is a model of a receiver: it decodes with the protocol's own Go types, and
@@ -107,7 +109,7 @@ func (r *receiver) serveHTTP(t testing.TB) string {
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
-		out, err := logReceiver{receiver: r}.Export(req.Context(), &in)
+		out, err := logReceiver{receiver: r}.Export(metadata.NewIncomingContext(req.Context(), lower(req.Header)), &in)
 		answer(w, out, err)
 	})
 	server := httptest.NewServer(mux)
@@ -134,8 +136,14 @@ func answer(w http.ResponseWriter, out proto.Message, err error) {
 		body, _ := proto.Marshal(out)
 		_, _ = w.Write(body)
 	case codes.ResourceExhausted:
+		if len(s.Details()) == 0 {
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = io.WriteString(w, s.Message())
+			return
+		}
 		w.Header().Set("Retry-After", "1")
 		w.WriteHeader(http.StatusTooManyRequests)
+		_, _ = io.WriteString(w, s.Message())
 	case codes.InvalidArgument:
 		w.Header().Set("Content-Type", "application/x-protobuf")
 		w.WriteHeader(http.StatusBadRequest)
@@ -143,6 +151,7 @@ func answer(w http.ResponseWriter, out proto.Message, err error) {
 		_, _ = w.Write(body)
 	default:
 		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = io.WriteString(w, s.Message())
 	}
 }
 
@@ -166,14 +175,20 @@ func (r *receiver) answer(ctx context.Context) (mood, error) {
 	m := r.mood
 	r.requests++
 	r.mu.Unlock()
+	in, _ := metadata.FromIncomingContext(ctx)
+	echo := fmt.Sprint(in) // as a careless receiver would
 	switch m {
 	case busy:
-		s, err := status.New(codes.ResourceExhausted, "slow down").WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(time.Second)})
+		s, err := status.New(codes.ResourceExhausted, "slow down: "+echo).WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(time.Second)})
 		return m, errors.Join(s.Err(), err)
 	case down:
-		return m, status.Error(codes.Unavailable, "not now")
+		return m, status.Error(codes.Unavailable, "not now: "+echo)
 	case refusing:
-		return m, status.Error(codes.InvalidArgument, "never")
+		return m, status.Error(codes.InvalidArgument, "never: "+echo)
+	case exhausted:
+		return m, status.Error(codes.ResourceExhausted, "quota: "+echo)
+	case tooLong:
+		return m, status.Error(codes.OutOfRange, "too long: "+echo)
 	case hanging:
 		<-ctx.Done()
 		return m, status.FromContextError(ctx.Err()).Err()
@@ -203,7 +218,7 @@ func (r *receiver) Export(ctx context.Context, in *pushed.ExportMetricsServiceRe
 	}
 	if rejected > 0 {
 		return &pushed.ExportMetricsServiceResponse{PartialSuccess: &pushed.ExportMetricsPartialSuccess{
-			RejectedDataPoints: rejected, ErrorMessage: "every other one",
+			RejectedDataPoints: rejected, ErrorMessage: "every other one: " + fmt.Sprint(r.headers),
 		}}, nil
 	}
 	return &pushed.ExportMetricsServiceResponse{}, nil

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -43,15 +44,22 @@ func until(t *testing.T, what string, done func() bool) {
 // minutes by default.
 const lookback = 8 * time.Second
 
-// freePort is a port of loopback that nobody has.
+// ports are those that freePort has returned; they start at one that depends on the process.
+var ports atomic.Int64
+
+// freePort is an address of loopback that nobody has, each once: tests that run in parallel start
+// their receivers later. It is below the ports that systems choose themselves.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		address := fmt.Sprintf("127.0.0.1:%d", 20_000+(int64(os.Getpid())*37+ports.Add(1))%10_000)
+		if l, err := net.Listen("tcp", address); err == nil {
+			_ = l.Close()
+			return address
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // output is what a process writes.
