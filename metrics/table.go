@@ -145,13 +145,13 @@ var (
 	TokenAttackActive = &Family{
 		Name: "abs_token_attack_active", Type: Gauge, Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget, "token", "attack_type", "api"},
-		Help:   "1 while ABS flags a token for an attack of this type on this API, else absent.",
+		Help:   "1 while ABS flags a token for an attack of this type on this API, 0 for one cycle when that ends, else absent.",
 		Note:   "At most `--series.max-tokens` tokens; `abs_attack_tokens` and `abs_flagged_tokens` count all.",
 	}
 	TokenAnomalyActive = &Family{
 		Name: "abs_token_anomaly_active", Type: Gauge, Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget, "token", "anomaly_type", "api"},
-		Help:   "1 while ABS reports an anomaly of this type on this API for a token, else absent.",
+		Help:   "1 while ABS reports an anomaly of this type on this API for a token, 0 for one cycle when that ends, else absent.",
 		Note:   "At most `--series.max-tokens` tokens; `abs_anomaly_tokens` counts all.",
 	}
 	AttackTokens = &Family{

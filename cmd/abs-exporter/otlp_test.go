@@ -32,7 +32,7 @@ func TestPusherIsOffByDefault(t *testing.T) {
 	registry, log := prometheus.NewRegistry(), newLines()
 	made := func(f config.OTLP) bool {
 		t.Helper()
-		f.Metrics, f.Logs = true, true // as they are without flags
+		f.Metrics, f.Logs, f.BatchSize = true, true, 1500 // as they are without flags
 		p, err := newPusher(&f, metrics.Build{}, &net.TCPAddr{}, registry, collector.SystemClock{}, slog.New(slog.NewTextHandler(log, nil)))
 		if err != nil {
 			t.Fatal(err)

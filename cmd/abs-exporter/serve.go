@@ -77,9 +77,7 @@ func newExporter(s *config.Settings, clock collector.Clock, log *slog.Logger) (_
 	}
 	if e.pusher != nil {
 		e.closers = append(e.closers, func() error { e.pusher.Close(); return nil })
-		environment.Publisher, environment.Events = e.pusher.Tee(exposition), e.pusher.Event
-		log = slog.New(e.pusher.LogHandler(log.Handler()))
-		e.log = log
+		environment.Publisher, environment.Events = both{exposition, e.pusher}, e.pusher.Event
 	}
 
 	lock, err := collector.LockState(s.State.Dir)

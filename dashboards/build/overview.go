@@ -6,7 +6,7 @@ func overview() *Dashboard {
 	var (
 		attackNow  = gauge(pair, "abs_attack_tokens", attack) + " > 0"
 		anomalyNow = gauge("target, anomaly_type, api", "abs_anomaly_tokens", anomaly) + " > 0"
-		tokenNow   = gauge("target, token, attack_type, api", "abs_token_attack_active", attack)
+		tokenNow   = gauge("target, token, attack_type, api", "abs_token_attack_active", attack) + " > 0" // 0 for a cycle when it ends
 		lessBad    = gauge("target, attack_type", "abs_attack_type_info", target+`, severity=~"warning|info"`)
 	)
 	return dashboard(OverviewUID, "ABS: attacks and traffic",
@@ -48,7 +48,7 @@ func overview() *Dashboard {
 				{"severity", "Severity"}, {"token", "Token id"}, {"attack_type", "Attack type"}, {"api", "API"}, {"Value #B", "First seen"}, {"target", "Target"}, {"Value #A", ""},
 			},
 			query{or(severity(tokenNow, "target, token, attack_type, api"), known(), "token", "none", "attack_type", "none", "severity", "none", "api", "none", "target", "any"), ""},
-			query{or(since("abs_token_attack_active", attack, "", "target, token, attack_type, api", "2m"), "NaN * "+known(), "token", "none", "attack_type", "none", "api", "none", "target", "any"), ""},
+			query{or(since("abs_token_attack_active", attack, " > 0", "target, token, attack_type, api", "2m"), "NaN * "+known(), "token", "none", "attack_type", "none", "api", "none", "target", "any"), ""},
 		).column("Severity", severityColumn(), cell("color-text"), width(75)).column("API", width(105)).column("Target", width(75)).column("Token id", width(165), toToken("${__value.raw}")).column("First seen", ago()...),
 
 		row("Attacks over time"),

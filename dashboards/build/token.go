@@ -22,8 +22,8 @@ func token() *Dashboard {
 
 		timeline("Attacks and anomalies", "When the token was flagged for which attack on which API, and which anomalies it showed, as ABS's sliding window reports it: "+
 			"one that is over stays until the window has passed it.", 24, 9,
-			query{or(gauge(key+"attack_type, api", "abs_token_attack_active", ofToken), known(), "attack_type", "no attack", "api", "any API"), "{{attack_type}} on {{api}}"},
-			query{or("2 * "+gauge(key+"anomaly_type, api", "abs_token_anomaly_active", ofToken), known(), "anomaly_type", "no anomaly", "api", "any API"), "anomaly: {{anomaly_type}} on {{api}}"},
+			query{or(gauge(key+"attack_type, api", "abs_token_attack_active", ofToken)+" > 0", known(), "attack_type", "no attack", "api", "any API"), "{{attack_type}} on {{api}}"},
+			query{or("2 * "+gauge(key+"anomaly_type, api", "abs_token_anomaly_active", ofToken)+" > 0", known(), "anomaly_type", "no anomaly", "api", "any API"), "anomaly: {{anomaly_type}} on {{api}}"},
 		),
 
 		row("Traffic"),

@@ -1,12 +1,15 @@
 package otlp
 
 import (
-	"errors"
-	"log/slog"
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	otellog "go.opentelemetry.io/otel/log"
 
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -16,71 +19,66 @@ func TestEventRecords(t *testing.T) {
 	for _, tc := range []struct {
 		event            metrics.Event
 		name, body, text string
-		severity         uint64
+		severity         otellog.Severity
 		attributes       map[string]string
 	}{
 		{
-			metrics.Event{At: born, Target: "shop", Began: true, Token: "0123456789abcdef", Type: "Some Attack", Severity: "critical", APIs: []string{"a", "b"}, WindowFrom: from, WindowTo: to},
-			EventAttackBegan, "Attack began: Some Attack on a, b, token id 0123456789abcdef, target shop (critical)", "ERROR", severityError,
+			metrics.Event{At: created, Target: "shop", Began: true, Token: "0123456789abcdef", Type: "Some Attack", Severity: "critical", APIs: []string{"a", "b"}, WindowFrom: from, WindowTo: to},
+			"abs.attack.began", "Attack began: Some Attack on a, b, token id 0123456789abcdef, target shop (critical)", "ERROR", otellog.SeverityError,
 			map[string]string{
 				"target": "shop", "token": "0123456789abcdef", "attack_type": "Some Attack", "apis": "[a b]", "severity": "critical",
 				"window_from": "2026-11-01T09:00:00Z", "window_to": "2026-11-01T12:00:00Z",
 			},
 		},
 		{
-			metrics.Event{At: born, Target: "shop", Token: "f", Type: "Some Attack", Severity: "critical"},
-			EventAttackEnded, "Attack ended: Some Attack, token id f, target shop (critical)", "INFO", severityInfo,
+			metrics.Event{At: created, Target: "shop", Token: "f", Type: "Some Attack", Severity: "critical"},
+			"abs.attack.ended", "Attack ended: Some Attack, token id f, target shop (critical)", "INFO", otellog.SeverityInfo,
 			map[string]string{"target": "shop", "token": "f", "attack_type": "Some Attack", "apis": "[]", "severity": "critical"},
 		},
 		{
-			metrics.Event{At: born, Target: "shop", Began: true, Anomaly: true, Token: "f", Type: "X\xff", Severity: "unknown", APIs: []string{"all"}},
-			EventAnomalyBegan, "Anomaly began: X\uFFFD on all, token id f, target shop (unknown)", "WARN", severityWarn,
+			metrics.Event{At: created, Target: "shop", Began: true, Anomaly: true, Token: "f", Type: "X\xff", Severity: "unknown", APIs: []string{"all"}},
+			"abs.anomaly.began", "Anomaly began: X\uFFFD on all, token id f, target shop (unknown)", "WARN", otellog.SeverityWarn,
 			map[string]string{"target": "shop", "token": "f", "anomaly_type": "X\uFFFD", "apis": "[all]", "severity": "unknown"},
 		},
 		{
-			metrics.Event{At: born, Target: "shop", Anomaly: true, Token: "f", Type: "X", Severity: "info", APIs: []string{"all"}},
-			EventAnomalyEnded, "Anomaly ended: X on all, token id f, target shop (info)", "INFO", severityInfo,
+			metrics.Event{At: created, Target: "shop", Anomaly: true, Token: "f", Type: "X", Severity: "info", APIs: []string{"all"}},
+			"abs.anomaly.ended", "Anomaly ended: X on all, token id f, target shop (info)", "INFO", otellog.SeverityInfo,
 			map[string]string{"target": "shop", "token": "f", "anomaly_type": "X", "apis": "[all]", "severity": "info"},
 		},
 	} {
-		r := encodeEvent(tc.event, born.Add(time.Second))
-		if got := string(first(t, r, fieldLogEventName).bytes); got != tc.name {
-			t.Errorf("event name %q, want %q", got, tc.name)
+		r := record(tc.event, created.Add(time.Second))
+		if r.EventName() != tc.name || r.Body().AsString() != tc.body || r.Severity() != tc.severity || r.SeverityText() != tc.text {
+			t.Errorf("%q, %q, %v %s\nwant %q, %q, %v %s", r.EventName(), r.Body().AsString(), r.Severity(), r.SeverityText(), tc.name, tc.body, tc.severity, tc.text)
 		}
-		if got := anyText(t, first(t, r, fieldLogBody).bytes); got != tc.body {
-			t.Errorf("body %q\nwant %q", got, tc.body)
-		}
-		if got := first(t, r, fieldLogSeverity).value; got != tc.severity || string(first(t, r, fieldLogSeverityText).bytes) != tc.text {
-			t.Errorf("%s: severity %d", tc.body, got)
-		}
-		if got := attributes(t, r, fieldLogAttributes); !maps.Equal(got, tc.attributes) {
+		got := map[string]string{}
+		r.WalkAttributes(func(kv attribute.KeyValue) bool {
+			got[string(kv.Key)] = kv.Value.AsString()
+			if kv.Value.Type() == attribute.STRINGSLICE {
+				got[string(kv.Key)] = fmt.Sprint(kv.Value.AsStringSlice())
+			}
+			return true
+		})
+		if !maps.Equal(got, tc.attributes) || r.AttributesLen() != len(got) {
 			t.Errorf("attributes %v\nwant %v", got, tc.attributes)
 		}
-		if first(t, r, fieldLogTime).value != nanoseconds(born) || first(t, r, fieldLogObserved).value != nanoseconds(born.Add(time.Second)) {
+		if !r.Timestamp().Equal(created) || !r.ObservedTimestamp().Equal(created.Add(time.Second)) {
 			t.Error("the times are others")
 		}
 	}
 }
 
-func TestProcessLog(t *testing.T) {
-	r := newRig(t, Settings{ProcessLog: true})
-	var text strings.Builder
-	log := slog.New(r.LogHandler(slog.NewTextHandler(&text, nil))).With("target", "shop").WithGroup("g").With("n", 1)
-	log.Debug("not logged")
-	log.Warn("it failed", "err", errors.New("why"), "ok", true, "list", []string{"a", "b"}, slog.Group("in", "f", 1.5), "d", time.Second)
-	if len(r.queue.records) != 1 || !strings.Contains(text.String(), "it failed") {
-		t.Fatalf("%d records; the log says %s", len(r.queue.records), text.String())
-	}
-	record := r.queue.records[0].record
-	want := map[string]string{"target": "shop", "g.n": "1", "g.err": "why", "g.ok": "true", "g.list": "[a b]", "g.in.f": "1.5", "g.d": "1s"}
-	if got := attributes(t, record, fieldLogAttributes); !maps.Equal(got, want) {
-		t.Errorf("attributes %v\nwant %v", got, want)
-	}
-	if first(t, record, fieldLogSeverity).value != severityWarn {
-		t.Error("severity")
-	}
-	plain := slog.NewTextHandler(&text, nil)
-	if newRig(t, Settings{}).LogHandler(plain) != slog.Handler(plain) {
-		t.Error("the process's log is pushed unasked")
-	}
+// One event that is not UTF-8, or very long, costs no other of its request.
+func TestEventsOfAnyBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Config{Logs: &Signal{}})
+		stop := r.run(t)
+		odd := event(1)
+		odd.Type, odd.APIs = "\xff\xfe"+strings.Repeat("ü", 20_000), []string{"\xc3", strings.Repeat("y", 1<<20)}
+		r.Event(odd)
+		r.Event(event(2))
+		stop()
+		if all := r.take(); len(all) != 1 || len(all[0].records) != 2 {
+			t.Errorf("%d requests", len(all))
+		}
+	})
 }

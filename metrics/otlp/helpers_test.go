@@ -3,240 +3,227 @@ package otlp
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
-	"math"
+	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"google.golang.org/protobuf/encoding/protowire"
+	logs "go.opentelemetry.io/proto/otlp/collector/logs/v1"
+	points "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
+	common "go.opentelemetry.io/proto/otlp/common/v1"
+	logdata "go.opentelemetry.io/proto/otlp/logs/v1"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// field is one field of a message.
-type field struct {
-	number protowire.Number
-	bytes  []byte
-	value  uint64
+// receiver is an OTLP receiver over HTTP in memory, so that its time may be that of a bubble.
+type receiver struct {
+	conns chan net.Conn
+	done  chan struct{}
+
+	mu       sync.Mutex
+	answer   func(w http.ResponseWriter, r *http.Request) // nil: takes everything
+	requests []request
 }
 
-func fields(t testing.TB, b []byte) (all []field) {
-	t.Helper()
-	for len(b) > 0 {
-		number, kind, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			t.Fatalf("no message: % x", b)
-		}
-		b = b[n:]
-		f := field{number: number}
-		switch kind {
-		case protowire.BytesType:
-			f.bytes, n = protowire.ConsumeBytes(b)
-		case protowire.VarintType:
-			f.value, n = protowire.ConsumeVarint(b)
-		case protowire.Fixed64Type:
-			f.value, n = protowire.ConsumeFixed64(b)
-		default:
-			t.Fatalf("field %d has wire type %d", number, kind)
-		}
-		if n < 0 {
-			t.Fatalf("field %d ends early", number)
-		}
-		b = b[n:]
-		all = append(all, f)
-	}
-	return all
+// request is one that came, whatever was answered.
+type request struct {
+	at      time.Time
+	headers http.Header
+	taken   bool
+	series  map[string]point // of metrics, by name and attributes
+	records []*logdata.LogRecord
 }
 
-func first(t testing.TB, b []byte, number protowire.Number) field {
-	t.Helper()
-	for _, f := range fields(t, b) {
-		if f.number == number {
-			return f
-		}
-	}
-	return field{}
-}
-
-func attributes(t testing.TB, b []byte, number protowire.Number) map[string]string {
-	t.Helper()
-	m := map[string]string{}
-	for _, f := range fields(t, b) {
-		if f.number == number {
-			m[string(first(t, f.bytes, fieldKey).bytes)] = anyText(t, first(t, f.bytes, fieldValue).bytes)
-		}
-	}
-	return m
-}
-
-func anyText(t testing.TB, b []byte) string {
-	t.Helper()
-	for _, f := range fields(t, b) {
-		switch f.number {
-		case fieldStringValue:
-			return string(f.bytes)
-		case fieldBoolValue:
-			return fmt.Sprint(f.value == 1)
-		case fieldIntValue:
-			return fmt.Sprint(int64(f.value))
-		case fieldDoubleValue:
-			return fmt.Sprint(math.Float64frombits(f.value))
-		case fieldArrayValue:
-			var all []string
-			for _, v := range fields(t, f.bytes) {
-				all = append(all, anyText(t, v.bytes))
-			}
-			return fmt.Sprint(all)
-		}
-	}
-	return ""
-}
-
-// items are the metrics or log records of a request.
-func items(t testing.TB, request []byte) (all [][]byte) {
-	t.Helper()
-	scopes := first(t, first(t, request, fieldRequestResource).bytes, fieldScopes).bytes
-	for _, f := range fields(t, scopes) {
-		if f.number == fieldItems {
-			all = append(all, f.bytes)
-		}
-	}
-	return all
-}
-
-// told is a point as a receiver reads it.
-type told struct {
+type point struct {
 	value       int64
 	start, time uint64
-	ended       bool
 	unit        string
 }
 
-// points are those of the gauges and sums of a request, by series.
-func points(t testing.TB, request []byte) map[string]told {
-	t.Helper()
-	all := map[string]told{}
-	for _, m := range items(t, request) {
-		name, unit := string(first(t, m, fieldMetricName).bytes), string(first(t, m, fieldMetricUnit).bytes)
-		data := first(t, m, fieldMetricGauge).bytes
-		if data == nil {
-			data = first(t, m, fieldMetricSum).bytes
-			if first(t, data, fieldTemporality).value != temporalityCumulative || first(t, data, fieldMonotonic).value != 1 {
-				t.Errorf("%s is no monotonic cumulative sum", name)
+func newReceiver(t *testing.T) *receiver {
+	r := &receiver{conns: make(chan net.Conn), done: make(chan struct{})}
+	server := &http.Server{Handler: r, ReadHeaderTimeout: time.Minute}
+	go func() { _ = server.Serve(r) }()
+	t.Cleanup(func() { _ = server.Close() })
+	return r
+}
+
+// Accept, Close and Addr implement net.Listener.
+func (r *receiver) Accept() (net.Conn, error) {
+	select {
+	case c := <-r.conns:
+		return c, nil
+	case <-r.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (r *receiver) Close() error {
+	close(r.done)
+	return nil
+}
+
+func (r *receiver) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (r *receiver) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	select {
+	case r.conns <- theirs:
+		return ours, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-r.done:
+		return nil, &net.OpError{Op: "dial", Net: "pipe", Err: net.ErrClosed}
+	}
+}
+
+func (r *receiver) set(answer func(http.ResponseWriter, *http.Request)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.answer = answer
+}
+
+func respond(code int) func(http.ResponseWriter, *http.Request) {
+	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
+}
+
+func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return
+	}
+	one := request{at: time.Now(), headers: req.Header, series: map[string]point{}}
+	if strings.HasSuffix(req.URL.Path, "/metrics") {
+		var in points.ExportMetricsServiceRequest
+		if err := proto.Unmarshal(body, &in); err != nil {
+			panic(err)
+		}
+		for _, m := range in.GetResourceMetrics()[0].GetScopeMetrics()[0].GetMetrics() {
+			for _, p := range append(m.GetSum().GetDataPoints(), m.GetGauge().GetDataPoints()...) {
+				key := m.GetName() + fmt.Sprint(texts(p.GetAttributes()))
+				if _, twice := one.series[key]; twice {
+					panic(key + " is there twice")
+				}
+				one.series[key] = point{p.GetAsInt(), p.GetStartTimeUnixNano(), p.GetTimeUnixNano(), m.GetUnit()}
 			}
 		}
-		n, ended := 0, false
-		for _, f := range fields(t, data) {
-			if f.number != fieldDataPoints {
-				continue
-			}
-			p := told{
-				value: int64(first(t, f.bytes, fieldAsInt).value),
-				start: first(t, f.bytes, fieldStart).value, time: first(t, f.bytes, fieldTime).value,
-				ended: first(t, f.bytes, fieldNumberFlags).value == flagNoRecordedValue, unit: unit,
-			}
-			key := name + fmt.Sprint(attributes(t, f.bytes, fieldPointAttributes))
-			if _, twice := all[key]; twice {
-				t.Errorf("%s is there twice", key)
-			}
-			all[key] = p
-			n++
-			ended = ended || p.ended
+	} else {
+		var in logs.ExportLogsServiceRequest
+		if err := proto.Unmarshal(body, &in); err != nil {
+			panic(err)
 		}
-		if ended && n != 1 {
-			t.Errorf("%s: an ended series shares its metric with %d others", name, n-1)
+		one.records = in.GetResourceLogs()[0].GetScopeLogs()[0].GetLogRecords()
+	}
+	r.mu.Lock()
+	answer := r.answer
+	one.taken = answer == nil
+	r.requests = append(r.requests, one)
+	r.mu.Unlock()
+	if answer != nil {
+		answer(w, req)
+	}
+}
+
+func texts(attributes []*common.KeyValue) map[string]string {
+	all := map[string]string{}
+	for _, a := range attributes {
+		if _, twice := all[a.GetKey()]; twice {
+			panic("an attribute is there twice: " + a.GetKey())
+		}
+		all[a.GetKey()] = a.GetValue().GetStringValue()
+		if list := a.GetValue().GetArrayValue(); list != nil {
+			var values []string
+			for _, v := range list.GetValues() {
+				values = append(values, v.GetStringValue())
+			}
+			all[a.GetKey()] = fmt.Sprint(values)
 		}
 	}
 	return all
 }
 
-// fake is a sender that keeps what it is given and answers as it is told.
-type fake struct {
-	mu       sync.Mutex
-	answer   func(request int, b []byte) (reply, error)
-	requests [][]byte
-	at       []time.Time
-	closed   bool
+// take returns the requests so far, and forgets them.
+func (r *receiver) take() []request {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := r.requests
+	r.requests = nil
+	return all
 }
 
-func (f *fake) send(ctx context.Context, b *buffer) (reply, error) {
-	f.mu.Lock()
-	n := len(f.requests)
-	request := bytes.Clone(b.request())
-	b.release()
-	for i := range b.data { // whoever still reads it sees it
-		b.data[i] = 0xff
+// snapshotSeries are the series of the requests that are not the pusher's own health.
+func snapshotSeries(requests ...request) map[string]point {
+	all := map[string]point{}
+	for _, r := range requests {
+		maps.Copy(all, r.series)
 	}
-	f.requests, f.at = append(f.requests, request), append(f.at, time.Now())
-	answer := f.answer
-	f.mu.Unlock()
-	if ctx.Err() != nil {
-		return reply{}, ctx.Err()
-	}
-	if answer == nil {
-		return reply{}, nil
-	}
-	return answer(n, request)
+	maps.DeleteFunc(all, func(key string, _ point) bool { return strings.HasPrefix(key, "abs_exporter_otlp_") })
+	return all
 }
 
-func (f *fake) close() { f.closed = true }
-
-func (f *fake) set(answer func(int, []byte) (reply, error)) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.answer = answer
-}
-
-// take gives the requests so far, and forgets them.
-func (f *fake) take() (requests [][]byte, at []time.Time) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	requests, at = f.requests, f.at
-	f.requests, f.at = nil, nil
-	return requests, at
-}
-
+// rig is a pusher and its receiver.
 type rig struct {
 	*Pusher
-	metrics, logs *fake
-	registry      *prometheus.Registry
-	log           *bytes.Buffer
+	*receiver
+	registry *prometheus.Registry
+	log      *book
 }
 
-// newRig is a pusher whose receivers are fakes. Its registry has nothing but its own health.
-func newRig(t *testing.T, s Settings) *rig {
+// book is a log.
+type book struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *book) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *book) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// newRig makes a pusher of the signals that the configuration has, all of which go to the receiver.
+func newRig(t *testing.T, c Config) *rig {
 	t.Helper()
-	s.Endpoint = "http://127.0.0.1:1"
-	config, err := Configure(s, noEnv)
+	r := &rig{receiver: newReceiver(t), registry: prometheus.NewRegistry(), log: &book{}}
+	c.Interval = time.Minute
+	for path, s := range map[string]*Signal{"metrics": c.Metrics, "logs": c.Logs} {
+		if s != nil {
+			s.Protocol, s.Target = ProtocolHTTP, "http://receiver.example/v1/"+path
+			if s.Timeout == 0 {
+				s.Timeout = 10 * time.Second
+			}
+		}
+	}
+	var err error
+	r.Pusher, err = New(c, Options{Version: "1.2.3", Instance: "here", Registry: r.registry, Log: slog.New(slog.NewTextHandler(r.log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{metrics: &fake{}, logs: &fake{}, registry: prometheus.NewRegistry(), log: &bytes.Buffer{}}
-	r.Pusher, err = New(config, Options{
-		Identity: Identity{Version: "1.2.3", Instance: "here"}, Registry: r.registry, Log: slog.New(slog.NewTextHandler(r.log, nil)),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if config.Metrics != nil {
-		r.Pusher.metrics = r.metrics
-	}
-	if config.Logs != nil {
-		r.Pusher.logs = r.logs
+	t.Cleanup(r.Pusher.Close)
+	for _, l := range r.links {
+		l.transport.DialContext = r.dial
 	}
 	return r
 }
 
-func noEnv(string) (string, bool) { return "", false }
-
-// run starts it, and gives how to end it.
+// run starts it, and returns how to end it.
 func (r *rig) run(t *testing.T) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
@@ -250,7 +237,7 @@ func (r *rig) run(t *testing.T) (stop func()) {
 	}
 }
 
-// count is a counter of the pusher's health.
+// count is a counter or gauge of the pusher's health.
 func (r *rig) count(t *testing.T, f *metrics.Family, values ...string) (n float64) {
 	t.Helper()
 	families, err := r.registry.Gather()
@@ -268,17 +255,17 @@ func (r *rig) count(t *testing.T, f *metrics.Family, values ...string) (n float6
 				}
 			}
 			if family.GetName() == f.Name && slices.Equal(got, values) {
-				n = m.GetCounter().GetValue()
+				n = m.GetCounter().GetValue() + m.GetGauge().GetValue()
 			}
 		}
 	}
 	return n
 }
 
-var born = time.UnixMilli(1_790_000_000_123)
+var created = time.UnixMilli(1_790_000_000_123)
 
 func counter(target, token string, value int64) metrics.Sample {
-	return metrics.Sample{Series: metrics.NewSeries(metrics.TokenRequests, born, target, token), Value: value}
+	return metrics.Sample{Series: metrics.NewSeries(metrics.TokenRequests, created, target, token), Value: value}
 }
 
 func snapshot(samples ...metrics.Sample) *metrics.Snapshot {
@@ -294,20 +281,13 @@ func snapshot(samples ...metrics.Sample) *metrics.Snapshot {
 	return s
 }
 
-// merged are the points of several requests.
-func merged(t testing.TB, requests [][]byte) map[string]told {
-	t.Helper()
-	all := map[string]told{}
-	for _, r := range requests {
-		maps.Copy(all, points(t, r))
+func event(n int) metrics.Event {
+	return metrics.Event{
+		At: created, Target: "shop", Began: true, Token: fmt.Sprintf("%016x", n),
+		Type: "Data Exfiltration Attack Type 1", Severity: "critical", APIs: []string{"shop", "payments"},
 	}
-	maps.DeleteFunc(all, func(key string, _ told) bool { return strings.HasPrefix(key, "abs_exporter_otlp_") })
-	return all
 }
 
-func doubles(b []byte) (all []float64) {
-	for ; len(b) >= 8; b = b[8:] {
-		all = append(all, math.Float64frombits(binary.LittleEndian.Uint64(b)))
-	}
-	return all
+func refuse(context.Context, string, string) (net.Conn, error) {
+	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 }

@@ -1,279 +1,237 @@
+// Package otlp pushes over OTLP (gRPC or HTTP) what /metrics serves, with the names, labels, values
+// and start times of a scrape, and attacks and anomalies that begin or end as log records. It is
+// OpenTelemetry's SDK and exporters, with what they leave to the program around them.
 package otlp
 
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
-	"maps"
-	"math/rand/v2"
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
+	otellog "go.opentelemetry.io/otel/log"
+	sdklog "go.opentelemetry.io/otel/sdk/log"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// Limits of a request. A gRPC receiver takes 4 MiB by default.
 const (
-	largestRequest  = 4<<20 - 64<<10
-	smallestRequest = 64 << 10
+	ProtocolGRPC = "grpc"                              // of a Signal
+	ProtocolHTTP = "http/protobuf"                     // of a Signal
+	Gzip         = int(otlpmetrichttp.GzipCompression) // of a Signal
+	// DefaultBatchSize keeps a request of points with four labels of 128 bytes below 1 MiB.
+	DefaultBatchSize = 1500
+	// MaxInterval keeps series alive: Prometheus drops one without a sample for five minutes.
+	MaxInterval = 4 * time.Minute
+
+	scopeName = "github.com/abs-exporter/abs-exporter"
+	lastPush  = 5 * time.Second // is how long the push at the end may take
 )
 
-// Waits after a failure: the first, and the longest, also where the receiver names one.
-const (
-	firstWait   = time.Second
-	longestWait = 30 * time.Second
-	longestSaid = 5 * time.Minute
-)
-
-// lastPush is how long the push at the end may take.
-const lastPush = 5 * time.Second
-
-// Publisher takes the snapshots of a target as they are committed; *metrics.Exposition is one.
-type Publisher interface {
-	Publish(target string, s *metrics.Snapshot)
+// Config is what is pushed, and where to. The zero value pushes nothing.
+type Config struct {
+	Metrics, Logs *Signal            // nil: not pushed
+	Interval      time.Duration      // between pushes of metrics, at most MaxInterval
+	BatchSize     int                // data points in one request; 0: DefaultBatchSize
+	Resource      *resource.Resource // whose attributes precede the exporter's own; nil: none
 }
 
-// Pusher pushes what is published to it, what the registry gathers, and events. It holds the last snapshot of each target
-// and no other: however long the receiver is away, what is pushed afterwards is what is true then. Sums are cumulative,
-// so nothing is lost by that.
-type Pusher struct {
-	config  Config
-	now     func() time.Time
-	log     *slog.Logger
-	health  *metrics.PushHealth
-	metrics sender // nil: not pushed
-	logs    sender // nil: not pushed
-	encoder *encoder
-	queue   *queue
-	backoff func(failures int) time.Duration
+// Enabled reports whether anything is pushed.
+func (c *Config) Enabled() bool { return c.Metrics != nil || c.Logs != nil }
 
-	mu        sync.Mutex
-	snapshots map[string]*metrics.Snapshot
-	committed chan struct{} // holds one while there is something new
+// Signal is where one signal is sent to, and how.
+type Signal struct {
+	Protocol    string
+	Target      string                            // a gRPC target, or the URL of an HTTP endpoint
+	TLS         *tls.Config                       // nil: plaintext
+	Headers     func() (map[string]string, error) // called for each request; nil: none
+	Timeout     time.Duration                     // of one request
+	Compression int                               // 0 or Gzip
 }
 
 // Options of a Pusher.
 type Options struct {
-	Identity Identity
-	// Registry holds the exporter's own health, which is pushed too, and gets the families of the pushes.
+	// Version and Instance are service.version and service.instance.id where Config.Resource has none.
+	// Prometheus makes its label instance from the latter, so that it should outlive a restart.
+	Version, Instance string
+	// Registry has the exporter's own health, which is pushed too, and gets the families of pushes.
 	Registry interface {
 		prometheus.Registerer
 		prometheus.Gatherer
 	}
-	// Now is the time of points; nil is the machine's own.
-	Now func() time.Time
+	Now func() time.Time // the time of points; nil: the machine's own
 	Log *slog.Logger
 }
 
-// New prepares a pusher for a configuration that is Enabled. It connects to nobody yet.
+// Pusher pushes what is published to it, what the registry gathers, and events. It has the last
+// snapshot of each target and no other: what is pushed after a failure is what is true then.
+type Pusher struct {
+	Options
+	interval  time.Duration
+	health    *metrics.PushHealth
+	reader    *sdkmetric.PeriodicReader // nil: no metrics
+	pushed    func()                    // called after a push of metrics that failed in nothing
+	queue     *queue                    // nil: no logs
+	events    otellog.Logger
+	links     []*link
+	end       context.CancelFunc // cuts an export of logs short, before the last one
+	committed chan struct{}      // has one while there is something new
+
+	mu        sync.Mutex
+	snapshots map[string]*metrics.Snapshot
+}
+
+// New prepares a pusher for a configuration that is Enabled; run or close it. It silences for the
+// whole process what OpenTelemetry's libraries log: their errors quote variables and receivers.
 func New(c Config, o Options) (*Pusher, error) {
+	otel.SetLogger(logr.Discard())
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {}))
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	p := &Pusher{
-		config: c, now: o.Now, log: o.Log,
-		snapshots: map[string]*metrics.Snapshot{}, committed: make(chan struct{}, 1),
-		backoff: wait,
+		Options: o, interval: c.Interval, health: metrics.NewPushHealth(o.Registry), end: func() {},
+		committed: make(chan struct{}, 1), snapshots: map[string]*metrics.Snapshot{},
 	}
-	if p.now == nil {
-		p.now = time.Now
-	}
-	agent := "abs-exporter/" + cmp.Or(o.Identity.Version, "unknown")
-	resource, scope := encodeResource(c.Resource(o.Identity)), encodeScope(o.Identity.Version)
-	var signals []string
-	var errs []error
-	if c.Metrics != nil {
-		signals = append(signals, metrics.SignalMetrics)
-		s, err := newSender(c.Metrics, serviceMetrics, agent)
-		p.metrics, errs = s, append(errs, err)
-		p.encoder = newEncoder(resource, scope, largestRequest, o.Registry)
-	}
-	if c.Logs != nil {
-		signals = append(signals, metrics.SignalLogs)
-		s, err := newSender(c.Logs, serviceLogs, agent)
-		p.logs, errs = s, append(errs, err)
-		p.queue = newQueue(resource, scope)
-	}
-	if err := errors.Join(errs...); err != nil {
-		p.close()
+	res, err := resource.Merge(resource.NewSchemaless(
+		semconv.ServiceName("abs-exporter"), semconv.ServiceVersion(o.Version), semconv.ServiceInstanceID(o.Instance)), c.Resource)
+	if err = errors.Join(err, p.openMetrics(c, res), p.openLogs(c, res)); err != nil {
+		p.Close()
 		return nil, err
 	}
-	for _, s := range []*Signal{c.Metrics, c.Logs} {
-		if s != nil && s.URL.Scheme == "http" && (len(s.Headers) > 0 || s.HeadersFile != "") {
-			o.Log.Warn("headers go to the OTLP receiver without TLS: anyone on the way can read them", "receiver", s.URL.Host)
-		}
-	}
-	p.health = metrics.NewPushHealth(o.Registry, signals...)
 	return p, nil
 }
 
-// Tee publishes to next, and pushes soon after.
-func (p *Pusher) Tee(next Publisher) Publisher { return tee{p, next} }
-
-type tee struct {
-	pusher *Pusher
-	next   Publisher
-}
-
-// Publish implements Publisher.
-func (t tee) Publish(target string, s *metrics.Snapshot) {
-	t.next.Publish(target, s)
-	t.pusher.publish(target, s)
-}
-
-func (p *Pusher) publish(target string, s *metrics.Snapshot) {
-	if p.metrics == nil {
-		return
+// link opens the way to the receiver of a signal.
+func (p *Pusher) link(signal string, s *Signal, consequence string) *link {
+	p.health.Init(signal)
+	l := &link{signal: signal, consequence: consequence, headers: s.Headers, timeout: s.Timeout, health: p.health, log: p.Log, close: func() {}}
+	if s.Headers == nil {
+		l.headers = func() (map[string]string, error) { return nil, nil }
 	}
+	p.links = append(p.links, l)
+	return l
+}
+
+func (p *Pusher) openMetrics(c Config, res *resource.Resource) error {
+	if c.Metrics == nil {
+		return nil
+	}
+	l := p.link(metrics.SignalMetrics, c.Metrics, "the next push has the same and what is new: sums are cumulative")
+	e, err := c.Metrics.metricExporter(l)
+	if err != nil {
+		return err
+	}
+	out := &metricsOut{Exporter: e, link: l}
+	// Run asks for each push: it knows of commits, and the reader of intervals only.
+	p.pushed, p.reader = l.pushed, sdkmetric.NewPeriodicReader(out, sdkmetric.WithProducer(&producer{Pusher: p, out: out}), sdkmetric.WithInterval(logsRetry),
+		sdkmetric.WithTimeout(2*metricsRetry), sdkmetric.WithMaxExportBatchSize(cmp.Or(c.BatchSize, DefaultBatchSize)))
+	sdkmetric.NewMeterProvider(sdkmetric.WithResource(res), sdkmetric.WithReader(p.reader)) // registers the reader
+	return nil
+}
+
+func (p *Pusher) openLogs(c Config, res *resource.Resource) error {
+	if c.Logs == nil {
+		return nil
+	}
+	l := p.link(metrics.SignalLogs, c.Logs, "records wait, the newest 2048; those refused for good are lost, but not to the process's own log")
+	e, err := c.Logs.logExporter(l)
+	if err != nil {
+		return err
+	}
+	p.queue = &queue{link: l}
+	out := &logsOut{Exporter: e, queue: p.queue}
+	out.end, p.end = context.WithCancel(context.Background())
+	p.queue.BatchProcessor = sdklog.NewBatchProcessor(out, sdklog.WithMaxQueueSize(queueSize), sdklog.WithExportTimeout(logsRetry))
+	p.events = sdklog.NewLoggerProvider(sdklog.WithResource(res), sdklog.WithProcessor(p.queue)).
+		Logger(scopeName, otellog.WithInstrumentationVersion(p.Version))
+	return nil
+}
+
+// Publish takes the snapshot of a target as it is committed, nil when the target is gone. It never
+// waits for a push.
+func (p *Pusher) Publish(target string, s *metrics.Snapshot) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s == nil {
+	if p.snapshots[target] = s; s == nil {
 		delete(p.snapshots, target)
-	} else {
-		p.snapshots[target] = s
 	}
+	p.commit()
+}
+
+// commit asks for a push.
+func (p *Pusher) commit() {
 	select {
 	case p.committed <- struct{}{}:
 	default:
 	}
 }
 
-// Run pushes until ctx ends, and then once more. It returns nil: nothing that a receiver does ends the exporter.
+// Run pushes until ctx ends, and then once more. It returns nil, whatever a receiver does.
 func (p *Pusher) Run(ctx context.Context) error {
-	defer p.close()
-	var both sync.WaitGroup
-	if p.metrics != nil {
-		both.Go(func() { p.runMetrics(ctx) })
+	if p.reader != nil {
+		p.runMetrics(ctx)
 	}
-	if p.logs != nil {
-		both.Go(func() { p.runLogs(ctx) })
-	}
-	both.Wait()
+	<-ctx.Done()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastPush)
+	defer cancel()
+	p.shutdown(last)
 	return nil
 }
 
-// Close gives up the connections of a pusher that is not run. After Run it does nothing.
-func (p *Pusher) Close() { p.close() }
-
-func (p *Pusher) close() {
-	for _, s := range []sender{p.metrics, p.logs} {
-		if s != nil {
-			s.close()
-		}
-	}
-}
-
-// wait is how long to wait after that many failures in a row: doubling, and spread, so that many exporters do not come
-// back at once.
-func wait(failures int) time.Duration {
-	longest := min(longestWait, firstWait<<min(failures-1, 10))
-	return longest/2 + rand.N(longest/2+1) //nolint:gosec // it guards nothing
-}
-
-// pause is how long to wait after a failure.
-func (p *Pusher) pause(failures int, err error) time.Duration {
-	d := p.backoff(failures)
-	if r := (*refusal)(nil); errors.As(err, &r) {
-		d = max(d, min(r.after, longestSaid))
-	}
-	return d
-}
-
+// runMetrics pushes after commits, at most once in an interval. Without a commit it waits for more
+// than two, so as not to take the place of the push after the next commit.
 func (p *Pusher) runMetrics(ctx context.Context) {
-	n := notice{log: p.log, what: "metrics"}
-	timer := time.NewTimer(0) // the registry is there already
-	defer timer.Stop()
-	failures := 0
-	for {
+	for idle := min(p.interval*5/2, MaxInterval) - p.interval; ; {
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastPush)
-			_ = p.pushMetrics(last, true, &n) // the log has told of it
-			cancel()
 			return
 		case <-p.committed:
-		case <-timer.C:
+		case <-time.After(idle):
 		}
-		err := p.pushMetrics(ctx, false, &n)
-		if err == nil {
-			failures = 0
-			timer.Reset(p.encoder.wait(p.config.Interval, time.Now()))
-			continue
+		next := time.After(p.interval)
+		if p.reader.ForceFlush(ctx) == nil {
+			p.pushed()
+		} else { // it was counted and logged
+			p.commit()
 		}
-		if ctx.Err() != nil {
-			continue
-		}
-		// Commits do not cut the wait short; what they brought is pushed after it.
-		failures++
-		timer.Reset(p.pause(failures, err))
 		select {
 		case <-ctx.Done():
-		case <-timer.C:
+			return
+		case <-next:
 		}
-		timer.Reset(0)
 	}
 }
 
-// pushMetrics tells the receiver of what is due. An error means that it is worth trying again soon.
-func (p *Pusher) pushMetrics(ctx context.Context, everything bool, n *notice) error {
-	p.mu.Lock()
-	snapshots := maps.Clone(p.snapshots)
-	p.mu.Unlock()
-	now, begun := p.encoder.stamp(p.now()), time.Now()
-	due := func(t *target, s *metrics.Snapshot) bool {
-		return everything || t.pushed != s || begun.Sub(t.at) >= p.config.Interval
-	}
-	whole := true
-	err := p.encoder.push(snapshots, due, now, begun, func(b *buffer, points int) error {
-		r, err := p.metrics.send(ctx, b)
-		if err == nil {
-			if !p.took(metrics.SignalMetrics, r, n) {
-				whole, p.encoder.unsure = false, true
-			}
-			return nil
-		}
-		p.health.Requests.WithLabelValues(metrics.SignalMetrics, metrics.OutcomeFailure).Inc()
-		refused := (*refusal)(nil)
-		if ctx.Err() != nil || !errors.As(err, &refused) || refused.retry {
-			return err
-		}
-		if refused.tooLarge && p.encoder.shrink() {
-			return err // smaller ones, soon
-		}
-		// It would be refused again. What it told is told anew by the next push anyway.
-		whole, p.encoder.unsure = false, true
-		p.health.Dropped.WithLabelValues(metrics.SignalMetrics).Add(float64(points))
-		n.failed(p.now(), err, "the points of this request are not told; the next push tells of all series again")
-		return nil
-	})
-	switch {
-	case err != nil:
-		if everything || ctx.Err() == nil { // else it was cut short by the end, and the last push comes next
-			n.failed(p.now(), err, "the next push tells the same and what is new: sums are cumulative")
-		}
-	case whole:
-		p.encoder.grow(now)
-		n.succeeded(p.now())
-		p.succeeded(metrics.SignalMetrics)
-	}
-	return err
+// Close ends a pusher without a last push. After Run it does nothing.
+func (p *Pusher) Close() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	p.shutdown(ctx)
 }
 
-// took notes that the receiver took a request, and tells whether it took all of it.
-func (p *Pusher) took(signal string, r reply, n *notice) bool {
-	if r.rejected == 0 {
-		if r.message != "" {
-			n.refusedSome(p.now(), r) // a warning
-		}
-		p.health.Requests.WithLabelValues(signal, metrics.OutcomeSuccess).Inc()
-		return true
+// shutdown pushes what there is as long as ctx lasts.
+func (p *Pusher) shutdown(ctx context.Context) {
+	p.end()
+	var both sync.WaitGroup
+	if p.reader != nil {
+		both.Go(func() { _ = p.reader.Shutdown(ctx) }) // it was counted and logged
 	}
-	p.health.Requests.WithLabelValues(signal, metrics.OutcomePartial).Inc()
-	p.health.Dropped.WithLabelValues(signal).Add(float64(r.rejected))
-	n.refusedSome(p.now(), r)
-	return false
-}
-
-func (p *Pusher) succeeded(signal string) {
-	p.health.LastSuccess.WithLabelValues(signal).Set(float64(p.now().UnixNano()) / 1e9)
+	if p.queue != nil {
+		both.Go(func() { _ = p.queue.Shutdown(ctx) }) // likewise
+	}
+	both.Wait()
+	for _, l := range p.links {
+		l.close()
+	}
 }

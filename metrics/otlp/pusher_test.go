@@ -3,358 +3,461 @@ package otlp
 import (
 	"fmt"
 	"io"
-	"log/slog"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	logs "go.opentelemetry.io/proto/otlp/collector/logs/v1"
+	points "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-type nobody struct{}
-
-func (nobody) Publish(string, *metrics.Snapshot) {}
-
-// Pushes come at the start, after a commit, a minute after the last one, and at the end.
+// Pushes come soon after a commit, once in an interval at most, now and then without a commit, and at
+// the end.
 func TestWhenItPushes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, Settings{NoLogs: true})
+		r := newRig(t, Config{Metrics: &Signal{}})
 		begun := time.Now()
 		stop := r.run(t)
-		synctest.Wait()
+		time.Sleep(5 * time.Second)
+		r.Publish("shop", snapshot(counter("shop", "1", 1)))
+		time.Sleep(15 * time.Second)
+		r.Publish("shop", snapshot(counter("shop", "1", 2))) // 20 s
 		time.Sleep(10 * time.Second)
-		r.Tee(nobody{}).Publish("shop", snapshot(counter("shop", "1", 1)))
-		time.Sleep(140 * time.Second)
-		synctest.Wait()
+		r.Publish("shop", snapshot(counter("shop", "1", 3))) // 30 s
+		time.Sleep(270 * time.Second)                        // 300 s
+		r.Publish("shop", snapshot(counter("shop", "1", 4)))
+		time.Sleep(20 * time.Second)
+		r.Publish("shop", snapshot(counter("shop", "1", 5)))
+		time.Sleep(time.Second)
 		stop()
-		requests, at := r.metrics.take()
 		var got []string
-		for i, b := range requests {
-			n := len(merged(t, [][]byte{b}))
-			got = append(got, fmt.Sprintf("%v: %d", at[i].Sub(begun), n))
+		for _, one := range r.take() {
+			for _, p := range snapshotSeries(one) {
+				got = append(got, fmt.Sprintf("%v: %d", one.at.Sub(begun), p.value))
+			}
 		}
-		if want := "0s: 0, 10s: 1, 1m10s: 1, 2m10s: 1, 2m30s: 1"; strings.Join(got, ", ") != want {
+		if want := "5s: 1, 1m5s: 3, 3m35s: 3, 5m0s: 4, 5m21s: 5"; strings.Join(got, ", ") != want {
 			t.Errorf("got %s\nwant %s", strings.Join(got, ", "), want)
 		}
-		if !r.metrics.closed {
-			t.Error("the sender was not closed")
+	})
+}
+
+// However long the interval is, no series is without a point for five minutes, at which Prometheus
+// drops it.
+func TestLongestInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Config{Metrics: &Signal{}})
+		r.interval = MaxInterval
+		stop := r.run(t)
+		defer stop()
+		r.Publish("shop", snapshot(counter("shop", "1", 1)))
+		time.Sleep(time.Hour)
+		all := r.take()
+		for i := range all[1:] {
+			if gap := all[i+1].at.Sub(all[i].at); gap != MaxInterval {
+				t.Errorf("a push came after %v", gap)
+			}
+		}
+		if len(all) < 14 {
+			t.Errorf("%d pushes in an hour", len(all))
 		}
 	})
 }
 
-// Each target is told once a minute, however often others commit, and however the wall clock is set meanwhile.
-func TestEachTargetIsToldOnceAMinute(t *testing.T) {
+// A commit never waits: not for a receiver that hangs, and not for its end.
+func TestPublishNeverWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, Settings{NoLogs: true})
+		r := newRig(t, Config{Metrics: &Signal{}, Logs: &Signal{}})
+		hang := make(chan struct{})
+		r.set(func(http.ResponseWriter, *http.Request) { <-hang })
+		stop := r.run(t)
 		begun := time.Now()
-		r.now = func() time.Time {
-			if time.Since(begun) > 90*time.Second {
-				return time.Now().Add(-time.Hour)
-			}
-			return time.Now()
+		for n := range 10_000 {
+			r.Publish("shop", snapshot(counter("shop", "1", int64(n))))
+			r.Event(event(n))
 		}
-		tee := r.Tee(nobody{})
-		stop := r.run(t)
-		tee.Publish("idle", snapshot(counter("idle", "1", 1)))
-		for n := range 12 {
-			tee.Publish("busy", snapshot(counter("busy", "1", int64(n))))
-			time.Sleep(25 * time.Second) // a minute is no multiple of it
+		if took := time.Since(begun); took != 0 {
+			t.Errorf("it waited for %v", took)
 		}
+		time.Sleep(5 * time.Minute)
+		begun = time.Now()
 		stop()
-		requests, at := r.metrics.take()
-		var last time.Time
-		for i, b := range requests {
-			for key := range merged(t, [][]byte{b}) {
-				if !strings.Contains(key, "target:idle") {
-					continue
-				}
-				if gap := at[i].Sub(last); !last.IsZero() && gap > time.Minute {
-					t.Errorf("the idle target was not told for %v", gap)
-				}
-				last = at[i]
-			}
+		if took := time.Since(begun); took > lastPush {
+			t.Errorf("the end took %v", took)
 		}
-		if since := time.Since(last); since > time.Minute {
-			t.Errorf("the idle target was told last %v before the end", since)
-		}
-		if n := len(requests); n > 25 {
-			t.Errorf("%d requests in five minutes", n)
-		}
+		close(hang)
 	})
 }
 
-// Only the target that committed is pushed; the others when their minute is over.
-func TestACommitPushesItsTarget(t *testing.T) {
+// While the receiver fails, the log has one line in a while, and what arrives afterwards is what is
+// true then. Nothing of metrics counts as dropped.
+func TestReceiverIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, Settings{NoLogs: true})
-		tee := r.Tee(nobody{})
-		tee.Publish("a", snapshot(counter("a", "1", 1)))
-		tee.Publish("b", snapshot(counter("b", "1", 1)))
+		r := newRig(t, Config{Metrics: &Signal{}, Logs: &Signal{}})
+		r.set(respond(http.StatusServiceUnavailable))
 		stop := r.run(t)
 		defer stop()
-		synctest.Wait()
-		r.metrics.take()
-		time.Sleep(20 * time.Second)
-		tee.Publish("b", snapshot(counter("b", "1", 2)))
-		synctest.Wait()
-		requests, _ := r.metrics.take()
-		if got := merged(t, requests); len(got) != 1 {
-			t.Errorf("after a commit of b: %v", got)
-		}
-		tee.Publish("a", nil) // a reload has dropped it
-		synctest.Wait()
-		requests, _ = r.metrics.take()
-		ended := 0
-		for _, p := range merged(t, requests) {
-			if p.ended {
-				ended++
-			}
-		}
-		if ended != 1 {
-			t.Errorf("%d series of a were ended", ended)
-		}
-	})
-}
-
-// While the receiver fails, pushes become rarer, each tells what is true then, and the log has one line.
-func TestBackoff(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, Settings{NoLogs: true})
-		r.metrics.set(func(n int, _ []byte) (reply, error) {
-			return reply{}, &refusal{text: "not now", retry: true, after: map[bool]time.Duration{true: 45 * time.Second}[n == 3]}
-		})
-		tee := r.Tee(nobody{})
-		stop := r.run(t)
-		defer stop()
+		r.Event(event(1))
 		for n := range 600 {
-			tee.Publish("shop", snapshot(counter("shop", "1", int64(n))))
+			r.Publish("shop", snapshot(counter("shop", "1", int64(n))))
 			time.Sleep(time.Second)
 		}
-		requests, at := r.metrics.take()
-		if len(requests) < 20 || len(requests) > 60 {
-			t.Errorf("%d requests in ten minutes", len(requests))
+		all := r.take()
+		if n := len(all); n < 40 || n > 160 {
+			t.Errorf("%d requests in ten minutes", n)
 		}
-		if pause := at[4].Sub(at[3]); pause < 45*time.Second {
-			t.Errorf("it came back after %v, the receiver said 45s", pause)
-		}
-		last := merged(t, requests[len(requests)-1:])
-		for key, p := range last {
-			if p.value < 560 {
-				t.Errorf("the last push tells old news: %s %+v", key, p)
+		for _, signal := range []string{metrics.SignalMetrics, metrics.SignalLogs} {
+			if n := strings.Count(r.log.String(), `msg="OTLP push failed" signal=`+signal); n < 2 || n > 3 {
+				t.Errorf("%d warnings about %s in ten minutes:\n%s", n, signal, r.log)
 			}
 		}
-		if n := strings.Count(r.log.String(), "level=WARN"); n < 2 || n > 3 {
-			t.Errorf("%d warnings in ten minutes:\n%s", n, r.log)
+		failed := r.count(t, metrics.OTLPRequests, metrics.SignalMetrics, metrics.OutcomeFailure) +
+			r.count(t, metrics.OTLPRequests, metrics.SignalLogs, metrics.OutcomeFailure)
+		if failed != float64(len(all)) {
+			t.Errorf("%v failures counted of %d", failed, len(all))
 		}
-		if got := r.count(t, metrics.OTLPRequests, metrics.SignalMetrics, metrics.OutcomeFailure); got != float64(len(requests)) {
-			t.Errorf("%v failures counted of %d", got, len(requests))
+		r.set(nil)
+		time.Sleep(2 * time.Minute)
+		var events int
+		var newest int64
+		for _, one := range r.take() {
+			events += len(one.records)
+			for _, p := range snapshotSeries(one) {
+				newest = max(newest, p.value)
+			}
 		}
-
-		r.metrics.set(nil)
-		time.Sleep(time.Minute)
-		synctest.Wait()
-		requests, _ = r.metrics.take()
-		got := merged(t, requests)
-		if len(got) != 1 || !strings.Contains(r.log.String(), "are pushed over OTLP again") {
-			t.Errorf("afterwards %v\n%s", got, r.log)
+		if newest != 599 || events != 1 {
+			t.Errorf("afterwards the value is %d, and there are %d events", newest, events)
 		}
-		if n := r.count(t, metrics.OTLPDropped, metrics.SignalMetrics); n != 0 {
-			t.Errorf("%v points dropped; cumulative sums lose none", n)
+		if n := strings.Count(r.log.String(), "OTLP push recovered"); n != 2 {
+			t.Errorf("the log says %d times that it is over:\n%s", n, r.log)
+		}
+		for _, signal := range []string{metrics.SignalMetrics, metrics.SignalLogs} {
+			if n := r.count(t, metrics.OTLPDropped, signal); n != 0 {
+				t.Errorf("%v of %s dropped", n, signal)
+			}
+			if r.count(t, metrics.OTLPLastSuccess, signal) == 0 {
+				t.Errorf("%s have no last success", signal)
+			}
 		}
 	})
 }
 
-// A receiver with a smaller limit gets smaller requests, and the full size again hours later.
-func TestSmallerRequestsForASmallerReceiver(t *testing.T) {
+// A refused connection is retried like any other failure that may pass.
+func TestRefusedConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const most = 300 << 10
-		r := newRig(t, Settings{NoLogs: true})
-		largest := 0
-		r.metrics.set(func(_ int, b []byte) (reply, error) {
-			if len(b) > most {
-				return reply{}, &refusal{text: "too large", tooLarge: true}
-			}
-			return reply{}, nil
-		})
-		var samples []metrics.Sample
-		for n := range 4_000 {
-			samples = append(samples, counter("shop", fmt.Sprint(n), 1))
-		}
-		r.Tee(nobody{}).Publish("shop", snapshot(samples...))
+		r := newRig(t, Config{Logs: &Signal{}})
+		up := r.links[0].transport.DialContext
+		r.links[0].transport.DialContext = refuse
 		stop := r.run(t)
 		defer stop()
-		time.Sleep(5 * time.Minute)
-		synctest.Wait()
-		requests, _ := r.metrics.take()
-		taken := requests[:0]
-		for _, b := range requests {
-			if len(b) <= most {
-				taken = append(taken, b)
-			}
+		r.Event(event(1))
+		time.Sleep(3 * time.Minute)
+		if n := r.count(t, metrics.OTLPRequests, metrics.SignalLogs, metrics.OutcomeFailure); n < 5 {
+			t.Errorf("%v failures", n)
 		}
-		if got := merged(t, taken); len(got) != len(samples) {
-			t.Errorf("the receiver has %d series", len(got))
+		if !strings.Contains(r.log.String(), "connection refused") || strings.Contains(r.log.String(), "receiver.example/v1") {
+			t.Errorf("the log says %s", r.log)
 		}
-		r.metrics.set(nil)
-		r.Tee(nobody{}).Publish("shop", snapshot()) // hours pass faster without them
-		time.Sleep(growAfter + 5*time.Minute)
-		r.Tee(nobody{}).Publish("shop", snapshot(samples...))
-		synctest.Wait()
-		requests, _ = r.metrics.take()
-		for _, b := range requests {
-			largest = max(largest, len(b))
-		}
-		if largest <= most {
-			t.Errorf("hours later the largest request has %d bytes", largest)
+		r.links[0].transport.DialContext = up
+		time.Sleep(time.Minute)
+		if all := r.take(); len(all) != 1 || len(all[0].records) != 1 {
+			t.Errorf("%d requests came", len(all))
 		}
 	})
 }
 
-func event(n int) metrics.Event {
-	return metrics.Event{
-		At: born, Target: "shop", Began: true, Token: fmt.Sprintf("%016x", n),
-		Type: "Data Exfiltration Attack Type 1", Severity: "critical", APIs: []string{"shop", "payments"},
+// A receiver's wish to be left alone is respected, up to five minutes.
+func TestRetryAfter(t *testing.T) {
+	for after, want := range map[string]time.Duration{"45": 45 * time.Second, "86400": longestPause, "soon": 0} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, Config{Metrics: &Signal{}, Logs: &Signal{}})
+			r.set(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Retry-After", after)
+				w.WriteHeader(http.StatusTooManyRequests)
+			})
+			stop := r.run(t)
+			defer stop()
+			r.Event(event(1))
+			r.Publish("shop", snapshot(counter("shop", "1", 1)))
+			time.Sleep(20 * time.Minute)
+			last := map[bool]time.Time{}
+			for _, one := range r.take() {
+				logs := len(one.records) > 0
+				if gap := one.at.Sub(last[logs]); !last[logs].IsZero() && gap < want {
+					t.Errorf("Retry-After %s: the next request came after %v", after, gap)
+				}
+				last[logs] = one.at
+			}
+			if since := time.Since(last[true]); since > longestPause+maxRetry*2 {
+				t.Errorf("Retry-After %s: no request for %v", after, since)
+			}
+		})
 	}
 }
 
-// Events wait for a receiver that is away; past the bound the oldest go, and are counted.
+// Events wait for a receiver that is away. Past the bound the oldest are dropped, and counted while
+// the receiver is still away; every event either arrives or counts.
 func TestEventsWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, Settings{NoMetrics: true})
-		r.logs.set(func(int, []byte) (reply, error) { return reply{}, &refusal{text: "not now", retry: true} })
+		r := newRig(t, Config{Logs: &Signal{}})
+		r.set(respond(http.StatusServiceUnavailable))
 		stop := r.run(t)
-		for n := range queueRecords + 100 {
+		r.Event(event(0))
+		time.Sleep(10 * time.Second) // it is under way
+		for n := range queueSize + 100 {
+			r.Event(event(1 + n))
+		}
+		synctest.Wait()
+		if n := r.count(t, metrics.OTLPDropped, metrics.SignalLogs); n != 100 {
+			t.Errorf("%v dropped records counted while the receiver is away, want 100", n)
+		}
+		r.take()
+		r.set(nil)
+		time.Sleep(time.Minute)
+		var tokens []string
+		for _, one := range r.take() {
+			for _, record := range one.records {
+				tokens = append(tokens, texts(record.GetAttributes())["token"])
+			}
+		}
+		want := []string{event(0).Token}
+		for n := range queueSize {
+			want = append(want, event(101+n).Token)
+		}
+		if !slices.Equal(tokens, want) {
+			t.Errorf("%d records came, want %d", len(tokens), len(want))
+		}
+		if n := r.count(t, metrics.OTLPDropped, metrics.SignalLogs); n != 100 {
+			t.Errorf("%v dropped records counted in the end, want 100", n)
+		}
+		r.Event(event(1))
+		stop() // at once: the last event is still pushed
+		if all := r.take(); len(all) != 1 {
+			t.Errorf("%d requests at the end", len(all))
+		}
+	})
+}
+
+// What the end cuts short goes with the last push, if the receiver is back by then.
+func TestLastPushHasWhatWasUnderWay(t *testing.T) {
+	for _, more := range []int{0, 1} { // with and without others in the queue
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, Config{Logs: &Signal{}})
+			r.set(respond(http.StatusServiceUnavailable))
+			stop := r.run(t)
+			r.Event(event(1))
+			time.Sleep(5 * time.Minute)
+			for n := range more {
+				r.Event(event(2 + n))
+			}
+			r.take()
+			r.set(nil)
+			stop()
+			records := 0
+			for _, one := range r.take() {
+				records += len(one.records)
+			}
+			if records != 1+more || r.count(t, metrics.OTLPDropped, metrics.SignalLogs) != 0 {
+				t.Errorf("%d records came at the end, want %d", records, 1+more)
+			}
+		})
+	}
+}
+
+// Records that are refused for good are counted, in few requests, and do not hold up those behind them.
+func TestRefusedForGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Config{Logs: &Signal{}})
+		r.set(respond(http.StatusForbidden))
+		stop := r.run(t)
+		defer stop()
+		for n := range 2000 {
 			r.Event(event(n))
 		}
 		time.Sleep(time.Minute)
-		if n := len(r.queue.records); n != queueRecords {
-			t.Errorf("%d records wait", n)
+		if n := len(r.take()); n > 4 {
+			t.Errorf("%d requests for 2,000 refused records", n)
 		}
-		r.logs.set(nil)
-		r.logs.take()
-		time.Sleep(time.Minute)
-		synctest.Wait()
-		requests, _ := r.logs.take()
-		var tokens []string
-		for _, b := range requests {
-			for _, record := range items(t, b) {
-				tokens = append(tokens, attributes(t, record, fieldLogAttributes)["token"])
-			}
+		if n := r.count(t, metrics.OTLPDropped, metrics.SignalLogs); n != 2000 {
+			t.Errorf("%v dropped, want 2000", n)
 		}
-		if len(tokens) != queueRecords || tokens[0] != fmt.Sprintf("%016x", 100) || tokens[len(tokens)-1] != fmt.Sprintf("%016x", queueRecords+99) {
-			t.Errorf("%d records came, the first %s", len(tokens), tokens[0])
-		}
-		if n := r.count(t, metrics.OTLPDropped, metrics.SignalLogs); n != 100 {
-			t.Errorf("%v dropped records counted", n)
-		}
+		r.set(nil)
 		r.Event(event(1))
-		stop() // at once: the last event still goes
-		if len(r.queue.records) != 0 {
-			t.Error("the last event was not taken at the end")
+		time.Sleep(2 * time.Second)
+		if all := r.take(); len(all) != 1 || len(all[0].records) != 1 {
+			t.Errorf("afterwards %d requests", len(all))
 		}
 	})
 }
 
-// The process's own log goes before an event does.
-func TestTheProcessLogCostsNoEvent(t *testing.T) {
-	r := newRig(t, Settings{NoMetrics: true, ProcessLog: true})
-	log := slog.New(r.LogHandler(slog.NewTextHandler(io.Discard, nil)))
-	tell := func(n int) {
-		for range n {
-			log.Info("something of the process")
+// Requests that are too large are named, counted, and not made smaller or repeated.
+func TestTooLarge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Config{Metrics: &Signal{}, BatchSize: 100})
+		r.set(respond(http.StatusRequestEntityTooLarge))
+		stop := r.run(t)
+		defer stop()
+		var samples []metrics.Sample
+		for n := range 1000 {
+			samples = append(samples, counter("shop", fmt.Sprint(n), 1))
 		}
-	}
-	tell(10)
-	for n := range 100 {
-		r.Event(event(n))
-	}
-	tell(2 * queueRecords)
-	events := 0
-	for _, w := range r.queue.records {
-		if !w.own {
-			events++
+		r.Publish("shop", snapshot(samples...))
+		time.Sleep(time.Second)
+		all := r.take()
+		if len(all) != 11 { // 4 points of the own health are the last
+			t.Errorf("%d requests of 1,000 points", len(all))
 		}
-	}
-	if events != 100 || len(r.queue.records) != queueRecords || r.queue.own != queueRecords-100 {
-		t.Errorf("%d events of %d records, %d of the log", events, len(r.queue.records), r.queue.own)
-	}
-	for n := range queueRecords {
-		r.Event(event(100 + n))
-	}
-	if first := r.queue.records[0]; r.queue.own != 0 || attributes(t, first.record, fieldLogAttributes)["token"] != fmt.Sprintf("%016x", 100) {
-		t.Errorf("%d of the log are left", r.queue.own)
-	}
-	tell(1)
-	if len(r.queue.records) != queueRecords || r.queue.own != 0 {
-		t.Error("a full queue of events took the log")
-	}
-	b, _, next := r.queue.batch(batchRecords)
-	b.release()
-	r.queue.done(next)
-	if n := len(r.queue.records); n != queueRecords-batchRecords {
-		t.Errorf("%d wait after a batch", n)
-	}
+		dropped := r.count(t, metrics.OTLPDropped, metrics.SignalMetrics)
+		if dropped != 1004 || !strings.Contains(r.log.String(), "--otlp.batch-size") {
+			t.Errorf("%v points dropped; the log says %s", dropped, r.log)
+		}
+		if n := strings.Count(r.log.String(), "level=WARN"); n != 1 {
+			t.Errorf("%d warnings", n)
+		}
+	})
 }
 
-// A batch that is too large goes in smaller ones; only a record that is too large by itself is given up.
-func TestSmallerBatchesForASmallerReceiver(t *testing.T) {
+// The default batch size keeps requests of large points below 1 MiB.
+func TestBatchSize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, Settings{NoMetrics: true})
-		const most = 20 << 10
-		came := map[string]bool{}
-		r.logs.set(func(_ int, b []byte) (reply, error) {
-			if len(b) > most {
-				return reply{}, &refusal{text: "too large", tooLarge: true}
-			}
-			for _, record := range items(t, b) {
-				came[attributes(t, record, fieldLogAttributes)["token"]] = true
-			}
-			return reply{}, nil
-		})
-		for n := range 1000 {
-			e := event(n)
-			if n == 700 {
-				for range 2000 {
-					e.APIs = append(e.APIs, "an API of many")
+		r := newRig(t, Config{Metrics: &Signal{}})
+		largest := int64(0)
+		r.set(func(_ http.ResponseWriter, req *http.Request) { largest = max(largest, req.ContentLength) })
+		long := strings.Repeat("x", 120)
+		var samples []metrics.Sample
+		for n := range 5000 {
+			s := metrics.NewSeries(metrics.AttackTypeInfo, time.Time{}, long+"target!!", fmt.Sprintf("%s%08d", long, n), long+"12345678", long+"category", long+"severity")
+			samples = append(samples, metrics.Sample{Series: s, Value: 1})
+		}
+		r.Publish("shop", snapshot(samples...))
+		stop := r.run(t)
+		time.Sleep(time.Second)
+		stop()
+		if largest == 0 || largest >= 5<<20/4 { // this family has five such labels
+			t.Errorf("the largest request has %d bytes", largest)
+		}
+	})
+}
+
+// What the receiver rejects of a request is counted; a remark with nothing rejected is no warning, and
+// an answer of any size is one of a request that was taken.
+func TestPartialSuccess(t *testing.T) {
+	for _, tc := range []struct {
+		rejected int64
+		message  string
+		warnings int
+	}{
+		{5, "too old (7 of them)", 1},
+		{0, "your SDK is (99) years old", 0},
+		{0, strings.Repeat("words ", 20_000), 0},
+		{3, strings.Repeat("words ", 10_000), 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, Config{Metrics: &Signal{}, Logs: &Signal{}})
+			r.set(func(w http.ResponseWriter, req *http.Request) {
+				var out proto.Message = &logs.ExportLogsServiceResponse{PartialSuccess: &logs.ExportLogsPartialSuccess{RejectedLogRecords: tc.rejected, ErrorMessage: tc.message}}
+				if strings.HasSuffix(req.URL.Path, "metrics") {
+					out = &points.ExportMetricsServiceResponse{PartialSuccess: &points.ExportMetricsPartialSuccess{RejectedDataPoints: tc.rejected, ErrorMessage: tc.message}}
+				}
+				body, _ := proto.Marshal(out)
+				w.Header().Set("Content-Type", "application/x-protobuf; charset=utf-8")
+				_, _ = w.Write(body)
+			})
+			stop := r.run(t)
+			defer stop()
+			r.Event(event(1))
+			r.Publish("shop", snapshot(counter("shop", "1", 1)))
+			time.Sleep(5 * time.Second)
+			for _, signal := range []string{metrics.SignalMetrics, metrics.SignalLogs} {
+				outcome := metrics.OutcomeSuccess
+				if tc.rejected > 0 {
+					outcome = metrics.OutcomePartial
+				}
+				if n := r.count(t, metrics.OTLPRequests, signal, outcome); n != 1 {
+					t.Errorf("%d rejected: %v requests of outcome %s", tc.rejected, n, outcome)
+				}
+				if n := r.count(t, metrics.OTLPDropped, signal); n != float64(tc.rejected) {
+					t.Errorf("%d rejected: %v dropped", tc.rejected, n)
+				}
+				if last := r.count(t, metrics.OTLPLastSuccess, signal); (last != 0) != (tc.rejected == 0) {
+					t.Errorf("%d rejected: last success %v", tc.rejected, last)
 				}
 			}
-			r.Event(e)
-		}
-		stop := r.run(t)
-		synctest.Wait()
-		stop()
-		if len(came) != 999 || came[fmt.Sprintf("%016x", 700)] {
-			t.Errorf("%d of 999 records came", len(came))
-		}
-		if n := r.count(t, metrics.OTLPDropped, metrics.SignalLogs); n != 1 {
-			t.Errorf("%v dropped", n)
-		}
-	})
+			if n := strings.Count(r.log.String(), "level=WARN"); n != 2*tc.warnings || strings.Contains(r.log.String(), "words") || strings.Contains(r.log.String(), "old") {
+				t.Errorf("the log says %.500s", r.log)
+			}
+		})
+	}
 }
 
-// Records that are refused for good do not hold up those behind them.
-func TestRefusedEventsAreGivenUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, Settings{NoMetrics: true})
-		r.logs.set(func(n int, _ []byte) (reply, error) {
-			if n == 0 {
-				return reply{}, &refusal{text: "never"}
+// No answer of a receiver is repeated: it may have what it was sent.
+func TestReceiverThatEchoes(t *testing.T) {
+	const secret = "s3cr3t-token"
+	for _, code := range []int{200, 302, 400, 401, 403, 413, 429, 500, 503} {
+		synctest.Test(t, func(t *testing.T) {
+			headers := func() (map[string]string, error) { return map[string]string{"authorization": "Bearer " + secret}, nil }
+			r := newRig(t, Config{Metrics: &Signal{Headers: headers}, Logs: &Signal{Headers: headers}})
+			elsewhere := 0
+			r.set(func(w http.ResponseWriter, req *http.Request) {
+				if req.URL.Path == "/elsewhere" {
+					elsewhere++
+				}
+				if code == http.StatusFound {
+					w.Header().Set("Location", "http://other.example/elsewhere?"+secret)
+				}
+				w.Header().Set("Content-Type", "text/html; charset=utf-8")
+				w.WriteHeader(code)
+				_, _ = io.WriteString(w, "no "+req.Header.Get("Authorization")+"\nfor you")
+			})
+			stop := r.run(t)
+			r.Event(event(1))
+			r.Publish("shop", snapshot(counter("shop", "1", 1)))
+			time.Sleep(2 * time.Minute)
+			stop()
+			if text := r.log.String(); !strings.Contains(text, fmt.Sprint("the receiver answers ", code)) || strings.Contains(text, secret) || strings.Contains(text, "for you") {
+				t.Errorf("%d: the log says %s", code, text)
 			}
-			return reply{rejected: 1, message: "one of them"}, nil
+			if elsewhere != 0 {
+				t.Errorf("%d requests followed the redirect", elsewhere)
+			}
+			for _, one := range r.take() {
+				if one.headers.Get("Authorization") != "Bearer "+secret {
+					t.Errorf("%d: the headers are %v", code, one.headers)
+				}
+			}
 		})
+	}
+}
+
+// Headers are read again for each request; while they cannot be read, nothing is sent.
+func TestHeadersOfEachRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := 0
+		r := newRig(t, Config{Metrics: &Signal{Headers: func() (map[string]string, error) {
+			if n++; n == 2 {
+				return nil, io.ErrUnexpectedEOF
+			}
+			return map[string]string{"api-key": fmt.Sprint(n)}, nil
+		}}})
 		stop := r.run(t)
-		r.Event(event(1))
-		synctest.Wait()
-		r.Event(event(2))
-		r.Event(event(3))
-		synctest.Wait()
-		stop()
-		if got := r.count(t, metrics.OTLPDropped, metrics.SignalLogs); got < 2 {
-			t.Errorf("%v dropped", got)
+		defer stop()
+		for value := range int64(3) {
+			r.Publish("shop", snapshot(counter("shop", "1", value)))
+			time.Sleep(time.Minute)
 		}
-		if len(r.queue.records) != 0 {
-			t.Errorf("%d still wait", len(r.queue.records))
+		var got []string
+		for _, one := range r.take() {
+			got = append(got, one.headers.Get("Api-Key"))
+		}
+		if !slices.Equal(got, []string{"1", "3", "4"}) || !strings.Contains(r.log.String(), "the headers cannot be read") {
+			t.Errorf("the requests have the headers %q; the log says %s", got, r.log)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package otlp
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"runtime"
 	"strings"
 	"syscall"
@@ -31,10 +32,10 @@ func largeSnapshot(n int, round int64) *metrics.Snapshot {
 
 var methods = [...]string{"GET", "POST", "PUT", "DELETE"}
 
-// burden is what the process has to bear.
+// burden is what a process can have ever more of.
 type burden struct {
-	goroutines int
-	heap       uint64
+	goroutines, descriptors int
+	heap                    uint64
 }
 
 func measure() burden {
@@ -43,7 +44,8 @@ func measure() burden {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return burden{runtime.NumGoroutine(), m.HeapAlloc}
+	open, _ := os.ReadDir("/proc/self/fd") // none on systems without
+	return burden{runtime.NumGoroutine(), len(open), m.HeapAlloc}
 }
 
 // grown fails where the process bears more than before. What ends just now has some seconds for it.
@@ -52,8 +54,8 @@ func grown(t *testing.T, before burden, when string) {
 	var after burden
 	for limit := time.Now().Add(5 * time.Second); ; <-time.After(200 * time.Millisecond) {
 		after = measure()
-		if after.goroutines <= before.goroutines+2 && after.heap <= before.heap+8<<20 {
-			t.Logf("%s: %d goroutines, were %d; heap %+.1f MiB", when, after.goroutines, before.goroutines, (float64(after.heap)-float64(before.heap))/(1<<20))
+		if after.goroutines <= before.goroutines+2 && after.descriptors <= before.descriptors+2 && after.heap <= before.heap+8<<20 {
+			t.Logf("%s: %d goroutines, were %d; %d descriptors, were %d; heap %+.1f MiB", when, after.goroutines, before.goroutines, after.descriptors, before.descriptors, (float64(after.heap)-float64(before.heap))/(1<<20))
 			return
 		}
 		if time.Now().After(limit) {
@@ -76,6 +78,8 @@ func TestReceiverThatFails(t *testing.T) {
 		{"gRPC, hanging", otlp.ProtocolGRPC, hanging, metrics.OutcomeFailure},
 		{"gRPC, refusing a part", otlp.ProtocolGRPC, partly, metrics.OutcomePartial},
 		{"gRPC, refusing", otlp.ProtocolGRPC, refusing, metrics.OutcomeFailure},
+		{"gRPC, quota", otlp.ProtocolGRPC, exhausted, metrics.OutcomeFailure},
+		{"gRPC, too long", otlp.ProtocolGRPC, tooLong, metrics.OutcomeFailure},
 		{"HTTP, 429", otlp.ProtocolHTTP, busy, metrics.OutcomeFailure},
 		{"HTTP, hanging", otlp.ProtocolHTTP, hanging, metrics.OutcomeFailure},
 		{"HTTP, 503", otlp.ProtocolHTTP, down, metrics.OutcomeFailure},
@@ -89,7 +93,7 @@ func TestReceiverThatFails(t *testing.T) {
 			}
 			e.push(t, map[string]string{
 				"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": tc.protocol,
-				"OTEL_EXPORTER_OTLP_TIMEOUT": "2000", "OTEL_LOGS_EXPORTER": "none",
+				"OTEL_EXPORTER_OTLP_TIMEOUT": "2000", "OTEL_LOGS_EXPORTER": "none", "OTEL_EXPORTER_OTLP_HEADERS": "authorization=" + canary,
 			})
 			s := largeSnapshot(series, 1)
 			e.publish(s)
@@ -116,12 +120,122 @@ func TestReceiverThatFails(t *testing.T) {
 			if n := strings.Count(e.log.String(), "level=WARN"); n != 1 {
 				t.Errorf("%d warnings, want one:\n%s", n, e.log)
 			}
+			if strings.Contains(e.log.String(), canary) {
+				t.Errorf("the log repeats what the receiver was sent:\n%s", e.log)
+			}
+			if large := tc.mood == exhausted || tc.mood == tooLong; large != strings.Contains(e.log.String(), "--otlp.batch-size") {
+				t.Errorf("the log says of the size of requests:\n%s", e.log)
+			}
 		})
 	}
 }
 
+// A quota refusal, which does not say when to come back: a push of metrics makes the requests that it
+// always makes, one of events few, and what is lost is counted.
+func TestQuotaRefusals(t *testing.T) {
+	for _, protocol := range []string{otlp.ProtocolGRPC, otlp.ProtocolHTTP} {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			e, r := newExporter(t), newReceiver()
+			endpoint := r.serveHTTP(t)
+			if protocol == otlp.ProtocolGRPC {
+				endpoint = r.serveGRPC(t)
+			}
+			r.set(exhausted)
+			e.push(t, map[string]string{
+				"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol, "OTEL_EXPORTER_OTLP_HEADERS": "authorization=" + canary,
+			})
+			for range 2000 {
+				e.pushers[0].Event(events()[0])
+			}
+			until(t, "all events are counted", func() bool { return e.dropped(t, metrics.SignalLogs) == 2000 })
+			if n := r.asked(); n > 5 {
+				t.Errorf("%d requests for 2,000 events", n)
+			}
+			before := r.asked()
+			e.publish(largeSnapshot(4000, 1)) // 3 requests
+			until(t, "all points are counted", func() bool { return e.dropped(t, metrics.SignalMetrics) >= 4000 })
+			if n := r.asked() - before; n != 3 {
+				t.Errorf("%d requests for 4,000 points", n)
+			}
+			if strings.Contains(e.log.String(), canary) {
+				t.Errorf("the log has %s", e.log)
+			}
+		})
+	}
+}
+
+// A Collector that is paused for a minute, or killed and started anew, gets every event, and shows
+// what /metrics shows.
+func TestNoEventIsLost(t *testing.T) {
+	for _, protocol := range []string{otlp.ProtocolGRPC, otlp.ProtocolHTTP} {
+		for _, killed := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, killed %v", protocol, killed), func(t *testing.T) {
+				t.Parallel()
+				e, c := newExporter(t), startCollector(t)
+				initHealth(e.health)
+				address := map[string]string{otlp.ProtocolGRPC: c.grpc, otlp.ProtocolHTTP: c.http}[protocol]
+				e.push(t, map[string]string{
+					"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + address, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol, "OTEL_EXPORTER_OTLP_TIMEOUT": "2000",
+				})
+				sent := 0
+				round := func() {
+					one := events()[0]
+					one.Token = fmt.Sprintf("%016x", sent)
+					e.pushers[0].Event(one)
+					sent++
+					e.publish(fullSnapshot(time.UnixMilli(1_790_000_000_123), int64(sent)))
+				}
+				complete := func() bool {
+					text := c.out.String()
+					for i := range sent {
+						if !strings.Contains(text, fmt.Sprintf("-> token: Str(%016x)", i)) {
+							return false
+						}
+					}
+					return difference(pageSeries(t, e.page.URL), pageSeries(t, "http://"+c.page+"/metrics")) == ""
+				}
+				round()
+				until(t, "the Collector has everything", complete)
+				away := 30
+				if killed {
+					kill(c.cmd)
+					away = 5
+				} else if err := c.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+					t.Fatal(err)
+				}
+				for range away { // a minute, or ten seconds
+					round()
+					<-time.After(2 * time.Second)
+				}
+				if killed {
+					c.start(t)
+				} else if err := c.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+					t.Fatal(err)
+				}
+				until(t, "it has everything again", complete)
+				if n := e.dropped(t, metrics.SignalLogs); n != 0 {
+					t.Errorf("%v events dropped", n)
+				}
+			})
+		}
+	}
+}
+
+// dropped is the exporter's own count of what was lost.
+func (e *exporter) dropped(t *testing.T, signal string) float64 {
+	t.Helper()
+	return e.total(t, metrics.OTLPDropped.Name, signal)
+}
+
 // requests is the exporter's own count of its pushes.
-func (e *exporter) requests(t *testing.T, outcome string) (n float64) {
+func (e *exporter) requests(t *testing.T, outcome string) float64 {
+	t.Helper()
+	return e.total(t, metrics.OTLPRequests.Name, outcome)
+}
+
+// total sums the counters of the family that have the value of some label.
+func (e *exporter) total(t *testing.T, name, value string) (n float64) {
 	t.Helper()
 	for _, registry := range e.own {
 		families, err := registry.Gather()
@@ -131,7 +245,7 @@ func (e *exporter) requests(t *testing.T, outcome string) (n float64) {
 		for _, f := range families {
 			for _, m := range f.GetMetric() {
 				for _, l := range m.GetLabel() {
-					if f.GetName() == metrics.OTLPRequests.Name && l.GetValue() == outcome {
+					if f.GetName() == name && l.GetValue() == value {
 						n += m.GetCounter().GetValue()
 					}
 				}
@@ -141,9 +255,8 @@ func (e *exporter) requests(t *testing.T, outcome string) (n float64) {
 	return n
 }
 
-// A Collector that is stopped, and one that is killed and started anew: its page shows
-// what /metrics shows as soon as it is there.
-func TestCollectorComesAndGoes(t *testing.T) {
+// A Collector that is paused: its page shows what /metrics shows as soon as it is there again.
+func TestCollectorIsPaused(t *testing.T) {
 	for _, protocol := range []string{"grpc", "http/protobuf"} {
 		t.Run(protocol, func(t *testing.T) { // alone: goroutines are counted
 			e, c := newExporter(t), startCollector(t)
@@ -186,15 +299,6 @@ func TestCollectorComesAndGoes(t *testing.T) {
 			}
 			equal("after a pause")
 			grown(t, before, "after the pause")
-
-			kill(c.cmd)
-			failed := e.requests(t, metrics.OutcomeFailure)
-			e.publish(fullSnapshot(created, 4))
-			until(t, "a push has failed", func() bool { return e.requests(t, metrics.OutcomeFailure) > failed })
-			e.publish(fullSnapshot(created, 5))
-			c.start(t)
-			equal("after it was killed")
-			grown(t, before, "after it was killed")
 		})
 	}
 }

@@ -36,16 +36,18 @@ import (
 type mood int
 
 const (
-	well     mood = iota
-	busy          // 429, come back later
-	down          // 503
-	hanging       // no answer
-	partly        // every other metric is refused
-	refusing      // 400: for good
+	well      mood = iota
+	busy           // 429, come back later
+	down           // 503
+	hanging        // no answer
+	partly         // every other metric is refused
+	refusing       // 400: for good
+	exhausted      // 403, or a gRPC quota without a word of when to come back
+	tooLong        // OUT_OF_RANGE, as some receivers say of a large message
 )
 
 // receiver is a model of a receiver: it decodes with the protocol's own Go types, and
-// knows the last value of each series that has not ended.
+// has the last value of each series.
 type receiver struct {
 	pushed.UnimplementedMetricsServiceServer
 
@@ -53,7 +55,7 @@ type receiver struct {
 	mood     mood
 	requests int
 	largest  int // bytes of a request
-	series   map[string]point
+	series   map[string]stamped
 	times    map[uint64]int // points of each time
 	records  []*log.LogRecord
 	resource map[string]string
@@ -65,8 +67,14 @@ type point struct {
 	start uint64
 }
 
+// stamped is a point and its time.
+type stamped struct {
+	point
+	at uint64
+}
+
 func newReceiver() *receiver {
-	return &receiver{series: map[string]point{}, times: map[uint64]int{}}
+	return &receiver{series: map[string]stamped{}, times: map[uint64]int{}}
 }
 
 func (r *receiver) set(m mood) {
@@ -101,7 +109,7 @@ func (r *receiver) serveHTTP(t testing.TB) string {
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
-		out, err := logReceiver{receiver: r}.Export(req.Context(), &in)
+		out, err := logReceiver{receiver: r}.Export(metadata.NewIncomingContext(req.Context(), lower(req.Header)), &in)
 		answer(w, out, err)
 	})
 	server := httptest.NewServer(mux)
@@ -128,8 +136,14 @@ func answer(w http.ResponseWriter, out proto.Message, err error) {
 		body, _ := proto.Marshal(out)
 		_, _ = w.Write(body)
 	case codes.ResourceExhausted:
+		if len(s.Details()) == 0 {
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = io.WriteString(w, s.Message())
+			return
+		}
 		w.Header().Set("Retry-After", "1")
 		w.WriteHeader(http.StatusTooManyRequests)
+		_, _ = io.WriteString(w, s.Message())
 	case codes.InvalidArgument:
 		w.Header().Set("Content-Type", "application/x-protobuf")
 		w.WriteHeader(http.StatusBadRequest)
@@ -137,6 +151,7 @@ func answer(w http.ResponseWriter, out proto.Message, err error) {
 		_, _ = w.Write(body)
 	default:
 		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = io.WriteString(w, s.Message())
 	}
 }
 
@@ -160,14 +175,20 @@ func (r *receiver) answer(ctx context.Context) (mood, error) {
 	m := r.mood
 	r.requests++
 	r.mu.Unlock()
+	in, _ := metadata.FromIncomingContext(ctx)
+	echo := fmt.Sprint(in) // as a careless receiver would
 	switch m {
 	case busy:
-		s, err := status.New(codes.ResourceExhausted, "slow down").WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(time.Second)})
+		s, err := status.New(codes.ResourceExhausted, "slow down: "+echo).WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(time.Second)})
 		return m, errors.Join(s.Err(), err)
 	case down:
-		return m, status.Error(codes.Unavailable, "not now")
+		return m, status.Error(codes.Unavailable, "not now: "+echo)
 	case refusing:
-		return m, status.Error(codes.InvalidArgument, "never")
+		return m, status.Error(codes.InvalidArgument, "never: "+echo)
+	case exhausted:
+		return m, status.Error(codes.ResourceExhausted, "quota: "+echo)
+	case tooLong:
+		return m, status.Error(codes.OutOfRange, "too long: "+echo)
 	case hanging:
 		<-ctx.Done()
 		return m, status.FromContextError(ctx.Err()).Err()
@@ -197,7 +218,7 @@ func (r *receiver) Export(ctx context.Context, in *pushed.ExportMetricsServiceRe
 	}
 	if rejected > 0 {
 		return &pushed.ExportMetricsServiceResponse{PartialSuccess: &pushed.ExportMetricsPartialSuccess{
-			RejectedDataPoints: rejected, ErrorMessage: "every other one",
+			RejectedDataPoints: rejected, ErrorMessage: "every other one: " + fmt.Sprint(r.headers),
 		}}, nil
 	}
 	return &pushed.ExportMetricsServiceResponse{}, nil
@@ -218,11 +239,10 @@ func (r *receiver) take(m *metric.Metric, refuse bool) (rejected int64) {
 		}
 		key := m.GetName() + fmt.Sprint(texts(p.GetAttributes()))
 		r.times[p.GetTimeUnixNano()]++
-		if p.GetFlags()&uint32(metric.DataPointFlags_DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK) != 0 {
-			delete(r.series, key)
-			continue
+		if r.times[p.GetTimeUnixNano()] > 0 && r.series[key].at == p.GetTimeUnixNano() && r.series[key].value != p.GetAsInt() {
+			panic("two values of a series at one time: " + key)
 		}
-		r.series[key] = point{p.GetAsInt(), p.GetStartTimeUnixNano()}
+		r.series[key] = stamped{point{p.GetAsInt(), p.GetStartTimeUnixNano()}, p.GetTimeUnixNano()}
 	}
 	return rejected
 }
@@ -259,10 +279,17 @@ func texts(attributes []*common.KeyValue) map[string]string {
 // differs tells what the receiver has that the snapshot has not, or the other way.
 func (r *receiver) differs(s *metrics.Snapshot) string {
 	r.mu.Lock()
-	got := map[string]point{}
+	got, newest := map[string]point{}, uint64(0)
 	for key, p := range r.series {
-		if strings.Contains(key, "target:shop") { // the snapshot's; the health says more of it, and less often
-			got[key] = p
+		if !strings.Contains(key, "target:shop") { // the snapshot's, and not the health's
+			continue
+		}
+		if p.at > newest { // what an earlier push had and this one has not has ended
+			newest = p.at
+			clear(got)
+		}
+		if p.at == newest {
+			got[key] = p.point
 		}
 	}
 	r.mu.Unlock()

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -39,15 +40,26 @@ func until(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// freePort is a port of loopback that nobody has.
+// lookback is for how long a receiver shows a series of which nothing comes any more; five
+// minutes by default.
+const lookback = 8 * time.Second
+
+// ports are those that freePort has returned; they start at one that depends on the process.
+var ports atomic.Int64
+
+// freePort is an address of loopback that nobody has, each once: tests that run in parallel start
+// their receivers later. It is below the ports that systems choose themselves.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		address := fmt.Sprintf("127.0.0.1:%d", 20_000+(int64(os.Getpid())*37+ports.Add(1))%10_000)
+		if l, err := net.Listen("tcp", address); err == nil {
+			_ = l.Close()
+			return address
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // output is what a process writes.
@@ -128,13 +140,14 @@ exporters:
   prometheus:
     endpoint: %q
     without_scope_info: true
+    metric_expiration: %s
   debug: {verbosity: detailed, use_internal_logger: false}
 service:
   telemetry: {metrics: {level: none}}
   pipelines:
     metrics: {receivers: [otlp], exporters: [prometheus, debug]}
     logs: {receivers: [otlp], exporters: [debug]}
-`, c.grpc, c.http, c.page))
+`, c.grpc, c.http, c.page, lookback))
 	c.start(t)
 	return c
 }
@@ -154,7 +167,7 @@ func startPrometheus(t *testing.T, scrape string) *prometheus {
 	address, dir := freePort(t), t.TempDir()
 	config := write(t, "prometheus.yml", "global: {scrape_interval: 1s}\nscrape_configs:\n"+scrape)
 	run(t, &output{}, "prometheus", "--config.file="+config, "--storage.tsdb.path="+dir, "--web.listen-address="+address,
-		"--web.enable-otlp-receiver", "--enable-feature=created-timestamp-zero-ingestion", "--log.level=warn")
+		"--web.enable-otlp-receiver", "--query.lookback-delta="+lookback.String(), "--enable-feature=created-timestamp-zero-ingestion", "--log.level=warn")
 	until(t, "Prometheus listens", func() bool { return ok("http://" + address + "/-/ready") })
 	return &prometheus{"http://" + address}
 }

@@ -1,0 +1,258 @@
+package otlp
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/abs-exporter/abs-exporter/metrics"
+)
+
+// newProducer has a registry without families, and a clock that only the test moves.
+func newProducer(registry *prometheus.Registry, now *time.Time) *producer {
+	p := &Pusher{Options: Options{Registry: registry, Version: "1", Now: func() time.Time { return *now }}, snapshots: map[string]*metrics.Snapshot{}}
+	return &producer{Pusher: p, out: &metricsOut{}}
+}
+
+// produced are the points of a push that are integers, by name and attributes.
+func produced(t testing.TB, p *producer) map[string]point {
+	t.Helper()
+	scopes, err := p.Produce(t.Context())
+	if err != nil || len(scopes) != 1 || scopes[0].Scope.Name != scopeName || scopes[0].Scope.Version != "1" {
+		t.Fatalf("%+v, %v", scopes, err)
+	}
+	all, names := map[string]point{}, map[string]bool{}
+	for _, m := range scopes[0].Metrics {
+		if names[m.Name] {
+			t.Errorf("%s is there twice", m.Name)
+		}
+		names[m.Name] = true
+		var data []metricdata.DataPoint[int64]
+		switch d := m.Data.(type) {
+		case metricdata.Gauge[int64]:
+			data = d.DataPoints
+		case metricdata.Sum[int64]:
+			if data = d.DataPoints; !d.IsMonotonic || d.Temporality != metricdata.CumulativeTemporality {
+				t.Errorf("%s is no monotonic cumulative sum", m.Name)
+			}
+		}
+		for _, d := range data {
+			labels := map[string]string{}
+			for _, kv := range d.Attributes.ToSlice() {
+				labels[string(kv.Key)] = kv.Value.AsString()
+			}
+			key := m.Name + fmt.Sprint(labels)
+			if _, twice := all[key]; twice {
+				t.Errorf("%s is there twice", key)
+			}
+			all[key] = point{d.Value, nanoseconds(d.StartTime), nanoseconds(d.Time), m.Unit}
+		}
+	}
+	return all
+}
+
+func nanoseconds(t time.Time) uint64 {
+	if t.IsZero() {
+		return 0
+	}
+	return uint64(t.UnixNano())
+}
+
+// A model that churns: each push has exactly the series of the snapshots, with their values and starts
+// and one time, and what is kept from push to push is what the last one had.
+func TestPushHasWhatTheSnapshotsHave(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 7))
+	now := created
+	p := newProducer(prometheus.NewRegistry(), &now)
+	series := map[string]*metrics.Series{}
+	for round := range 200 {
+		now = now.Add(time.Minute)
+		want := map[string]point{}
+		for _, target := range []string{"a", "b"} {
+			if r.IntN(10) == 0 { // the target is gone
+				delete(p.snapshots, target)
+				continue
+			}
+			var samples []metrics.Sample
+			for _, f := range []*metrics.Family{metrics.Requests, metrics.TokenRequests, metrics.TokenWindowRequests} {
+				for n := range 30 {
+					values := []string{target}
+					if f.HasLabel("token") {
+						values = append(values, fmt.Sprintf("t%d\"\n", n))
+					} else if n > 0 {
+						break
+					}
+					if r.IntN(20) == 0 {
+						continue
+					}
+					key := f.Name + fmt.Sprint(values)
+					var start time.Time
+					if f.Type == metrics.Counter {
+						start = created.Add(time.Duration(round) * time.Second)
+					}
+					// A series lives on, or is another one of the same labels.
+					if series[key] == nil || r.IntN(20) == 0 {
+						series[key] = metrics.NewSeries(f, start, values...)
+					}
+					samples = append(samples, metrics.Sample{Series: series[key], Value: r.Int64N(1 << 53)})
+				}
+			}
+			if r.IntN(3) == 0 { // another order
+				slices.Reverse(samples)
+			}
+			p.snapshots[target] = snapshot(samples...)
+			for _, s := range samples {
+				want[s.Series.Family().Name+fmt.Sprint(maps.Collect(s.Series.Labels()))] = point{
+					s.Value, nanoseconds(s.Series.Created()), nanoseconds(now), "{requests}",
+				}
+			}
+		}
+		if got := produced(t, p); !maps.Equal(got, want) {
+			t.Fatalf("round %d: %d series, want %d:\n%v\n%v", round, len(got), len(want), got, want)
+		}
+		kept := 0
+		for _, f := range p.families {
+			kept += len(f.series)
+			if len(f.points) != len(f.series) || cap(f.points) > 2*len(f.points)+8 {
+				t.Errorf("%d points, room for %d, of %d series", len(f.points), cap(f.points), len(f.series))
+			}
+		}
+		if kept != len(want) {
+			t.Errorf("%d series are kept, want %d", kept, len(want))
+		}
+	}
+}
+
+// Two pushes never have one time, whatever the clock does: Prometheus refuses the second.
+func TestTimesOfPushes(t *testing.T) {
+	now := created
+	p := newProducer(prometheus.NewRegistry(), &now)
+	p.snapshots["shop"] = snapshot(counter("shop", "1", 1))
+	var last uint64
+	for _, step := range []time.Duration{0, 0, time.Microsecond, -time.Hour, time.Minute} {
+		now = now.Add(step)
+		for _, got := range produced(t, p) {
+			if got.time < last+1e6 || got.time%1e6 != 0 {
+				t.Errorf("the time %d follows %d", got.time, last)
+			}
+			last = got.time
+		}
+	}
+}
+
+// What does not change is made once: a push of the same series allocates next to nothing of its own.
+func TestPushOfKnownSeriesDoesNotAllocate(t *testing.T) {
+	var samples []metrics.Sample
+	for n := range 10_000 {
+		samples = append(samples, counter("shop", fmt.Sprint(n), int64(n)))
+	}
+	now := created
+	p := newProducer(prometheus.NewRegistry(), &now)
+	p.snapshots["shop"] = snapshot(samples...)
+	push := func() {
+		if _, err := p.Produce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	push()
+	if n := testing.AllocsPerRun(10, push); n > 100 {
+		t.Errorf("%v allocations for 10,000 series", n)
+	}
+}
+
+// docs/opentelemetry.md promises some 300 bytes a series.
+func TestMemoryOfASeries(t *testing.T) {
+	const n = 50_000
+	samples := make([]metrics.Sample, 0, n)
+	for i := range n {
+		samples = append(samples, metrics.Sample{
+			Series: metrics.NewSeries(metrics.TokenMethodRequests, created, "production", fmt.Sprintf("%016x", i/4), fmt.Sprint("METHOD", i%4)), Value: 1,
+		})
+	}
+	now := created
+	p := newProducer(prometheus.NewRegistry(), &now)
+	p.snapshots["production"] = snapshot(samples...)
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	for range 2 {
+		if _, err := p.Produce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if per := float64(int64(heap())-int64(before)) / n; per > 400 {
+		t.Errorf("%.0f bytes a series", per)
+	} else {
+		t.Logf("%.0f bytes a series", per)
+	}
+	runtime.KeepAlive(p)
+}
+
+// The registry's families keep names, units, types and start times, and histograms their classic buckets.
+func TestRegistryIsConverted(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: metrics.CycleDuration.Name, Help: "H.", Buckets: []float64{1, 2.5}, NativeHistogramBucketFactor: 1.1})
+	s := prometheus.NewSummary(prometheus.SummaryOpts{Name: "s", Help: "S.", Objectives: map[float64]float64{0.5: 0.1}})
+	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: "g", Help: "G."})
+	u := prometheus.NewUntypedFunc(prometheus.UntypedOpts{Name: "u"}, func() float64 { return 7 })
+	c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "c_total", Help: "C."}, []string{"b", "a"})
+	n := prometheus.NewCounter(prometheus.CounterOpts{Name: metrics.StateSaveFailures.Name, Help: "A count of the table."})
+	reg.MustRegister(h, s, g, u, c, n)
+	for _, v := range []float64{0.5, 2, 2.5, 9} {
+		h.Observe(v)
+		s.Observe(v)
+	}
+	g.Set(-1.5)
+	c.WithLabelValues("x", "y").Add(3)
+	n.Add(4)
+	at := created.Truncate(time.Millisecond)
+	byName := map[string]metricdata.Metrics{}
+	for _, m := range gathered(reg, at) {
+		byName[m.Name] = m
+	}
+	begun := func(start, time_ time.Time) bool {
+		return !start.IsZero() && start.Equal(start.Truncate(time.Millisecond)) && time_.Equal(at)
+	}
+	if d, ok := byName[metrics.CycleDuration.Name].Data.(metricdata.Histogram[float64]); !ok || byName[metrics.CycleDuration.Name].Unit != "s" || d.Temporality != metricdata.CumulativeTemporality {
+		t.Errorf("the histogram is %+v", byName[metrics.CycleDuration.Name])
+	} else if p := d.DataPoints[0]; p.Count != 4 || p.Sum != 14 || !slices.Equal(p.Bounds, []float64{1, 2.5}) || !slices.Equal(p.BucketCounts, []uint64{1, 2, 1}) || !begun(p.StartTime, p.Time) {
+		t.Errorf("the histogram's point is %+v", p)
+	}
+	if d, ok := byName["s"].Data.(metricdata.Summary); !ok || d.DataPoints[0].Count != 4 || d.DataPoints[0].QuantileValues[0].Quantile != 0.5 || !begun(d.DataPoints[0].StartTime, d.DataPoints[0].Time) {
+		t.Errorf("the summary is %+v", byName["s"])
+	}
+	for name, want := range map[string]float64{"g": -1.5, "u": 7} {
+		if d, ok := byName[name].Data.(metricdata.Gauge[float64]); !ok || d.DataPoints[0].Value != want || !d.DataPoints[0].StartTime.IsZero() || byName[name].Unit != "" {
+			t.Errorf("%s is %+v", name, byName[name])
+		}
+	}
+	if d, ok := byName["c_total"].Data.(metricdata.Sum[float64]); !ok || d.DataPoints[0].Value != 3 || !d.IsMonotonic || !begun(d.DataPoints[0].StartTime, d.DataPoints[0].Time) {
+		t.Errorf("the counter is %+v", byName["c_total"])
+	} else if v, _ := d.DataPoints[0].Attributes.Value("a"); v.AsString() != "y" || d.DataPoints[0].Attributes.Len() != 2 {
+		t.Errorf("the counter's attributes are %+v", d.DataPoints[0].Attributes)
+	}
+	if d, ok := byName[metrics.StateSaveFailures.Name].Data.(metricdata.Sum[int64]); !ok || d.DataPoints[0].Value != 4 || !begun(d.DataPoints[0].StartTime, d.DataPoints[0].Time) {
+		t.Errorf("a count of the table is %+v", byName[metrics.StateSaveFailures.Name])
+	}
+}
+
+func TestNoUnitRenamesAGauge(t *testing.T) {
+	for _, f := range metrics.Table() {
+		switch u := f.UCUM(); {
+		case u == "", u == "s", u == "By", u[0] == '{' && u[len(u)-1] == '}':
+		default:
+			t.Errorf("%s: unit %q", f.Name, u)
+		}
+	}
+}
