@@ -70,7 +70,8 @@ type Target struct {
 	Forensics bool
 	// AttackReports reads the reports that name flagged tokens cheaply; nil: they are not read.
 	AttackReports findings.AttackReporter
-	// ResponseCap is how large an answer ABS gives, in bytes (--abs.response-cap); 0 is ABS's default.
+	// ResponseCap is ABS's limit for the length of a report, in bytes (--abs.response-cap); 0 is ABS's
+	// default.
 	ResponseCap int64
 }
 

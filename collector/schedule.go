@@ -2,13 +2,13 @@ package collector
 
 import "time"
 
-// nextCycle is the first instant of the clock's grid after t. All exporters of one
+// nextCycle returns the first instant of the clock's grid after t. All exporters of one
 // interval ask at the same instants, whenever they were started.
 func nextCycle(t time.Time, interval time.Duration) time.Time {
 	return t.Truncate(interval).Add(interval)
 }
 
-// wait is how long to wait at now for the cycle after the one that began at began. A
+// wait returns how long to wait at now for the cycle after the one that began at began. A
 // cycle that ends with the interval, as forensics may take all of it, is followed at
 // once; one that takes longer leaves out the instants that it covers.
 func wait(began, now time.Time, interval time.Duration) time.Duration {
@@ -23,8 +23,7 @@ func wait(began, now time.Time, interval time.Duration) time.Duration {
 	}
 }
 
-// reread is the age from which a reading is made again. Cycles begin a little after the
-// instants of the grid, sometimes more and sometimes less, and readings later still: half
-// an interval is taken off, or what is due at an instant would miss it by a moment and
-// wait for the next.
+// reread returns the age from which a reading is repeated. Cycles begin a little after the instants of
+// the grid, sometimes more and sometimes less, and readings later still. Half an interval is
+// subtracted; otherwise a reading that is due could be a moment too young and wait a whole cycle.
 func (o *Options) reread() time.Duration { return o.Reread - o.Interval/2 }

@@ -9,7 +9,7 @@ import (
 )
 
 // StateLock keeps other processes out of a state directory, and out of the token key
-// that is kept there. The process's end lets go of it.
+// that is kept there. It is released when the process ends.
 type StateLock struct{ lock *flock.Flock }
 
 // LockState makes the directory, if need be, and makes sure that no other process counts

@@ -29,7 +29,7 @@ type SlotStatus struct {
 	LastRead time.Time
 }
 
-// ForensicsStatus counts the tokens of the window by what forensics knows of them.
+// ForensicsStatus counts the tokens of the window by the state of their forensics.
 type ForensicsStatus struct {
 	Enabled                       bool
 	Due, Covered, Skipped, Failed int

@@ -30,7 +30,7 @@ type wiring struct {
 	heartbeat func() // the loop is alive
 }
 
-// report is one kind of question that a cycle asks ABS. Another one is a new file, and a line in
+// report is one kind of report that a cycle requests. To add one, write a new file and a line in
 // newTarget.
 type report interface {
 	// poll requests what is due, records the answer, and counts in the cycle what succeeded and what

@@ -27,8 +27,7 @@ type finished struct {
 	err    error
 }
 
-// askForensics works through the plan at --forensics.rate until ctx ends, which cut, its cancel
-// function, brings about. What is not asked waits for the next cycle.
+// askForensics works through the plan at --forensics.rate until ctx ends; cut cancels ctx. What is not asked waits for the next cycle.
 func (f *Findings) askForensics(ctx context.Context, cut context.CancelFunc) {
 	if f.cfg.Forensics == nil {
 		return

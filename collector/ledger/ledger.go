@@ -8,7 +8,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// Config is what a ledger goes by. Zero values are not defaults.
+// Config holds the settings of a ledger. Zero values are not defaults.
 type Config struct {
 	Target      string
 	Zone        Zone
