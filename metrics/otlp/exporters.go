@@ -141,10 +141,10 @@ func (o *logsOut) Export(ctx context.Context, records []sdklog.Record) error {
 	records, o.kept = append(o.kept, records...), nil
 	last := o.end.Err() != nil
 	if !last {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithCancel(ctx)
+		cut, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(o.end, cancel)()
+		ctx = cut
 	}
 	if ok, _ := o.exported(o.Exporter.Export(ctx, records)); ok {
 		o.pushed()

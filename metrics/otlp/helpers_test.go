@@ -212,7 +212,7 @@ func newRig(t *testing.T, c Config) *rig {
 		}
 	}
 	var err error
-	r.Pusher, err = New(c, Options{Version: "1.2.3", Instance: "here", Registry: r.registry, Log: slog.New(slog.NewTextHandler(r.log, nil))})
+	r.Pusher, err = New(c, Options{Version: "1.2.3", Instance: "here", Registry: r.registry, Now: time.Now, Log: slog.New(slog.NewTextHandler(r.log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}

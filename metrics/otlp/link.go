@@ -128,14 +128,15 @@ func (l *link) intercept(ctx context.Context, method string, req, reply any, con
 }
 
 // RoundTrip implements http.RoundTripper. Its answers say yes: no redirect takes the headers elsewhere.
-func (l *link) RoundTrip(req *http.Request) (resp *http.Response, err error) {
+func (l *link) RoundTrip(req *http.Request) (taken *http.Response, err error) {
 	err = l.do(req.Context(), func(ctx context.Context, headers map[string]string) *failure {
 		req = req.Clone(ctx)
 		for name, value := range headers {
 			req.Header.Set(name, value)
 		}
 		var answer []byte
-		if resp, err = l.transport.RoundTrip(req); err == nil {
+		resp, err := l.transport.RoundTrip(req)
+		if err == nil {
 			answer, err = io.ReadAll(io.LimitReader(resp.Body, largestAnswer+1)) //nolint:forbidigo // limited
 			_ = resp.Body.Close()                                                // only read from
 		}
@@ -163,15 +164,12 @@ func (l *link) RoundTrip(req *http.Request) (resp *http.Response, err error) {
 				answer = nil // whatever it says, it took the request
 			}
 			resp.Header.Set("Content-Type", kind)
-			resp.Body = io.NopCloser(bytes.NewReader(answer))
+			taken, resp.Body = resp, io.NopCloser(bytes.NewReader(answer))
 			return nil
 		}
 		return f
 	})
-	if err != nil {
-		return nil, err
-	}
-	return resp, nil
+	return taken, err
 }
 
 // localWords returns the text of an error that this machine made: others may quote the receiver.

@@ -25,17 +25,20 @@ import (
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
+// The protocols and the compression of a Signal, as OpenTelemetry has them.
 const (
-	ProtocolGRPC = "grpc"                              // of a Signal
-	ProtocolHTTP = "http/protobuf"                     // of a Signal
-	Gzip         = int(otlpmetrichttp.GzipCompression) // of a Signal
+	ProtocolGRPC = "grpc"
+	ProtocolHTTP = "http/protobuf"
+	Gzip         = int(otlpmetrichttp.GzipCompression)
+)
+
+const (
 	// DefaultBatchSize keeps a request of points with four labels of 128 bytes below 1 MiB.
 	DefaultBatchSize = 1500
 	// MaxInterval keeps series alive: Prometheus drops one without a sample for five minutes.
 	MaxInterval = 4 * time.Minute
-
-	scopeName = "github.com/abs-exporter/abs-exporter"
-	lastPush  = 5 * time.Second // is how long the push at the end may take
+	scopeName   = "github.com/abs-exporter/abs-exporter"
+	lastPush    = 5 * time.Second // is how long the push at the end may take
 )
 
 // Config is what is pushed, and where to. The zero value pushes nothing.
@@ -69,7 +72,7 @@ type Options struct {
 		prometheus.Registerer
 		prometheus.Gatherer
 	}
-	Now func() time.Time // the time of points; nil: the machine's own
+	Now func() time.Time // the time of points
 	Log *slog.Logger
 }
 
@@ -91,14 +94,11 @@ type Pusher struct {
 	snapshots map[string]*metrics.Snapshot
 }
 
-// New prepares a pusher for a configuration that is Enabled; run or close it. It silences for the
-// whole process what OpenTelemetry's libraries log: their errors quote variables and receivers.
+// New prepares a pusher for a configuration that is Enabled; run or close it. It silences what
+// OpenTelemetry's libraries log in this process: their errors quote variables and receivers.
 func New(c Config, o Options) (*Pusher, error) {
 	otel.SetLogger(logr.Discard())
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {}))
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	p := &Pusher{
 		Options: o, interval: c.Interval, health: metrics.NewPushHealth(o.Registry), end: func() {},
 		committed: make(chan struct{}, 1), snapshots: map[string]*metrics.Snapshot{},

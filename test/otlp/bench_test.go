@@ -53,7 +53,7 @@ func benchmarkPush(series int) func(b *testing.B) {
 	return func(b *testing.B) {
 		s := newSink(b)
 		config := otlp.Config{Metrics: &otlp.Signal{Protocol: otlp.ProtocolHTTP, Target: s.url, Timeout: 10 * time.Second}, Interval: time.Microsecond}
-		p, err := otlp.New(config, otlp.Options{Registry: client.NewRegistry(), Log: slog.New(slog.DiscardHandler)})
+		p, err := otlp.New(config, otlp.Options{Registry: client.NewRegistry(), Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -54,7 +54,7 @@ func (e *exporter) push(t *testing.T, env map[string]string) (stop func()) {
 	registry := overlay{client.NewRegistry(), e.registry}
 	e.own = append(e.own, registry.Registry)
 	p, err := otlp.New(config, otlp.Options{
-		Version: "1.2.3", Instance: "test:10464", Registry: registry, Log: slog.New(slog.NewTextHandler(e.log, nil)),
+		Version: "1.2.3", Instance: "test:10464", Registry: registry, Now: time.Now, Log: slog.New(slog.NewTextHandler(e.log, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)

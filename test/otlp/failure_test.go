@@ -18,7 +18,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/metrics/otlp"
 )
 
-// largeSnapshot has n series, and values by which rounds can be told apart.
+// largeSnapshot has n series, and values that distinguish rounds.
 func largeSnapshot(n int, round int64) *metrics.Snapshot {
 	samples := make([]metrics.Sample, 0, n)
 	for i := range n {
