@@ -401,22 +401,3 @@ func TestStateOfAnotherKey(t *testing.T) {
 		t.Errorf("a state of another key: %v", err)
 	}
 }
-
-func TestStateDirectoryIsLocked(t *testing.T) {
-	dir := t.TempDir()
-	lock, err := LockState(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := LockState(dir); err == nil || !strings.Contains(err.Error(), dir) {
-		t.Errorf("the second process: %v", err)
-	}
-	if err := lock.Close(); err != nil {
-		t.Fatal(err)
-	}
-	again, err := LockState(dir)
-	if err != nil {
-		t.Fatalf("after the first has ended: %v", err)
-	}
-	_ = again.Close()
-}

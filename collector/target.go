@@ -64,7 +64,7 @@ type cycle struct {
 	failed    int
 }
 
-func newTarget(o *Options, t Target, e Environment, heartbeat func()) (*target, error) {
+func newTarget(o *Options, t Target, e Environment, orphans *[]orphan, heartbeat func()) (*target, error) {
 	if t.Location == nil {
 		t.Location = time.UTC
 	}
@@ -87,11 +87,14 @@ func newTarget(o *Options, t Target, e Environment, heartbeat func()) (*target, 
 		Target: t, options: o, ids: e.Key.Hasher(), health: e.Health, clock: e.Clock, log: log,
 		failures: &failures{clock: e.Clock, log: log}, heartbeat: heartbeat,
 	}
-	c := &target{wiring: w, publisher: e.Publisher, state: newStateFile(o.StateDir, t.Name, e.Key.Check()),
+	c := &target{wiring: w, publisher: e.Publisher, state: newStateFile(o.StateDir, t, e.Key.Check()),
 		findings: newFindings(w, types, zeroFor, e.Events)}
 	saved, err := c.state.load()
 	if err != nil {
 		return nil, err
+	}
+	if saved == nil {
+		saved = c.state.adopt(orphans, log)
 	}
 	w.ledger, err = c.state.newLedger(saved, ledger.Config{
 		Target: t.Name,
@@ -106,6 +109,10 @@ func newTarget(o *Options, t Target, e Environment, heartbeat func()) (*target, 
 	}
 	if saved != nil {
 		c.findings.Restore(saved.Findings)
+		if c.state.adopted != "" { // restored values under a new label would look like one huge increase
+			w.ledger.RestartSeries()
+			c.findings.RestartSeries()
+		}
 		log.Info("state restored", "saved", saved.Saved, "requests", w.ledger.Requests(), "tracked_tokens", w.ledger.Tracked())
 		if w.ledger.Rezoned {
 			log.Warn("time zone or window end changed", "flags", "--abs.timezone, --abs.window-end",

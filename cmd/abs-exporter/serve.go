@@ -15,6 +15,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
 	"github.com/abs-exporter/abs-exporter/collector"
+	"github.com/abs-exporter/abs-exporter/collector/statedir"
 	"github.com/abs-exporter/abs-exporter/metrics"
 	"github.com/abs-exporter/abs-exporter/metrics/otlp"
 )
@@ -47,8 +48,8 @@ type exporter struct {
 	listeners []net.Listener // of the pages
 	probe     net.Listener   // nil without --web.probe-address
 	pages     *pages
-	lock      *collector.StateLock // nil before it is held
-	pusher    *otlp.Pusher         // nil if nothing is pushed
+	lock      *statedir.Dir // nil before it is held
+	pusher    *otlp.Pusher  // nil if nothing is pushed
 	webConfig string
 	log       *slog.Logger
 }
@@ -89,7 +90,7 @@ func newExporter(s *config.Settings, clock collector.Clock, log *slog.Logger) (_
 		e.log = log
 	}
 
-	if e.lock, err = collector.LockState(s.State.Dir); err != nil {
+	if e.lock, err = statedir.Open(s.State.Dir); err != nil {
 		return nil, err
 	}
 	environment.Log = log
@@ -105,6 +106,7 @@ func newExporter(s *config.Settings, clock collector.Clock, log *slog.Logger) (_
 		e.clients = append(e.clients, client)
 		targets[i] = collector.Target{
 			Name:        t.Name,
+			URL:         t.URL,
 			ABS:         client,
 			Location:    t.Location,
 			Inclusive:   t.Inclusive(),

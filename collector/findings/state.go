@@ -56,3 +56,10 @@ func (f *Findings) Restore(s State) {
 	}
 	f.plan.Resume(s.Cursor)
 }
+
+// RestartSeries makes the detection counters begin at 0, for series under a new name.
+func (f *Findings) RestartSeries() {
+	for _, count := range f.active.detections {
+		*count = metrics.Count{}
+	}
+}

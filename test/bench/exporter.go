@@ -14,6 +14,7 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector"
+	"github.com/abs-exporter/abs-exporter/collector/statedir"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -192,7 +193,7 @@ func runExporter(ctx context.Context, args []string) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	lock, err := collector.LockState(e.state)
+	lock, err := statedir.Open(e.state)
 	if err != nil {
 		return err
 	}
