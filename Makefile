@@ -1,4 +1,4 @@
-# Everything that is run on this repository. `make help` lists the targets.
+# Every command of this repository. `make help` lists the targets.
 # GNU make 3.81 or newer; needs Go and git, nothing else: other tools are built on
 # demand from their pins under tools/ into .tools/bin.
 
@@ -9,7 +9,7 @@ TOP   := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 TOOLS := .tools/bin
 LINT  := $(TOP)$(TOOLS)/golangci-lint
 
-# The modules with code of ours. The ones under tools/ only pin.
+# The modules with code of ours. The ones under tools/ only pin versions.
 MODULES := . test test/bench
 
 # go -race needs a C compiler on most systems. Where there is none, Go says so by
@@ -17,14 +17,14 @@ MODULES := . test test/bench
 CGO  := $(shell $(GO) env CGO_ENABLED)
 RACE := $(if $(filter 1,$(CGO)),-race)
 
-# A tool built by another Go may refuse the code that this Go takes.
+# A tool built by another Go may refuse code that this Go accepts.
 GOSTAMP := .tools/$(shell $(GO) env GOVERSION)
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-# In order, even under -j: two cores are not the place for several test runs at once.
+# In order, even under -j: several test runs at once would compete for the cores.
 .NOTPARALLEL:
 
 ##@ Every day
@@ -61,8 +61,8 @@ fmt: $(TOOLS)/golangci-lint ## format the code
 	@for m in $(MODULES); do (cd $$m && $(LINT) fmt --config $(TOP).golangci.yml ./...) || exit 1; done
 
 .PHONY: docs
-docs: ## write the generated parts of docs/ anew from the code
-	$(GO) test ./metrics ./cmd/abs-exporter ./collector/findings/catalogue ./dashboards -run Reference -count 1 -update
+docs: ## regenerate the sections of docs/ that are made from the code
+	$(GO) test ./metrics ./cmd/abs-exporter/... ./collector/findings/catalogue ./dashboards -run Reference -count 1 -update
 	$(GO) test ./collector/findings/planner -run Simulation -count 1 -update
 
 .PHONY: deps
@@ -71,13 +71,13 @@ deps: ## bring go.mod and go.sum up to date after imports or versions changed
 	cd test/bench && $(GO) mod tidy
 	cd test && $(GO) get -t ./...
 
-##@ The parts of make test
+##@ The steps of make test
 
 .PHONY: check
-check: tidy vet lint ## all that looks at the code without running it
+check: tidy vet lint ## every check that does not run the code
 
-# Not in test/: tidying it asks for modules that only Prometheus's own tests
-# need and that not every proxy serves. A missing line fails its build all the same.
+# Not in test/: tidying it requires modules that only Prometheus's own tests need and
+# that not every proxy serves. A missing line fails its build all the same.
 .PHONY: tidy
 tidy: ## go.mod and go.sum say what the code needs
 	$(GO) mod tidy -diff
@@ -107,7 +107,7 @@ FUZZTIME ?= 10m
 FUZZPKGS ?= abs test/bench/readers
 
 .PHONY: fuzz
-fuzz: ## each fuzz target in turn for FUZZTIME (10m), in FUZZPKGS (abs test/bench/readers)
+fuzz: ## each fuzz target for FUZZTIME (10m), in FUZZPKGS (abs test/bench/readers)
 	@for p in $(FUZZPKGS); do \
 	  targets=$$(cd $$p && $(GO) test -list '^Fuzz' . | grep '^Fuzz') || { echo "no fuzz target in $$p" >&2; exit 1; }; \
 	  for f in $$targets; do \
@@ -116,11 +116,11 @@ fuzz: ## each fuzz target in turn for FUZZTIME (10m), in FUZZPKGS (abs test/benc
 	done
 
 .PHONY: bench
-bench: ## the exporter, and others in its place: a table of medians; flags by ARGS='...'
+bench: ## the exporter and other programs for the same work: a table of medians; flags by ARGS='...'
 	cd test/bench && $(GO) build -o $(TOP)$(TOOLS)/bench .
 	@$(TOOLS)/bench $(ARGS)
 
-# The commit that benchstat holds this checkout against, which benchmarks, and how often each runs.
+# The commit that benchstat compares this checkout with, which benchmarks, and how often each runs.
 BASE  ?= HEAD
 BENCH ?= .
 COUNT ?= 6
@@ -134,7 +134,7 @@ benchstat: $(TOOLS)/benchstat ## the Go benchmarks here and at the commit BASE (
 	@git worktree remove --force .tools/base
 	@$(TOOLS)/benchstat .tools/base.txt .tools/here.txt
 
-# Takes npm, Chromium and ten minutes, so it is no part of make test.
+# Needs npm, Chromium and ten minutes, so make test does not run it. Git keeps the overview only.
 PICTURES := .tools/pictures
 CHROMIUM ?= /usr/bin/chromium
 SPAN     ?= 600
@@ -148,7 +148,7 @@ pictures: build $(TOOLS)/prometheus $(TOOLS)/alertmanager $(PICTURES)/dist/index
 	  pid=$$!; trap 'kill $$pid; wait $$pid' EXIT; echo 'the demo runs for $(SPAN) s'; sleep $(SPAN); \
 	  cd $(PICTURES) && node shoot.mjs http://127.0.0.1:19090 $(TOP)dashboards $(TOP)docs/pictures $(SPAN)
 
-# Not npm ci: it refuses a lock without the native parts of all systems, which npm leaves out.
+# Not npm ci: it refuses a lock without the native packages of all systems, which npm leaves out.
 $(PICTURES)/dist/index.html: $(wildcard tools/pictures/*)
 	@mkdir -p $(PICTURES)
 	cp tools/pictures/* $(PICTURES)/
@@ -175,7 +175,7 @@ $(TOOLS)/golangci-lint: tools/golangci-lint/go.mod tools/golangci-lint/go.sum $(
 $(TOOLS)/promtool $(TOOLS)/prometheus: tools/prometheus/go.mod tools/prometheus/go.sum $(GOSTAMP)
 	cd tools/prometheus && CGO_ENABLED=0 $(GO) build -trimpath -tags remove_all_sd -o $(TOP)$@ github.com/prometheus/prometheus/cmd/$(notdir $@)
 
-# Two modules, as no one version of the two builds.
+# Two modules, as no single version builds both.
 $(TOOLS)/alertmanager: tools/alertmanager/go.mod tools/alertmanager/go.sum $(GOSTAMP)
 	cd tools/alertmanager && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ github.com/prometheus/alertmanager/cmd/alertmanager
 
@@ -185,6 +185,6 @@ $(TOOLS)/amtool: tools/alertmanager/amtool/go.mod tools/alertmanager/amtool/go.s
 $(TOOLS)/benchstat: tools/benchstat/go.mod tools/benchstat/go.sum $(GOSTAMP)
 	cd tools/benchstat && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ golang.org/x/perf/cmd/benchstat
 
-# What the Collector's own builder made of builder.yaml is kept, so that this needs no builder.
+# The output of the Collector's own builder for builder.yaml is in git, so that this needs no builder.
 $(TOOLS)/otelcol: $(wildcard tools/otelcol/*.go) tools/otelcol/go.mod tools/otelcol/go.sum $(GOSTAMP)
 	cd tools/otelcol && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $(TOP)$@ .

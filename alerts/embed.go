@@ -2,7 +2,7 @@ package alerts
 
 import "embed"
 
-// FS holds the rule files and the Alertmanager example, as they are in this folder.
+// FS has the rule files and the Alertmanager example, as they are in this folder.
 //
 //go:embed *.rules.yml alertmanager.yml abs-exporter.tmpl
 var FS embed.FS

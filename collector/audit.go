@@ -64,7 +64,7 @@ func (a *audit) poll(ctx context.Context, c *cycle) (publish bool) {
 		a.failed(ctx, due, err)
 		return false
 	}
-	a.record(due, reading.ApplyAudit(due))
+	a.record(due, a.ledger.ApplyAudit(reading, due))
 	return false
 }
 

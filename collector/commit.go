@@ -16,7 +16,7 @@ func (t *target) commit(c *cycle) {
 	t.ledger.SetFlagged(t.findings.Flagged())
 	staged := append(t.ledger.Stage(now, c.staged), t.findings.Stage(now, c.staged)...)
 	if err := t.state.save(now, t.ledger, t.findings.State()); err != nil {
-		t.ledger.Withdrawn()
+		t.ledger.SaveFailed()
 		t.health.StateSaveFailures.WithLabelValues(t.Name).Inc()
 		t.failures.add("state not saved", err, "the exposed counters stand still until it can be saved; nothing is lost or counted twice")
 	} else {

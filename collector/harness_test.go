@@ -15,6 +15,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
+	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -71,13 +73,17 @@ func (r *rig) Publish(target string, s *metrics.Snapshot) {
 }
 
 func defaults() Options {
+	types, err := catalogue.New(nil)
+	if err != nil {
+		panic(err)
+	}
 	return Options{
 		Times: Times{
 			Interval: 2 * time.Minute, Slot: 30 * time.Minute, Reread: 10 * time.Minute, Settle: 2 * time.Hour,
 			Window: 3 * time.Hour, MaxBackfill: 24 * time.Hour,
 		},
-		Series:    Series{MaxTokens: 1000, MaxValues: 100, Dimensions: []string{"method", "api", "device"}, Expire: 2 * time.Hour},
-		Forensics: true, ForensicsRate: 1e6,
+		Series:    Series{MaxTokens: 1000, MaxValues: 100, Dimensions: []ledger.Dimension{ledger.Method, ledger.API, ledger.Device}, Expire: 2 * time.Hour},
+		Forensics: true, ForensicsRate: 1e6, Catalogue: types,
 	}
 }
 

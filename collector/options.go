@@ -7,6 +7,8 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/findings"
+	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
+	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -19,8 +21,8 @@ type Options struct {
 
 	Forensics     bool    // --forensics.enabled
 	ForensicsRate float64 // --forensics.rate: calls a second
-	// Severities are the operator's own, by attack type (--forensics.severity).
-	Severities map[string]string
+	// Catalogue has the severities of attack types (--forensics.severity).
+	Catalogue *catalogue.Catalogue
 
 	Audit time.Duration // --audit.interval; 0: none
 
@@ -51,10 +53,10 @@ type Times struct {
 
 // Series are how many series there are.
 type Series struct {
-	MaxTokens  int           // --series.max-tokens
-	MaxValues  int           // --series.max-values
-	Dimensions []string      // --series.dimensions: of method, api, device, ip
-	Expire     time.Duration // --series.expire
+	MaxTokens  int                // --series.max-tokens
+	MaxValues  int                // --series.max-values
+	Dimensions []ledger.Dimension // --series.dimensions
+	Expire     time.Duration      // --series.expire
 }
 
 // Target is one ABS deployment.

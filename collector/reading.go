@@ -18,18 +18,18 @@ func (w *wiring) readTokens(ctx context.Context, s ledger.Span, row func(tokenid
 	})
 }
 
-// readInto requests the token report of a span for a reading, which is dropped if that fails.
+// readInto requests the token report of a span for a reading, which is discarded if that fails.
 func (w *wiring) readInto(ctx context.Context, s ledger.Span, r *ledger.Reading) (abs.Summary, error) {
 	summary, err := w.readTokens(ctx, s, r.Add)
 	if err != nil {
-		r.Drop()
+		w.ledger.Discard(r)
 	}
 	return summary, err
 }
 
 // truncated reports whether ABS seems to have left rows out for the length of its answer.
 func (w *wiring) truncated(s abs.Summary) bool {
-	return s.HasSummary && s.RowRequests < s.Requests && s.Bytes >= w.ResponseCap/10*9
+	return s.HasSummary && s.RowRequests < s.Requests && ledger.ResponseCap(w.ResponseCap).Truncates(s.Bytes)
 }
 
 // refusal returns whether a shorter window might be read where a report failed.

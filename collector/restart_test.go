@@ -54,8 +54,8 @@ func TestRestartWithMoreSeries(t *testing.T) {
 		before, after func(*Options)
 		family        *metrics.Family
 	}{
-		"a dimension more": {func(o *Options) { o.Dimensions = []string{"method"} }, func(o *Options) { o.Dimensions = []string{"method", "api"} }, metrics.TokenAPIRequests},
-		"IPs":              {func(o *Options) { o.Dimensions = []string{"method"} }, func(o *Options) { o.Dimensions = []string{"method", "ip"} }, metrics.TokenIPRequests},
+		"a dimension more": {func(o *Options) { o.Dimensions = []ledger.Dimension{ledger.Method} }, func(o *Options) { o.Dimensions = []ledger.Dimension{ledger.Method, ledger.API} }, metrics.TokenAPIRequests},
+		"IPs":              {func(o *Options) { o.Dimensions = []ledger.Dimension{ledger.Method} }, func(o *Options) { o.Dimensions = []ledger.Dimension{ledger.Method, ledger.IP} }, metrics.TokenIPRequests},
 		"tokens at all":    {func(o *Options) { o.MaxTokens = 0 }, func(o *Options) { o.MaxTokens = 10 }, metrics.TokenRequests},
 	} {
 		t.Run(name, func(t *testing.T) {

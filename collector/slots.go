@@ -42,7 +42,7 @@ func (r *slotReports) read(ctx context.Context, c *cycle, job ledger.Job) {
 	c.succeeded++
 	if r.truncated(summary) {
 		if halves, ok := r.ledger.Halves(job); ok && !r.readHalves(ctx, c, job, halves, summary) {
-			reading.Discard()
+			r.ledger.Discard(reading)
 			return
 		}
 	}
@@ -62,7 +62,7 @@ func (r *slotReports) readHalves(ctx context.Context, c *cycle, job ledger.Job, 
 		var err error
 		if summaries[i], err = r.readInto(ctx, half.Span, readings[i]); err != nil {
 			if i == 1 {
-				readings[0].Discard()
+				r.ledger.Discard(readings[0])
 			}
 			r.failed(ctx, c, job, err)
 			return false
@@ -70,16 +70,16 @@ func (r *slotReports) readHalves(ctx context.Context, c *cycle, job ledger.Job, 
 		requests += summaries[i].Requests
 	}
 	if requests < whole.Requests {
-		readings[0].Discard()
-		readings[1].Discard()
+		r.ledger.Discard(readings[0])
+		r.ledger.Discard(readings[1])
 		r.ledger.KeepWhole(job)
 		return true
 	}
-	r.ledger.Cut(job)
+	r.ledger.Split(job)
 	for i, half := range halves {
 		// A half that is truncated itself waits for its own halves in the next cycle.
 		if _, ok := r.ledger.Halves(half); ok && r.truncated(summaries[i]) {
-			readings[i].Discard()
+			r.ledger.Discard(readings[i])
 			continue
 		}
 		r.apply(readings[i], half, summaries[i])
@@ -88,7 +88,7 @@ func (r *slotReports) readHalves(ctx context.Context, c *cycle, job ledger.Job, 
 }
 
 func (r *slotReports) apply(reading *ledger.Reading, job ledger.Job, s abs.Summary) {
-	out := reading.Apply(s.Bytes)
+	out := r.ledger.Apply(reading, s.Bytes)
 	now := r.clock.Now()
 	if out.Gain > 0 {
 		r.health.LastNewRequests.WithLabelValues(r.Name).Set(float64(now.Unix()))

@@ -8,7 +8,6 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/findings"
-	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
@@ -71,14 +70,6 @@ func newTarget(o *Options, t Target, e Environment, orphans *[]orphan, heartbeat
 	if t.ResponseCap == 0 {
 		t.ResponseCap = abs.DefaultResponseCap
 	}
-	types, err := catalogue.New(o.Severities)
-	if err != nil {
-		return nil, err
-	}
-	dimensions, err := parseDimensions(o.Dimensions)
-	if err != nil {
-		return nil, err
-	}
 	// A series that is exposed as 0 is to be scraped once before it moves. Cycles do not end as
 	// regularly as they begin, hence not all of an interval.
 	zeroFor := o.Interval / 8 * 7
@@ -88,7 +79,7 @@ func newTarget(o *Options, t Target, e Environment, orphans *[]orphan, heartbeat
 		failures: &failures{clock: e.Clock, log: log}, heartbeat: heartbeat,
 	}
 	c := &target{wiring: w, publisher: e.Publisher, state: newStateFile(o.StateDir, t, e.Key.Check()),
-		findings: newFindings(w, types, zeroFor, e.Events)}
+		findings: newFindings(w, zeroFor, e.Events)}
 	saved, err := c.state.load()
 	if err != nil {
 		return nil, err
@@ -101,8 +92,8 @@ func newTarget(o *Options, t Target, e Environment, orphans *[]orphan, heartbeat
 		Zone:   ledger.Zone{Location: t.Location, Inclusive: t.Inclusive},
 		Slot:   o.Slot, Reread: o.reread(), Settle: o.Settle,
 		MaxBackfill: o.MaxBackfill, Lookback: o.Lookback,
-		MaxTokens: o.MaxTokens, MaxValues: o.MaxValues, Dimensions: dimensions,
-		DisplaceAfter: displaceAfter, Expire: o.Expire, Keep: auditKeep * o.Audit, ResponseCap: t.ResponseCap, Hold: zeroFor,
+		MaxTokens: o.MaxTokens, MaxValues: o.MaxValues, Dimensions: o.Dimensions,
+		DisplaceAfter: displaceAfter, Expire: o.Expire, Keep: auditKeep * o.Audit, ResponseCap: ledger.ResponseCap(t.ResponseCap), Hold: zeroFor,
 	})
 	if err != nil {
 		return nil, err
@@ -130,11 +121,11 @@ func newTarget(o *Options, t Target, e Environment, orphans *[]orphan, heartbeat
 }
 
 // newFindings connects findings with the target.
-func newFindings(w *wiring, types *catalogue.Catalogue, zeroFor time.Duration, events func(metrics.Event)) *findings.Findings {
+func newFindings(w *wiring, zeroFor time.Duration, events func(metrics.Event)) *findings.Findings {
 	o := w.options
 	c := findings.Config{
 		Target: w.Name, Rate: o.ForensicsRate, Window: o.Window, Interval: o.Interval, Reread: o.Reread,
-		MaxTokens: o.MaxTokens, ZeroFor: zeroFor, Catalogue: types,
+		MaxTokens: o.MaxTokens, ZeroFor: zeroFor, Catalogue: o.Catalogue,
 		Hooks: findings.Hooks{
 			Clock: w.clock, Log: w.log, Hash: w.ids.ID, Events: events,
 			Tracked: func(id tokenid.ID) bool { return w.ledger.IsTracked(id) },

@@ -71,7 +71,7 @@ func (r *windowReport) poll(ctx context.Context, c *cycle) (publish bool) {
 	case truncated && r.spans < maxWindowSpans:
 		r.spans *= 2
 		complete = false
-	case longest < r.ResponseCap/5:
+	case ledger.ResponseCap(r.ResponseCap).Merges(longest):
 		r.spans = max(1, r.spans/2)
 	}
 	observer.Done(complete)

@@ -24,7 +24,7 @@ const (
 	Experimental Stability = "experimental"
 )
 
-// Group is a chapter of the reference, and tells who serves a family.
+// Group is a chapter of the reference.
 type Group string
 
 const (
@@ -32,8 +32,8 @@ const (
 	GroupCounters Group = "Counters"
 	// GroupWindow holds the gauges of the sliding window; snapshots carry them.
 	GroupWindow Group = "Window"
-	// GroupHealth holds what the exporter says of itself; the registry carries it, never a snapshot. So no family
-	// can come from both, and no scrape can hold a series twice.
+	// GroupHealth holds what the exporter says of itself; the registry carries it, but for what
+	// Family.Counted marks.
 	GroupHealth Group = "Health"
 	// GroupPush holds what becomes of OTLP pushes. The registry carries it, and only while pushing is on.
 	GroupPush Group = "Push"
@@ -57,6 +57,15 @@ type Family struct {
 	Buckets   []float64
 	Stability Stability
 	Group     Group
+	// Counted marks those of GroupHealth that are counted and saved with the requests, so that
+	// snapshots carry them.
+	Counted bool
+}
+
+// InSnapshot reports whether snapshots carry the family; the registry carries all others. So no
+// scrape can have a series twice.
+func (f *Family) InSnapshot() bool {
+	return f.Group == GroupCounters || f.Group == GroupWindow || f.Counted
 }
 
 // openMetricsName is the family's name in OpenMetrics' TYPE, HELP and UNIT lines: a counter without its _total.

@@ -6,7 +6,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Health is what the exporter says of itself, one field a family of the table's health group. Everything bears the label
+// Health is what the exporter says of itself, one field for each family of the table's health group
+// that the registry carries. Everything bears the label
 // target first, then the family's other labels in the table's order.
 type Health struct {
 	Up                *prometheus.GaugeVec
@@ -17,14 +18,11 @@ type Health struct {
 	ReportLastSuccess *prometheus.GaugeVec
 	LastNewRequests   *prometheus.GaugeVec
 	Slots             *prometheus.GaugeVec
-	MissedSlots       *prometheus.CounterVec
 	// RequestDelay is observed once for all requests that were counted at once.
 	RequestDelay       *WeightedHistogramVec
-	ReportRegressions  *prometheus.CounterVec
 	AuditDifference    *prometheus.GaugeVec
 	ForensicsTokens    *prometheus.GaugeVec
 	ForensicsOldestAge *prometheus.GaugeVec
-	SeriesOverflow     *prometheus.CounterVec
 	StateSaveFailures  *prometheus.CounterVec
 	StateLastSave      *prometheus.GaugeVec
 
@@ -45,16 +43,13 @@ func NewHealth(reg prometheus.Registerer) *Health {
 	h.ReportLastSuccess = h.gauge(reg, ReportLastSuccess)
 	h.LastNewRequests = h.gauge(reg, LastNewRequests)
 	h.Slots = h.gauge(reg, Slots)
-	h.MissedSlots = h.counter(reg, MissedSlots)
 	h.RequestDelay = NewWeightedHistogramVec(RequestDelay)
 	reg.MustRegister(h.RequestDelay)
 	h.initial = append(h.initial, func(target string) { h.RequestDelay.With(target) })
 	h.all = append(h.all, h.RequestDelay)
-	h.ReportRegressions = h.counter(reg, ReportRegressions)
 	h.AuditDifference = h.gauge(reg, AuditDifference)
 	h.ForensicsTokens = h.gauge(reg, ForensicsTokens)
 	h.ForensicsOldestAge = h.gauge(reg, ForensicsOldestAge)
-	h.SeriesOverflow = h.counter(reg, SeriesOverflow)
 	h.StateSaveFailures = h.counter(reg, StateSaveFailures)
 	h.StateLastSave = h.gauge(reg, StateLastSave)
 	return h

@@ -191,7 +191,7 @@ func randomSnapshot(r *rand.Rand, target string) *Snapshot {
 	s := &Snapshot{}
 	seen := map[string]bool{}
 	for _, f := range Table() {
-		if f.Group == GroupHealth || f.Group == GroupPush || r.IntN(4) == 0 {
+		if !f.InSnapshot() || r.IntN(4) == 0 {
 			continue
 		}
 		for range 1 + r.IntN(2) {
@@ -233,7 +233,7 @@ func fullExposition(t testing.TB) (*Exposition, *Health) {
 	e := NewExposition(reg, Options{Registerer: reg})
 	s := &Snapshot{}
 	for _, f := range Table() {
-		if f.Group == GroupHealth || f.Group == GroupPush {
+		if !f.InSnapshot() {
 			continue
 		}
 		values := []string{"shop"}

@@ -21,8 +21,8 @@ var textEscaper = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
 
 // NewSeries makes a series of the family f with one value for each of its labels, in the order of f.Labels. Bytes that
 // are no UTF-8 become U+FFFD, because every format refuses them and with them the whole scrape. created is when the
-// series' counting began; the zero time, as for gauges, is none. It panics when the number of values is wrong, or when f
-// belongs to the exporter's health, which the registry serves: both are mistakes of the caller that no input can cause.
+// series' counting began; the zero time, as for gauges, is none. It panics when the number of values is wrong, or when the
+// registry serves f: both are mistakes of the caller that no input can cause.
 func NewSeries(f *Family, created time.Time, values ...string) *Series {
 	checkValues(f, len(values))
 	s := &Series{family: f}
@@ -59,7 +59,7 @@ func checkValues(f *Family, values int) {
 	if values != len(f.Labels) {
 		panic(fmt.Sprintf("metrics: %s has %d labels, got %d values", f.Name, len(f.Labels), values))
 	}
-	if f.Group == GroupHealth {
+	if !f.InSnapshot() {
 		panic(fmt.Sprintf("metrics: %s is served by the registry, not by snapshots", f.Name))
 	}
 }

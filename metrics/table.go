@@ -231,7 +231,7 @@ var (
 		Help: "Slots that are not settled: open ones are read again until they are, pending ones are still to be made up after a pause.",
 	}
 	MissedSlots = &Family{
-		Name: "abs_exporter_missed_slots_total", Type: Counter, Unit: "slots", Group: GroupHealth, Stability: Stable,
+		Name: "abs_exporter_missed_slots_total", Type: Counter, Unit: "slots", Group: GroupHealth, Counted: true, Stability: Stable,
 		Labels: []string{LabelTarget},
 		Help:   "Slots given up because they lay too far back to be read; requests that only they told of are not counted.",
 		Note:   "Further back than `--collect.max-backfill`.",
@@ -244,7 +244,7 @@ var (
 		Note:    "Classic histogram only: one commit counts millions of requests at once. It shows how late ABS is, and so whether `--collect.settle` is long enough.",
 	}
 	ReportRegressions = &Family{
-		Name: "abs_exporter_report_regressions_total", Type: Counter, Unit: "readings", Group: GroupHealth, Stability: Stable,
+		Name: "abs_exporter_report_regressions_total", Type: Counter, Unit: "readings", Group: GroupHealth, Counted: true, Stability: Stable,
 		Labels: []string{LabelTarget},
 		Help:   "Readings in which a slot, or a token with series of its own, had fewer requests than were counted of it before.",
 		Note:   "ABS took requests back. Counters do not fall for it, and what ABS gives again is not counted twice.",
@@ -268,7 +268,7 @@ var (
 		Help:   "Since when every token that stayed in the window was asked about, in seconds: how old a forensics answer can be. Absent before all were.",
 	}
 	SeriesOverflow = &Family{
-		Name: "abs_exporter_series_overflow_requests_total", Type: Counter, Unit: "requests", Group: GroupHealth, Stability: Stable,
+		Name: "abs_exporter_series_overflow_requests_total", Type: Counter, Unit: "requests", Group: GroupHealth, Counted: true, Stability: Stable,
 		Labels: []string{LabelTarget, "dimension"},
 		LabelValues: map[string][]string{
 			"dimension": {DimensionToken, DimensionMethod, DimensionAPI, DimensionDevice, DimensionIP},

@@ -107,8 +107,11 @@ func TestTableIsWellFormed(t *testing.T) {
 		if (f.Type == Histogram) != (len(f.Buckets) > 0) || !slices.IsSorted(f.Buckets) {
 			t.Errorf("%s: type %s with buckets %v", f.Name, f.Type, f.Buckets)
 		}
-		if f.Type == Histogram && f.Group != GroupHealth && f.Group != GroupPush {
+		if f.Type == Histogram && f.InSnapshot() {
 			t.Errorf("%s: snapshots cannot carry histograms", f.Name)
+		}
+		if f.Counted && f.Group != GroupHealth {
+			t.Errorf("%s: Counted says nothing in group %s", f.Name, f.Group)
 		}
 		// No gauge with the unit 1, and no unit that contradicts the name.
 		if f.Unit == "1" {

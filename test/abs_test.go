@@ -14,13 +14,13 @@ import (
 
 // startABS serves a simulated ABS that runs in the test's process, over HTTPS, and returns the
 // flags by which serve finds it. wrap, if not nil, is the handler before it.
-func startABS(t *testing.T, sim *simulator.Simulator, wrap func(http.Handler) http.Handler) (server *httptest.Server, flags []string) {
+func startABS(t *testing.T, sim *simulator.Simulator, wrap func(http.Handler) http.Handler) (flags []string) {
 	t.Helper()
 	handler := sim.Handler()
 	if wrap != nil {
 		handler = wrap(handler)
 	}
-	server = httptest.NewUnstartedServer(handler)
+	server := httptest.NewUnstartedServer(handler)
 	server.EnableHTTP2 = wrap == nil // a handler that hijacks the connection needs HTTP/1.1
 	server.StartTLS()
 	t.Cleanup(func() {
@@ -28,7 +28,7 @@ func startABS(t *testing.T, sim *simulator.Simulator, wrap func(http.Handler) ht
 		server.Close()
 	})
 	sum := sha256.Sum256(server.Certificate().Raw)
-	return server, []string{
+	return []string{
 		"--abs.url=" + server.URL,
 		"--abs.name=test",
 		"--abs.tls.fingerprint=" + hex.EncodeToString(sum[:]),

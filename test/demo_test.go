@@ -94,13 +94,6 @@ func TestFormatsHaveTheSameSeries(t *testing.T) {
 			settled(t, d)
 			s := scrapeAll(t, d)
 
-			var wrong []string
-			wrongf := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
-			defer func() {
-				if len(wrong) > 0 {
-					t.Errorf("%d things are wrong, such as\n%s", len(wrong), strings.Join(wrong[:min(len(wrong), 10)], "\n"))
-				}
-			}()
 			same(t, "OpenMetrics", s.openMetrics.without("_created"), s.text.series)
 			same(t, "protobuf", s.protobuf.series, s.text.series)
 			if tc.created {
@@ -109,33 +102,41 @@ func TestFormatsHaveTheSameSeries(t *testing.T) {
 			} else if n := len(s.openMetrics.series) - len(s.text.series); n != 0 {
 				t.Errorf("OpenMetrics has %d series more than text", n)
 			}
-
-			counters := 0
-			for series, family := range s.text.series {
-				if f := familyOf(family); f == nil || f.Type != metrics.Counter {
-					continue
-				}
-				counters++
-				now := time.Now()
-				if at := time.UnixMilli(s.protobuf.created[series]); now.Sub(at) > time.Hour || at.After(now) {
-					wrongf("protobuf: %s was created at %v", series, at)
-				}
-				if got, want := s.skipped.created[series] != 0, tc.created; got != want {
-					wrongf("OpenMetrics: %s has a time of creation: %v", series, got)
-				}
-				line := strings.Replace(series, "_total", "_created", 1)
-				if _, got := s.openMetrics.series[line]; got != tc.created {
-					wrongf("OpenMetrics: %s is a line of its own: %v", line, got)
-				}
-				if created := s.text.created[series]; created != 0 {
-					wrongf("text: %s was created at %d", series, created)
-				}
-			}
-			if counters < 100 {
-				t.Errorf("only %d counters were looked at", counters)
+			if wrong := s.wrongCreated(tc.created); len(wrong) > 0 {
+				t.Errorf("%d times of creation are wrong, such as\n%s", len(wrong), strings.Join(wrong[:min(len(wrong), 10)], "\n"))
 			}
 		})
 	}
+}
+
+// wrongCreated returns what is wrong with the times of creation of counters, with and without the
+// flag.
+func (s *expositions) wrongCreated(flag bool) (wrong []string) {
+	wrongf := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
+	counters, now := 0, time.Now()
+	for series, family := range s.text.series {
+		if f := familyOf(family); f == nil || f.Type != metrics.Counter {
+			continue
+		}
+		counters++
+		if at := time.UnixMilli(s.protobuf.created[series]); now.Sub(at) > time.Hour || at.After(now) {
+			wrongf("protobuf: %s was created at %v", series, at)
+		}
+		if got := s.skipped.created[series] != 0; got != flag {
+			wrongf("OpenMetrics: %s has a time of creation: %v", series, got)
+		}
+		line := strings.Replace(series, "_total", "_created", 1)
+		if _, got := s.openMetrics.series[line]; got != flag {
+			wrongf("OpenMetrics: %s is a line of its own: %v", line, got)
+		}
+		if created := s.text.created[series]; created != 0 {
+			wrongf("text: %s was created at %d", series, created)
+		}
+	}
+	if counters < 100 {
+		wrongf("only %d counters were checked", counters)
+	}
+	return wrong
 }
 
 // settled waits until the demo shows all its families.

@@ -1,6 +1,7 @@
 package test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -23,24 +24,26 @@ func TestDemoEnds(t *testing.T) {
 			d := startDemo(t)
 			if tc.faults != "" {
 				d.setFaults(t, tc.faults)
-				until(t, "a call hangs", func() bool {
-					var stats simulator.Stats
-					d.simulator(t, "/simulator/stats", &stats)
-					for _, calls := range stats.Log {
-						for _, c := range calls {
-							if c.Took == 0 && time.Since(c.Time) > time.Second {
-								return true
-							}
-						}
-					}
-					return false
-				})
+				until(t, "a call hangs", func() bool { return d.hasHangingCall(t) })
 			}
 			if status, took := d.terminate(t); status != 0 || took > soon {
 				t.Errorf("it ended with status %d after %v", status, took)
 			}
 		})
 	}
+}
+
+// hasHangingCall returns whether a call to the simulated ABS has been under way for a second.
+func (d *demo) hasHangingCall(t *testing.T) bool {
+	t.Helper()
+	var stats simulator.Stats
+	d.simulator(t, "/simulator/stats", &stats)
+	for _, calls := range stats.Log {
+		if slices.ContainsFunc(calls, func(c simulator.Call) bool { return c.Took == 0 && time.Since(c.Time) > time.Second }) {
+			return true
+		}
+	}
+	return false
 }
 
 // SIGTERM during the very first request, which ABS never answers: nothing was read, and the pages
@@ -51,7 +54,7 @@ func TestServeEndsDuringItsFirstRequest(t *testing.T) {
 	if err := sim.SetFaults(simulator.Fault{Kind: simulator.FaultHang}); err != nil {
 		t.Fatal(err)
 	}
-	_, flags := startABS(t, sim, nil)
+	flags := startABS(t, sim, nil)
 	e := startServe(t, nil, append(flags, keyFiles(t, "abs_ak", "abs_sk")...)...)
 	until(t, "ABS has a request", func() bool { return sim.Stats().MaxInFlight > 0 })
 	for _, page := range []string{"healthz", "readyz", "metrics", ""} {

@@ -14,7 +14,7 @@ import (
 func TestScrapesNeverCallABS(t *testing.T) {
 	t.Parallel()
 	sim := simulator.New(simulator.Config{Tokens: 20, Rate: 600, Immediate: true})
-	_, flags := startABS(t, sim, nil)
+	flags := startABS(t, sim, nil)
 	// The next cycle is at the next midnight. Should that be during the test, it is noticed.
 	e := startServe(t, nil, append(append(flags, keyFiles(t, "abs_ak", "abs_sk")...),
 		"--collect.interval=24h", "--collect.slot=24h", "--collect.reread=24h", "--collect.window=24h",

@@ -44,7 +44,7 @@ func TestNoSecretLeaks(t *testing.T) {
 		t.Run(report+" over HTTP 2, keys from variables", func(t *testing.T) {
 			t.Parallel()
 			sim := canaryABS()
-			_, flags := startABS(t, sim, nil)
+			flags := startABS(t, sim, nil)
 			c := startCanary(t, sim, &echoes{}, append(flags, "--log.format=json"),
 				"ABS_EXPORTER_ABS_ACCESS_KEY="+canaryAccess, "ABS_EXPORTER_ABS_SECRET_KEY="+canarySecret)
 			for _, fault := range canaryFaults() {
@@ -69,7 +69,7 @@ func TestNoSecretLeaks(t *testing.T) {
 		t.Run(report+" echoed over HTTP 1.1, keys from files", func(t *testing.T) {
 			t.Parallel()
 			sim, echo := canaryABS(), &echoes{report: report}
-			_, flags := startABS(t, sim, echo.before)
+			flags := startABS(t, sim, echo.before)
 			c := startCanary(t, sim, echo, append(flags, keyFiles(t, canaryAccess, canarySecret)...))
 			for _, reply := range canaryReplies() {
 				c.during(t, report, func() { echo.set(reply) })

@@ -157,7 +157,7 @@ func (s *Simulator) scheduled(k int64) (Attack, bool) {
 }
 
 // attacker picks a token: every other time any, else the busiest of eight, so that attacks come
-// from tokens of every size and in a small demo some come from tokens that show.
+// from tokens of every size and in a small demo some come from tokens that are tracked.
 func (s *Simulator) attacker(h uint64, at int64) tokenID {
 	t := &s.traffic
 	var best tokenID

@@ -20,7 +20,7 @@ const (
 )
 
 // Config is what is simulated. Its zero value is an ABS in UTC without any traffic of its own: it
-// reports only what Add brings in.
+// reports only what Add adds.
 type Config struct {
 	Seed uint64 // same seed, same traffic, same attacks, same faults
 
@@ -72,7 +72,7 @@ const (
 )
 
 // Simulator is a simulated ABS. It is safe for use by several goroutines, and stores nothing but
-// what Add, AddAttack and SetFaults brought in and what Stats returns.
+// what Add, AddAttack and SetFaults added and what Stats returns.
 type Simulator struct {
 	cfg     Config
 	traffic traffic

@@ -31,12 +31,12 @@ func endpointNames() []string { return slices.Compact(slices.Sorted(maps.Values(
 // Handler returns the handler of ABS's reports, and beside them, under /simulator/, of what no ABS
 // has:
 //
-//	GET        /simulator/truth?from=RFC3339&to=RFC3339[&at=RFC3339]   Totals
-//	GET        /simulator/attacks[?from=RFC3339&to=RFC3339]   attacks that overlap this time, default now
-//	GET        /simulator/stats                               Stats
-//	GET        /simulator/faults                              the faults that are set
-//	PUT        /simulator/faults                              sets faults: a JSON array of Fault
-//	DELETE     /simulator/faults                              removes all
+//	GET     /simulator/truth?from=T&to=T[&at=T]   Totals; T as in 2006-01-02T15:04:05Z
+//	GET     /simulator/attacks[?from=T&to=T]      attacks that overlap this time, default now
+//	GET     /simulator/stats                      Stats
+//	GET     /simulator/faults                     the faults that are set
+//	PUT     /simulator/faults                     sets faults: a JSON array of Fault
+//	DELETE  /simulator/faults                     removes all
 //
 // These require no keys: all that they return is made up.
 //

@@ -214,7 +214,7 @@ func TestCaps(t *testing.T) {
 	full := ask(t, some(), "/v4/abs/oauthtokens?"+someWindow).body
 	const limit = 64 << 10
 	if len(full) < 2*limit {
-		t.Fatalf("a report of %d bytes: the test says nothing", len(full))
+		t.Fatalf("a report of %d bytes is too short for the test", len(full))
 	}
 	capped := func(kind CapKind) (string, *http.Client) {
 		return server(t, some(func(c *Config) { c.ResponseCap, c.CapKind = limit, kind }), true)

@@ -33,12 +33,8 @@ type tokenRow struct {
 }
 
 type tokensReport struct {
-	Company     string `json:"company"`
-	Name        string `json:"name"`
-	Description string `json:"description"`
-	Earlier     string `json:"earlier_date"`
-	Later       string `json:"later_date"`
-	Summary     struct {
+	header
+	Summary struct {
 		Tokens        int64 `json:"tokens"`
 		TotalRequests int64 `json:"total_requests"`
 	} `json:"summary"`
@@ -46,12 +42,8 @@ type tokensReport struct {
 }
 
 type forensicsReport struct {
-	Company     string `json:"company"`
-	Name        string `json:"name"`
-	Description string `json:"description"`
-	Earlier     string `json:"earlier_date"`
-	Later       string `json:"later_date"`
-	Summary     struct {
+	header
+	Summary struct {
 		TotalRequests  int64 `json:"total_requests"`
 		TotalAttacks   int64 `json:"total_attacks"`
 		TotalAnomalies int64 `json:"total_anomalies"`

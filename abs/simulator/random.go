@@ -10,8 +10,8 @@ const (
 )
 
 // mix hashes two numbers into one. Everything that the simulator decides comes from it, never from
-// a generator with a state: so any window can be reported at any time, in any order, by several calls
-// at once and after a restart, and is always the same.
+// a generator with a state: so any window can be reported at any time, in any order, by several
+// calls at once and after a restart, and is always the same.
 func mix(a, b uint64) uint64 {
 	hi, lo := bits.Mul64(a^k0, b^k1)
 	hi2, lo2 := bits.Mul64(hi^lo^k2, a^k1^bits.RotateLeft64(b, 32))

@@ -60,7 +60,7 @@ func TestReportsEqualTruth(t *testing.T) {
 				t.Fatalf("TruthRequests = %d, want %d", n, truth.Requests)
 			}
 			if truth.Requests < 100 {
-				t.Fatalf("only %d requests: the test says nothing", truth.Requests)
+				t.Fatalf("only %d requests: too few for the test", truth.Requests)
 			}
 			// The report about one token equals its row.
 			for token, want := range truth.ByToken {

@@ -16,7 +16,7 @@ type view struct {
 	cell0   int64
 	visible []uint8 // for each cell from cell0 on, the lanes that are reported by now
 
-	mixed  map[tokenID]*tokenCounts // what Add brought in for tokens that have generated requests too
+	mixed  map[tokenID]*tokenCounts // the requests of Add for tokens that have generated ones too
 	others []*tokenCounts           // and for all others
 }
 
@@ -125,7 +125,7 @@ func (t *traffic) each(ctx context.Context, v *view, salt uint64, totalsOnly boo
 	return nil
 }
 
-// countToken sets c to the requests of a generated token, those that Add brought in included.
+// countToken sets c to the requests of a generated token, those of Add included.
 func (t *traffic) countToken(c *tokenCounts, v *view, id tokenID, totalsOnly bool) {
 	added := v.mixed[id]
 	if totalsOnly {
@@ -162,7 +162,7 @@ func gcd(a, b uint64) uint64 {
 	return a
 }
 
-// addEvents collects into the view what Add brought in. The caller holds the lock.
+// addEvents adds the requests of Add to the view. The caller has the lock.
 func (s *Simulator) addEvents(v *view) {
 	if !s.sorted {
 		slices.SortStableFunc(s.events, func(a, b event) int { return cmp.Compare(a.at, b.at) })

@@ -16,15 +16,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/dashboards"
 )
 
-// asset is a file of the binary, and where it belongs below --dir.
-type asset struct {
-	path string
-	data []byte
-}
-
-// assets are all files that the binary carries.
-func assets() ([]asset, error) {
-	var all []asset
+// visitAssets visits all files that the binary carries, each with its path below dir.
+func visitAssets(dir string, visit func(path string, data []byte) error) error {
 	for _, carried := range []struct {
 		folder string
 		files  fs.FS
@@ -37,48 +30,42 @@ func assets() ([]asset, error) {
 				return err
 			}
 			data, err := fs.ReadFile(carried.files, path)
-			all = append(all, asset{filepath.Join(carried.folder, filepath.FromSlash(path)), data})
-			return err
+			if err != nil {
+				return err
+			}
+			return visit(filepath.Join(dir, carried.folder, filepath.FromSlash(path)), data)
 		})
 		if err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
-
-// writeAssets writes them all, or none if one would overwrite a file that somebody changed.
-func writeAssets(c *config.Assets, stdout io.Writer) error {
-	all, err := assets()
-	if err != nil {
-		return err
-	}
-	var changed []error
-	for _, a := range all {
-		path := filepath.Join(c.Dir, a.path)
-		data, err := os.ReadFile(path)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
-			return err
-		case !bytes.Equal(data, a.data) && !c.Force:
-			changed = append(changed, fmt.Errorf("%s differs from what this version carries, so nothing was written; --force overwrites it", path))
-		}
-	}
-	if len(changed) > 0 {
-		return errors.Join(changed...)
-	}
-	for _, a := range all {
-		path := filepath.Join(c.Dir, a.path)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // G301: for Prometheus and Grafana to read
-			return err
-		}
-		if err := renameio.WriteFile(path, a.data, 0o644); err != nil {
-			return err
-		}
-		if _, err := fmt.Fprintln(stdout, path); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// writeAssets writes all of them, or none if one would overwrite a file that somebody changed.
+func writeAssets(c *config.Assets, stdout io.Writer) error {
+	var changed []error
+	err := visitAssets(c.Dir, func(path string, data []byte) error {
+		old, err := os.ReadFile(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err == nil && !bytes.Equal(old, data) && !c.Force:
+			changed = append(changed, fmt.Errorf("%s differs from what this version carries, so nothing was written; --force overwrites it", path))
+		}
+		return err
+	})
+	if err != nil || len(changed) > 0 {
+		return errors.Join(append(changed, err)...)
+	}
+	return visitAssets(c.Dir, func(path string, data []byte) error {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // G301: for Prometheus and Grafana to read
+			return err
+		}
+		if err := renameio.WriteFile(path, data, 0o644); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(stdout, path)
+		return err
+	})
 }

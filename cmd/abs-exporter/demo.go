@@ -5,9 +5,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
-	"strings"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -31,10 +32,6 @@ func demoTarget(d *config.Demo, url, fingerprint string) config.Target {
 
 // runDemo runs the simulated ABS and serve against it, over real HTTPS on loopback.
 func runDemo(ctx context.Context, d *config.Demo, clock collector.Clock, stdout, stderr io.Writer) error {
-	log, err := newLogger(d.Log, stderr)
-	if err != nil {
-		return err
-	}
 	if d.State.Dir == "" {
 		dir, err := os.MkdirTemp("", "abs-exporter-demo-")
 		if err != nil {
@@ -63,7 +60,7 @@ func runDemo(ctx context.Context, d *config.Demo, clock collector.Clock, stdout,
 
 	absURL := "https://" + l.Addr().String()
 	d.Targets = []config.Target{demoTarget(d, absURL, fingerprint)}
-	e, err := newExporter(&d.Settings, clock, log)
+	e, err := newExporter(&d.Settings, clock, newLogger(d.Log, stderr))
 	if err != nil {
 		return err
 	}
@@ -86,26 +83,20 @@ func runDemo(ctx context.Context, d *config.Demo, clock collector.Clock, stdout,
 // openingAttacks starts the demo with an active attack and an active anomaly, on the two busiest
 // tokens. Later ones follow the simulator's own schedule.
 func openingAttacks(sim *simulator.Simulator, now time.Time) {
-	var first, second string
-	var most, next int64
-	for token, t := range sim.Truth(now.Add(-10*time.Minute), now).ByToken {
-		switch {
-		case t.Requests > most || (t.Requests == most && token < first):
-			first, second, most, next = token, first, t.Requests, most
-		case t.Requests > next || (t.Requests == next && token < second):
-			second, next = token, t.Requests
-		}
-	}
-	if second == "" {
-		return // too few tokens
+	truth := sim.Truth(now.Add(-10*time.Minute), now).ByToken
+	busiest := slices.SortedFunc(maps.Keys(truth), func(a, b string) int {
+		return cmp.Or(cmp.Compare(truth[b].Requests, truth[a].Requests), cmp.Compare(a, b))
+	})
+	if len(busiest) < 2 {
+		return
 	}
 	sim.AddAttack(
 		simulator.Attack{
-			Token: first, Type: "Data Exfiltration Attack Type 1", ID: 1, APIs: []string{"shop", "payments"},
+			Token: busiest[0], Type: "Data Exfiltration Attack Type 1", ID: 1, APIs: []string{"shop", "payments"},
 			From: now.Add(-4 * time.Minute), To: now.Add(3 * time.Minute),
 		},
 		simulator.Attack{
-			Token: second, Type: "Stolen Token Attack Type 2", ID: 16, APIs: []string{simulator.Across},
+			Token: busiest[1], Type: "Stolen Token Attack Type 2", ID: 16, APIs: []string{simulator.Across},
 			From: now.Add(-2 * time.Minute), To: now.Add(2 * time.Minute), Anomaly: true,
 		},
 	)
@@ -113,15 +104,13 @@ func openingAttacks(sim *simulator.Simulator, now time.Time) {
 
 // demoNotes lists the addresses and what to try next.
 func demoNotes(base, path, absURL string) string {
-	var b strings.Builder
-	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	p("A simulated ABS, and abs-exporter polling it. Nothing leaves this machine; Ctrl-C ends both.")
-	p("  status page    %s/", base)
-	p("  metrics        %s%s", base, path)
-	p("  simulated ABS  %s  (keys abs_ak and abs_sk)", absURL)
-	p("Try next:")
-	p("  curl -s %s%s | grep -E '^abs_(requests_total|flagged_tokens|token_attack_active)[{]'", base, path)
-	p("  curl -sk '%s/simulator/attacks'   # what is really active", absURL)
-	p(`  curl -sk -X PUT -d '[{"kind":"status","code":503}]' '%s/simulator/faults'   # ABS fails; -X DELETE: it recovers`, absURL)
-	return b.String()
+	return fmt.Sprintf(`A simulated ABS, and abs-exporter polling it. Nothing leaves this machine; Ctrl-C ends both.
+  status page    %[1]s/
+  metrics        %[1]s%[2]s
+  simulated ABS  %[3]s  (keys abs_ak and abs_sk)
+Try next:
+  curl -s %[1]s%[2]s | grep -E '^abs_(requests_total|flagged_tokens|token_attack_active)[{]'
+  curl -sk '%[3]s/simulator/attacks'   # what is really active
+  curl -sk -X PUT -d '[{"kind":"status","code":503}]' '%[3]s/simulator/faults'   # ABS fails; -X DELETE: it recovers
+`, base, path, absURL)
 }

@@ -24,19 +24,19 @@ const (
 )
 
 func main() {
-	// net/http prints unsolicited response bytes through the standard logger, and what ABS sends may
-	// contain a token. The program's own log is another one.
+	// net/http prints unsolicited response bytes through the standard logger, and what ABS sends
+	// may contain a token. The program's own log is another one.
 	log.SetOutput(io.Discard)
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run runs one command until it is done or a signal ends it, and returns the exit status. Tests call
-// it in place of main.
+// run runs one command until it is done or a signal ends it, and returns the exit status. Tests
+// call it in place of main.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// A second signal ends the process at once, in case draining is slow. Signals within a second of
-	// the first are one request to end: timeout(1) sends two.
+	// A second signal ends the process at once, in case draining is slow. Signals within a second
+	// of the first are one request to end: timeout(1) sends two.
 	context.AfterFunc(ctx, func() { time.AfterFunc(time.Second, stop) })
 
 	clock := newClock()

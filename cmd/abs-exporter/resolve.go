@@ -13,10 +13,7 @@ import (
 
 // runResolve looks for the token at every target and prints what ABS reports of it.
 func runResolve(ctx context.Context, c *config.Resolve, now time.Time, stdout, stderr io.Writer) error {
-	log, err := newLogger(c.Log, stderr)
-	if err != nil {
-		return err
-	}
+	log := newLogger(c.Log, stderr)
 	var found []*resolution
 	var failed []error
 	for _, t := range c.Targets {

@@ -71,9 +71,9 @@ func (s *tokenSearch) run(ctx context.Context) (*resolution, error) {
 	return res, nil
 }
 
-// read reads the rows of a window. A window that is too large for ABS, or for the timeout of a request,
-// is read in halves, the newer first. So is one whose report lacks rows and is about as large as ABS
-// lets a response become.
+// read reads the rows of a window. A window that is too large for ABS, or for the timeout of a
+// request, is read in halves, the newer first. So is one whose report lacks rows and is about as
+// large as ABS lets a response become.
 func (s *tokenSearch) read(ctx context.Context, w abs.Window) error {
 	before := s.counts.clone()
 	sum, err := s.client.Tokens(ctx, w, func(row *abs.Row) error {

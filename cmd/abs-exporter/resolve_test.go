@@ -173,71 +173,79 @@ func TestResolveNotFound(t *testing.T) {
 	}
 }
 
-// A window that is too large for ABS is read in halves, and the error of a failed request does not
-// contain the token.
-func TestResolveFailures(t *testing.T) {
-	var calls atomic.Int32
+// failTwice lets the first two requests for a path fail.
+func failTwice(status int, path string) func(http.Handler) http.Handler {
+	var requests atomic.Int32
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if req.URL.Path == path && requests.Add(1) <= 2 {
+				http.Error(w, secretToken, status)
+				return
+			}
+			next.ServeHTTP(w, req)
+		})
+	}
+}
+
+// A window that is too large for ABS is read in halves.
+func TestResolveInHalves(t *testing.T) {
+	r := startResolving(t, simulator.Config{}, failTwice(http.StatusRequestEntityTooLarge, "/v4/abs/oauthtokens"))
 	at := storyTime()
-	first := func(status int, path string) func(http.Handler) http.Handler {
-		return func(next http.Handler) http.Handler {
-			return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-				if req.URL.Path == path && calls.Add(1) <= 2 {
-					http.Error(w, secretToken, status)
-					return
-				}
-				next.ServeHTTP(w, req)
-			})
+	addStory(r, at)
+	if status, out, errs := r.resolve(t, idOf(secretToken), "--at="+at.Format(time.RFC3339)); status != exitOK || !strings.Contains(out, "requests   10\n") {
+		t.Errorf("status %d: %s%s", status, out, errs)
+	}
+}
+
+// So is one of which ABS leaves out rows silently.
+func TestResolveRowsLeftOut(t *testing.T) {
+	const responseCap = 20_000
+	r := startResolving(t, simulator.Config{ResponseCap: responseCap, CapKind: simulator.CapRows}, nil)
+	at := storyTime()
+	addStory(r, at)
+	for i := range 600 { // each in one minute, and together too many for one response
+		r.sim.Add(simulator.Event{At: at.Add(-time.Duration(30+i%120) * time.Minute), Token: fmt.Sprintf("another-token-of-the-story-%03d", i), API: "shop", Method: "GET", N: 1})
+	}
+	for _, token := range []string{secretToken, "another-token-of-the-story-599", "another-token-of-the-story-000"} {
+		status, out, errs := r.resolve(t, idOf(token), "--at="+at.Format(time.RFC3339), fmt.Sprintf("--abs.response-cap=%dB", responseCap))
+		if status != exitOK || !strings.Contains(out, idOf(token)) {
+			t.Errorf("%s: status %d: %s%s", token, status, out, errs)
 		}
 	}
-	t.Run("too large", func(t *testing.T) {
-		calls.Store(0)
-		r := startResolving(t, simulator.Config{}, first(http.StatusRequestEntityTooLarge, "/v4/abs/oauthtokens"))
-		addStory(r, at)
-		if status, out, errs := r.resolve(t, idOf(secretToken), "--at="+at.Format(time.RFC3339)); status != exitOK || !strings.Contains(out, "requests   10\n") {
-			t.Errorf("status %d: %s%s", status, out, errs)
-		}
-	})
-	t.Run("rows left out", func(t *testing.T) {
-		const responseCap = 20_000
-		r := startResolving(t, simulator.Config{ResponseCap: responseCap, CapKind: simulator.CapRows}, nil)
-		addStory(r, at)
-		for i := range 600 { // each in one minute, and all of them too many for one answer
-			r.sim.Add(simulator.Event{At: at.Add(-time.Duration(30+i%120) * time.Minute), Token: fmt.Sprintf("another-token-of-the-story-%03d", i), API: "shop", Method: "GET", N: 1})
-		}
-		for _, token := range []string{secretToken, "another-token-of-the-story-599", "another-token-of-the-story-000"} {
-			status, out, errs := r.resolve(t, idOf(token), "--at="+at.Format(time.RFC3339), fmt.Sprintf("--abs.response-cap=%dB", responseCap))
-			if status != exitOK || !strings.Contains(out, idOf(token)) {
-				t.Errorf("%s: status %d: %s%s", token, status, out, errs)
+}
+
+// If one of two halves fails, the rows of the other must not pass for all.
+func TestResolveHalfFails(t *testing.T) {
+	var served atomic.Int32
+	r := startResolving(t, simulator.Config{}, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			switch served.Add(1) {
+			case 1: // halves are requested
+				http.Error(w, "", http.StatusRequestEntityTooLarge)
+			case 3:
+				http.Error(w, "", http.StatusInternalServerError)
+			default:
+				next.ServeHTTP(w, req)
 			}
-		}
-	})
-	t.Run("part of the rows", func(t *testing.T) { // must not pass for all of them
-		var served atomic.Int32
-		r := startResolving(t, simulator.Config{}, func(next http.Handler) http.Handler {
-			return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-				switch served.Add(1) {
-				case 1: // halves are asked for
-					http.Error(w, "", http.StatusRequestEntityTooLarge)
-				case 3:
-					http.Error(w, "", http.StatusInternalServerError)
-				default:
-					next.ServeHTTP(w, req)
-				}
-			})
 		})
-		addStory(r, at)
-		t.Setenv("ABS_EXPORTER_ABS_ACCESS_KEY", "abs_ak_ru")
-		t.Setenv("ABS_EXPORTER_ABS_SECRET_KEY", "abs_sk_ru")
-		sum := sha256.Sum256([]byte(secretToken))
-		status, out, errs := r.resolve(t, idOf(hex.EncodeToString(sum[:])), "--at="+at.Format(time.RFC3339), "--abs.user=restricted")
-		if status != exitError || out != "" || !strings.Contains(errs, "500") {
-			t.Errorf("status %d: %s%s", status, out, errs)
-		}
 	})
+	at := storyTime()
+	addStory(r, at)
+	t.Setenv("ABS_EXPORTER_ABS_ACCESS_KEY", "abs_ak_ru")
+	t.Setenv("ABS_EXPORTER_ABS_SECRET_KEY", "abs_sk_ru")
+	sum := sha256.Sum256([]byte(secretToken))
+	status, out, errs := r.resolve(t, idOf(hex.EncodeToString(sum[:])), "--at="+at.Format(time.RFC3339), "--abs.user=restricted")
+	if status != exitError || out != "" || !strings.Contains(errs, "500") {
+		t.Errorf("status %d: %s%s", status, out, errs)
+	}
+}
+
+// The error of a failed request does not contain the token.
+func TestResolveFails(t *testing.T) {
 	for name, path := range map[string]string{"no report": "/v4/abs/oauthtokens", "no forensics": "/v4/abs"} {
 		t.Run(name, func(t *testing.T) {
-			calls.Store(0)
-			r := startResolving(t, simulator.Config{}, first(http.StatusServiceUnavailable, path))
+			r := startResolving(t, simulator.Config{}, failTwice(http.StatusServiceUnavailable, path))
+			at := storyTime()
 			addStory(r, at)
 			status, out, errs := r.resolve(t, idOf(secretToken), "--at="+at.Format(time.RFC3339))
 			if status != exitError || out != "" || !strings.Contains(errs, "503") || strings.Contains(errs, "canary") {
@@ -279,7 +287,7 @@ func TestResolveRefuses(t *testing.T) {
 		"no time":    {[]string{"0123456789abcdef", "--at=yesterday"}, `--at: "yesterday" is no time: write 2026-11-23T09:00:00Z, Unix seconds, or 2026-11-23T09:00 in ABS's time zone`},
 		"the future": {[]string{"0123456789abcdef", "--at=2999-01-01T00:00"}, "--at: 2999-01-01T00:00:00Z lies in the future"},
 		"no key":     {[]string{"0123456789abcdef", "--series.token-key-file=", "--state.dir="}, "--series.token-key-file: is missing, and so is --state.dir: the key of the token ids is needed, the one that serve uses"},
-		"no state":   {[]string{"0123456789abcdef", "--series.token-key-file=", "--state.dir=DIR"}, "--state.dir: there is no key of the token ids: open DIR/token-id.key: no such file or directory; name the one that serve uses by --series.token-key-file, or its --state.dir"},
+		"no state":   {[]string{"0123456789abcdef", "--series.token-key-file=", "--state.dir=DIR"}, "--state.dir: there is no usable key of the token ids: open DIR/token-id.key: no such file or directory; name the one that serve uses by --series.token-key-file, or its --state.dir"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

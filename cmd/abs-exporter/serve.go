@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -21,37 +20,30 @@ import (
 )
 
 func runServe(ctx context.Context, c *config.Serve, clock collector.Clock, stderr io.Writer) error {
-	log, err := newLogger(c.Log, stderr)
-	if err != nil {
-		return err
-	}
-	e, err := newExporter(&c.Settings, clock, log)
+	e, err := newExporter(&c.Settings, clock, newLogger(c.Log, stderr))
 	if err != nil {
 		return err
 	}
 	return e.run(ctx)
 }
 
-func newLogger(c config.Log, w io.Writer) (*slog.Logger, error) {
+func newLogger(c config.Log, w io.Writer) *slog.Logger {
 	level, format := promslog.NewLevel(), promslog.NewFormat()
-	if err := errors.Join(level.Set(c.Level), format.Set(c.Format)); err != nil {
-		return nil, err
-	}
-	return promslog.New(&promslog.Config{Level: level, Format: format, Writer: w}), nil
+	_, _ = level.Set(c.Level), format.Set(c.Format) // valid: the flags accept nothing else
+	return promslog.New(&promslog.Config{Level: level, Format: format, Writer: w})
 }
 
 // exporter is serve, ready to run: the collector that polls ABS and the listeners that answer
 // scrapes. The two share only what is published.
 type exporter struct {
 	collector *collector.Collector
-	clients   []*abs.Client
 	listeners []net.Listener // of the pages
 	probe     net.Listener   // nil without --web.probe-address
 	pages     *pages
-	lock      *statedir.Dir // nil before it is held
-	pusher    *otlp.Pusher  // nil if nothing is pushed
+	pusher    *otlp.Pusher // nil if nothing is pushed
 	webConfig string
 	log       *slog.Logger
+	closers   []func() error
 }
 
 // newExporter opens the listeners and restores the state. It sends no request to ABS.
@@ -65,8 +57,8 @@ func newExporter(s *config.Settings, clock collector.Clock, log *slog.Logger) (_
 			e.close()
 		}
 	}()
-	// Addresses first: a second exporter on this machine should fail here, before it touches the state
-	// of the first.
+	// Addresses first: a second exporter on this machine should fail here, before it touches the
+	// state of the first.
 	if err := e.listen(&s.Web); err != nil {
 		return nil, err
 	}
@@ -85,14 +77,17 @@ func newExporter(s *config.Settings, clock collector.Clock, log *slog.Logger) (_
 		return nil, err
 	}
 	if e.pusher != nil {
+		e.closers = append(e.closers, func() error { e.pusher.Close(); return nil })
 		environment.Publisher, environment.Events = e.pusher.Tee(exposition), e.pusher.Event
 		log = slog.New(e.pusher.LogHandler(log.Handler()))
 		e.log = log
 	}
 
-	if e.lock, err = statedir.Open(s.State.Dir); err != nil {
+	lock, err := statedir.Open(s.State.Dir)
+	if err != nil {
 		return nil, err
 	}
+	e.closers = append(e.closers, lock.Close)
 	environment.Log = log
 	if environment.Key, err = tokenKey(s.Series.TokenKeyFile, s.State.Dir, log); err != nil {
 		return nil, err
@@ -103,7 +98,7 @@ func newExporter(s *config.Settings, clock collector.Clock, log *slog.Logger) (_
 		if err != nil {
 			return nil, fmt.Errorf("target %s: %w", t.Name, err)
 		}
-		e.clients = append(e.clients, client)
+		e.closers = append(e.closers, func() error { client.Close(); return nil })
 		targets[i] = collector.Target{
 			Name:        t.Name,
 			URL:         t.URL,
@@ -164,12 +159,12 @@ func collectorOptions(s *config.Settings) collector.Options {
 		Series: collector.Series{
 			MaxTokens:  s.Series.MaxTokens,
 			MaxValues:  s.Series.MaxValues,
-			Dimensions: s.Series.Dimensions,
+			Dimensions: s.TokenDimensions,
 			Expire:     s.Series.Expire,
 		},
 		Forensics:     s.Forensics.Enabled,
 		ForensicsRate: s.Forensics.Rate,
-		Severities:    s.Forensics.Severity,
+		Catalogue:     s.Catalogue,
 		Audit:         s.Audit.Interval,
 		StateDir:      s.State.Dir,
 	}
@@ -184,8 +179,8 @@ func (e *exporter) run(ctx context.Context) error {
 	defer e.close()
 	group, ctx := errgroup.WithContext(ctx)
 
-	// Polls the targets. The cycle in progress is cut when ctx ends; only then does the pusher end, so
-	// that the last snapshot is pushed.
+	// Polls the targets. The cycle in progress is cut when ctx ends; only then does the pusher end,
+	// so that the last snapshot is pushed.
 	polled, ended := context.WithCancel(context.WithoutCancel(ctx))
 	group.Go(func() error {
 		defer ended()
@@ -215,21 +210,9 @@ func (e *exporter) run(ctx context.Context) error {
 	return nil
 }
 
-// close releases what run has not released. It can be called twice.
+// close releases all that newExporter has opened. It can be called twice.
 func (e *exporter) close() {
-	for _, l := range e.listeners {
-		_ = l.Close() // its server has closed it, or nobody has used it
-	}
-	if e.probe != nil {
-		_ = e.probe.Close() // as above
-	}
-	for _, c := range e.clients {
-		c.Close()
-	}
-	if e.pusher != nil {
-		e.pusher.Close()
-	}
-	if e.lock != nil {
-		_ = e.lock.Close() // the end of the process releases it too
+	for _, c := range e.closers {
+		_ = c() // a server has closed its listener; the end of the process releases the lock too
 	}
 }

@@ -241,8 +241,8 @@ func TestAddressTaken(t *testing.T) {
 	}
 }
 
-// The demo exposes every family within ten seconds, an attack and an anomaly among them, and leaves no
-// files behind.
+// The demo exposes every family within ten seconds, an attack and an anomaly among them, and leaves
+// no files behind.
 func TestDemo(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds of real time")

@@ -35,42 +35,28 @@ func runSimulate(ctx context.Context, c *config.Simulate, clock collector.Clock,
 		return fmt.Errorf("--simulate.listen-address: the simulated ABS cannot be reached: %w", err)
 	}
 	defer func() { _ = l.Close() }() // Serve closes it, if it is reached
-	notes := simulateNotes{
-		url:  "https://" + reachable(l.Addr()),
-		curl: "curl -sk",
-		now:  clock.Now().In(c.Simulator.Location()),
-		cert: "fingerprint of its certificate: " + fingerprint + "\n",
-	}
+	url, curl, certificate := "https://"+reachable(l.Addr()), "curl -sk", "fingerprint of its certificate: "+fingerprint+"\n"
 	if listen.CertFile != "" {
 		if err := renameio.WriteFile(listen.CertFile, pem, 0o644); err != nil {
 			return fmt.Errorf("--simulate.cert-file: %w", err)
 		}
-		notes.curl = "curl -s --cacert " + listen.CertFile
+		curl = "curl -s --cacert " + listen.CertFile
 	}
 	if listen.PlainHTTP {
-		notes.url, notes.curl, notes.cert = "http://"+reachable(l.Addr()), "curl -s", ""
+		url, curl, certificate = "http://"+reachable(l.Addr()), "curl -s", ""
 		cert.Certificate = nil
 	}
-	if _, err := io.WriteString(stdout, notes.String()); err != nil {
+	const minute = "2006-01-02T15:04"
+	now := clock.Now().In(c.Simulator.Location())
+	if _, err := fmt.Fprintf(stdout, `simulated ABS at %[1]s (its traffic is made up)
+keys: abs_ak and abs_sk; of the restricted user: abs_ak_ru and abs_sk_ru
+%[2]stry:
+  %[3]s -H 'x-abs-ak: abs_ak' -H 'x-abs-sk: abs_sk' '%[1]s/v4/abs/oauthtokens?later_date=%[4]s&earlier_date=%[5]s'
+  %[3]s '%[1]s/simulator/attacks'   # what is active; /simulator/truth and /simulator/faults too
+`, url, certificate, curl, now.Format(minute), now.Add(-time.Hour).Format(minute)); err != nil {
 		return err
 	}
 	return sim.Serve(ctx, l, cert)
-}
-
-// simulateNotes is where the simulated ABS is and what to try first.
-type simulateNotes struct {
-	url, curl, cert string
-	now             time.Time
-}
-
-func (n simulateNotes) String() string {
-	const minute = "2006-01-02T15:04"
-	return fmt.Sprintf(`simulated ABS at %s (its traffic is made up)
-keys: abs_ak and abs_sk; of the restricted user: abs_ak_ru and abs_sk_ru
-%stry:
-  %s -H 'x-abs-ak: abs_ak' -H 'x-abs-sk: abs_sk' '%s/v4/abs/oauthtokens?later_date=%s&earlier_date=%s'
-  %s '%s/simulator/attacks'   # what is active; /simulator/truth and /simulator/faults too
-`, n.url, n.cert, n.curl, n.url, n.now.Format(minute), n.now.Add(-time.Hour).Format(minute), n.curl, n.url)
 }
 
 // certificateHosts returns the names for the certificate of a listener.

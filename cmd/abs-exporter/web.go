@@ -44,8 +44,8 @@ func (p *pages) handler() http.Handler {
 }
 
 // probes answers on the listener of --web.probe-address, and exposes nothing else. Ready means that
-// configuration and state are loaded, and both are before there is a listener. It does not depend on
-// ABS, or every exporter of a cluster would be taken out of service together with ABS.
+// configuration and state are loaded, and both are before there is a listener. It does not depend
+// on ABS, or every exporter of a cluster would be taken out of service together with ABS.
 func (p *pages) probes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+config.HealthPath, p.health)
@@ -81,7 +81,7 @@ func (e *exporter) listen(f *config.Web) error {
 		if err != nil {
 			return fmt.Errorf("--web.listen-address: cannot serve the metrics: %w", err)
 		}
-		e.listeners = append(e.listeners, l)
+		e.listeners, e.closers = append(e.listeners, l), append(e.closers, l.Close)
 	}
 	if f.ProbeAddress == "" {
 		return nil
@@ -90,7 +90,7 @@ func (e *exporter) listen(f *config.Web) error {
 	if err != nil {
 		return fmt.Errorf("--web.probe-address: cannot answer probes: %w", err)
 	}
-	e.probe = l
+	e.probe, e.closers = l, append(e.closers, l.Close)
 	return nil
 }
 

@@ -3,254 +3,182 @@ package ledger
 import (
 	"slices"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// Outcome is what a reading came to.
+// Outcome is the result of a reading.
 type Outcome struct {
 	Gain      int64     // requests counted
 	SlotEnd   time.Time // of the slot they were counted from
-	Settled   bool      // the part will not be read again
-	Regressed bool      // it, or a token that has joined it, fell
+	Settled   bool      // the span will not be read again
+	Regressed bool      // the span, or a token that had joined it, had fewer requests than before
 }
 
-// Apply counts a complete reading: what it tells above what was counted before, and
-// never anything twice. bytes is the length of the report.
-func (r *Reading) Apply(bytes int64) Outcome {
-	l, p, w := r.l, r.job.part, r.job.piece()
-	defer r.Discard()
-	r.gather()
-	out := Outcome{SlotEnd: p.slot.To, Regressed: r.regressed(w)}
-	counted := r.counted(w)
-	r.admit(counted)
-	if p.withoutIP {
+// Apply counts a complete reading and ends it. bytes is the length of its report.
+func (l *Ledger) Apply(r *Reading, bytes int64) Outcome {
+	defer l.Discard(r)
+	l.readings++
+	s, sp := r.job.slot, r.job.span()
+	s.counted.grow(l.c.MaxTokens)
+	s.reported.grow(l.c.MaxTokens)
+	l.finish(r)
+	out := Outcome{SlotEnd: s.To, Regressed: l.regressed(r, sp)}
+	if out.Regressed {
+		l.health.regressions.Value++
+	}
+	l.admit(r, sp)
+	if s.withoutIPs {
 		r.dropIPs()
 	}
-	for _, place := range l.places {
-		if !w.joined[place] {
-			w.joined[place] = true
-			if !w.baseline && p.restEver {
-				counted.join(place, &r.told[place])
-			}
-		}
+	l.join(r, sp)
+	reported := &r.tokenCounts
+	if split := len(s.spans) > 1; split {
+		s.remember(sp, reported)
+		reported = &s.reported
+		sp.otherCounted = sp.otherCounted || !r.other.isZero()
 	}
-	switch told := r.shares(); {
-	case w.baseline:
-		counted.move(&told, 1)
-		p.restEver = p.restEver || !r.rest.isZero()
-		w.baseline = false
-	case counted == &p.counted:
-		out.Gain = r.count()
+	if sp.baseline {
+		s.counted.move(&r.tokenCounts, 1)
+		sp.baseline = false
 	}
-	if r.began.After(p.slot.read) {
-		p.slot.read = r.began
+	out.Gain = l.count(s, reported, r.began)
+	sp.otherCounted = sp.otherCounted || len(s.spans) == 1 && !s.counted.other.isZero()
+	out.Settled = r.job.To.Equal(sp.To) && !r.began.Before(sp.To.Add(l.c.Settle))
+	if !out.Settled && l.c.ResponseCap.Splits(bytes) {
+		sp.tooMuch = r.job.Span
 	}
-	w.read, w.failed, w.timeouts, w.bytes = r.began, false, 0, bytes
-	if bytes >= l.c.ResponseCap/5*4 && l.c.ResponseCap > 0 {
-		w.cut, w.asked = true, r.job.Span
-	}
-	if out.Regressed {
-		l.regressions++
-	}
-	out.Settled = r.job.To.Equal(w.To) && !r.began.Before(w.To.Add(l.c.Settle))
-	if len(p.pieces) > 1 {
-		r.keep(w, counted, out.Settled)
-	}
-	if out.Settled {
-		p.slot.large = max(p.slot.large, bytes)
-		p.slot.bytes += bytes
-		l.settle(p, w)
-	}
+	l.finishReading(s, sp, r.began, bytes, out.Settled)
 	return out
 }
 
-// regressed tells that a piece, or a token that has joined it, fell. Of one that was not
-// read since it was cut nobody knows.
-func (r *Reading) regressed(w *piece) bool {
-	before := w.told
-	switch {
-	case w.left != nil || w.baseline || w.read.IsZero():
+// regressed reports whether a span, or a token that has joined it, has fewer requests than before:
+// than were counted of it, or than its last reading had where it is one of several spans.
+func (l *Ledger) regressed(r *Reading, sp *slotSpan) bool {
+	before := &r.job.slot.counted
+	if len(r.job.slot.spans) > 1 {
+		before = sp.last
+	}
+	if before == nil || sp.baseline || sp.read.IsZero() {
 		return false
-	case before == nil:
-		before = &r.job.part.counted
 	}
 	if r.total < before.total {
 		return true
 	}
-	if len(w.joined) == 0 {
-		return false
+	return slices.ContainsFunc(l.tracked.sorted(), func(i int) bool {
+		return l.joined(sp, i) && r.tracked[i].total < before.tracked[i].total
+	})
+}
+
+// join gives the tracked tokens counts of their own in a span: what this reading reports of them
+// leaves other, uncounted (rule 2).
+func (l *Ledger) join(r *Reading, sp *slotSpan) {
+	if sp.baseline || !sp.otherCounted {
+		return
 	}
-	for _, place := range r.l.places {
-		if w.joined[place] && r.told[place].total < before.tokens[place].total {
-			return true
+	for _, i := range l.tracked.sorted() {
+		if !l.joined(sp, i) {
+			r.job.slot.counted.join(i, &r.tracked[i])
 		}
 	}
-	return false
 }
 
-// counted gives what a reading is to be held against: what was counted from the part and
-// is not told by other pieces. Of a piece that was not read since it was cut, that is
-// what the cut one left, where this suffices.
-func (r *Reading) counted(w *piece) *shares {
-	p := r.job.part
-	p.counted.room(r.l.c.MaxTokens)
-	if w.joined == nil {
-		w.joined = make([]bool, r.l.c.MaxTokens)
+// remember makes a reading the last one of a span of a split slot (rule 4).
+func (s *slot) remember(sp *slotSpan, r *tokenCounts) {
+	if sp.last != nil {
+		s.reported.move(sp.last, -1)
 	}
-	alone := len(p.pieces) == 1
-	switch {
-	case w.told != nil:
-		p.counted.move(w.told, 1)
-		w.told = nil
-	case w.left == nil:
-	case !alone && !w.baseline && r.total <= w.left.total:
-		w.left.room(r.l.c.MaxTokens)
-		return w.left
-	default:
-		p.counted.move(w.left, 1)
-		*w.left = shares{} // the other halves' too
-		if alone {
-			w.left = nil
-		}
-	}
-	return &p.counted
+	sp.last = r.clone()
+	s.reported.move(sp.last, 1)
 }
 
-// join gives a listed token an entry of its own. What this reading tells of it leaves the
-// rest, uncounted (rule 2).
-func (s *shares) join(place int, told *vector) {
-	s.tokens[place].move(told, 1)
-	s.rest.move(told, -1)
-}
-
-// keep parts what a piece of a cut part told from what was counted; the piece remembers it
-// unless it is settled. What is left of the one that it was cut from goes back once all of
-// that was read.
-func (r *Reading) keep(w *piece, counted *shares, settled bool) {
-	p := r.job.part
-	told := r.shares()
-	counted.move(&told, -1)
-	if !settled {
-		w.told = told.clone()
-	}
-	p.restEver = p.restEver || !r.rest.isZero() // remembered, even if not counted
-	left := w.left
-	w.left = nil
-	if left != nil && !slices.ContainsFunc(p.pieces, func(o piece) bool { return o.left == left }) {
-		p.counted.move(left, 1)
-	}
-}
-
-// settle takes off a piece that will not be read again.
-func (l *Ledger) settle(p *part, w *piece) {
-	for i := range p.pieces {
-		if &p.pieces[i] == w {
-			p.pieces = slices.Delete(p.pieces, i, i+1)
-			break
-		}
-	}
-	if len(p.pieces) == 0 {
-		l.close(p)
-	}
-}
-
-// count is rule 1: the whole first, then its shares.
-func (r *Reading) count() int64 {
-	l, p := r.l, r.job.part
-	gain := max(0, r.total-p.counted.total)
+// count is rule 1: the total first, then its shares.
+func (l *Ledger) count(s *slot, reported *tokenCounts, began time.Time) int64 {
+	gain := max(0, reported.total-s.counted.total)
 	if gain > 0 {
-		l.tick(r.began)
+		l.activity.gain(began, l.c.Reread)
 	}
-	p.counted.total += gain
-	p.slot.counted.total += gain
-	l.whole.total.Value += gain
+	s.counted.total += gain
+	s.total.total += gain
+	l.total.total.Value += gain
 	left := gain
-	for _, place := range l.sorted() {
-		a := &l.accounts[place]
-		got := l.share(a, &p.counted.tokens[place], &r.told[place], left)
+	for _, i := range l.tracked.sorted() {
+		c := &l.tracked.counters[i]
+		got := l.share(c, &s.counted.tracked[i], &reported.tracked[i], left)
 		if got > 0 {
-			a.gained = l.busy
+			c.gained = l.activity.clock
 		}
 		left -= got
 	}
-	l.share(&l.other, &p.counted.rest, &r.rest, left)
-	l.total(p.slot)
-	p.restEver = p.restEver || !p.counted.rest.isZero()
+	l.shareOther(&s.counted.other, &reported.other, left)
+	l.addGains(s)
 	return gain
 }
 
-// share gives an account its rise, at most what is left of the whole's gain; and inside
-// it every value its rise, a dimension at most what the account has been counted. What
-// the values rose by is for total to add to the target's.
-func (l *Ledger) share(a *account, counted, told *vector, left int64) int64 {
-	got := min(max(0, told.total-counted.total), left)
+func (l *Ledger) shareOther(counted, reported *counts, left int64) {
+	l.health.overflow[metrics.DimensionToken].Value += l.share(&l.other, counted, reported, left)
+}
+
+// share counts the rise of one token, at most what is left of the total's gain, and inside it the
+// rise of every value, a dimension's sum at most what was counted of the token. It leaves the gains
+// of the values for addGains to add to the totals.
+func (l *Ledger) share(c *counters, counted, reported *counts, left int64) int64 {
+	got := min(max(0, reported.total-counted.total), left)
 	counted.total += got
-	a.total.Value += got
-	sums := counted.byDimension()
-	if a.cells == nil && got > 0 {
-		a.cells = make([]accountCell, 0, len(told.cells))
+	c.total.Value += got
+	if got > 0 && c.values == nil {
+		c.values = make([]valueCounter, 0, len(reported.values))
 	}
-	place := 0 // in the account
-	// What the pieces of a cut part have in common is held against more than once, so that
-	// the account has to bound it too.
-	room := a.unsplit()
-	rise := func(k key, n int64) int64 {
-		d := k.dimension()
-		if n = min(n, counted.total-sums[d], room[d]); n <= 0 {
+	if got > 0 && counted.values == nil {
+		counted.values = make([]valueCount, 0, len(reported.values))
+	}
+	sums := counted.byDimension()
+	i, at := 0, 0 // in counted.values, in c.values
+	rise := func(id valueID, n int64) int64 {
+		d := id.dimension()
+		if n = min(n, counted.total-sums[d]); n <= 0 {
 			return 0
 		}
 		sums[d] += n
-		room[d] -= n
-		place = a.gain(k, n, place)
-		for int(k.value()) >= len(l.gains[d]) {
+		at = c.add(id, n, at)
+		for int(id.index()) >= len(l.gains[d]) {
 			l.gains[d] = append(l.gains[d], 0)
 		}
-		l.gains[d][k.value()] += n
+		l.gains[d][id.index()] += n
 		return n
 	}
-	owed := false
-	if len(counted.cells) == 0 && got > 0 {
-		counted.cells = slices.Grow(counted.cells, len(told.cells))
+	upTo := func(end valueID) { // those that are not reported rise if rule 2 left them below 0
+		for ; i < len(counted.values) && counted.values[i].id < end; i++ {
+			counted.values[i].n += rise(counted.values[i].id, -counted.values[i].n)
+		}
 	}
-	i := 0
-	for _, c := range told.cells {
-		for i < len(counted.cells) && counted.cells[i].k < c.k {
-			owed = owed || counted.cells[i].n < 0
+	for _, v := range reported.values {
+		upTo(v.id)
+		if i < len(counted.values) && counted.values[i].id == v.id {
+			counted.values[i].n += rise(v.id, v.n-counted.values[i].n)
+			i++
+		} else if n := rise(v.id, v.n); n > 0 {
+			counted.values = slices.Insert(counted.values, i, valueCount{v.id, n})
 			i++
 		}
-		if i < len(counted.cells) && counted.cells[i].k == c.k {
-			counted.cells[i].n += rise(c.k, c.n-counted.cells[i].n)
-			owed = owed || counted.cells[i].n < 0
-			continue
-		}
-		if n := rise(c.k, c.n); n > 0 {
-			counted.cells = slices.Insert(counted.cells, i, cell{c.k, n})
-		}
 	}
-	for ; i < len(counted.cells); i++ {
-		owed = owed || counted.cells[i].n < 0
-	}
-	if !owed {
-		return got
-	}
-	place = 0
-	for i, c := range counted.cells {
-		if c.n < 0 { // remembered as owed, and not told of here
-			counted.cells[i].n += rise(c.k, told.at(c.k)-c.n)
-		}
-	}
+	upTo(newValueID(dimensions, 0))
 	return got
 }
 
-// total adds what the accounts' values rose by to the target's and the slot's.
-func (l *Ledger) total(s *slot) {
-	place := 0
+// addGains adds the gains of the values to the totals of the target and of the slot.
+func (l *Ledger) addGains(s *slot) {
+	at := 0
 	for d, gains := range l.gains {
-		for v, n := range gains {
+		for i, n := range gains {
 			if n != 0 {
-				k := keyOf(Dimension(d), uint32(v))
-				place = l.whole.gain(k, n, place)
-				s.counted.add(k, n)
+				id := newValueID(Dimension(d), uint32(i)) //nolint:gosec // as many as values
+				at = l.total.add(id, n, at)
+				s.total.add(id, n)
 			}
+		}
+		if len(gains) > 0 {
+			l.health.overflow[Dimension(d).String()].Value += gains[0] // Other's
 		}
 		clear(gains)
 	}

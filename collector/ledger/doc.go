@@ -1,5 +1,5 @@
-// Package ledger turns readings of slots into counters that count each request once.
-// It has no clock and no network: times and rows come in, counters come out.
+// Package ledger turns readings of slots into counters that count each request once. It has no clock
+// and no network: times and rows come in, counters come out.
 //
-// The rules it follows are told, with their reasons, in docs/counting.md.
+// Its comments refer to the numbered rules of docs/counting.md, which also says why.
 package ledger

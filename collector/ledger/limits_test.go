@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"fmt"
 	"runtime"
 	"testing"
 	"time"
@@ -60,12 +59,12 @@ func limitsID(i int) tokenid.ID { return tokenid.ID(uint64(i+1) * 0x9e3779b97f4a
 // currentJob is the part of the slot that has not ended.
 func currentJob(t *testing.T, l *Ledger) Job {
 	t.Helper()
-	for _, p := range l.parts {
-		if j := (Job{Span: p.pieces[0].Span, part: p, whole: p.pieces[0].Span, Current: true}); !p.pieces[0].baseline {
+	for _, s := range l.slots {
+		if j := (Job{Span: s.Span, slot: s, of: s.Span, Current: true}); len(s.spans) == 1 && !s.spans[0].baseline {
 			return j
 		}
 	}
-	t.Fatal("no part to count from")
+	t.Fatal("no slot to count from")
 	return Job{}
 }
 
@@ -74,7 +73,7 @@ func readAll(l *Ledger, j Job, at time.Time, tokens int, row *abs.Row) {
 	for i := range tokens {
 		r.Add(limitsID(i), row)
 	}
-	r.Apply(1000)
+	l.Apply(r, 1000)
 }
 
 // Rows of a ledger that knows its tokens cost nothing but time, and so do those of tokens
@@ -92,7 +91,7 @@ func TestRowLimits(t *testing.T) {
 		if got := testing.AllocsPerRun(tokensOfLimits-1, func() { r.Add(limitsID(i), row); i++ }); got > limitRow {
 			t.Errorf("%d listed: a row allocates %v times", listed, got)
 		}
-		r.Drop()
+		l.Discard(r)
 		n := int64(10)
 		if got := testing.AllocsPerRun(5, func() {
 			n++
@@ -118,9 +117,9 @@ func TestCandidateLimits(t *testing.T) {
 	}
 	add := func(count func(func()) float64) float64 {
 		r := l.Begin(j, limitsNow)
-		defer r.Drop()
-		if r.candidates.limit != listed {
-			t.Fatalf("%d places are open, want %d", r.candidates.limit, listed)
+		defer l.Discard(r)
+		if r.candidates.best.Limit() != listed {
+			t.Fatalf("%d places are open, want %d", r.candidates.best.Limit(), listed)
 		}
 		i := listed
 		return count(func() {
@@ -153,7 +152,7 @@ func TestStageLimits(t *testing.T) {
 	readAll(l, j, limitsNow, tokensOfLimits, limitsRow(1))
 	var blocks []metrics.Block
 	births := testing.AllocsPerRun(1, func() {
-		l.Withdrawn() // nothing was born, and each Stage bears all
+		l.SaveFailed() // nothing was born, and each Stage bears all
 		blocks = l.Stage(limitsNow, limitsNow)
 	})
 	if got := births / tokensOfLimits; got > limitBirth {
@@ -192,9 +191,9 @@ func TestHeldLimits(t *testing.T) {
 			at := limitsNow.Add(time.Duration(p) * 30 * time.Minute)
 			l.Advance(at)
 			var j Job
-			for _, q := range l.parts {
-				if !q.pieces[0].baseline && !q.slot.From.After(at) {
-					j = Job{Span: q.pieces[0].Span, part: q, whole: q.pieces[0].Span, Current: true}
+			for _, s := range l.slots {
+				if !s.spans[0].baseline && !s.From.After(at) {
+					j = Job{Span: s.Span, slot: s, of: s.Span, Current: true}
 				}
 			}
 			readAll(l, j, at, tokens, limitsRow(1))
@@ -231,26 +230,29 @@ func heapNow() uint64 {
 	return m.HeapAlloc
 }
 
-// The forms in which the state keeps keys and births can be told back.
+// The codes of the state can be decoded.
 func TestStateCodes(t *testing.T) {
 	l := limitsLedger(1)
 	readAll(l, currentJob(t, l), limitsNow, 1, limitsRow(1))
 	for d := range Dimension(dimensions) {
-		for v := range l.tables[d].names {
-			k := keyOf(d, uint32(v))
-			if got, err := l.known(k.code()); err != nil || got != k {
-				t.Errorf("%v %d comes back as %v, %v", d, v, got, err)
+		for i := range l.labels[d].names {
+			id := newValueID(d, uint32(i))
+			if got := (&decoder{l: l, b: appendID(nil, id)}).id(); got != id {
+				t.Errorf("%v %d is decoded as %v", d, i, got)
 			}
 		}
-		if k, err := l.known(keyOf(d, uint32(len(l.tables[d].names))).code()); err == nil {
-			t.Errorf("%v: a value past the table is taken for %v", d, k)
+		past := decoder{l: l, b: appendID(nil, newValueID(d, uint32(len(l.labels[d].names))))}
+		if past.id(); !past.failed {
+			t.Errorf("%v: a value past the table was decoded", d)
 		}
 	}
-	const total = 1_772_539_800_000_000_000
-	for _, born := range []int64{0, 1, total - 1, total, total + 1, total + int64(time.Hour)} {
-		for _, total := range []int64{0, total} {
-			if got := bornOf(bornCode(born, total), total); got != born {
-				t.Errorf("born %s, total %s: comes back as %d", fmt.Sprint(born), fmt.Sprint(total), got)
+	const first = 1_772_539_800_000_000_000
+	for _, own := range []int64{0, 2, first - 2, first, first + 2, first + int64(time.Hour)} {
+		for _, first := range []int64{0, first} {
+			c := metrics.RestoredCount(7, own)
+			d := decoder{b: appendCount(nil, &c, first)}
+			if got := d.count(first); got.FirstExposed() != own || got.Value != 7 || d.failed || len(d.b) > 0 {
+				t.Errorf("first exposed %d, total %d: decoded as %+v", own, first, got)
 			}
 		}
 	}

@@ -170,7 +170,7 @@ func (w *world) cycle(l *Ledger, now time.Time, check func(string)) {
 		if w.rng.Float64() < w.failing {
 			r := l.Begin(j, now)
 			add(r, w.report(j.Span, now)[:0])
-			r.Drop()
+			l.Discard(r)
 			why := Unavailable
 			if w.slow && w.rng.IntN(3) == 0 {
 				why = TimedOut
@@ -183,7 +183,7 @@ func (w *world) cycle(l *Ledger, now time.Time, check func(string)) {
 		if w.rowCap > 0 && len(rows) > w.rowCap && cuttable(l, j) {
 			if !w.truncates {
 				add(r, rows[:w.rowCap])
-				r.Drop()
+				l.Discard(r)
 				l.Failed(j, TooLarge)
 				check("too large")
 				continue
@@ -194,21 +194,21 @@ func (w *world) cycle(l *Ledger, now time.Time, check func(string)) {
 				add(early, w.report(halves[0].Span, now))
 				late := l.Begin(halves[1], now)
 				add(late, w.report(halves[1].Span, now))
-				r.Discard()
-				l.Cut(j)
-				early.Apply(rowLength)
+				l.Discard(r)
+				l.Split(j)
+				l.Apply(early, rowLength)
 				check("early half")
-				late.Apply(rowLength)
+				l.Apply(late, rowLength)
 				check("late half")
 				continue
 			}
 		}
 		add(r, rows)
-		if j.piece().baseline {
+		if j.span().baseline {
 			w.first[j.From] = sum(rows)
 		}
 		w.told[j.From] = max(w.told[j.From], sum(rows)-w.first[j.From])
-		r.Apply(int64(len(rows) * rowLength))
+		l.Apply(r, int64(len(rows)*rowLength))
 		check("apply " + j.From.Format("15:04"))
 	}
 	l.Stage(now, now)
@@ -219,7 +219,7 @@ func (w *world) cycle(l *Ledger, now time.Time, check func(string)) {
 func (w *world) uncut() bool { return w.rowCap == 0 && (w.failures == 0 || !w.slow) }
 
 func cuttable(l *Ledger, j Job) bool {
-	_, ok := l.c.Zone.halve(j.Span)
+	_, ok := l.c.Zone.middle(j.Span)
 	return ok
 }
 
@@ -234,8 +234,8 @@ type books struct {
 func (b *books) check() error {
 	l := b.l
 	now := map[tokenid.ID]int64{}
-	for id, p := range l.places {
-		a := &l.accounts[p]
+	for id, p := range l.tracked.index {
+		a := &l.tracked.counters[p]
 		last, ok := b.last[id]
 		if !ok {
 			b.listings[id]++
@@ -246,8 +246,8 @@ func (b *books) check() error {
 		b.byToken[id] += a.total.Value - last
 		now[id] = a.total.Value
 		sums := map[Dimension]int64{}
-		for _, c := range a.cells {
-			sums[c.k.dimension()] += c.Value
+		for _, c := range a.values {
+			sums[c.id.dimension()] += c.Value
 		}
 		for d, n := range sums {
 			if n > a.total.Value {
@@ -260,29 +260,33 @@ func (b *books) check() error {
 	for _, n := range b.byToken {
 		all += n
 	}
-	if all != l.whole.total.Value {
-		return fmt.Errorf("tokens and the rest add up to %d, the total is %d", all, l.whole.total.Value)
+	if all != l.total.total.Value {
+		return fmt.Errorf("tokens and the rest add up to %d, the total is %d", all, l.total.total.Value)
 	}
 	return nil
 }
 
-// checkParts holds what the open parts remember against itself.
-func (b *books) checkParts() error {
-	for _, p := range b.l.parts {
-		all := []*shares{&p.counted}
-		for i := range p.pieces {
-			all = append(all, p.pieces[i].told, p.pieces[i].left)
+// checkSlots checks that what the open slots remember adds up.
+func (b *books) checkSlots() error {
+	for _, s := range b.l.slots {
+		var reported int64
+		all := []*tokenCounts{&s.counted, &s.reported}
+		for i := range s.spans {
+			if last := s.spans[i].last; last != nil {
+				all = append(all, last)
+				reported += last.total
+			}
 		}
-		for _, s := range all {
-			if s == nil {
-				continue
+		if reported != s.reported.total {
+			return fmt.Errorf("slot %v: its last readings add up to %d, it remembers %d", s.Span, reported, s.reported.total)
+		}
+		for _, t := range all {
+			total := t.other.total
+			for i := range t.tracked {
+				total += t.tracked[i].total
 			}
-			total := s.rest.total
-			for place := range s.tokens {
-				total += s.tokens[place].total
-			}
-			if total != s.total {
-				return fmt.Errorf("part %v remembers %d, its shares %d", p.pieces[0].Span, s.total, total)
+			if total != t.total {
+				return fmt.Errorf("slot %v remembers %d, its tokens %d", s.Span, t.total, total)
 			}
 		}
 	}
@@ -298,7 +302,7 @@ func (w *world) ledger() *Ledger {
 		Target: "t", Zone: Zone{Location: w.location}, Slot: 30 * time.Minute, Reread: 10 * time.Minute,
 		Settle: 2 * time.Hour, MaxBackfill: 24 * time.Hour, Lookback: w.lookback,
 		MaxTokens: w.maxTokens, MaxValues: 100, Dimensions: []Dimension{Method, API, Device},
-		DisplaceAfter: 30 * time.Minute, Expire: 2 * time.Hour, ResponseCap: responseCap, Hold: time.Minute,
+		DisplaceAfter: 30 * time.Minute, Expire: 2 * time.Hour, ResponseCap: ResponseCap(responseCap), Hold: time.Minute,
 	})
 }
 
@@ -318,7 +322,7 @@ func (w *world) run() error {
 				failure = fmt.Errorf("%v, %s: %w", now.Format("15:04"), what, err)
 			}
 		})
-		if err := b.checkParts(); err != nil && failure == nil {
+		if err := b.checkSlots(); err != nil && failure == nil {
 			failure = fmt.Errorf("%v: %w", now.Format("15:04"), err)
 		}
 		if failure != nil {
@@ -331,12 +335,12 @@ func (w *world) run() error {
 // judge holds the counters against the truth once everything has settled.
 func (w *world) judge(b *books) error {
 	l := b.l
-	if n := l.Missed(); n != 0 {
+	if n := l.health.missed.Value; n != 0 {
 		return fmt.Errorf("%d slots missed", n)
 	}
-	got := l.whole.total.Value
+	got := l.total.total.Value
 	from := w.start.Add(-w.lookback)
-	from = l.c.Zone.after(from, l.c.Zone.Slot(from, l.c.Slot).To) // not in the hour that comes twice
+	from = l.c.Zone.firstUnambiguous(from, l.c.Zone.Slot(from, l.c.Slot).To) // not in the hour that comes twice
 	var sure, atMost int64
 	counts := map[time.Time][]event{} // by minute
 	truth, byToken := map[string]int64{}, map[tokenid.ID]int64{}
@@ -382,15 +386,15 @@ func (w *world) judge(b *books) error {
 	if w.takesBack {
 		return nil
 	}
-	exact := w.rowCap == 0 && w.failures == 0 && !l.c.Zone.second(w.start) // then it counts from the end of that hour
+	exact := w.rowCap == 0 && w.failures == 0 && !l.c.Zone.repeated(w.start) // then it counts from the end of that hour
 	if exact && got != atMost {
 		return fmt.Errorf("counted %d of %d", got, atMost)
 	}
 	sums := map[Dimension]int64{}
-	for _, c := range l.whole.cells {
-		d := c.k.dimension()
+	for _, c := range l.total.values {
+		d := c.id.dimension()
 		sums[d] += c.Value
-		if name := l.tables[d].names[c.k.value()]; got == atMost && c.Value != truth[name] {
+		if name := l.labels[d].names[c.id.index()]; got == atMost && c.Value != truth[name] {
 			return fmt.Errorf("%v %s: counted %d of %d", d, name, c.Value, truth[name])
 		}
 	}

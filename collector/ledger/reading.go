@@ -7,115 +7,128 @@ import (
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
-// Reading gathers the rows of one report. It changes nothing before Apply, and nothing
-// at all when it is dropped.
+// Reading gathers the rows of one report. It changes nothing in the ledger, which Apply does.
 type Reading struct {
-	l     *Ledger
+	l     *Ledger // to look up
 	job   Job
 	began time.Time
 
-	told  []vector // by place
-	rest  vector   // told of all others; its cells are gathered in sums
-	sums  [dimensions][]int64
-	total int64
-
-	marks      [dimensions]int // how many values the tables held before
-	row        []cell
-	candidates candidates
+	tokenCounts                       // but for the values of other, which are gathered in sums
+	sums        [dimensions][]int64   // by index
+	added       [dimensions]newValues // values that the ledger has not yet
+	row         []valueCount
+	candidates  candidates
 }
 
-// Begin starts the reading of a job whose request was sent at began. Apply, Drop or
-// Discard must end it.
+// Begin starts the reading of a job whose request was sent at began. Apply or Discard must end it.
 func (l *Ledger) Begin(j Job, began time.Time) *Reading {
-	l.staged = nil
+	l.staging.blocks = nil
 	var r *Reading
 	if n := len(l.spare); n > 0 {
 		r, l.spare = l.spare[n-1], l.spare[:n-1]
 	} else {
-		r = &Reading{l: l, told: make([]vector, l.c.MaxTokens)}
+		r = &Reading{l: l}
+		r.grow(l.c.MaxTokens)
 	}
-	r.job, r.began = j, began
-	r.total = 0
-	for p := range r.told {
-		r.told[p].reset()
+	r.job, r.began, r.total = j, began, 0
+	r.other.reset()
+	for i := range r.tracked {
+		r.tracked[i].reset()
 	}
-	r.rest.reset()
-	for d, t := range l.tables {
+	for d, t := range l.labels {
 		clear(r.sums[d])
-		r.marks[d] = len(t.names)
+		r.added[d].reset(t)
 	}
-	r.candidates.reset(l.openPlaces(j))
+	r.candidates.reset(l.admissible(j))
 	return r
 }
 
-// Add takes one row. A token's rows add up.
+// Discard ends a reading that is not to be counted: it failed, or others take its place.
+func (l *Ledger) Discard(r *Reading) { l.spare = append(l.spare, r) }
+
+// Add adds one row. The rows of a token add up.
 func (r *Reading) Add(id tokenid.ID, row *abs.Row) {
 	r.total += row.Requests
 	r.row = r.row[:0]
 	r.split(Method, row.Methods)
 	r.split(API, row.APIs)
 	r.split(Device, row.Devices)
-	if r.l.keepIP {
+	if r.l.keepsIPs() {
 		r.split(IP, row.IPs)
 	}
-	if p, ok := r.l.places[id]; ok {
-		v := &r.told[p]
-		v.total += row.Requests
-		v.merge(inOrder(r.row), 1)
+	if i, ok := r.l.tracked.index[id]; ok {
+		c := &r.tracked[i]
+		c.total += row.Requests
+		c.merge(sorted(r.row), 1)
 		return
 	}
-	r.rest.total += row.Requests
-	for _, c := range r.row {
-		r.sums[c.k.dimension()][c.k.value()] += c.n
+	r.other.total += row.Requests
+	for _, v := range r.row {
+		r.sums[v.id.dimension()][v.id.index()] += v.n
 	}
-	_, attacked := r.l.attacked[id]
-	r.candidates.offer(id, row.Requests, attacked, r.row)
+	_, flagged := r.l.tracked.flagged[id]
+	r.candidates.offer(id, row.Requests, flagged, r.row)
 }
 
-func (r *Reading) split(d Dimension, counts []abs.Count) {
-	for _, c := range counts {
-		if c.N == 0 {
+func (r *Reading) split(d Dimension, values []abs.Count) {
+	t := r.l.labels[d]
+	for _, v := range values {
+		if v.N == 0 {
 			continue
 		}
-		v := r.l.tables[d].of(c.Key)
-		for int(v) >= len(r.sums[d]) {
+		i, ok := t.indexes[string(v.Key)]
+		if !ok {
+			i = r.added[d].index(t, v.Key)
+		}
+		for int(i) >= len(r.sums[d]) {
 			r.sums[d] = append(r.sums[d], 0)
 		}
-		r.row = append(r.row, cell{keyOf(d, v), c.N})
+		r.row = append(r.row, valueCount{newValueID(d, i), v.N})
 	}
 }
 
-// dropIPs takes the IPs out, which stand behind all other cells.
-func (r *Reading) dropIPs() {
-	r.rest.dropIPs()
-	for p := range r.told {
-		r.told[p].dropIPs()
-	}
-}
-
-func (v *vector) dropIPs() {
-	i, _ := v.search(keyOf(IP, 0))
-	v.cells = v.cells[:i]
-}
-
-// Drop ends a reading that failed: the last one that was begun.
-func (r *Reading) Drop() {
-	for d, t := range r.l.tables {
-		t.forget(r.marks[d])
-	}
-	r.Discard()
-}
-
-// Discard ends a reading that is complete but not to be counted.
-func (r *Reading) Discard() { r.l.spare = append(r.l.spare, r) }
-
-// gather ends the rows.
-func (r *Reading) gather() {
+// finish ends the rows: their values get their places in the ledger's tables.
+func (l *Ledger) finish(r *Reading) {
 	for d := range r.sums {
-		for v, n := range r.sums[d] {
+		for i, n := range r.sums[d] {
 			if n != 0 {
-				r.rest.cells = append(r.rest.cells, cell{keyOf(Dimension(d), uint32(v)), n})
+				r.other.values = append(r.other.values, valueCount{newValueID(Dimension(d), uint32(i)), n}) //nolint:gosec // as many as values
 			}
 		}
+	}
+	moved := false
+	for d, t := range l.labels {
+		for i, name := range r.added[d].names {
+			moved = t.add(name) != r.added[d].first+uint32(i) || moved //nolint:gosec // as many as values
+		}
+	}
+	if !moved {
+		return
+	}
+	// A reading that was begun at the same time has added values meanwhile.
+	r.renumber(&r.other)
+	for i := range r.tracked {
+		r.renumber(&r.tracked[i])
+	}
+	for _, c := range r.candidates.best.Sorted() {
+		r.renumber(&c.Value)
+	}
+}
+
+func (r *Reading) renumber(c *counts) {
+	for i, v := range c.values {
+		d := v.id.dimension()
+		if added := &r.added[d]; v.id.index() >= added.first {
+			c.values[i].id = newValueID(d, r.l.labels[d].add(added.names[v.id.index()-added.first]))
+		}
+	}
+	c.values = sorted(c.values)
+}
+
+// dropIPs removes the split by IP.
+func (r *Reading) dropIPs() {
+	r.other.dropIPs()
+	for i := range r.tracked {
+		r.tracked[i].dropIPs()
 	}
 }

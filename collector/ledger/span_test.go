@@ -94,7 +94,7 @@ func wall(t time.Time, location *time.Location) int64 {
 	return t.Unix() + int64(offset)
 }
 
-func TestHalve(t *testing.T) {
+func TestMiddle(t *testing.T) {
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +109,7 @@ func TestHalve(t *testing.T) {
 		{"2026-10-24T23:30Z", "2026-10-25T02:00Z", "2026-10-24T23:59Z"},
 		{"2026-10-24T23:59Z", "2026-10-25T02:00Z", ""},
 	} {
-		got, ok := Zone{Location: berlin}.halve(Span{at(tt.from), at(tt.to)})
+		got, ok := Zone{Location: berlin}.middle(Span{at(tt.from), at(tt.to)})
 		if ok != (tt.at != "") || ok && !got.Equal(at(tt.at)) {
 			t.Errorf("%s to %s: %v, %v; want %s", tt.from, tt.to, got, ok, tt.at)
 		}

@@ -1,358 +1,275 @@
 package ledger
 
 import (
-	"errors"
+	"maps"
 	"slices"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// State is all that a ledger must know to go on after a restart, in a form that gob
-// writes fast: columns instead of many small structs. It holds token ids, no tokens.
+// State is all that a ledger must know to continue after a restart, in a form that gob writes fast.
+// It holds token ids, no tokens.
 type State struct {
-	// What the counts stand on. Where the configuration is another by now, Restore takes
-	// care that no series tells of what was counted when it was not there.
+	// What was counted with. Where the configuration differs by now, Restore makes sure that no
+	// series has what was counted while it was not there.
 	Dimensions []Dimension
 	Tokens     bool   // there were series of tokens
 	Zone       string // of ABS's wall clock
 	Inclusive  bool
 
-	Tables   [dimensions][]string
-	Whole    AccountsState // one
-	Other    AccountsState // one
-	Listed   AccountsState
+	Labels   [dimensions][]string
+	Counters CountersState // the total, the other tokens, then the tracked ones
+	Health   map[string]CountRecord
 	Slots    []SlotRecord
-	Parts    []PartRecord
-	Next     time.Time
-	Newest   time.Time
-	Piece    time.Duration
-	Missed   int64
-	Busy     time.Duration
-	LastGain time.Time
+
+	Next, Newest time.Time
+	Length       time.Duration
+	Clock        time.Duration // of activity
+	LastGain     time.Time
+	Readings     uint64
 }
 
-// AccountsState is accounts, one after the other: see packed.
-type AccountsState struct {
-	Accounts int
-	Packed   []byte
-}
-
-// VectorsState is vectors, likewise.
-type VectorsState struct {
-	Vectors int
-	Packed  []byte
-}
+// CountRecord is one counter.
+type CountRecord struct{ Value, FirstExposed int64 }
 
 // SlotRecord is a slot.
 type SlotRecord struct {
-	From, To time.Time
-	State    string
-	Counted  VectorsState // one
-	Read     time.Time
-	Large    int64
-	Bytes    int64
-	Baseline bool
-	Audited  bool
+	From, To, Read                time.Time
+	State                         string
+	Total                         CountsState // one
+	Counted                       TokenCountsState
+	Spans                         []SpanRecord
+	Largest, Bytes                int64
+	Baseline, WithoutIPs, Audited bool
 }
 
-// SharesState is shares, of the tokens by their place in State.Listed.
-type SharesState struct {
-	Total  int64
-	Rest   VectorsState // one
-	Tokens VectorsState // none before the first reading
+// SpanRecord is a span of an open slot.
+type SpanRecord struct {
+	From, To, Read                                     time.Time
+	Reading                                            uint64
+	Bytes                                              int64
+	Timeouts                                           int
+	Failed, Settled, KeepWhole, Baseline, OtherCounted bool
+	Last                                               *TokenCountsState // nil: none
 }
 
-// PartRecord is an unsettled part.
-type PartRecord struct {
-	Slot      int // its place in State.Slots
-	Pieces    []PieceRecord
-	Counted   SharesState
-	Left      []SharesState // of pieces that were cut
-	RestEver  bool
-	WithoutIP bool
-}
+// TokenCountsState is the counts of the other tokens and then of the tracked ones, in the order of
+// State.Counters; none before the first reading.
+type TokenCountsState struct{ CountsState }
 
-// PieceRecord is a window that a part is read in.
-type PieceRecord struct {
-	From, To, Read          time.Time
-	Failed, Whole, Baseline bool
-	Timeouts                int
-	Bytes                   int64
-	Joined                  []bool       // by place in State.Listed; none before the first reading
-	Told                    *SharesState // nil: nothing
-	Left                    int          // its place in PartRecord.Left, and 1; 0: nothing
-}
-
-// State is the ledger's, as staged. A series that is still staged as 0 is born again.
+// State returns the ledger's, as staged. A series that is staged as 0 is exposed anew as 0.
 func (l *Ledger) State() *State {
 	s := &State{
 		Dimensions: l.c.Dimensions, Tokens: l.c.MaxTokens > 0,
 		Zone: l.c.Zone.Location.String(), Inclusive: l.c.Zone.Inclusive,
-		Next: l.next, Newest: l.newest, Piece: l.piece, Missed: l.missed, Busy: l.busy, LastGain: l.lastGain,
+		Health: map[string]CountRecord{},
+		Next:   l.schedule.next, Newest: l.schedule.newest, Length: l.schedule.length,
+		Clock: l.activity.clock, LastGain: l.activity.lastGain, Readings: l.readings,
 	}
-	for d, t := range l.tables {
-		s.Tables[d] = t.names[1:]
+	for d, t := range l.labels {
+		s.Labels[d] = t.names[1:]
 	}
-	s.Whole.add(&l.whole)
-	s.Other.add(&l.other)
-	places := l.sorted()
-	cells := 0
-	for _, p := range places {
-		cells += len(l.accounts[p].cells)
+	all := append([]*counters{&l.total}, l.byToken()...)
+	values := 0
+	for _, c := range all {
+		values += len(c.values)
 	}
-	s.Listed.Packed = make([]byte, 0, 32*len(places)+4*cells) // as long as it becomes, or nearly
-	for _, p := range places {
-		s.Listed.add(&l.accounts[p])
+	s.Counters.Bytes = make([]byte, 0, 32*len(all)+4*values) // as long as it becomes, or nearly
+	for _, c := range all {
+		s.Counters.add(c)
 	}
-	index := map[*slot]int{}
-	for i, o := range l.slots {
-		index[o] = i
-		v := SlotRecord{From: o.From, To: o.To, State: string(o.state), Read: o.read, Large: o.large, Bytes: o.bytes, Baseline: o.baseline, Audited: o.audited}
-		v.Counted.add(&o.counted)
-		s.Slots = append(s.Slots, v)
+	for name, c := range l.health.byName() {
+		s.Health[name] = CountRecord{c.Value, c.FirstExposed()}
 	}
-	for _, p := range l.parts {
-		s.Parts = append(s.Parts, p.record(index[p.slot], places))
+	for _, o := range l.slots {
+		s.Slots = append(s.Slots, l.slotRecord(o))
 	}
 	return s
 }
 
-func (p *part) record(slot int, places []int) PartRecord {
-	v := PartRecord{Slot: slot, RestEver: p.restEver, WithoutIP: p.withoutIP, Counted: p.counted.state(places)}
-	var left []*shares
-	for i := range p.pieces {
-		w := &p.pieces[i]
-		rec := PieceRecord{
-			From: w.From, To: w.To, Read: w.read, Failed: w.failed, Whole: w.whole, Baseline: w.baseline, Timeouts: w.timeouts, Bytes: w.bytes,
+func (h *health) byName() map[string]*metrics.Count {
+	all := maps.Clone(h.overflow)
+	all[metrics.MissedSlots.Name], all[metrics.ReportRegressions.Name] = &h.missed, &h.regressions
+	return all
+}
+
+func (l *Ledger) slotRecord(s *slot) SlotRecord {
+	v := SlotRecord{
+		From: s.From, To: s.To, Read: s.read, State: string(s.state), Counted: l.tokenCountsState(&s.counted),
+		Largest: s.largest, Bytes: s.bytes, Baseline: s.baseline, WithoutIPs: s.withoutIPs, Audited: s.audited,
+	}
+	v.Total.add(&s.total)
+	for i := range s.spans {
+		sp := &s.spans[i]
+		rec := SpanRecord{
+			From: sp.From, To: sp.To, Read: sp.read, Reading: sp.reading, Bytes: sp.bytes, Timeouts: sp.timeouts,
+			Failed: sp.failed, Settled: sp.settled, KeepWhole: sp.keepWhole, Baseline: sp.baseline, OtherCounted: sp.otherCounted,
 		}
-		if len(w.joined) > 0 {
-			rec.Joined = make([]bool, 0, len(places))
-			for _, place := range places {
-				rec.Joined = append(rec.Joined, w.joined[place])
-			}
+		if sp.last != nil {
+			last := l.tokenCountsState(sp.last)
+			rec.Last = &last
 		}
-		if w.told != nil {
-			told := w.told.state(places)
-			rec.Told = &told
-		}
-		if w.left != nil {
-			at := slices.Index(left, w.left)
-			if at < 0 {
-				at = len(left)
-				left = append(left, w.left)
-				v.Left = append(v.Left, w.left.state(places))
-			}
-			rec.Left = at + 1
-		}
-		v.Pieces = append(v.Pieces, rec)
+		v.Spans = append(v.Spans, rec)
 	}
 	return v
 }
 
-func (s *shares) state(places []int) SharesState {
-	v := SharesState{Total: s.total}
-	v.Rest.add(&s.rest)
-	if len(s.tokens) == 0 {
-		return v
+func (l *Ledger) tokenCountsState(t *tokenCounts) (s TokenCountsState) {
+	if len(t.tracked) == 0 && t.other.isZero() {
+		return s
 	}
-	cells := 0
-	for _, place := range places {
-		cells += len(s.tokens[place].cells)
+	order := l.tracked.sorted()
+	values := len(t.other.values)
+	for _, i := range order {
+		values += len(t.tracked[i].values)
 	}
-	v.Tokens.Packed = make([]byte, 0, 4*len(places)+3*cells) // as long as it becomes, or nearly
-	for _, place := range places {
-		v.Tokens.add(&s.tokens[place])
+	s.Bytes = make([]byte, 0, 4*(1+len(order))+3*values) // as long as it becomes, or nearly
+	s.add(&t.other)
+	for _, i := range order {
+		s.add(&t.tracked[i])
 	}
-	return v
+	return s
 }
 
-var errState = errors.New("the state contradicts itself")
-
-// Restore is New, going on from a state. Tokens that the state lists past
-// Config.MaxTokens give up their series, those without new requests for longest first.
+// Restore returns a ledger that continues from a state. Tokens that the state has past
+// Config.MaxTokens leave, those without new requests for longest first.
 func Restore(c Config, s *State) (*Ledger, error) {
 	l := New(c)
-	for d := range l.tables {
-		l.tables[d] = newTable(c.MaxValues, s.Tables[d])
+	for d := range l.labels {
+		l.labels[d] = newValueTable(c.MaxValues, s.Labels[d])
 	}
-	whole, err := s.Whole.accounts(l)
-	if err != nil || len(whole) != 1 {
+	all, err := s.Counters.decode(l)
+	if err != nil || len(all) < 2 {
 		return nil, errState
 	}
-	other, err := s.Other.accounts(l)
-	if err != nil || len(other) != 1 {
-		return nil, errState
+	l.total, l.other = all[0], all[1]
+	l.readings = s.Readings
+	l.schedule.next, l.schedule.newest = s.Next, s.Newest
+	l.schedule.length = max(time.Minute, min(s.Length, c.Slot))
+	l.activity = activity{s.Clock, s.LastGain}
+	for name, c := range l.health.byName() {
+		*c = metrics.RestoredCount(s.Health[name].Value, s.Health[name].FirstExposed)
 	}
-	listed, err := s.Listed.accounts(l)
-	if err != nil {
-		return nil, err
-	}
-	l.whole, l.other = whole[0], other[0]
-	places := l.place(listed)
-	for _, v := range s.Slots {
-		counted, err := v.Counted.vectors(l)
-		if err != nil || len(counted) != 1 {
-			return nil, errState
-		}
-		l.slots = append(l.slots, &slot{
-			Span: Span{v.From, v.To}, state: SlotState(v.State), counted: counted[0], read: v.Read, large: v.Large, bytes: v.Bytes, baseline: v.Baseline, audited: v.Audited,
-		})
-	}
-	for i := range s.Parts {
-		if err := l.restorePart(&s.Parts[i], places); err != nil {
+	indexes := l.restoreTracked(all[2:])
+	for i := range s.Slots {
+		restored, err := l.restoreSlot(&s.Slots[i], indexes)
+		if err != nil {
 			return nil, err
 		}
+		l.slots = append(l.slots, restored)
 	}
-	l.next, l.newest, l.missed, l.busy, l.lastGain = s.Next, s.Newest, s.Missed, s.Busy, s.LastGain
-	l.piece = max(time.Minute, min(s.Piece, c.Slot))
 	l.adapt(s)
 	return l, nil
 }
 
-// adapt takes care of settings that are others than those of the state.
+// adapt adapts the ledger to settings that differ from those of the state.
 func (l *Ledger) adapt(s *State) {
 	if !s.Tokens {
-		l.other = account{} // it was not served, and is born now
+		l.other = counters{} // it was not exposed, and starts at 0 now
 	}
 	for _, d := range l.c.Dimensions {
 		if slices.Contains(s.Dimensions, d) {
 			continue
 		}
-		l.other.drop(d)
-		for p := range l.accounts {
-			l.accounts[p].drop(d)
+		l.other.drop(d) // what it counted meanwhile was not exposed either
+		for i := range l.tracked.counters {
+			l.tracked.counters[i].drop(d)
 		}
 		if d == IP {
-			for _, p := range l.parts {
-				p.withoutIP = true
+			for _, o := range l.slots {
+				o.withoutIPs = true
 			}
 		}
 	}
 	if s.Zone == l.c.Zone.Location.String() && s.Inclusive == l.c.Zone.Inclusive {
 		return
 	}
-	// The same windows are other requests now: what ABS tells of the open ones is taken as
-	// read, and those that have settled are not audited.
+	// The same windows are other requests now: what ABS reports of the open ones is their baseline,
+	// and those that are settled are not audited.
 	l.Rezoned = true
 	for _, o := range l.slots {
 		o.audited, o.baseline = true, true
-	}
-	for _, p := range l.parts {
-		for i, w := range p.pieces {
-			p.pieces[i] = piece{Span: w.Span, baseline: true}
+		o.counted, o.reported = tokenCounts{}, tokenCounts{}
+		for i := range o.spans {
+			o.spans[i] = slotSpan{Span: o.spans[i].Span, baseline: true}
 		}
-		*p = part{slot: p.slot, pieces: p.pieces, withoutIP: p.withoutIP}
 	}
 }
 
-// drop forgets the counters of a dimension that had no series, so that what it counted
-// meanwhile is in none.
-func (a *account) drop(d Dimension) {
-	a.cells = slices.DeleteFunc(a.cells, func(c accountCell) bool { return c.k.dimension() == d })
-}
-
-// place gives the listed accounts their places: -1 for those without one any more.
-func (l *Ledger) place(listed []account) []int {
-	keep := make([]int, len(listed))
+// restoreTracked tracks the tokens of a state, and returns their indexes: -1 for those that leave.
+func (l *Ledger) restoreTracked(saved []counters) []int {
+	keep := make([]int, len(saved))
 	for i := range keep {
 		keep[i] = i
 	}
-	slices.SortStableFunc(keep, func(a, b int) int { return int(listed[b].gained - listed[a].gained) })
-	places := make([]int, len(listed))
+	slices.SortStableFunc(keep, func(a, b int) int { return int(saved[b].gained - saved[a].gained) })
+	indexes := make([]int, len(saved))
 	for n, i := range keep {
-		places[i] = -1
+		indexes[i] = -1
 		if n < l.c.MaxTokens {
-			places[i] = l.list(listed[i].id)
-			l.accounts[places[i]] = listed[i]
+			indexes[i] = l.tracked.add(saved[i])
 		}
 	}
-	return places
+	return indexes
 }
 
-func (l *Ledger) restorePart(v *PartRecord, places []int) error {
-	if v.Slot < 0 || v.Slot >= len(l.slots) || len(v.Pieces) == 0 {
-		return errState
+func (l *Ledger) restoreSlot(v *SlotRecord, indexes []int) (*slot, error) {
+	total, err := v.Total.decode(l)
+	if err != nil || len(total) != 1 || (v.State == string(Open)) != (len(v.Spans) > 0) {
+		return nil, errState
 	}
-	p := &part{slot: l.slots[v.Slot], restEver: v.RestEver, withoutIP: v.WithoutIP}
-	if err := l.restoreShares(&p.counted, &v.Counted, p, places); err != nil {
-		return err
+	s := &slot{
+		Span: Span{v.From, v.To}, state: SlotState(v.State), total: total[0], read: v.Read,
+		largest: v.Largest, bytes: v.Bytes, baseline: v.Baseline, withoutIPs: v.WithoutIPs, audited: v.Audited,
 	}
-	left := make([]*shares, len(v.Left))
-	for i := range v.Left {
-		left[i] = &shares{}
-		if err := l.restoreShares(left[i], &v.Left[i], p, places); err != nil {
-			return err
+	left, err := l.restoreTokenCounts(&s.counted, &v.Counted, indexes)
+	if err != nil {
+		return nil, err
+	}
+	for i := range v.Spans {
+		rec := &v.Spans[i]
+		sp := slotSpan{
+			Span: Span{rec.From, rec.To}, read: rec.Read, reading: rec.Reading, bytes: rec.Bytes, timeouts: rec.Timeouts,
+			failed: rec.Failed, settled: rec.Settled, keepWhole: rec.KeepWhole, baseline: rec.Baseline, otherCounted: rec.OtherCounted || left,
 		}
-	}
-	for _, rec := range v.Pieces {
-		w := piece{
-			Span: Span{rec.From, rec.To}, read: rec.Read, failed: rec.Failed, whole: rec.Whole, baseline: rec.Baseline, timeouts: rec.Timeouts, bytes: rec.Bytes,
-		}
-		if n := len(rec.Joined); n > 0 {
-			if n != len(places) {
-				return errState
+		if rec.Last != nil {
+			sp.last = &tokenCounts{}
+			moved, err := l.restoreTokenCounts(sp.last, rec.Last, indexes)
+			if err != nil {
+				return nil, err
 			}
-			w.joined = make([]bool, l.c.MaxTokens)
-			for i, place := range places {
-				if place >= 0 {
-					w.joined[place] = rec.Joined[i]
-				}
-			}
+			sp.otherCounted = sp.otherCounted || moved
+			s.reported.move(sp.last, 1)
 		}
-		if rec.Told != nil {
-			w.told = &shares{}
-			if err := l.restoreShares(w.told, rec.Told, p, places); err != nil {
-				return err
-			}
-		}
-		if rec.Left < 0 || rec.Left > len(left) {
-			return errState
-		}
-		if rec.Left > 0 {
-			w.left = left[rec.Left-1]
-		}
-		p.pieces = append(p.pieces, w)
+		s.spans = append(s.spans, sp)
 	}
-	p.slot.parts++
-	l.parts = append(l.parts, p)
-	return nil
+	return s, nil
 }
 
-// restoreShares takes shares of a part back. What tokens had that have no place any more
-// goes to the rest.
-func (l *Ledger) restoreShares(s *shares, v *SharesState, p *part, places []int) error {
-	rest, err := v.Rest.vectors(l)
-	if err != nil || len(rest) != 1 {
-		return errState
+// restoreTokenCounts restores counts. Those of tokens that leave move to other; it reports whether
+// there were any.
+func (l *Ledger) restoreTokenCounts(t *tokenCounts, s *TokenCountsState, indexes []int) (moved bool, err error) {
+	all, err := s.decode(l)
+	if err != nil || len(all) != 0 && len(all) != 1+len(indexes) {
+		return false, errState
 	}
-	tokens, err := v.Tokens.vectors(l)
-	if err != nil || len(tokens) > 0 && len(tokens) != len(places) {
-		return errState
+	if len(all) == 0 {
+		return false, nil
 	}
-	s.total, s.rest = v.Total, rest[0]
-	if len(tokens) == 0 {
-		return nil
-	}
-	s.room(l.c.MaxTokens)
-	for i, place := range places {
+	t.grow(l.c.MaxTokens)
+	t.other = all[0]
+	t.total = all[0].total
+	for i, index := range indexes {
+		c := &all[1+i]
+		t.total += c.total
 		switch {
-		case place >= 0:
-			s.tokens[place] = tokens[i]
-		case !tokens[i].isZero():
-			s.rest.move(&tokens[i], 1)
-			p.restEver = true
+		case index >= 0:
+			t.tracked[index] = *c
+		case !c.isZero():
+			t.other.move(c, 1)
+			moved = true
 		}
 	}
-	return nil
+	return moved, nil
 }
-
-// known is the key of a code, if its table has the value.
-func (l *Ledger) known(code uint32) (key, error) {
-	d, v := Dimension(code%dimensions), code/dimensions
-	if int(v) >= len(l.tables[d].names) {
-		return 0, errState
-	}
-	return keyOf(d, v), nil
-}
-
-// code is a key as the state has it: gob writes small numbers in a byte.
-func (k key) code() uint32 { return k.value()*dimensions + uint32(k.dimension()) }

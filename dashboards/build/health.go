@@ -17,20 +17,20 @@ func health() *Dashboard {
 		[]Variable{datasourceVariable(), targetVariable(), rangeVariable()},
 
 		stat("ABS answers", "Whether the last cycle got all its reports from ABS, at all chosen targets.",
-			"none", steps(colourCritical, 1, colourGood), 4, query{"min(" + gauge("target", "abs_up", target) + ")", ""}).
+			"none", steps(colourCritical, 1, colourGood), query{"min(" + gauge("target", "abs_up", target) + ")", ""}).
 			says(object{"type": "value", "options": object{"0": object{"index": 1, "text": "no"}, "1": object{"index": 2, "text": "yes"}}}),
 		stat("Age of the token report", "How long ago ABS last answered with its token report, at the target where it is longest.",
-			"s", steps(colourGood, 900, colourWarning, 3600, colourCritical), 4,
+			"s", steps(colourGood, 900, colourWarning, 3600, colourCritical),
 			query{age("abs_exporter_report_last_success_timestamp_seconds", target+`, report="oauthtokens"`), ""}),
 		stat("Age of new requests", "How long ago a report last had more requests than before. Standing still while there is traffic, ABS gets no logs: a full disk, or a feed that stopped.",
-			"s", steps(colourGood, 3600, colourWarning, 10800, colourCritical), 4, query{age("abs_last_new_requests_timestamp_seconds", target), ""}),
+			"s", steps(colourGood, 3600, colourWarning, 10800, colourCritical), query{age("abs_last_new_requests_timestamp_seconds", target), ""}),
 		stat("Missed slots, last $range", "Slots abandoned because they lay too far back: requests that only they contain are not counted.",
-			"short", steps(colourGood, 1, colourCritical), 4, query{or(increase("", "abs_exporter_missed_slots_total", target)+" > 0", "0 * "+running), ""}),
+			"short", steps(colourGood, 1, colourCritical), query{or(increase("", "abs_exporter_missed_slots_total", target)+" > 0", "0 * "+running), ""}),
 		stat("Audit difference", "Requests that the last audits found in ABS and not in the counters; below 0, more were counted than ABS reports.",
-			"short", steps(colourWarning, 0, colourGood, 1, colourWarning), 4, query{or("sum("+gauge("target", "abs_exporter_audit_difference_requests", target)+")", "NaN * "+running), ""}).
+			"short", steps(colourWarning, 0, colourGood, 1, colourWarning), query{or("sum("+gauge("target", "abs_exporter_audit_difference_requests", target)+")", "NaN * "+running), ""}).
 			otherwise("no audit yet"),
 		stat("Age of the saved state", "How long ago the state was last saved, at the target where it is longest.",
-			"s", steps(colourGood, 900, colourWarning, 3600, colourCritical), 4, query{or(age("abs_exporter_state_last_save_timestamp_seconds", target), "NaN * "+running), ""}).
+			"s", steps(colourGood, 900, colourWarning, 3600, colourCritical), query{or(age("abs_exporter_state_last_save_timestamp_seconds", target), "NaN * "+running), ""}).
 			otherwise("in memory only"),
 
 		row("Asking ABS"),

@@ -15,23 +15,23 @@ func overview() *Dashboard {
 
 		stat("Flagged tokens", "Tokens with any active attack, each once, whatever API and attack type are chosen above. "+
 			"Now is ABS's sliding window (3 h unless set otherwise): an attack that is over stays until the window has passed it.",
-			"short", steps(colourGood, 1, colourCritical), 4,
+			"short", steps(colourGood, 1, colourCritical),
 			query{"sum(" + gauge("target", "abs_flagged_tokens", target) + ")", ""}),
 		stat("Attacks that page", "Pairs of attack type and API that are under way with severity critical or unknown: somebody should look now.",
-			"short", steps(colourGood, 1, colourCritical), 4,
+			"short", steps(colourGood, 1, colourCritical),
 			query{or("count("+attackNow+" unless on (target, attack_type) "+lessBad+")", known()), ""}),
 		stat("Anomalies", "Pairs of anomaly type and API that tokens show now: signs of an attack below its threshold.",
-			"short", steps(colourGood, 1, colourWarning), 4,
+			"short", steps(colourGood, 1, colourWarning),
 			query{or("count("+anomalyNow+")", known()), ""}),
 		stat("New attacks, last $range", "How often a token began an attack of a type on an API in the chosen range.",
-			"short", steps(colourGood, 1, colourCritical), 4,
+			"short", steps(colourGood, 1, colourCritical),
 			query{or(increase("", "abs_attack_detections_total", attack)+" > 0", known()), ""}),
 		stat("Requests, last $range", "Requests with any token that ABS has reported in the chosen range, each counted once.",
-			"short", steps(colourTraffic), 4,
+			"short", steps(colourTraffic),
 			query{"sum(" + increase("", "abs_requests_total", target) + ")", ""}),
 		stat("Age of what is shown", "How long ago ABS last answered with its token report, at the target where it is longest. "+
 			"Above a quarter of an hour look at the health dashboard; all else here is then that old.",
-			"s", steps(colourGood, 900, colourWarning, 3600, colourCritical), 4,
+			"s", steps(colourGood, 900, colourWarning, 3600, colourCritical),
 			query{"max(time() - " + gauge("target", "abs_exporter_report_last_success_timestamp_seconds", target+`, report="oauthtokens"`) + ")", ""}),
 
 		table("Active attacks, by type and API", "Every attack type on every API for which tokens are flagged now, and when it was first seen, 12 h back at most: "+
@@ -57,20 +57,20 @@ func overview() *Dashboard {
 			query{or("count by (severity) (max by (target, token, severity) (\n"+indent(severity(tokenNow, "target, token, attack_type, api"))+"\n))", known(), "severity", "none"), "{{severity}}"},
 		).painted(severities()),
 		rows("New attacks by type, each $range before", "How often tokens began an attack of each type. Each cell covers the chosen range before its time, so neighbours overlap.",
-			scaleAttacks, 12, 8,
+			scaleAttacks, 8,
 			query{or(increase("attack_type", "abs_attack_detections_total", attack), known(), "attack_type", "none"), "{{attack_type}}"}),
 		rows("Flagged tokens, by API", "How many tokens are flagged for attacks on each API, counted once for each attack type. all is ABS's word for an attack across APIs.",
-			scaleAttacks, 12, 8,
+			scaleAttacks, 8,
 			query{or("sum by (api) ("+gauge(pair, "abs_attack_tokens", attack)+")", known(), "api", "none"), "{{api}}"}).numbered(),
 		rows("New anomalies by type, each $range before", "How often tokens began to show each anomaly type. Each cell covers the chosen range before its time.",
-			scaleAnomalies, 12, 8,
+			scaleAnomalies, 8,
 			query{or(increase("anomaly_type", "abs_anomaly_detections_total", anomaly), known(), "anomaly_type", "none"), "{{anomaly_type}}"}),
 
 		row("Traffic"),
 		lines("Requests by method, each $range before", "Requests in the chosen range before each moment, by HTTP method, over all APIs: ABS does not split methods by API.", "short", 12, 9,
 			query{increase("method", "abs_method_requests_total", target), "{{method}}"}).stacked().painted(methods()),
 		rows("Requests by API, each $range before", "Requests in the chosen range before each moment, a row an API. Where the scale is one for all, a busy API outshines the others: choose some above.",
-			scaleTraffic, 12, 9, query{byAPI(), "{{api}}"}),
+			scaleTraffic, 9, query{byAPI(), "{{api}}"}),
 		bars("Busiest APIs, last $range", "The ten APIs with the most requests in the chosen range.", 12, 9,
 			query{long("topk(10,", indent(byAPI()), ")"), "{{api}}"}),
 		bars("Busiest tokens, last $range", "The ten tokens with the most requests in the chosen range; _other is all that are not tracked. A click leads to all about one.", 12, 9,
@@ -79,7 +79,7 @@ func overview() *Dashboard {
 		bars("Busiest devices, last $range", "The ten devices, as ABS names them, with the most requests in the chosen range.", 12, 9,
 			query{"topk(10, " + increase("device", "abs_device_requests_total", target) + ")", "{{device}}"}),
 		rows("Requests by target, each $range before", "Requests in the chosen range before each moment, a row an ABS deployment.",
-			scaleTraffic, 12, 9, query{increase("target", "abs_requests_total", target), "{{target}}"}),
+			scaleTraffic, 9, query{increase("target", "abs_requests_total", target), "{{target}}"}),
 	)
 }
 

@@ -59,8 +59,8 @@ func (p *Panel) column(name string, properties ...object) *Panel {
 
 // stat is one number, of now: over a range it would show the last all-clear of an exporter that is
 // gone. The colour is a judgement where thresholds has more than one.
-func stat(title, description, unit string, thresholds object, w int, q query) *Panel {
-	p := panel("stat", title, description, w, 4, q).instant("time_series")
+func stat(title, description, unit string, thresholds object, q query) *Panel {
+	p := panel("stat", title, description, 4, 4, q).instant("time_series")
 	if unit == "short" {
 		unit = "locale" // a number of one panel has room for all its digits
 		p.with("decimals", 0)
@@ -116,8 +116,8 @@ func (p *Panel) stacked() *Panel {
 
 // rows are amounts over time, a row for each name. The panel writes numbers only into cells where
 // they fit, so there are none.
-func rows(title, description, scale string, w, h int, q query) *Panel {
-	p := panel("status-history", title, description, w, h, q)
+func rows(title, description, scale string, h int, q query) *Panel {
+	p := panel("status-history", title, description, 12, h, q)
 	p.MaxDataPoints, p.Interval = 48, "1m" // more than a cell for each few pixels is refused by the panel
 	p.with("unit", "locale").with("decimals", 0).with("color", object{"mode": scale}).with("min", 0).with("noValue", "unknown")
 	p.with("custom", object{"fillOpacity": 90, "lineWidth": 0})

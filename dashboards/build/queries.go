@@ -56,7 +56,7 @@ func severity(expr, keys string) string {
 }
 
 // since is when series with keys, which are there now, were first seen, in seconds since 1970 and
-// at most 12 h back. An attack that had ended and came back counts from its return; gaps of a
+// at most 12 h back. An attack that had ended and returned counts from its return; gaps of a
 // quarter of an hour, as of an exporter that starts anew, are no end.
 func since(metric, matchers, above, keys, step string) string {
 	by := "max by (" + keys + ") "

@@ -52,6 +52,20 @@ func TestEveryTypeHasItsInfo(t *testing.T) {
 		}
 		return len(families["abs_attack_tokens"].GetMetric())+len(families["abs_anomaly_tokens"].GetMetric()) >= len(types)-1
 	})
+	infos := severities(t, families)
+	if named := everyTypeHasInfo(t, families, infos); named < len(types) {
+		t.Errorf("only %d series name a type", named)
+	}
+	for name, want := range map[string]string{"Brand New Attack": "unknown", "攻撃": "unknown", "Cookie DoS Attack": "critical", "Stolen API Key Attack- Per API Key": "critical"} {
+		if infos[name] != want {
+			t.Errorf("%q has the severity %q instead of %q", name, infos[name], want)
+		}
+	}
+}
+
+// severities returns the severity of each type that has an info series.
+func severities(t *testing.T, families map[string]*dto.MetricFamily) map[string]string {
+	t.Helper()
 	infos := map[string]string{}
 	for _, m := range families["abs_attack_type_info"].GetMetric() {
 		name := value(m, "attack_type")
@@ -60,7 +74,12 @@ func TestEveryTypeHasItsInfo(t *testing.T) {
 		}
 		infos[name] = value(m, "severity")
 	}
-	named := 0
+	return infos
+}
+
+// everyTypeHasInfo returns how many labels of series name a type.
+func everyTypeHasInfo(t *testing.T, families map[string]*dto.MetricFamily, infos map[string]string) (named int) {
+	t.Helper()
 	for family, f := range families {
 		for _, m := range f.GetMetric() {
 			for _, label := range []string{"attack_type", "anomaly_type"} {
@@ -75,14 +94,7 @@ func TestEveryTypeHasItsInfo(t *testing.T) {
 			}
 		}
 	}
-	if named < len(types) {
-		t.Errorf("only %d series name a type", named)
-	}
-	for name, want := range map[string]string{"Brand New Attack": "unknown", "攻撃": "unknown", "Cookie DoS Attack": "critical", "Stolen API Key Attack- Per API Key": "critical"} {
-		if infos[name] != want {
-			t.Errorf("%q has the severity %q instead of %q", name, infos[name], want)
-		}
-	}
+	return named
 }
 
 func value(m *dto.Metric, label string) string {

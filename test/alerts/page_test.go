@@ -282,9 +282,7 @@ var answered = []string{
 // attack lasts.
 func runbooks(t *testing.T, prom *prometheus, env []string) {
 	t.Helper()
-	_, err := exec.LookPath("curl")
-	noCurl := err != nil
-	curlFailures := filepath.Join(t.TempDir(), "curl-failures")
+	env = append(append(os.Environ(), env...), "CURL_FAILURES="+filepath.Join(t.TempDir(), "curl-failures"))
 	commands, resolved := 0, 0
 	for _, file := range glob(t, "docs", "runbooks", "ABS*.md") {
 		name := filepath.Base(file)
@@ -303,36 +301,46 @@ func runbooks(t *testing.T, prom *prometheus, env []string) {
 			}
 		}
 		for _, block := range inShell.FindAllStringSubmatch(string(text), -1) {
-			if noCurl && strings.Contains(block[1], "curl ") {
-				t.Logf("%s: not run for want of curl:\n%s", name, block[1])
-				continue
-			}
-			cmd := exec.Command("sh", "-euc", shell+block[1])
-			cmd.Env = append(append(os.Environ(), env...), "CURL_FAILURES="+curlFailures)
-			out, err := cmd.CombinedOutput()
-			if err != nil {
-				t.Errorf("%s: %v\n%s\n%s", name, err, block[1], out)
-			}
-			if failures, err := os.ReadFile(curlFailures); err == nil {
-				t.Errorf("%s: %s%s\n%s", name, failures, block[1], out)
-				if err := os.Remove(curlFailures); err != nil {
-					t.Fatal(err)
-				}
-			}
-			// Now, and at the time of the alert.
-			if calls := strings.Count(block[1], "abs-exporter resolve"); calls > 0 {
-				if found := strings.Count(string(out), attackType); found < calls {
-					t.Errorf("%s: the token is looked up %d times, and the attack is printed %d times:\n%s\n%s", name, calls, found, block[1], out)
-				}
-				resolved++
-			}
-			commands++
-			if testing.Verbose() {
-				t.Logf("%s\n%s%s", name, block[1], out)
+			if runCommands(t, name, block[1], env) {
+				commands++
+				resolved += min(1, strings.Count(block[1], resolveCommand))
 			}
 		}
 	}
 	if commands < 10 || resolved < 3 {
 		t.Errorf("%d blocks of commands were run, %d of them looked the token up", commands, resolved)
 	}
+}
+
+const resolveCommand = "abs-exporter resolve"
+
+// runCommands runs one block of a runbook, unless it needs curl and there is none. The last
+// variable of the environment names the file of curl's failures.
+func runCommands(t *testing.T, name, block string, env []string) bool {
+	t.Helper()
+	if _, err := exec.LookPath("curl"); err != nil && strings.Contains(block, "curl ") {
+		t.Logf("%s: not run, as there is no curl:\n%s", name, block)
+		return false
+	}
+	cmd := exec.Command("sh", "-euc", shell+block)
+	cmd.Env = env
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%s: %v\n%s\n%s", name, err, block, out)
+	}
+	_, curlFailures, _ := strings.Cut(env[len(env)-1], "=")
+	if failures, err := os.ReadFile(curlFailures); err == nil {
+		t.Errorf("%s: %s%s\n%s", name, failures, block, out)
+		if err := os.Remove(curlFailures); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Now, and at the time of the alert.
+	if found, calls := strings.Count(string(out), attackType), strings.Count(block, resolveCommand); found < calls {
+		t.Errorf("%s: the token is looked up %d times, and the attack is printed %d times:\n%s\n%s", name, calls, found, block, out)
+	}
+	if testing.Verbose() {
+		t.Logf("%s\n%s%s", name, block, out)
+	}
+	return true
 }

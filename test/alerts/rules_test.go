@@ -76,7 +76,7 @@ func TestPromtoolFindsNothing(t *testing.T) {
 	}
 	for line := range strings.Lines(string(out)) {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "Checking") && !strings.HasPrefix(line, "SUCCESS") {
-			t.Errorf("promtool check rules says: %s", line)
+			t.Errorf("promtool check rules prints: %s", line)
 		}
 	}
 }
@@ -97,10 +97,6 @@ func TestRules(t *testing.T) {
 // own in which it never fires, evaluated when its "for" has passed. Before that, any alert is
 // silent.
 func TestEveryAlertHasCases(t *testing.T) {
-	type cases struct {
-		patience          time.Duration
-		fires, nearMisses int
-	}
 	seen := map[string]*cases{}
 	for _, r := range alertRules(t) {
 		if seen[r.Alert] != nil {
@@ -115,45 +111,59 @@ func TestEveryAlertHasCases(t *testing.T) {
 	for _, file := range glob(t, "alerts", "tests", "*.yml") {
 		var parsed struct {
 			Tests []struct {
-				Alerts []struct {
-					Name     string `yaml:"alertname"`
-					At       string `yaml:"eval_time"`
-					Expected []struct {
-						Annotations map[string]string `yaml:"exp_annotations"`
-					} `yaml:"exp_alerts"`
-				} `yaml:"alert_rule_test"`
+				Alerts []alertCase `yaml:"alert_rule_test"`
 			} `yaml:"tests"`
 		}
 		read(t, file, &parsed)
 		for _, test := range parsed.Tests {
-			silent := map[string]bool{} // which of those evaluated late enough never fire here
-			for _, c := range test.Alerts {
-				s := seen[c.Name]
-				if s == nil {
-					t.Errorf("%s tests %s, and there is no such alert", filepath.Base(file), c.Name)
-					continue
-				}
-				never, known := silent[c.Name]
-				switch {
-				case len(c.Expected) > 0:
-					silent[c.Name] = false
-					if c.Expected[0].Annotations["description"] != "" {
-						s.fires++
-					}
-				case (never || !known) && duration(t, c.At) > s.patience:
-					silent[c.Name] = true
-				}
-			}
-			for name, never := range silent {
-				if never {
-					seen[name].nearMisses++
-				}
-			}
+			countCases(t, filepath.Base(file), test.Alerts, seen)
 		}
 	}
 	for name, s := range seen {
 		if s.fires == 0 || s.nearMisses == 0 {
 			t.Errorf("%s has %d cases that fire, and %d tests in which it never does although its \"for\" has passed", name, s.fires, s.nearMisses)
+		}
+	}
+}
+
+// cases counts the cases of one alert.
+type cases struct {
+	patience          time.Duration // its "for"
+	fires, nearMisses int
+}
+
+type alertCase struct {
+	Name     string `yaml:"alertname"`
+	At       string `yaml:"eval_time"`
+	Expected []struct {
+		Annotations map[string]string `yaml:"exp_annotations"`
+	} `yaml:"exp_alerts"`
+}
+
+// countCases adds the cases of one test.
+func countCases(t *testing.T, file string, test []alertCase, seen map[string]*cases) {
+	t.Helper()
+	silent := map[string]bool{} // which of those evaluated late enough never fire here
+	for _, c := range test {
+		s := seen[c.Name]
+		if s == nil {
+			t.Errorf("%s tests %s, and there is no such alert", file, c.Name)
+			continue
+		}
+		never, known := silent[c.Name]
+		switch {
+		case len(c.Expected) > 0:
+			silent[c.Name] = false
+			if c.Expected[0].Annotations["description"] != "" {
+				s.fires++
+			}
+		case (never || !known) && duration(t, c.At) > s.patience:
+			silent[c.Name] = true
+		}
+	}
+	for name, never := range silent {
+		if never {
+			seen[name].nearMisses++
 		}
 	}
 }

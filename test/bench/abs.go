@@ -17,18 +17,18 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
-// forensicsAnswer is about a token under no attack.
+// forensicsAnswer is about a token without attacks.
 const forensicsAnswer = `{"company":"ping identity","name":"api_abs_token","summary":{"total_requests":12,"total_attacks":0,"total_anomalies":0},` +
 	`"details":{"metrics":{"token":"t","total_requests":12,"ip_list":[]},"attack_types":{},"anomaly_types":{}}}`
 
-// serveABS stands in for an ABS that makes its reports in no time: it sends files, which
-// the kernel does by itself where there is no TLS.
+// serveABS simulates an ABS that makes its reports in no time: it sends files, which the kernel
+// does alone where there is no TLS.
 func serveABS(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("abs", flag.ContinueOnError)
 	slot := flags.String("slot", "", "file of a slot's report")
 	window := flags.String("window", "", "file of the window's report")
-	empty := flags.String("empty", "", "file of a report without rows, for all windows that nothing is counted from")
-	slots := flags.Int("slots", 1, "how many slots hold what is in the slot's report")
+	empty := flags.String("empty", "", "file of a report without rows, for all other windows")
+	slots := flags.Int("slots", 1, "how many slots have the slot's report")
 	secure := flags.Bool("tls", false, "speak HTTPS")
 	h2 := flags.Bool("http2", false, "offer HTTP/2")
 	if err := flags.Parse(args); err != nil {
@@ -52,11 +52,11 @@ func serveABS(ctx context.Context, args []string) error {
 			file = *slot
 		}
 		if err := sendFile(w, file); err != nil {
-			panic(http.ErrAbortHandler) // the client sees a body that is cut
+			panic(http.ErrAbortHandler) // the client sees a truncated body
 		}
 	})
 	mux.HandleFunc("/v4/abs", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, forensicsAnswer) // whoever does not read it is gone
+		_, _ = io.WriteString(w, forensicsAnswer) // a client that does not read it is gone
 	})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -90,12 +90,12 @@ func serveABS(ctx context.Context, args []string) error {
 		server.Protocols.SetHTTP2(*h2)
 		serve = func() error { return server.ServeTLS(l, "", "") }
 	}
-	if err := tell(ready); err != nil {
+	if err := send(ready); err != nil {
 		return err
 	}
 	go func() {
 		<-ctx.Done()
-		_ = server.Close() // the parent has what it wants
+		_ = server.Close() // the parent has its figures
 	}()
 	_ = serve() // it ends by Close
 	return nil

@@ -22,10 +22,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// The usual Go way: structs with tags, encoding/json, a Collector of const metrics that
-// asks when it is scraped, promhttp. Written as one would who cares: only the members
-// that are needed are in the structs, nothing is decoded twice, descriptors and label
-// slices are made once, and ids are made with one HMAC that is reset.
+// The usual Go way: structs with tags, encoding/json, a Collector of const metrics that reads the
+// report when it is scraped, promhttp. It is written with care: only the members that are needed
+// are in the structs, nothing is decoded twice, descriptors and label slices are made once, and ids
+// are made with one HMAC that is reset.
 
 type tokenReport struct {
 	Name    string `json:"name"`
@@ -51,8 +51,8 @@ type ipEntry struct {
 // The variants of the baseline.
 const (
 	variantAll    = "all"    // the series of every token
-	variantTop    = "top"    // the largest tokens, and the rest as one
-	variantStream = "stream" // likewise, decoding row by row
+	variantTop    = "top"    // the largest tokens, and all others as one
+	variantStream = "stream" // the same, decoding row by row
 )
 
 type baseline struct {
@@ -92,7 +92,7 @@ func runBaseline(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := tell(hello{Addr: addr}); err != nil {
+	if err := send(hello{Addr: addr}); err != nil {
 		return err
 	}
 	if err := end(); err != nil {
@@ -105,7 +105,7 @@ func runBaseline(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return tell(bye{Start: b.start.Load(), Bytes: b.bytes.Load(), Peak: top})
+	return send(bye{Start: b.start.Load(), Bytes: b.bytes.Load(), Peak: top})
 }
 
 // Describe implements prometheus.Collector.
@@ -139,7 +139,7 @@ func (b *baseline) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// counts are those of one token, or of all that are not kept.
+// counts are the requests of one token, or of all that are not kept.
 type counts struct {
 	id                     string
 	total                  int64
@@ -161,12 +161,12 @@ func (b *baseline) read(ctx context.Context) ([]counts, error) {
 	if err := json.NewDecoder(resp.Body).Decode(&r); err != nil {
 		return nil, err
 	}
-	details, rest := r.Details, []tokenDetail(nil)
+	details, others := r.Details, []tokenDetail(nil)
 	if b.variant == variantTop && len(details) > b.keep {
 		slices.SortFunc(details, func(x, y tokenDetail) int {
 			return cmp.Or(cmp.Compare(y.TotalRequests, x.TotalRequests), cmp.Compare(x.Token, y.Token))
 		})
-		details, rest = details[:b.keep], details[b.keep:]
+		details, others = details[:b.keep], details[b.keep:]
 	}
 	tokens := make([]counts, 0, len(details)+1)
 	for i := range details {
@@ -176,8 +176,8 @@ func (b *baseline) read(ctx context.Context) ([]counts, error) {
 	}
 	if b.variant == variantTop {
 		other := newCounts("_other")
-		for i := range rest {
-			other.add(&rest[i])
+		for i := range others {
+			other.add(&others[i])
 		}
 		tokens = append(tokens, other)
 	}
@@ -203,15 +203,15 @@ func (c *counts) add(d *tokenDetail) {
 	}
 }
 
-// id is the token id: 16 hex digits of an HMAC, as the exporter's.
+// id returns the token id: 16 hex digits of an HMAC, as the exporter's.
 func (b *baseline) id(token string) string {
 	b.mac.Reset()
-	_, _ = io.WriteString(b.mac, token) // a hash takes everything
+	_, _ = io.WriteString(b.mac, token) // a hash never fails
 	return hex.EncodeToString(b.mac.Sum(nil)[:8])
 }
 
-// stream decodes the rows one by one, which needs knowledge of json.Decoder that few use:
-// it is here so that the memory of the usual way is not held against encoding/json alone.
+// stream decodes the rows one by one, which needs methods of json.Decoder that few use: it is here
+// so that the comparison of memory is not with json.Unmarshal alone.
 func (b *baseline) stream(body io.Reader) ([]counts, error) {
 	dec := json.NewDecoder(bufio.NewReaderSize(body, 64<<10))
 	for {

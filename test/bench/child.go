@@ -17,41 +17,41 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
-// hello is what a program tells once it can be scraped.
+// hello is the line that a program prints once it can be scraped.
 type hello struct {
 	Addr        string // a base URL
 	Fingerprint string // of the ABS's certificate
 	CAFile      string // the certificate itself
 }
 
-// bye is what a program tells at its end.
+// bye is the line that a program prints at its end.
 type bye struct {
 	Start int64 // when its first GET was sent, Unix nanoseconds
-	End   int64 // when it was through, for programs that nobody scrapes
-	Bytes int64 // that it read
-	Peak  int64 // the most memory that it held, in bytes: VmHWM, which unlike getrusage's ru_maxrss begins anew with exec
+	End   int64 // when it was done, for programs that nobody scrapes
+	Bytes int64 // read
+	Peak  int64 // peak resident memory in bytes: VmHWM, which unlike getrusage's ru_maxrss is reset by exec
 }
 
-// tell prints one line of JSON for the parent.
-func tell(v any) error { return json.NewEncoder(os.Stdout).Encode(v) }
+// send prints one line of JSON for the parent.
+func send(v any) error { return json.NewEncoder(os.Stdout).Encode(v) }
 
-// peak is the process's high-water mark of resident memory.
+// peak returns the process's high-water mark of resident memory.
 func peak() (int64, error) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kb, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
+		if size, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kb, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(size), "kB")), 10, 64)
 			return kb << 10, err
 		}
 	}
-	return 0, errors.New("the kernel does not tell VmHWM")
+	return 0, errors.New("/proc/self/status has no VmHWM")
 }
 
-// untilParentEnds ends the context when the parent closes our standard input, and hands
-// each line of it to line.
+// untilParentEnds ends the context when the parent closes our standard input, and calls line for
+// each line of it.
 func untilParentEnds(ctx context.Context, line func()) context.Context {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
@@ -66,7 +66,7 @@ func untilParentEnds(ctx context.Context, line func()) context.Context {
 	return ctx
 }
 
-// serveMetrics serves the handler until ctx ends, over TLS if secure, and gives its base URL.
+// serveMetrics serves the handler until ctx ends, over TLS if secure, and returns its base URL.
 func serveMetrics(ctx context.Context, h http.Handler, secure bool) (base string, end func() error, err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -86,7 +86,7 @@ func serveMetrics(ctx context.Context, h http.Handler, secure bool) (base string
 	go func() { ended <- serve(l) }()
 	return scheme + l.Addr().String(), func() error {
 		<-ctx.Done()
-		_ = server.Close() // nobody is being served any more
+		_ = server.Close() // no scrape is under way any more
 		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}
@@ -94,5 +94,5 @@ func serveMetrics(ctx context.Context, h http.Handler, secure bool) (base string
 	}, nil
 }
 
-// copying reads all of r and keeps nothing.
+// copying reads all of r and stores nothing.
 func copying(r io.Reader) (int64, error) { return io.Copy(io.Discard, r) }

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// comparison is one command's worth of figures.
+// comparison is one run of the command.
 type comparison struct {
 	dir          string
 	runs         int
@@ -29,9 +29,9 @@ func compare(ctx context.Context, args []string) error {
 	flags.IntVar(&c.small, "small", 100_000, "tokens of the report that exporter and baseline read")
 	flags.IntVar(&c.large, "large", 1_000_000, "tokens of the report that the exporter reads alone")
 	flags.Uint64Var(&c.seed, "seed", 1, "of the reports")
-	flags.StringVar(&c.only, "only", "", "some parts only, by comma: all, top, large, tls, scrape, crowd, readers")
-	flags.DurationVar(&c.forensicsFor, "forensics", 5*time.Second, "how long forensics runs in the part large")
-	flags.IntVar(&c.scrapes, "scrapes", 50, "how many scrapers come at once in the part crowd")
+	flags.StringVar(&c.only, "only", "", "some sections only, by comma: all, top, large, tls, scrape, crowd, readers")
+	flags.DurationVar(&c.forensicsFor, "forensics", 5*time.Second, "how long forensics runs in the section large")
+	flags.IntVar(&c.scrapes, "scrapes", 50, "how many scrapers there are at once in the section crowd")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -45,9 +45,9 @@ func compare(ctx context.Context, args []string) error {
 	} else if err := os.MkdirAll(c.dir, 0o750); err != nil {
 		return err
 	}
-	fmt.Printf("%s, %s/%s, %d cores, %s; medians of %d runs in turn; seed %d\n",
+	fmt.Printf("%s, %s/%s, %d cores, %s; medians of %d interleaved runs; seed %d\n",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), processor(), c.runs, c.seed)
-	parts := []struct {
+	sections := []struct {
 		name string
 		run  func(context.Context) error
 	}{
@@ -58,18 +58,18 @@ func compare(ctx context.Context, args []string) error {
 		{"crowd", c.crowd},
 		{"readers", c.readers},
 	}
-	for _, p := range parts {
+	for _, p := range sections {
 		if c.wants(p.name) {
 			if err := p.run(ctx); err != nil {
-				return fmt.Errorf("part %s: %w", p.name, err)
+				return fmt.Errorf("section %s: %w", p.name, err)
 			}
 		}
 	}
 	return nil
 }
 
-func (c *comparison) wants(part string) bool {
-	return c.only == "" || strings.Contains(","+c.only+",", ","+part+",")
+func (c *comparison) wants(section string) bool {
+	return c.only == "" || strings.Contains(","+c.only+",", ","+section+",")
 }
 
 func processor() string {
@@ -85,8 +85,8 @@ func processor() string {
 	return "unknown processor"
 }
 
-// withABS starts the stand-in for ABS. The window's report is that of the slot, or one
-// without rows.
+// withABS calls run with a simulated ABS and the size of its report. The window's report is that of
+// the slot, or one without rows.
 func (c *comparison) withABS(ctx context.Context, tokens, slots int, window, secure bool, run func(*hello, int64) error) error {
 	slot, size, err := report(c.dir, tokens, c.seed)
 	if err != nil {
@@ -108,7 +108,7 @@ func (c *comparison) withABS(ctx context.Context, tokens, slots int, window, sec
 		return err
 	}
 	var h hello
-	err = p.hear(&h)
+	err = p.receive(&h)
 	if err == nil {
 		err = run(&h, size)
 	}
@@ -119,36 +119,36 @@ func (c *comparison) withABS(ctx context.Context, tokens, slots int, window, sec
 }
 
 func (c *comparison) all(ctx context.Context) error {
-	listed := fmt.Sprint(c.small)
-	return c.table(ctx, fmt.Sprintf("%d tokens, all listed", c.small), c.small, false, []program{
+	tracked := fmt.Sprint(c.small)
+	return c.table(ctx, fmt.Sprintf("%d tokens, all tracked", c.small), c.small, false, []program{
 		{name: "copying the bytes", args: []string{"copy"}},
-		{name: "exporter, state in memory", args: []string{"exporter", "-listed", listed}},
-		{name: "exporter, state on disk", args: []string{"exporter", "-listed", listed}, state: true},
-		{name: "exporter, state on disk, scraped with gzip", args: []string{"exporter", "-listed", listed}, state: true, gzip: true},
+		{name: "exporter, state in memory", args: []string{"exporter", "-tracked", tracked}},
+		{name: "exporter, state on disk", args: []string{"exporter", "-tracked", tracked}, state: true},
+		{name: "exporter, state on disk, scraped with gzip", args: []string{"exporter", "-tracked", tracked}, state: true, gzip: true},
 		{name: "the usual way, all series", args: []string{"baseline", "-variant", variantAll}},
 	}, 1, 2, 4)
 }
 
 func (c *comparison) top(ctx context.Context) error {
-	return c.table(ctx, fmt.Sprintf("%d tokens, 1,000 listed", c.small), c.small, false, []program{
+	return c.table(ctx, fmt.Sprintf("%d tokens, 1,000 tracked", c.small), c.small, false, []program{
 		{name: "copying the bytes", args: []string{"copy"}},
 		{name: "exporter, state in memory", args: []string{"exporter"}},
 		{name: "exporter, state on disk", args: []string{"exporter"}, state: true},
 		{name: "the usual way, the 1,000 largest", args: []string{"baseline", "-variant", variantTop}},
-		{name: "likewise, decoding row by row", args: []string{"baseline", "-variant", variantStream}},
+		{name: "the same, decoding row by row", args: []string{"baseline", "-variant", variantStream}},
 	}, 1, 2, 3, 4)
 }
 
 func (c *comparison) million(ctx context.Context) error {
 	forensics := c.forensicsFor.String()
-	return c.table(ctx, fmt.Sprintf("%d tokens, 1,000 listed, a slot's and the window's report, forensics for %s", c.large, c.forensicsFor), c.large, true, []program{
+	return c.table(ctx, fmt.Sprintf("%d tokens, 1,000 tracked, a slot's and the window's report, forensics for %s", c.large, c.forensicsFor), c.large, true, []program{
 		{name: "copying the bytes of both reports", args: []string{"copy", "-reports", "2"}},
 		{name: "exporter, state on disk", args: []string{"exporter", "-forensics", forensics}, state: true, after: c.forensicsFor},
 	})
 }
 
-// table runs programs over plain HTTP, and over TLS if wanted, and prints a table. same
-// are the places of the programs whose series must be the same.
+// table runs programs over plain HTTP, and over TLS if selected, and prints a table. same are the
+// indices of the programs whose series must be the same.
 func (c *comparison) table(ctx context.Context, title string, tokens int, window bool, programs []program, same ...int) error {
 	var plain, secure [][]figures
 	var size int64
@@ -159,13 +159,9 @@ func (c *comparison) table(ctx context.Context, title string, tokens int, window
 			for _, i := range same {
 				alike = append(alike, programs[i])
 			}
-			found, err := verify(ctx, abs, alike, tokens == c.small && strings.Contains(title, "all listed"))
+			series, err := verify(ctx, abs, alike, tokens == c.small && strings.Contains(title, "all tracked"))
 			if err != nil {
 				return err
-			}
-			series := 0
-			for _, f := range found {
-				series += f.series
 			}
 			fmt.Fprintf(os.Stderr, "the same %d series from all of them\n", series)
 			title += fmt.Sprintf(", %d series", series)
@@ -186,6 +182,14 @@ func (c *comparison) table(ctx context.Context, title string, tokens int, window
 		}
 	}
 	fmt.Printf("\n%s; the report has %.1f MB\n\n", title, float64(size)/1e6)
+	printFigures(programs, plain, secure)
+	if len(same) > 0 {
+		printRatios(programs, plain, same)
+	}
+	return nil
+}
+
+func printFigures(programs []program, plain, secure [][]figures) {
 	fmt.Println("| program | wall | CPU | peak memory | times copying | TLS adds |")
 	fmt.Println("|---|---:|---:|---:|---:|---:|")
 	floor := medians(plain[0])
@@ -199,17 +203,15 @@ func (c *comparison) table(ctx context.Context, title string, tokens int, window
 		fmt.Printf("| %s | %s | %s | %.0f MB | %.1f | %s |\n", programs[i].name, seconds(m.wall), seconds(m.cpu),
 			float64(m.peak)/1e6, float64(m.wall)/float64(floor.wall), tls)
 	}
-	if len(same) == 0 {
-		return nil
-	}
+}
+
+// printRatios prints each baseline's figures as multiples of each exporter's.
+func printRatios(programs []program, plain [][]figures, same []int) {
 	fmt.Println("\n| ratio, in this run | wall | CPU | memory |")
 	fmt.Println("|---|---:|---:|---:|")
 	for _, theirs := range same {
-		if programs[theirs].args[0] != "baseline" {
-			continue
-		}
 		for _, ours := range same {
-			if programs[ours].args[0] != "exporter" {
+			if programs[theirs].args[0] != "baseline" || programs[ours].args[0] != "exporter" {
 				continue
 			}
 			a, b := medians(plain[theirs]), medians(plain[ours])
@@ -217,7 +219,6 @@ func (c *comparison) table(ctx context.Context, title string, tokens int, window
 				float64(a.wall)/float64(b.wall), float64(a.cpu)/float64(b.cpu), float64(a.peak)/float64(b.peak))
 		}
 	}
-	return nil
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }

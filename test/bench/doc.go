@@ -1,3 +1,3 @@
-// Command bench turns reports by size and seed into a table of what the exporter, and
-// the usual way of writing one, need for them. docs/performance.md tells the method.
+// Command bench makes reports by size and seed, and prints what the exporter, and the usual way of
+// writing one, need for them. docs/performance.md describes the method.
 package main

@@ -14,6 +14,8 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector"
+	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
+	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/collector/statedir"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
@@ -24,11 +26,11 @@ const (
 	tokenKey   = "bench: a key of no secrecy at all" // #nosec G101 -- it guards nothing
 )
 
-// exporter is the real one, less flags and pages: the client, the collector with its
-// ledger, the state file, the exposition and the registry with the exporter's own health.
+// exporter is the real one, less flags and pages: the client, the collector with its ledger, the
+// state file, the exposition and the registry with the exporter's own health.
 type exporter struct {
 	url, fingerprint string
-	listed           int
+	tracked          int
 	state            string
 	profile          string
 	cycles, twice    bool
@@ -36,7 +38,7 @@ type exporter struct {
 
 	clock      *stepClock
 	exposition *metrics.Exposition
-	read       func() // told of each commit once both reports were read
+	read       func() // called at each commit once both reports were read
 	start      atomic.Int64
 	calls      atomic.Int64 // of forensics
 }
@@ -44,15 +46,15 @@ type exporter struct {
 func (e *exporter) flags(f *flag.FlagSet) {
 	f.StringVar(&e.url, "url", "", "base URL of the ABS")
 	f.StringVar(&e.fingerprint, "fingerprint", "", "of its certificate")
-	f.IntVar(&e.listed, "listed", 1000, "--series.max-tokens")
+	f.IntVar(&e.tracked, "tracked", 1000, "--series.max-tokens")
 	f.StringVar(&e.state, "state", "", "--state.dir")
 	f.StringVar(&e.profile, "profile", "", "write a CPU profile of the cycle to this file")
-	f.BoolVar(&e.twice, "twice", false, "run a second cycle before the scrape: it serves the values of what is born in the first")
-	f.BoolVar(&e.cycles, "cycles", false, "run a cycle for each line that comes in, and tell how long it took")
+	f.BoolVar(&e.twice, "twice", false, "run a second cycle before the scrape: it serves the values of series that are new in the first")
+	f.BoolVar(&e.cycles, "cycles", false, "run a cycle for each line of standard input, and print how long it lasted")
 	f.DurationVar(&e.forensics, "forensics", 0, "ask forensics for this long at 10 calls a second")
 }
 
-// cycled is what an exporter tells after each cycle that it was asked for.
+// cycled is the line that an exporter prints after each cycle that was requested.
 type cycled struct{ Took int64 } // nanoseconds
 
 const (
@@ -60,19 +62,19 @@ const (
 	slotLength = 30 * time.Minute // --collect.slot
 )
 
-// firstSlot is where the slot begins that is counted.
+// firstSlot is the begin of the slot that is counted.
 var firstSlot = time.Date(2026, time.March, 3, 12, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant, but for the language
 
-// begin is when the process starts in the collector's time: a cycle before a slot ends.
+// begin is when the process starts by the collector's clock: a cycle before a slot ends.
 var begin = firstSlot.Add(slotLength - interval) //nolint:gochecknoglobals // a constant, but for the language
 
-// stepClock runs as time does, and is put forward where waiting would tell nothing.
+// stepClock runs as the machine's clock, and is put forward where waiting would measure nothing.
 type stepClock struct {
 	mu      sync.Mutex
 	started time.Time
 	ahead   time.Duration
-	step    chan struct{} // lets the next cycle begin; nil: sleeping is sleeping
-	slept   func()        // told when a cycle has ended
+	step    chan struct{} // starts the next cycle; nil: Sleep sleeps
+	slept   func()        // called when a cycle has ended
 }
 
 func (c *stepClock) Now() time.Time {
@@ -87,7 +89,7 @@ func (c *stepClock) forward(d time.Duration) {
 	c.ahead += d
 }
 
-// Sleep waits for the next step, and then is as late as the end of the next slot.
+// Sleep waits for the next step, and then puts the clock forward to the end of the next slot.
 func (c *stepClock) Sleep(ctx context.Context, d time.Duration) error {
 	if c.step == nil {
 		return collector.SystemClock{}.Sleep(ctx, d)
@@ -102,19 +104,19 @@ func (c *stepClock) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// asked notes when the first request is sent.
-type asked struct {
+// observed records when the first request is sent.
+type observed struct {
 	*abs.Client
 	e *exporter
 }
 
-func (a asked) Tokens(ctx context.Context, w abs.Window, row func(*abs.Row) error) (abs.Summary, error) {
+func (a observed) Tokens(ctx context.Context, w abs.Window, row func(*abs.Row) error) (abs.Summary, error) {
 	a.e.start.CompareAndSwap(0, time.Now().UnixNano())
 	return a.Client.Tokens(ctx, w, row)
 }
 
 // Forensics counts.
-func (a asked) Forensics(ctx context.Context, w abs.Window, token []byte) (abs.Forensics, error) {
+func (a observed) Forensics(ctx context.Context, w abs.Window, token []byte) (abs.Forensics, error) {
 	a.e.calls.Add(1)
 	return a.Client.Forensics(ctx, w, token)
 }
@@ -142,9 +144,13 @@ func (e *exporter) prepare() (*collector.Collector, error) {
 	client, err := abs.NewClient(abs.Config{
 		URL: e.url, Keys: abs.StaticKeys("abs_ak", "abs_sk"), TLS: abs.TLSConfig{Fingerprint: e.fingerprint},
 		ResponseCap: 1 << 40, Timeout: 10 * time.Minute, UserAgent: "abs-exporter/bench",
-		Rate:    1000, // the small reports of the check of seams would wait 150 ms for their turn
+		Rate:    1000, // the small reports of the check of seams would wait 150 ms
 		Observe: collector.ObserveCalls(health, targetName, e.clock), Now: e.clock.Now,
 	})
+	if err != nil {
+		return nil, err
+	}
+	types, err := catalogue.New(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -154,20 +160,19 @@ func (e *exporter) prepare() (*collector.Collector, error) {
 			Settle: 2 * time.Hour, Window: 3 * time.Hour, Lookback: slotLength, MaxBackfill: 24 * time.Hour,
 		},
 		Series: collector.Series{
-			MaxTokens: e.listed, MaxValues: 100, Dimensions: []string{"method", "api", "device"}, Expire: 2 * time.Hour,
+			MaxTokens: e.tracked, MaxValues: 100, Dimensions: []ledger.Dimension{ledger.Method, ledger.API, ledger.Device}, Expire: 2 * time.Hour,
 		},
-		Forensics: e.forensics > 0, ForensicsRate: 10, StateDir: e.state,
+		Forensics: e.forensics > 0, ForensicsRate: 10, Catalogue: types, StateDir: e.state,
 	}, []collector.Target{{
-		Name: targetName, ABS: asked{client, e}, Location: time.UTC, Forensics: e.forensics > 0, ResponseCap: math.MaxInt64 / 16,
+		Name: targetName, ABS: observed{client, e}, Location: time.UTC, Forensics: e.forensics > 0, ResponseCap: math.MaxInt64 / 16,
 	}}, collector.Environment{Key: tokenid.Key(tokenKey), Health: health, Publisher: e, Clock: e.clock, Log: log})
-	// The totals were born a cycle ago, so that they show in the first commit what was
-	// counted.
+	// The totals were zero-initialised a cycle ago, so that the first commit has what was counted.
 	e.clock.forward(interval)
 	return c, err
 }
 
-// runExporter runs one cycle and serves one scrape. It can be scraped at the cycle's
-// end; where forensics fills the rest of the cycle, once what was read is published.
+// runExporter runs one cycle and serves one scrape. It can be scraped at the cycle's end; with
+// forensics, which lasts until then, once what was read is published.
 func runExporter(ctx context.Context, args []string) error {
 	e := &exporter{}
 	flags := flag.NewFlagSet("exporter", flag.ContinueOnError)
@@ -197,7 +202,7 @@ func runExporter(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer lock.Close() //nolint:errcheck // the end of the process lets go of it too
+	defer lock.Close() //nolint:errcheck // the end of the process releases it too
 	c, err := e.prepare()
 	if err != nil {
 		return err
@@ -214,7 +219,7 @@ func runExporter(ctx context.Context, args []string) error {
 		case e.twice && cyclesDone == 1:
 			go func() { e.clock.step <- struct{}{} }()
 		case at != 0:
-			_ = tell(cycled{Took: time.Now().UnixNano() - at}) // a parent that is gone hears nothing
+			_ = send(cycled{Took: time.Now().UnixNano() - at}) // the parent may be gone
 		default:
 			served()
 		}
@@ -232,7 +237,7 @@ func runExporter(ctx context.Context, args []string) error {
 	case err := <-ran:
 		return err
 	}
-	if err := tell(hello{Addr: addr}); err != nil {
+	if err := send(hello{Addr: addr}); err != nil {
 		return err
 	}
 	if err := end(); err != nil {
@@ -242,11 +247,11 @@ func runExporter(ctx context.Context, args []string) error {
 		return err
 	}
 	if e.forensics > 0 && e.calls.Load() == 0 {
-		return errors.New("forensics was asked about no token")
+		return errors.New("forensics was read of no token")
 	}
 	top, err := peak()
 	if err != nil {
 		return err
 	}
-	return tell(bye{Start: e.start.Load(), Peak: top})
+	return send(bye{Start: e.start.Load(), Peak: top})
 }

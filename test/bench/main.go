@@ -9,8 +9,8 @@ import (
 	"os/signal"
 )
 
-// The programs that are measured run as processes of their own: this binary again, with
-// the program's name as its first argument.
+// The programs that are measured run as processes of their own: this binary again, with the
+// program's name as its first argument.
 func programs() map[string]func(context.Context, []string) error {
 	return map[string]func(context.Context, []string) error{
 		"abs":      serveABS,

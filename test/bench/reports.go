@@ -10,9 +10,9 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
-// report makes the report of a size and a seed, once, and gives its file. It is of the
-// published shape, but for the raw line break in its description: encoding/json refuses
-// that, and all programs are to read the same bytes.
+// report makes the report of a size and a seed, once, and returns its file. It has the published
+// shape, but for the raw line break in its description: encoding/json refuses that, and all
+// programs are to read the same bytes.
 func report(dir string, tokens int, seed uint64) (path string, size int64, err error) {
 	path = filepath.Join(dir, fmt.Sprintf("tokens-%d-seed-%d.json", tokens, seed))
 	if info, err := os.Stat(path); err == nil {
@@ -22,7 +22,7 @@ func report(dir string, tokens int, seed uint64) (path string, size int64, err e
 	if err != nil {
 		return "", 0, err
 	}
-	defer os.Remove(f.Name()) //nolint:errcheck // it is gone already when all went well
+	defer os.Remove(f.Name()) //nolint:errcheck // on success it is renamed already
 	w := bufio.NewWriterSize(&mending{f: f}, 1<<20)
 	if _, err := simulator.WriteReport(w, seed, tokens); err != nil {
 		return "", 0, err
@@ -40,7 +40,7 @@ func report(dir string, tokens int, seed uint64) (path string, size int64, err e
 	return path, info.Size(), os.Rename(f.Name(), path)
 }
 
-// mending replaces the raw line break in the description, which stands in the first write.
+// mending replaces the raw line break in the description, which is in the first write.
 type mending struct {
 	f    *os.File
 	done bool

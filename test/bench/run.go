@@ -41,49 +41,49 @@ func start(ctx context.Context, args ...string) (*process, error) {
 	return p, p.cmd.Start()
 }
 
-// hear reads the next line that the program tells.
-func (p *process) hear(v any) error {
+// receive reads the next line that the program prints.
+func (p *process) receive(v any) error {
 	if !p.lines.Scan() {
-		return fmt.Errorf("%s said no more: %w", p.cmd.Args[1], errors.Join(p.lines.Err(), io.ErrUnexpectedEOF))
+		return fmt.Errorf("%s printed no more: %w", p.cmd.Args[1], errors.Join(p.lines.Err(), io.ErrUnexpectedEOF))
 	}
 	return json.Unmarshal(p.lines.Bytes(), v)
 }
 
-// end lets the program end; what it says at its end goes into v, unless nil.
+// end ends the program; its last line is read into v, unless nil.
 func (p *process) end(v any) (cpu time.Duration, err error) {
 	_ = p.stdin.Close() // it may have ended by itself
-	var heard error
+	var received error
 	if v != nil {
-		heard = p.hear(v)
+		received = p.receive(v)
 	}
 	for p.lines.Scan() { // to the end, or Wait would cut it off
 		continue
 	}
-	err = errors.Join(heard, p.cmd.Wait())
+	err = errors.Join(received, p.cmd.Wait())
 	return p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime(), err
 }
 
-// patience is how long one run of one program may take before it is taken for stuck.
+// patience is how long one run of one program may last.
 const patience = 10 * time.Minute
 
-// figures are what one run of one program came to.
+// figures are the measurements of one run of one program.
 type figures struct {
 	wall, cpu time.Duration
 	peak      int64
 	bytes     int64 // of /metrics as sent
 }
 
-// program is one of those that are held against each other.
+// program is one of those that are compared.
 type program struct {
 	name  string
 	args  []string
 	state bool          // with a fresh state directory
-	after time.Duration // how long it goes on behind the scrape before it is ended
+	after time.Duration // how long it runs on after the scrape
 	gzip  bool          // how it is scraped
 }
 
-// run is one run of a program against an ABS: from its first GET to the last byte of
-// /metrics. check, unless nil, is handed what was scraped.
+// run is one run of a program against an ABS: from its first GET to the last byte of /metrics.
+// check, unless nil, reads what was scraped.
 func (p *program) run(ctx context.Context, abs *hello, check func(io.Reader) (int64, error)) (f figures, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -100,7 +100,7 @@ func (p *program) run(ctx context.Context, abs *hello, check func(io.Reader) (in
 		if err != nil {
 			return f, err
 		}
-		defer os.RemoveAll(dir) //nolint:errcheck // it is in the way of nobody
+		defer os.RemoveAll(dir) //nolint:errcheck // the system cleans up what is left
 		args = append(args, "-state", dir)
 	}
 	child, err := start(ctx, args...)
@@ -111,7 +111,7 @@ func (p *program) run(ctx context.Context, abs *hello, check func(io.Reader) (in
 	var end int64
 	if p.args[0] != "copy" {
 		var first hello
-		if err = child.hear(&first); err == nil {
+		if err = child.receive(&first); err == nil {
 			if check == nil {
 				check = copying
 			}
@@ -162,8 +162,8 @@ func scrapeBy(ctx context.Context, c *http.Client, addr string, gzip bool, read 
 	return read(resp.Body)
 }
 
-// interleave runs the programs in turn, so that the machine's moods hit all alike, and
-// gives each one's runs.
+// interleave runs the programs in rounds, so that changes of the machine's speed affect all alike,
+// and returns the runs of each.
 func interleave(ctx context.Context, runs int, abs *hello, programs []program) ([][]figures, error) {
 	all := make([][]figures, len(programs))
 	for i := range runs {
@@ -180,7 +180,7 @@ func interleave(ctx context.Context, runs int, abs *hello, programs []program) (
 	return all, nil
 }
 
-// medians takes the median of each figure on its own.
+// medians returns the median of each figure on its own.
 func medians(runs []figures) figures {
 	return figures{
 		wall:  median(runs, func(f figures) time.Duration { return f.wall }),
@@ -189,6 +189,8 @@ func medians(runs []figures) figures {
 		bytes: median(runs, func(f figures) int64 { return f.bytes }),
 	}
 }
+
+func medianOf[N cmp.Ordered](values []N) N { return median(values, func(v N) N { return v }) }
 
 func median[T any, N cmp.Ordered](all []T, of func(T) N) N {
 	values := make([]N, 0, len(all))

@@ -20,7 +20,7 @@ import (
 
 // The kinds of servers that are scraped.
 const (
-	kindExposition = "exposition"    // what the exporter serves, with its own health behind it
+	kindExposition = "exposition"    // what the exporter serves, followed by its own health
 	kindCollector  = "client_golang" // const metrics from memory, promhttp
 	kindStatic     = "static"        // a file
 )
@@ -30,7 +30,7 @@ func serveScraped(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("scraped", flag.ContinueOnError)
 	kind := flags.String("kind", kindExposition, "exposition, client_golang or static")
 	n := flags.Int("series", 100_000, "how many series")
-	file := flags.String("file", "", "what is served statically; with .gz behind it to those who ask for gzip")
+	file := flags.String("file", "", "what is served statically; with the suffix .gz to clients that accept gzip")
 	secure := flags.Bool("tls", false, "speak HTTPS")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -53,7 +53,7 @@ func serveScraped(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(tell(hello{Addr: addr}), end())
+	return errors.Join(send(hello{Addr: addr}), end())
 }
 
 func staticFile(name string) http.Handler {
@@ -74,10 +74,10 @@ func staticFile(name string) http.Handler {
 	})
 }
 
-// methodsOf is by which methods each token of manySeries has requests.
+// methodsOf returns the methods of each token of manySeries.
 func methodsOf() []string { return []string{"GET", "PUT", "POST", "DELETE"} }
 
-// ids are token ids, the same for all kinds.
+// ids returns token ids, the same for all kinds.
 func ids(n int) []string {
 	random := rand.New(rand.NewPCG(1, 2)) // #nosec G404 -- to repeat, not to be secret
 	all := make([]string, (n+3)/4)
@@ -122,7 +122,7 @@ func (c *constMetrics) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// scraper is a client that keeps its connection, as Prometheus does.
+// scraper returns a client that keeps its connection, as Prometheus does.
 func scraper() (*http.Client, func()) {
 	transport := &http.Transport{
 		DisableCompression: true,
@@ -131,7 +131,7 @@ func scraper() (*http.Client, func()) {
 	return &http.Client{Transport: transport}, transport.CloseIdleConnections
 }
 
-// keep scrapes once and keeps what came in a file.
+// keep scrapes once and writes the page to a file.
 func keep(ctx context.Context, addr, name string, gzip bool) error {
 	client, done := scraper()
 	defer done()

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// source is where the programs that are not the exporter get the report from, by an
-// http.Client as everybody makes one.
+// source is where the programs other than the exporter read the report from, by a plain
+// http.Client.
 type source struct {
 	base, ca string
 	reports  int
@@ -21,7 +21,7 @@ type source struct {
 func (s *source) flags(f *flag.FlagSet) {
 	f.StringVar(&s.base, "url", "", "base URL of the ABS")
 	f.StringVar(&s.ca, "ca", "", "file of its certificate")
-	f.IntVar(&s.reports, "reports", 1, "how many reports to read, one after the other (copy)")
+	f.IntVar(&s.reports, "reports", 1, "how many reports to read, in sequence (copy)")
 }
 
 func (s *source) client() (*http.Client, error) {
@@ -40,7 +40,7 @@ func (s *source) client() (*http.Client, error) {
 	return &http.Client{Transport: transport, Timeout: 10 * time.Minute}, nil
 }
 
-// get asks for the report of a slot.
+// get requests the report of a slot.
 func (s *source) get(ctx context.Context, c *http.Client) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet,
 		s.base+"/v4/abs/oauthtokens?later_date=2026-03-03T12:30&earlier_date=2026-03-03T12:00", nil)
@@ -49,21 +49,20 @@ func (s *source) get(ctx context.Context, c *http.Client) (*http.Response, error
 	}
 	req.Header.Set("x-abs-ak", "abs_ak")
 	req.Header.Set("x-abs-sk", "abs_sk")
-	// No compression: the stand-in for ABS has none.
+	// No compression: the simulated ABS has none.
 	req.Header.Set("Accept-Encoding", "identity")
 	resp, err := c.Do(req)
 	if err != nil {
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		_ = resp.Body.Close() // nothing of it counts
+		_ = resp.Body.Close() // it is not read
 		return nil, errors.New("the ABS answered " + resp.Status)
 	}
 	return resp, nil
 }
 
-// copyReport is what nobody can be faster than: the bytes are copied, and nothing is done
-// with them.
+// copyReport is the lower bound for all programs: it only copies the bytes.
 func copyReport(ctx context.Context, args []string) error {
 	var s source
 	flags := flag.NewFlagSet("copy", flag.ContinueOnError)
@@ -91,5 +90,5 @@ func copyReport(ctx context.Context, args []string) error {
 	if end.Peak, err = peak(); err != nil {
 		return err
 	}
-	return tell(end)
+	return send(end)
 }

@@ -112,7 +112,7 @@ func (s *sample) text() string {
 // isHealth returns whether the counter is about the process itself and ends with it.
 func (s *sample) isHealth() bool {
 	return slices.ContainsFunc(metrics.Table(), func(f *metrics.Family) bool {
-		return f.Name == s.family && f.Group == metrics.GroupHealth
+		return f.Name == s.family && !f.InSnapshot()
 	})
 }
 

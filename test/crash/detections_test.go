@@ -1,47 +1,18 @@
 package crash
 
 import (
-	"cmp"
-	"slices"
 	"testing"
 	"time"
-
-	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
 // window is the sliding window of forensics: its flag's default.
 const window = 3 * time.Hour
 
-// judgeDetections compares the detection counters with the attacks that there were. Forensics
-// reports an attack from when it is visible until it has left the sliding window; one that returns
-// before that is the same attack.
+// judgeDetections compares the detection counters with the attacks that there were.
 func (r *trial) judgeDetections(t *testing.T) {
 	t.Helper()
-	type subject struct{ token, kind, api string }
-	spells := map[string]map[subject][]simulator.Attack{"attack": {}, "anomaly": {}}
-	for _, a := range r.sim.Attacks(r.begin, r.end) {
-		what := "attack"
-		if a.Anomaly {
-			what = "anomaly"
-		}
-		for _, api := range a.APIs {
-			s := subject{a.Token, a.Type, api}
-			spells[what][s] = append(spells[what][s], a)
-		}
-	}
-	for what, subjects := range spells {
-		want := map[string]int64{}
-		for s, attacks := range subjects {
-			slices.SortFunc(attacks, func(a, b simulator.Attack) int { return cmp.Compare(a.From.UnixNano(), b.From.UnixNano()) })
-			var until time.Time
-			for _, a := range attacks {
-				if a.VisibleFrom.After(until) {
-					want[s.kind+" on "+s.api]++
-				}
-				until = a.To.Add(window)
-			}
-		}
-		got := map[string]int64{}
+	for _, what := range []string{"attack", "anomaly"} {
+		want, got := r.detections(what == "anomaly"), map[string]int64{}
 		for _, s := range r.books.page().counters {
 			if s.family == "abs_"+what+"_detections_total" {
 				got[s.labels[what+"_type"]+" on "+s.labels["api"]] += int64(s.value)
@@ -56,4 +27,26 @@ func (r *trial) judgeDetections(t *testing.T) {
 			}
 		}
 	}
+}
+
+// detections returns how often attacks or anomalies are to be detected, by type and API. Forensics
+// reports an attack from when it is visible until it has left the sliding window; one that returns
+// before that is the same attack.
+func (r *trial) detections(anomalies bool) map[string]int64 {
+	type subject struct{ token, kind, api string }
+	out := map[string]int64{}
+	until := map[subject]time.Time{}
+	for _, a := range r.sim.Attacks(r.begin, r.end) { // in the order of their begins
+		if a.Anomaly != anomalies {
+			continue
+		}
+		for _, api := range a.APIs {
+			s := subject{a.Token, a.Type, api}
+			if a.VisibleFrom.After(until[s]) {
+				out[s.kind+" on "+api]++
+			}
+			until[s] = a.To.Add(window)
+		}
+	}
+	return out
 }

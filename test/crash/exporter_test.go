@@ -131,20 +131,20 @@ func (e *exporter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // watch reads the state directory until found returns true, or limit has passed. It does not pause,
 // as a save may be shorter than any pause.
-func watch(ctx context.Context, dir string, limit time.Duration, found func([]os.DirEntry) bool) (bool, error) {
+func watch(ctx context.Context, dir string, limit time.Duration, found func([]os.DirEntry) bool) error {
 	for begin := time.Now(); time.Since(begin) < limit; {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
-			return false, err
+			return err
 		}
 		if found(entries) {
-			return true, nil
+			return nil
 		}
 		if err := context.Cause(ctx); err != nil {
-			return false, err
+			return err
 		}
 	}
-	return false, nil
+	return nil
 }
 
 // temporary returns whether a state file is being written.

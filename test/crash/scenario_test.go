@@ -354,16 +354,16 @@ func (r *trial) waitFor(ctx context.Context, p *process, at aim) error {
 	limit := 3 * r.clock.real(interval)
 	switch at {
 	case inSave:
-		_, err = watch(ctx, r.state, limit, temporary)
+		err = watch(ctx, r.state, limit, temporary)
 		// A save may be shorter than that: most kills follow at once.
 		if within := r.rng.Int64N(int64(300 * time.Microsecond)); r.rng.IntN(4) == 0 {
 			spin(time.Duration(within))
 		}
 	case afterSave:
-		_, err = watch(ctx, r.state, limit, saved())
+		err = watch(ctx, r.state, limit, saved())
 		spin(time.Duration(r.rng.Int64N(int64(time.Millisecond))))
 	case afterCycle:
-		if _, err = watch(ctx, r.state, limit, saved()); err == nil {
+		if err = watch(ctx, r.state, limit, saved()); err == nil {
 			err = sleep(ctx, scrapeEvery/4)
 		}
 	case unsaved:

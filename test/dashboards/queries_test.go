@@ -1,6 +1,7 @@
 package dashboards
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -13,42 +14,51 @@ func TestQueries(t *testing.T) {
 	n := 0
 	for _, d := range load(t) {
 		for _, v := range d.Templating.List {
-			q, ok := v.prom(t)
-			if !ok {
-				continue
-			}
-			exprs, label := questions(t, q)
-			for _, expr := range exprs {
-				n++
-				if label != "" { // Grafana asks for series, not for values
-					expr = "count_over_time(" + expr + "[5m])"
-				}
-				names, err := queries.Labels(fill(expr, defaults()))
-				if err != nil {
-					t.Errorf("%s: variable %s: %v", d.UID, v.Name, err)
-				} else if label != "" && !slices.Contains(names, label) {
-					t.Errorf("%s: variable %s: %s has no label %s", d.UID, v.Name, expr, label)
-				}
+			if q, ok := v.prom(t); ok {
+				n += checkVariable(t, d.UID+": variable "+v.Name, q)
 			}
 		}
 		for _, p := range d.Panels {
 			for _, q := range p.Targets {
 				n++
-				names, err := queries.Labels(fill(q.Expr, defaults()))
-				if err != nil {
-					t.Errorf("%s: %q: %v", d.UID, p.Title, err)
-					continue
-				}
-				for _, label := range named(p, q) {
-					if !slices.Contains(names, label) {
-						t.Errorf("%s: %q: the result of %s has no label %s, but %q", d.UID, p.Title, q.RefID, label, names)
-					}
-				}
+				checkTarget(t, fmt.Sprintf("%s: %q: %s", d.UID, p.Title, q.RefID), p, q)
 			}
 		}
 	}
 	if n < 60 {
 		t.Errorf("only %d queries were checked", n)
+	}
+}
+
+// checkVariable returns how many expressions the query of a variable has.
+func checkVariable(t *testing.T, where, q string) int {
+	t.Helper()
+	exprs, label := questions(t, q)
+	for _, expr := range exprs {
+		if label != "" { // Grafana reads series, not values
+			expr = "count_over_time(" + expr + "[5m])"
+		}
+		names, err := queries.Labels(fill(expr, defaults()))
+		if err != nil {
+			t.Errorf("%s: %v", where, err)
+		} else if label != "" && !slices.Contains(names, label) {
+			t.Errorf("%s: %s has no label %s", where, expr, label)
+		}
+	}
+	return len(exprs)
+}
+
+func checkTarget(t *testing.T, where string, p panel, q query) {
+	t.Helper()
+	names, err := queries.Labels(fill(q.Expr, defaults()))
+	if err != nil {
+		t.Errorf("%s: %v", where, err)
+		return
+	}
+	for _, label := range named(p, q) {
+		if !slices.Contains(names, label) {
+			t.Errorf("%s: the result has no label %s, but %q", where, label, names)
+		}
 	}
 }
 
@@ -72,25 +82,29 @@ func named(p panel, q query) []string {
 func TestNamesOfColumns(t *testing.T) {
 	for _, d := range load(t) {
 		for _, p := range d.Panels {
-			if p.Type != "table" {
-				continue
+			if p.Type == "table" {
+				checkColumns(t, fmt.Sprintf("%s: %q", d.UID, p.Title), p)
 			}
-			columns := []string{}
-			for _, tr := range p.Transformations {
-				for _, name := range tr.Options.RenameByName {
-					columns = append(columns, name.(string))
-				}
-				for _, s := range tr.Options.Sort {
-					if !slices.Contains(columns, s.Field) {
-						t.Errorf("%s: %q is sorted by %q, which is no column", d.UID, p.Title, s.Field)
-					}
-				}
+		}
+	}
+}
+
+func checkColumns(t *testing.T, where string, p panel) {
+	t.Helper()
+	columns := []string{}
+	for _, tr := range p.Transformations {
+		for _, name := range tr.Options.RenameByName {
+			columns = append(columns, name.(string))
+		}
+		for _, s := range tr.Options.Sort {
+			if !slices.Contains(columns, s.Field) {
+				t.Errorf("%s is sorted by %q, which is no column", where, s.Field)
 			}
-			for _, o := range p.FieldConfig.Overrides {
-				if !slices.Contains(columns, o.Matcher.Options) {
-					t.Errorf("%s: %q: there is no column %q", d.UID, p.Title, o.Matcher.Options)
-				}
-			}
+		}
+	}
+	for _, o := range p.FieldConfig.Overrides {
+		if !slices.Contains(columns, o.Matcher.Options) {
+			t.Errorf("%s: there is no column %q", where, o.Matcher.Options)
 		}
 	}
 }

@@ -39,15 +39,41 @@ func asking(t *testing.T, series string) func(expr string, at time.Duration) pro
 	}
 }
 
+// attack is one that lasted in some spans of time.
+type attack struct {
+	name  string
+	spans []int   // scrapes from one begin or end to the next, the last being now
+	want  float64 // hour; below 0 where it is over
+}
+
+// series returns the attack's samples as a gauge that falls to 0 at an end, and as one that ends.
+// At 12 h the exporter is away for 5 minutes.
+func (a attack) series(scrapes int) (gauge, single string) {
+	gauges, singles := make([]string, scrapes), make([]string, scrapes)
+	for i, began := 0, false; i < scrapes; i++ {
+		on, end := false, 0
+		for _, span := range a.spans {
+			if end += span; i >= end {
+				on, began = !on, true
+			}
+		}
+		gauges[i], singles[i] = "stale", "stale"
+		switch {
+		case i > 12*hour && i < 12*hour+20:
+		case on:
+			gauges[i], singles[i] = "1", "1"
+		case began:
+			gauges[i] = "0"
+		}
+	}
+	return strings.Join(gauges, " "), strings.Join(singles, " ")
+}
+
 // First seen is when the present span of an attack began: not one before it, and not the exporter's
 // last start.
 func TestFirstSeen(t *testing.T) {
 	const now = 16 * hour
-	attacks := []struct {
-		name  string
-		spans []int   // scrapes from one begin or end to the next, the last being now
-		want  float64 // hour; below 0 where it is over
-	}{
+	attacks := []attack{
 		{"returned", []int{6 * hour, 3 * hour, 6 * hour}, 15},
 		{"began just now", []int{now - 1}, 16},
 		{"returned just now", []int{6 * hour, 3 * hour, 7*hour - 1}, 16},
@@ -58,51 +84,45 @@ func TestFirstSeen(t *testing.T) {
 	}
 	var text strings.Builder
 	for _, a := range attacks {
-		gauge, single := make([]string, now+1), make([]string, now+1)
-		for i, began := 0, false; i <= now; i++ {
-			on, end := false, 0
-			for _, span := range a.spans {
-				if end += span; i >= end {
-					on, began = !on, true
-				}
-			}
-			gauge[i], single[i] = "stale", "stale"
-			switch {
-			case i > 12*hour && i < 12*hour+20: // the exporter is away
-			case on:
-				gauge[i], single[i] = "1", "1"
-			case began:
-				gauge[i] = "0"
-			}
-		}
-		fmt.Fprintf(&text, " abs_attack_tokens{target=\"prod\", attack_type=%q, api=\"shop\"} %s\n", a.name, strings.Join(gauge, " "))
-		fmt.Fprintf(&text, " abs_token_attack_active{target=\"prod\", token=\"0123456789abcdef\", attack_type=%q, api=\"shop\"} %s\n", a.name, strings.Join(single, " "))
+		gauge, single := a.series(now + 1)
+		fmt.Fprintf(&text, " abs_attack_tokens{target=\"prod\", attack_type=%q, api=\"shop\"} %s\n", a.name, gauge)
+		fmt.Fprintf(&text, " abs_token_attack_active{target=\"prod\", token=\"0123456789abcdef\", attack_type=%q, api=\"shop\"} %s\n", a.name, single)
 	}
 	ask := asking(t, text.String())
 	n := 0
-	for _, d := range load(t) {
-		for _, panel := range d.Panels {
-			for _, q := range panel.Targets {
-				if !strings.Contains(q.Expr, "[12h:") {
-					continue
-				}
-				n++
-				got := map[string]float64{}
-				for _, s := range ask(fill(q.Expr, defaults()), 16*time.Hour) {
-					got[s.Metric.Get("attack_type")] = s.F / 3600
-				}
-				for _, a := range attacks {
-					at, active := got[a.name]
-					if active != (a.want >= 0) || active && (at < a.want-0.001 || at > a.want+0.04) { // a step of the query is up to 2 min
-						t.Errorf("%q: an attack that %s was first seen at %.3f h (%v), want %g", panel.Title, a.name, at, active, a.want)
-					}
-				}
+	for _, p := range panelsWith(t, "[12h:") {
+		n++
+		got := map[string]float64{}
+		for _, s := range ask(fill(p.expr, defaults()), 16*time.Hour) {
+			got[s.Metric.Get("attack_type")] = s.F / 3600
+		}
+		for _, a := range attacks {
+			at, active := got[a.name]
+			if active != (a.want >= 0) || active && (at < a.want-0.001 || at > a.want+0.04) { // a step of the query is up to 2 min
+				t.Errorf("%q: an attack that %s was first seen at %.3f h (%v), want %g", p.title, a.name, at, active, a.want)
 			}
 		}
 	}
 	if n != 2 {
 		t.Errorf("%d panels show when an attack was first seen, want 2", n)
 	}
+}
+
+type titledQuery struct{ title, expr string }
+
+// panelsWith returns all queries that contain a text, with the titles of their panels.
+func panelsWith(t *testing.T, text string) (out []titledQuery) {
+	t.Helper()
+	for _, d := range load(t) {
+		for _, p := range d.Panels {
+			for _, q := range p.Targets {
+				if strings.Contains(q.Expr, text) {
+					out = append(out, titledQuery{p.Title, q.Expr})
+				}
+			}
+		}
+	}
+	return out
 }
 
 // The traffic by API is that of every API where the chosen API is all, which only attacks have.
@@ -112,20 +132,13 @@ func TestTrafficWhereAllIsChosen(t *testing.T) {
  abs_attack_tokens{target="prod", attack_type="Stolen Token Attack Type 2", api="all"} 0x240
 `)
 	n := 0
-	for _, d := range load(t) {
-		for _, panel := range d.Panels {
-			for _, q := range panel.Targets {
-				if !strings.Contains(q.Expr, "abs_api_requests_total") {
-					continue
-				}
-				n++
-				for chosen, want := range map[string]int{".*": 2, "all": 2, "shop": 1, "(shop|all)": 2, "none": 0} {
-					values := defaults()
-					values["api"] = chosen
-					if got := ask(fill(q.Expr, values), time.Hour); len(got) != want {
-						t.Errorf("%q: with %s there are %d APIs, want %d", panel.Title, chosen, len(got), want)
-					}
-				}
+	for _, p := range panelsWith(t, "abs_api_requests_total") {
+		n++
+		for chosen, want := range map[string]int{".*": 2, "all": 2, "shop": 1, "(shop|all)": 2, "none": 0} {
+			values := defaults()
+			values["api"] = chosen
+			if got := ask(fill(p.expr, values), time.Hour); len(got) != want {
+				t.Errorf("%q: with %s there are %d APIs, want %d", p.title, chosen, len(got), want)
 			}
 		}
 	}

@@ -41,23 +41,29 @@ func TestGrafanaAcceptsThem(t *testing.T) {
 		if v := d.Templating.List; len(v) == 0 || v[0].Name != "datasource" || v[0].Type != "datasource" || string(v[0].Query) != `"prometheus"` {
 			t.Errorf("%s: the first variable is not the data source", d.UID)
 		}
-		names := []string{"__all", "__to", "__value", "__field", "__url_time_range"}
-		for _, v := range d.Templating.List {
-			names = append(names, v.Name)
-			if v.Label == "" || v.Description == "" {
-				t.Errorf("%s: variable %s has no label or description", d.UID, v.Name)
-			}
-			if v.Type == "query" && (v.Datasource == nil || v.Datasource.UID != "${datasource}") {
-				t.Errorf("%s: variable %s does not use the chosen data source", d.UID, v.Name)
-			}
-			if v.IncludeAll && v.AllValue != ".*" {
-				t.Errorf("%s: All of variable %s is not .*, so nothing is shown where it has no values", d.UID, v.Name)
-			}
+		checkVariables(t, d)
+	}
+}
+
+// checkVariables checks a dashboard's variables, and that it uses no others.
+func checkVariables(t *testing.T, d dashboard) {
+	t.Helper()
+	names := []string{"__all", "__to", "__value", "__field", "__url_time_range"}
+	for _, v := range d.Templating.List {
+		names = append(names, v.Name)
+		if v.Label == "" || v.Description == "" {
+			t.Errorf("%s: variable %s has no label or description", d.UID, v.Name)
 		}
-		for _, m := range variableInUse.FindAllStringSubmatch(d.raw, -1) {
-			if name := m[1] + m[2]; !slices.Contains(names, name) {
-				t.Errorf("%s: there is no variable %s", d.UID, m[0])
-			}
+		if v.Type == "query" && (v.Datasource == nil || v.Datasource.UID != "${datasource}") {
+			t.Errorf("%s: variable %s does not use the chosen data source", d.UID, v.Name)
+		}
+		if v.IncludeAll && v.AllValue != ".*" {
+			t.Errorf("%s: All of variable %s is not .*, so nothing is shown where it has no values", d.UID, v.Name)
+		}
+	}
+	for _, m := range variableInUse.FindAllStringSubmatch(d.raw, -1) {
+		if name := m[1] + m[2]; !slices.Contains(names, name) {
+			t.Errorf("%s: there is no variable %s", d.UID, m[0])
 		}
 	}
 }
@@ -86,7 +92,6 @@ func TestVariables(t *testing.T) {
 }
 
 func TestPanels(t *testing.T) {
-	kinds := []string{"stat", "timeseries", "table", "bargauge", "status-history", "state-timeline", "text"}
 	for _, d := range load(t) {
 		ids, titles := map[int]bool{}, map[string]bool{}
 		for _, p := range d.Panels {
@@ -94,38 +99,42 @@ func TestPanels(t *testing.T) {
 				t.Errorf("%s: panel %d %q: the id or the title is not its own", d.UID, p.ID, p.Title)
 			}
 			ids[p.ID], titles[p.Title] = true, true
-			if p.Type == "row" {
-				continue
+			if p.Type != "row" {
+				checkPanel(t, d, p)
 			}
-			if !slices.Contains(kinds, p.Type) {
-				t.Errorf("%s: %q: the kind %s is not known to be in Grafana 10 to 13", d.UID, p.Title, p.Type)
-			}
-			if !strings.HasSuffix(p.Description, ".") {
-				t.Errorf("%s: %q has no description, or it is no sentence: %q", d.UID, p.Title, p.Description)
-			}
-			if p.Type == "text" {
-				continue
-			}
-			if p.FieldConfig.Defaults.Unit == "" || p.FieldConfig.Defaults.NoValue == "" {
-				t.Errorf("%s: %q has no unit, or does not say what no value means", d.UID, p.Title)
-			}
-			if p.Datasource == nil || p.Datasource.UID != "${datasource}" || len(p.Targets) == 0 {
-				t.Errorf("%s: %q does not use the chosen data source", d.UID, p.Title)
-			}
-			if p.Type == "stat" {
-				saysUnknown(t, d, p)
-			}
-			for _, q := range p.Targets {
-				if now := p.Type == "stat" || p.Type == "table" || p.Type == "bargauge"; now != q.Instant {
-					t.Errorf("%s: %q: query %s asks for now: %v, want %v", d.UID, p.Title, q.RefID, q.Instant, now)
-				}
-				if q.Datasource == nil || q.Datasource.UID != "${datasource}" || q.Instant == q.Range {
-					t.Errorf("%s: %q: query %s does not use the chosen data source, or neither now nor a range", d.UID, p.Title, q.RefID)
-				}
-				if p.Type != "stat" && p.Type != "table" && !legendLabel.MatchString(q.LegendFormat) && len(p.Targets) == 1 {
-					t.Errorf("%s: %q: the legend names nothing", d.UID, p.Title)
-				}
-			}
+		}
+	}
+}
+
+func checkPanel(t *testing.T, d dashboard, p panel) {
+	t.Helper()
+	if !slices.Contains([]string{"stat", "timeseries", "table", "bargauge", "status-history", "state-timeline", "text"}, p.Type) {
+		t.Errorf("%s: %q: the kind %s is not known to be in Grafana 10 to 13", d.UID, p.Title, p.Type)
+	}
+	if !strings.HasSuffix(p.Description, ".") {
+		t.Errorf("%s: %q has no description, or it is no sentence: %q", d.UID, p.Title, p.Description)
+	}
+	if p.Type == "text" {
+		return
+	}
+	if p.FieldConfig.Defaults.Unit == "" || p.FieldConfig.Defaults.NoValue == "" {
+		t.Errorf("%s: %q has no unit, or does not say what no value means", d.UID, p.Title)
+	}
+	if p.Datasource == nil || p.Datasource.UID != "${datasource}" || len(p.Targets) == 0 {
+		t.Errorf("%s: %q does not use the chosen data source", d.UID, p.Title)
+	}
+	if p.Type == "stat" {
+		saysUnknown(t, d, p)
+	}
+	for _, q := range p.Targets {
+		if now := p.Type == "stat" || p.Type == "table" || p.Type == "bargauge"; now != q.Instant {
+			t.Errorf("%s: %q: query %s asks for now: %v, want %v", d.UID, p.Title, q.RefID, q.Instant, now)
+		}
+		if q.Datasource == nil || q.Datasource.UID != "${datasource}" || q.Instant == q.Range {
+			t.Errorf("%s: %q: query %s does not use the chosen data source, or is for neither now nor a range", d.UID, p.Title, q.RefID)
+		}
+		if p.Type != "stat" && p.Type != "table" && !legendLabel.MatchString(q.LegendFormat) && len(p.Targets) == 1 {
+			t.Errorf("%s: %q: the legend names nothing", d.UID, p.Title)
 		}
 	}
 }

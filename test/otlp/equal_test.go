@@ -100,7 +100,7 @@ func (e *exporter) publish(s *metrics.Snapshot) {
 func fullSnapshot(created time.Time, round int64) *metrics.Snapshot {
 	s := &metrics.Snapshot{}
 	for i, f := range metrics.Table() {
-		if f.Group == metrics.GroupHealth || f.Group == metrics.GroupPush {
+		if !f.InSnapshot() {
 			continue
 		}
 		block := metrics.Block{Family: f}

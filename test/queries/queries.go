@@ -14,11 +14,13 @@ import (
 // Check parses a query as Prometheus does without feature flags, and returns all that is wrong with
 // it:
 //
-//   - a metric that neither the table (metrics.Table), nor the recording rules in alerts/, nor Prometheus itself has;
+//   - a metric that neither the table (metrics.Table), nor the recording rules in alerts/, nor
+//     Prometheus itself has;
 //   - a label that the metric does not have, in a matcher, a grouping or a join;
 //   - a value that a label with a closed set of values does not have;
 //   - rate, increase and the like on a gauge, delta and the like on a counter;
-//   - a counter whose value is used as it is, which is meaningless: it restarts when a state is lost.
+//   - a counter whose value is used as it is, which is meaningless: it restarts when a state is
+//     lost.
 //
 // Variables of dashboards have to be replaced before: they are no PromQL.
 func Check(expr string) error {

@@ -126,8 +126,8 @@ func (p *program) run(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, p.path, p.args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
-	var said tail
-	cmd.Stdout, cmd.Stderr = &said, &said
+	var output tail
+	cmd.Stdout, cmd.Stderr = &output, &output
 	if p.out != nil {
 		cmd.Stdout, cmd.Stderr = p.out, p.out
 	}
@@ -135,7 +135,7 @@ func (p *program) run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	return fmt.Errorf("%s has ended, so all others were stopped: %w\n%s", p.name, errors.Join(err), said.text.Bytes())
+	return fmt.Errorf("%s has ended, so all others were stopped: %w\n%s", p.name, errors.Join(err), output.text.Bytes())
 }
 
 // tail keeps the end of a program's output.

@@ -1,6 +1,6 @@
-// Draws one dashboard of dashboards/*.json: the grid as the JSON says, the queries asked
-// of a real Prometheus, and the panels by @grafana/ui. Grafana's status-history and
-// state-timeline are not in that package, so they are drawn here after the same options.
+// Draws one dashboard of dashboards/*.json: the grid from the JSON, the queries against a real
+// Prometheus, and the panels by @grafana/ui. Grafana's status-history and state-timeline are not in
+// that package, so they are drawn here from the same options.
 import {
   applyFieldOverrides, createTheme, dateTime, DataFrame, FieldType, getDisplayProcessor, getFieldDisplayValues,
   renderMarkdown, ThemeContext, toDataFrame, VizOrientation, FieldConfigSource,

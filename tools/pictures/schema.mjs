@@ -1,5 +1,4 @@
-// Writes the dashboards as TypeScript that says what they should be, for tsc to hold
-// against Grafana's own types: node schema.mjs DASHBOARDS OUT
+// Writes the dashboards as TypeScript with Grafana's own types, for tsc to check: node schema.mjs DASHBOARDS OUT
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 

@@ -1,6 +1,6 @@
 // Photographs every dashboard: node shoot.mjs PROMETHEUS DASHBOARDS OUT [SPAN_SECONDS]
-// Serves the built page, the dashboards and Prometheus's API under one address, opens
-// each in Chromium, and fails where a panel failed or has nothing to show.
+// Serves the built page, the dashboards and Prometheus's API under one address, opens each in
+// Chromium, and fails where a panel failed or is empty.
 import { createServer, request } from 'node:http';
 import { readdir, readFile, mkdir } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
@@ -12,9 +12,9 @@ const kinds = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/cs
 const server = createServer(async (req, res) => {
   const url = new URL(req.url, 'http://localhost');
   if (url.pathname.startsWith('/api/')) {
-    const asked = request(prometheus + req.url, (answer) => { res.writeHead(answer.statusCode, answer.headers); answer.pipe(res); });
-    asked.on('error', (e) => { res.writeHead(502); res.end(JSON.stringify({ status: 'error', error: String(e) })); });
-    asked.end();
+    const upstream = request(prometheus + req.url, (answer) => { res.writeHead(answer.statusCode, answer.headers); answer.pipe(res); });
+    upstream.on('error', (e) => { res.writeHead(502); res.end(JSON.stringify({ status: 'error', error: String(e) })); });
+    upstream.end();
     return;
   }
   const path = normalize(url.pathname === '/' ? '/index.html' : url.pathname);
@@ -37,17 +37,17 @@ for (const name of (await readdir(dashboards)).filter((n) => n.endsWith('.json')
   const uid = name.replace('.json', '');
   for (const theme of uid.endsWith('overview') ? ['dark', 'light'] : ['dark']) {
     const page = await browser.newPage({ viewport: { width: 1500, height: 900 } });
-    const said = [];
-    page.on('pageerror', (e) => said.push(String(e)));
+    const errors = [];
+    page.on('pageerror', (e) => errors.push(String(e)));
     await page.goto(`${base}/?uid=${uid}&theme=${theme}&span=${span}`);
-    await page.waitForFunction(() => document.title === 'drawn', undefined, { timeout: 90000 }).catch((e) => said.push(String(e)));
+    await page.waitForFunction(() => document.title === 'drawn', undefined, { timeout: 90000 }).catch((e) => errors.push(String(e)));
     const wrong = await page.locator('.failed').allTextContents();
     const empty = await page.locator('.nodata').allTextContents();
     const file = join(out, uid + (theme === 'light' ? '-light' : '') + '.png');
     await page.screenshot({ path: file, fullPage: true });
     console.log(`${file}: ${wrong.length} panels failed, ${empty.length} are empty`);
-    for (const text of [...wrong, ...empty.map((t) => 'empty: ' + t), ...said]) console.log('  ' + text);
-    failed ||= wrong.length + empty.length + said.length > 0;
+    for (const text of [...wrong, ...empty.map((t) => 'empty: ' + t), ...errors]) console.log('  ' + text);
+    failed ||= wrong.length + empty.length + errors.length > 0;
     await page.close();
   }
 }

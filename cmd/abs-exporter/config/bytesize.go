@@ -11,8 +11,8 @@ import (
 // does not say which: decimal is the smaller, so the safer one.
 type ByteSize int64
 
-// UnmarshalText implements encoding.TextUnmarshaler: a whole number and a unit, B, kB, MB, GB (powers
-// of 1000) or KiB, MiB, GiB (powers of 1024), in any case.
+// UnmarshalText implements encoding.TextUnmarshaler: a whole number and a unit, B, kB, MB, GB
+// (powers of 1000) or KiB, MiB, GiB (powers of 1024), in any case.
 func (b *ByteSize) UnmarshalText(text []byte) error {
 	units := map[string]int64{"b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
 	s := strings.TrimSpace(string(text))

@@ -2,8 +2,8 @@ package config
 
 import "github.com/alecthomas/kong"
 
-// commands is the one description of commands and flags: parsing, environment variables, the keys of
-// the configuration file and docs/configuration.md are all made from it.
+// commands is the one description of commands and flags: parsing, environment variables, the keys
+// of the configuration file and docs/configuration.md are all made from it.
 //
 // serve, resolve and demo share their flags; a set tag here is the default of one of them.
 type commands struct {

@@ -19,8 +19,8 @@ import (
 // those that neither the command line nor the environment sets.
 type filePath string
 
-// file is a configuration file. Its values are still text; each was decoded once as the flag that it
-// sets. The zero value sets nothing.
+// file is a configuration file. Its values are still text; each was decoded once as the flag that
+// it sets. The zero value sets nothing.
 type file struct {
 	name    string
 	values  map[string]fileValue // by name of the flag
@@ -63,7 +63,8 @@ func (filePath) BeforeResolve(into *file, ctx *kong.Context, path *kong.Path) er
 // Validate implements kong.Resolver; parseFile has validated everything.
 func (f *file) Validate(*kong.Application) error { return nil }
 
-// Resolve implements kong.Resolver. Kong asks it even where a variable is set, which takes precedence.
+// Resolve implements kong.Resolver. Kong asks it even where a variable is set, which takes
+// precedence.
 func (f *file) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	for _, env := range flag.Tag.Envs {
 		if _, ok := os.LookupEnv(env); ok {
@@ -80,8 +81,8 @@ func (f *file) origin(line int, key string) string {
 	return fmt.Sprintf("%s:%d: key %s", f.name, line, key)
 }
 
-// settings returns the settings of one entry of the list targets: the shared ones of abs.*, overridden
-// by the entry's own. flags are the command's.
+// settings returns the settings of one entry of the list targets: the shared ones of abs.*,
+// overridden by the entry's own. flags are the command's.
 func (t fileTarget) settings(shared *ABS, flags map[string]*kong.Flag) (ABS, error) {
 	// kong can decode a value only into the field that it belongs to: that is shared's, which is
 	// restored afterwards.
@@ -185,7 +186,7 @@ func (p *fileParser) mapping(n *yaml.Node, name, shown string, into map[string]f
 	lines := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, v := n.Content[i], resolveAlias(n.Content[i+1])
-		full, text := join(name, k.Value), join(shown, k.Value)
+		full, text := strings.TrimPrefix(name+"."+k.Value, "."), strings.TrimPrefix(shown+"."+k.Value, ".")
 		if first, twice := lines[k.Value]; twice {
 			p.failf(k, text, "given twice, first on line %d", first)
 			continue
@@ -258,13 +259,6 @@ func (p *fileParser) value(n *yaml.Node, key string, flag *kong.Flag) (text stri
 	return text, true
 }
 
-func join(name, key string) string {
-	if name == "" {
-		return key
-	}
-	return name + "." + key
-}
-
 func resolveAlias(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.AliasNode {
 		return n.Alias
@@ -273,12 +267,5 @@ func resolveAlias(n *yaml.Node) *yaml.Node {
 }
 
 func kindOf(n *yaml.Node) string {
-	switch n.Kind {
-	case yaml.MappingNode:
-		return "a mapping"
-	case yaml.SequenceNode:
-		return "a list"
-	default:
-		return "a value"
-	}
+	return map[yaml.Kind]string{yaml.MappingNode: "a mapping", yaml.SequenceNode: "a list", yaml.ScalarNode: "a value"}[n.Kind]
 }

@@ -146,7 +146,7 @@ func FuzzFile(f *testing.F) {
 		parsed, err := parseFile("f.yml", data, flags)
 		if err != nil {
 			errs := []error{err}
-			if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // each joined error is checked
+			if joined, ok := err.(interface{ Unwrap() []error }); ok {
 				errs = joined.Unwrap()
 			}
 			for _, err := range errs {

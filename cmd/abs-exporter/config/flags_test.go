@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -230,7 +231,7 @@ func TestDefaults(t *testing.T) {
 	t.Setenv(envSecretKey, "b")
 	s := parsed[Serve](t, "--abs.url=http://[::1]:8080").Settings
 	if !s.Forensics.Enabled || s.Web.ListenAddress[0] != ":10464" || s.State.Dir != "data/" ||
-		strings.Join(s.Series.Dimensions, ",") != "method,api,device" || s.ABS.ResponseCap != 100e6 || s.Log.Level != "info" {
+		fmt.Sprint(s.TokenDimensions) != "[method api device]" || s.ABS.ResponseCap != 100e6 || s.Log.Level != "info" {
 		t.Errorf("defaults of serve: %+v", s)
 	}
 	if s.Targets[0].Name != "::1" {
@@ -240,7 +241,7 @@ func TestDefaults(t *testing.T) {
 	t.Setenv("ABS_EXPORTER_ABS_URL", "https://abs.example.com")
 	d := parsed[Demo](t, "demo")
 	if d.Collect.Interval != 5*time.Second || d.Collect.Slot != 2*time.Minute || d.State.Dir != "" || d.Log.Level != "warn" ||
-		strings.Join(d.Series.Dimensions, ",") != "method,api,device,ip" {
+		fmt.Sprint(d.TokenDimensions) != "[method api device ip]" {
 		t.Errorf("defaults of the demo: %+v", d)
 	}
 	if parsed[Serve](t, "--no-forensics.enabled").Forensics.Enabled {

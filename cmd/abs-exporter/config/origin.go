@@ -38,8 +38,8 @@ func (o origins) given(name string) bool {
 	return o.flags[name] || o.env[name] != "" || inFile
 }
 
-// of names a setting as the user wrote it: the flag, the variable, or the file's line and key. target
-// is its index in the list targets, or noTarget.
+// of names a setting as the user wrote it: the flag, the variable, or the file's line and key.
+// target is its index in the list targets, or noTarget.
 func (o origins) of(target int, name string) string {
 	if strings.HasPrefix(name, "OTEL_") {
 		return name // a variable without a flag

@@ -40,7 +40,7 @@ func (f *OTLP) Push() (otlp.Config, error) {
 func (f *OTLP) validate(v *validation) {
 	_, err := f.Push()
 	errs := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // each of those joined is reported
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		errs = joined.Unwrap()
 	}
 	for _, err := range errs {

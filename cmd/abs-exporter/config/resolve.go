@@ -1,9 +1,9 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"regexp"
 	"slices"
 	"strconv"
@@ -13,9 +13,9 @@ import (
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
-// Resolve is the command resolve. It has the flags of serve, so that what serve was started with finds
-// the same tokens under the same ids. Its own belong to one call, so they are neither variables nor
-// keys of the file.
+// Resolve is the command resolve. It has the flags of serve, so that what serve was started with
+// finds the same tokens under the same ids. Its own belong to one call, so they are neither
+// variables nor keys of the file.
 type Resolve struct {
 	Settings
 
@@ -45,7 +45,7 @@ func (id TokenID) Validate() error {
 
 func (r *Resolve) validate(v *validation) {
 	r.Settings.validate(v)
-	if _, err := parseTime(r.At, time.UTC); r.At != "" && err != nil {
+	if _, err := r.until(time.UTC, v.now); err != nil {
 		v.failf("at", "%s", err)
 	}
 	if r.Series.TokenKeyFile == "" && r.State.Dir == "" {
@@ -61,51 +61,36 @@ func (r *Resolve) validate(v *validation) {
 		}
 	}
 	for _, t := range r.Targets {
-		if until := r.until(t.Location, v.now); until.After(v.now) {
+		if until, _ := r.until(t.Location, v.now); until.After(v.now) {
 			v.failf("at", "%s lies in the future", until.In(t.Location).Format(time.RFC3339))
 			break
 		}
 	}
-	r.readKey(v)
-}
-
-// readKey reads the key that serve uses. It generates none: with another key, no token would be found.
-func (r *Resolve) readKey(v *validation) {
-	name, path := "series.token-key-file", r.Series.TokenKeyFile
-	if path == "" {
-		name, path = "state.dir", TokenKeyPath(r.State.Dir)
-	}
+	// It generates no key: with another one, no token would be found.
 	var err error
-	r.Key, err = ReadTokenKey(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		v.failf(name, "there is no key of the token ids: %s; name the one that serve uses by --series.token-key-file, or its --state.dir", err)
-	case err != nil:
-		v.failf(name, "the key of the token ids: %s", err)
+	if r.Key, err = ReadTokenKey(cmp.Or(r.Series.TokenKeyFile, TokenKeyPath(r.State.Dir))); err != nil {
+		v.failf("state.dir", "there is no usable key of the token ids: %s; name the one that serve uses by --series.token-key-file, or its --state.dir", err)
 	}
 }
 
 // Window returns the window that serve read from a target at the time --at, or reads now.
 func (r *Resolve) Window(t *Target, now time.Time) abs.Window {
-	return abs.WindowUntil(r.until(t.Location, now).In(t.Location), r.Collect.Window)
+	until, _ := r.until(t.Location, now) // an error was reported by validate
+	return abs.WindowUntil(until.In(t.Location), r.Collect.Window)
 }
 
-func (r *Resolve) until(zone *time.Location, now time.Time) time.Time {
-	if at, err := parseTime(r.At, zone); err == nil {
-		return at
+// until parses At, a time as alerts, Prometheus and ABS write it. Without At it returns now.
+func (r *Resolve) until(zone *time.Location, now time.Time) (time.Time, error) {
+	if r.At == "" {
+		return now, nil
 	}
-	return now // At is empty, or validate has refused it
-}
-
-// parseTime parses a time as alerts, Prometheus and ABS write it.
-func parseTime(text string, zone *time.Location) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04", "2006-01-02T15:04:05"} {
-		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
+		if t, err := time.ParseInLocation(layout, r.At, zone); err == nil {
 			return t, nil
 		}
 	}
-	if s, err := strconv.ParseFloat(text, 64); err == nil && s > 0 && s < 1e11 {
+	if s, err := strconv.ParseFloat(r.At, 64); err == nil && s > 0 && s < 1e11 {
 		return time.Unix(int64(s), 0), nil
 	}
-	return time.Time{}, fmt.Errorf("%q is no time: write 2026-11-23T09:00:00Z, Unix seconds, or 2026-11-23T09:00 in ABS's time zone", text)
+	return time.Time{}, fmt.Errorf("%q is no time: write 2026-11-23T09:00:00Z, Unix seconds, or 2026-11-23T09:00 in ABS's time zone", r.At)
 }

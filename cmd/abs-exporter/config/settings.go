@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
+	"github.com/abs-exporter/abs-exporter/collector/ledger"
 )
 
 // Settings are the flags of serve and what they come to once they are valid.
@@ -24,6 +25,8 @@ type Settings struct {
 	Targets []Target `kong:"-"`
 	// Catalogue has the severities of Forensics.Severity.
 	Catalogue *catalogue.Catalogue `kong:"-"`
+	// TokenDimensions are those of Series.Dimensions.
+	TokenDimensions []ledger.Dimension `kong:"-"`
 }
 
 // ABS is one target. The entries of the list targets have the same keys.

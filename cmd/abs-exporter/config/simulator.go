@@ -42,8 +42,8 @@ func (s *Simulate) validate(v *validation) {
 
 func (d *Demo) validate(v *validation) {
 	d.Simulator.validate(v)
-	// What the demo sets itself is refused, except from a variable: that may well be there for a serve
-	// of the same shell.
+	// What the demo sets itself is refused, except from a variable: that may well be there for a
+	// serve of the same shell.
 	for _, name := range []string{
 		"abs.url", "abs.access-key-file", "abs.secret-key-file", "abs.timezone", "abs.window-end", "abs.response-cap",
 		"abs.tls.ca-file", "abs.tls.cert-file", "abs.tls.key-file", "abs.tls.server-name", "abs.tls.fingerprint", "abs.tls.insecure-skip-verify",
@@ -122,5 +122,6 @@ func (s *Simulator) New(now func() time.Time) (*simulator.Simulator, error) {
 	if err := json.Unmarshal([]byte(s.Faults), &faults); err != nil {
 		return nil, fmt.Errorf("expected a JSON array of faults: %w", err)
 	}
-	return sim, sim.SetFaults(faults...)
+	err := sim.SetFaults(faults...)
+	return sim, err
 }

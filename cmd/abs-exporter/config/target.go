@@ -9,8 +9,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 )
 
-// The keys of ABS come from files or from these variables. They are no flags, because every user of a
-// machine can read the command lines of all processes.
+// The keys of ABS come from files or from these variables. They are no flags, because every user of
+// a machine can read the command lines of all processes.
 const (
 	envAccessKey = envPrefix + "_ABS_ACCESS_KEY"
 	envSecretKey = envPrefix + "_ABS_SECRET_KEY"
@@ -159,8 +159,8 @@ func (f *ABS) keys(fail failure) abs.Keys {
 	return keys
 }
 
-// validateClient lets the client validate what it alone can: certificates and fingerprints. It sends
-// no request.
+// validateClient lets the client validate what it alone can: certificates and fingerprints. It
+// sends no request.
 func (t *Target) validateClient(fail failure) {
 	client, err := abs.NewClient(t.ClientConfig())
 	if err == nil {

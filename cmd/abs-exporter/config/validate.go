@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/exporter-toolkit/web"
 
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
+	"github.com/abs-exporter/abs-exporter/collector/ledger"
 )
 
 // validation collects all that is wrong with the settings of one command.
@@ -49,6 +50,7 @@ func (s *Settings) validate(v *validation) {
 func (s *Settings) validateShared(v *validation) {
 	s.Collect.validate(v)
 	s.Series.validate(v)
+	s.TokenDimensions = s.Series.dimensions(v)
 	s.Web.validate(v)
 	s.OTLP.validate(v)
 	if s.Audit.Interval < 0 {
@@ -98,22 +100,29 @@ func (f *Series) validate(v *validation) {
 	if f.MaxValues < 1 {
 		v.failf("series.max-values", "must be 1 or more but is %d", f.MaxValues)
 	}
-	f.Dimensions = slices.DeleteFunc(f.Dimensions, func(d string) bool { return d == "" })
-	known := []string{"method", "api", "device", "ip"}
-	for i, d := range f.Dimensions {
-		switch {
-		case !slices.Contains(known, d):
-			v.failf("series.dimensions", "unknown dimension %q; there are %s", d, strings.Join(known, ", "))
-		case slices.Contains(f.Dimensions[:i], d):
-			v.failf("series.dimensions", "%q is named twice", d)
-		}
-	}
 	positive(v.failf, "series.expire", f.Expire)
 	if f.TokenKeyFile != "" {
 		if _, err := ReadTokenKey(f.TokenKeyFile); err != nil {
 			v.failf("series.token-key-file", "%s", err)
 		}
 	}
+}
+
+func (f *Series) dimensions(v *validation) (dimensions []ledger.Dimension) {
+	all := []ledger.Dimension{ledger.Method, ledger.API, ledger.Device, ledger.IP}
+	for _, name := range f.Dimensions {
+		i := slices.IndexFunc(all, func(d ledger.Dimension) bool { return d.String() == name })
+		switch {
+		case name == "":
+		case i < 0:
+			v.failf("series.dimensions", "unknown dimension %q; there are method, api, device, ip", name)
+		case slices.Contains(dimensions, all[i]):
+			v.failf("series.dimensions", "%q is named twice", name)
+		default:
+			dimensions = append(dimensions, all[i])
+		}
+	}
+	return dimensions
 }
 
 func (f *Web) validate(v *validation) {

@@ -1,3 +1,3 @@
-// Package readers turns the report oauthtokens into rows by libraries, to be held against
-// the exporter's own reader: for speed, and row for row.
+// Package readers reads the rows of the report oauthtokens by libraries, for a comparison with the
+// exporter's own reader: of speed, and row for row.
 package readers

@@ -7,8 +7,8 @@ import (
 	"math/bits"
 )
 
-// Filter escapes control characters inside strings, which ABS publishes and JSON forbids:
-// what every library needs before it. It has to know where strings begin and end.
+// Filter escapes control characters inside strings, which ABS's reports have and JSON forbids:
+// every library needs it. It has to find where strings begin and end.
 type Filter struct {
 	r        io.Reader
 	out      []byte // escaped, not yet handed out
@@ -17,7 +17,7 @@ type Filter struct {
 	err      error
 }
 
-// NewFilter filters r.
+// NewFilter returns a Filter of r.
 func NewFilter(r io.Reader) *Filter { return &Filter{r: r} }
 
 // Read implements io.Reader.
@@ -38,21 +38,21 @@ func (f *Filter) Read(p []byte) (int, error) {
 	}
 	// Rare: from the first control character on, everything is rewritten.
 	var out []byte
-	for rest := p[from:n]; len(rest) > 0; {
+	for left := p[from:n]; len(left) > 0; {
 		const digits = "0123456789abcdef"
-		c := rest[0] // a control character
+		c := left[0] // a control character
 		out = append(out, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
-		rest = rest[1:]
-		next := f.clean(rest)
-		out = append(out, rest[:next]...)
-		rest = rest[next:]
+		left = left[1:]
+		next := f.clean(left)
+		out = append(out, left[:next]...)
+		left = left[next:]
 	}
 	copied := copy(p[from:], out)
 	f.out = out[copied:]
 	return from + copied, nil
 }
 
-// clean goes over p up to a control character in a string, and tells how far it came.
+// clean scans p up to a control character in a string, and returns its index, or the length of p.
 func (f *Filter) clean(p []byte) int {
 	for i := 0; i < len(p); {
 		switch {
@@ -85,8 +85,8 @@ func (f *Filter) clean(p []byte) int {
 	return len(p)
 }
 
-// plain8 is how many bytes of p, eight at once, are neither quote, backslash nor control
-// characters, up to the first that may be one.
+// plain8 returns how many bytes of p are neither quote, backslash nor control characters, up to the
+// first that may be one. It checks eight at once.
 func plain8(p []byte) (i int) {
 	const (
 		ones  = 0x0101010101010101

@@ -9,7 +9,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 )
 
-// ErrRefused is what a report is refused with that is JSON, but not the report.
+// ErrRefused is the error for JSON that is not the report.
 var ErrRefused = errors.New("refused")
 
 const (
@@ -17,9 +17,9 @@ const (
 	maxDepth = 64
 )
 
-// Jsontext reads the report oauthtokens by jsontext, by the rules of package abs: rows one
-// by one, their memory reused, counts whole and up to 2^53, no known member twice. The
-// dates of the summary are left out. It reads strict JSON: NewFilter goes before it.
+// Jsontext reads the report oauthtokens by jsontext, by the rules of package abs: rows one by one,
+// their memory reused, counts integers up to 2^53, no known member twice. It skips the dates of the
+// summary. It reads strict JSON, so it needs a Filter.
 type Jsontext struct {
 	dec   jsontext.Decoder
 	row   abs.Row
@@ -76,8 +76,8 @@ func (j *Jsontext) object(member func(key []byte) error) error {
 		if err != nil {
 			return err
 		}
-		// The names that matter hold no escapes as a rule; the key is only good until the
-		// next read, and each member looks at it first.
+		// Names rarely have escapes. The key is only valid until the next read, and each member
+		// checks it first.
 		key := v[1 : len(v)-1]
 		if !plain(key) {
 			j.key, _ = jsontext.AppendUnquote(j.key[:0], v) // bad UTF-8 becomes U+FFFD
@@ -107,7 +107,7 @@ func kindError(ok bool) error {
 	return ErrRefused
 }
 
-// null consumes a null, if that is what comes next.
+// null consumes a null, if that is next.
 func (j *Jsontext) null() (bool, error) {
 	if j.dec.PeekKind() != 'n' {
 		return false, nil
@@ -150,7 +150,14 @@ func (j *Jsontext) text() ([]byte, error) {
 	return j.keep(v[1:len(v)-1], v), nil
 }
 
-// keep copies a text into the arena; it is given without and with its quotes.
+func (j *Jsontext) textOrNull() ([]byte, error) {
+	if null, err := j.null(); null || err != nil {
+		return nil, err
+	}
+	return j.text()
+}
+
+// keep copies a text into the arena; text is without its quotes, v with them.
 func (j *Jsontext) keep(text []byte, v jsontext.Value) []byte {
 	from := len(j.arena)
 	if plain(text) {
@@ -278,22 +285,15 @@ func (j *Jsontext) address() error {
 	err := j.object(func(key []byte) (err error) {
 		switch string(key) {
 		case "ip":
-			if err := once(&seen, 0); err != nil {
-				return err
+			if err = once(&seen, 0); err == nil {
+				who.Key, err = j.textOrNull()
 			}
-			if null, err := j.null(); null || err != nil {
-				return err
-			}
-			who.Key, err = j.text()
 			return err
 		case "total_requests":
-			if err := once(&seen, 1); err != nil {
-				return err
+			if err = once(&seen, 1); err == nil {
+				who.N, err = j.count()
 			}
-			if who.N, err = j.count(); err != nil {
-				return err
-			}
-			return j.sum(0, who.N)
+			return errors.Join(err, j.sum(0, who.N))
 		case "devices":
 			if err = once(&seen, 2); err == nil {
 				w.Devices, err = j.counts(w.Devices, 1)
@@ -329,7 +329,7 @@ func (j *Jsontext) sum(kind int, n int64) error {
 	return nil
 }
 
-// counts reads a map from names to counts. The URLs are only added up.
+// counts reads a map from names to counts. The URLs are only summed.
 func (j *Jsontext) counts(dst []abs.Count, kind int) ([]abs.Count, error) {
 	if null, err := j.null(); null || err != nil {
 		return dst, err

@@ -9,14 +9,14 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 )
 
-// Own is the exporter's reader, as package abs lets others have it: behind its client,
-// with a body instead of a network.
+// Own is the exporter's reader by the exported names of package abs: its client, with a body
+// instead of a network.
 type Own struct {
 	client *abs.Client
 	body   io.Reader
 }
 
-// NewOwn makes one.
+// NewOwn returns the exporter's reader.
 func NewOwn() (*Own, error) {
 	o := &Own{}
 	client, err := abs.NewClient(abs.Config{
@@ -34,7 +34,7 @@ func (o *Own) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// Read reads the report; an error refuses it.
+// Read reads the report. It returns an error for what is not the report.
 func (o *Own) Read(body io.Reader, row func(*abs.Row) error) (abs.Summary, error) {
 	o.body = body
 	from := time.Date(2026, time.March, 3, 12, 0, 0, 0, time.UTC)

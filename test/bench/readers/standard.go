@@ -20,8 +20,8 @@ type row struct {
 	} `json:"ip_list"`
 }
 
-// StandardWhole decodes the report by encoding/json into structs, all at once.
-func StandardWhole(body io.Reader) (rows int, err error) {
+// StandardAtOnce decodes the report by encoding/json into structs, all at once.
+func StandardAtOnce(body io.Reader) (rows int, err error) {
 	var report struct {
 		Details []row `json:"details"`
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/test/bench/readers"
 )
 
-// readers times readers of the same report in memory, in turn, in one process.
+// readers times readers of the same report in memory, interleaved, in one process.
 func (c *comparison) readers(ctx context.Context) error {
 	path, _, err := report(c.dir, c.small, c.seed)
 	if err != nil {
@@ -38,7 +38,7 @@ func (c *comparison) readers(ctx context.Context) error {
 		{"jsontext, bare", func(r io.Reader) (int, error) { return rows(library.Read(r, drop)) }},
 		{"jsontext behind the filter", func(r io.Reader) (int, error) { return rows(library.Read(readers.NewFilter(r), drop)) }},
 		{"encoding/json, row by row, bare", readers.StandardRows},
-		{"encoding/json, whole, bare", readers.StandardWhole},
+		{"encoding/json, all at once, bare", readers.StandardAtOnce},
 	}
 	took := make([][]time.Duration, len(all))
 	allocs, bytesOf := make([]uint64, len(all)), make([]uint64, len(all))
@@ -63,7 +63,7 @@ func (c *comparison) readers(ctx context.Context) error {
 	fmt.Printf("\nreaders on the report of %d tokens, %.1f MB, from memory\n\n| reader | speed | allocations a token | bytes allocated a token |\n|---|---:|---:|---:|\n",
 		c.small, float64(len(body))/1e6)
 	for i, r := range all {
-		m := median(took[i], func(d time.Duration) time.Duration { return d })
+		m := medianOf(took[i])
 		fmt.Printf("| %s | %.0f MB/s | %.2f | %.0f |\n", r.name, float64(len(body))/1e6/m.Seconds(),
 			float64(allocs[i])/float64(c.small), float64(bytesOf[i])/float64(c.small))
 	}

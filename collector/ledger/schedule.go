@@ -1,0 +1,75 @@
+package ledger
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// schedule is what slots are opened and read by.
+type schedule struct {
+	next   time.Time     // where the next slot begins; zero before the first Advance
+	length time.Duration // new slots are split into spans of this length
+	newest time.Time     // where the newest slot begins that ever held data
+	// timeoutSplit says that a span was marked in this cycle to be split for its time-outs.
+	timeoutSplit bool
+}
+
+// Job is a window to read next.
+type Job struct {
+	Span       // what to ask for; its end is never past now
+	Current    bool
+	slot       *slot
+	of         Span // the span of the slot, which may not have ended
+	timeouts   int  // of the span, in a row
+	admitsNone bool // no token is tracked by its reading, as another one is under way meanwhile
+}
+
+// span returns the span of the slot that the job reads; nil for an audit, or if it was split.
+func (j *Job) span() *slotSpan {
+	if j.slot != nil {
+		for i := range j.slot.spans {
+			if j.slot.spans[i].Span == j.of {
+				return &j.slot.spans[i]
+			}
+		}
+	}
+	return nil
+}
+
+// Due returns what to read in a cycle that begins now, oldest first but for spans that timed out
+// before, which would keep the others waiting: the slot that has not ended; ended ones after each
+// Reread; those whose reading failed; and those that can be settled. While ABS's wall clock runs
+// through a repeated hour, a slot that has not ended waits: its report would be of another stretch.
+func (l *Ledger) Due(now time.Time) []Job {
+	l.splitMarked()
+	minute := now.Truncate(time.Minute)
+	var jobs []Job
+	for _, s := range l.slots {
+		for i := range s.spans {
+			sp := &s.spans[i]
+			ask := sp.Span
+			if ask.To.After(minute) {
+				ask.To = minute
+			}
+			if sp.due(now, &l.c) && ask.To.After(ask.From) && (ask.To.Equal(sp.To) || !l.c.Zone.endRepeated(ask.To)) {
+				jobs = append(jobs, Job{Span: ask, Current: s.To.After(now), slot: s, of: sp.Span, timeouts: sp.timeouts})
+			}
+		}
+	}
+	slices.SortStableFunc(jobs, func(a, b Job) int {
+		return cmp.Or(cmp.Compare(a.timeouts, b.timeouts), a.From.Compare(b.From))
+	})
+	return jobs
+}
+
+func (sp *slotSpan) due(now time.Time, c *Config) bool {
+	switch {
+	case sp.settled:
+		return false
+	case sp.failed, sp.read.IsZero(), sp.read.Before(sp.To), !now.Before(sp.To.Add(c.Settle)):
+		return true
+	default:
+		return now.Sub(sp.read) >= c.Reread
+	}
+}

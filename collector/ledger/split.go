@@ -1,0 +1,117 @@
+package ledger
+
+import (
+	"slices"
+	"time"
+)
+
+// ResponseCap is the length in bytes that ABS limits its reports to; 0: unknown.
+type ResponseCap int64
+
+// Truncates reports whether a report is so long that ABS may have left rows out: nine tenths.
+func (c ResponseCap) Truncates(bytes int64) bool { return c > 0 && bytes >= int64(c/10*9) }
+
+// Splits reports whether what a report covers is to be requested in halves: four fifths.
+func (c ResponseCap) Splits(bytes int64) bool { return c > 0 && bytes >= int64(c/5*4) }
+
+// Merges reports whether two reports of this length are short enough to be requested as one: a
+// fifth.
+func (c ResponseCap) Merges(bytes int64) bool { return bytes < int64(c/5) }
+
+// Refusal is why a report could not be read, as far as it matters to what is requested next.
+type Refusal int
+
+// The refusals.
+const (
+	Unavailable Refusal = iota // whatever the length of the window
+	TooLarge                   // refused as too large, or the body ended early
+	TimedOut
+)
+
+// Failed records that the reading of a job failed, which changes no count. It returns false when the
+// window ought to be split but is too short.
+func (l *Ledger) Failed(j Job, why Refusal) bool {
+	sp := j.span()
+	if sp == nil {
+		return true
+	}
+	sp.failed = true
+	if why == TimedOut {
+		sp.timeouts++
+	}
+	// One halving a cycle, and none for a single time-out: a slow ABS is not to be asked more for
+	// being slow.
+	if why == Unavailable || why == TimedOut && (sp.timeouts < 2 || l.schedule.timeoutSplit) {
+		return true
+	}
+	if _, ok := l.c.Zone.middle(j.Span); !ok {
+		return false
+	}
+	l.schedule.timeoutSplit = l.schedule.timeoutSplit || why == TimedOut
+	sp.tooMuch = j.Span
+	return true
+}
+
+// Halves returns the two jobs that a job would be split into; ok is false where it is too short, or
+// splitting it brought no more rows before. Nothing is split yet.
+func (l *Ledger) Halves(j Job) (halves [2]Job, ok bool) {
+	sp := j.span()
+	at, ok := l.c.Zone.middle(j.Span)
+	if sp == nil || sp.keepWhole || !ok {
+		return halves, false
+	}
+	early, late := j, j
+	early.Span, early.of, early.admitsNone = Span{j.From, at}, Span{sp.From, at}, true
+	late.Span, late.of = Span{at, j.To}, Span{at, sp.To}
+	return [2]Job{early, late}, true
+}
+
+// Split splits what a job reads into its Halves.
+func (l *Ledger) Split(j Job) {
+	j.span().tooMuch = j.Span
+	l.split(j.slot)
+}
+
+// KeepWhole records that splitting a job brought no more rows.
+func (l *Ledger) KeepWhole(j Job) { j.span().keepWhole = true }
+
+func (l *Ledger) splitMarked() {
+	l.schedule.timeoutSplit = false
+	for _, s := range l.slots {
+		l.split(s)
+	}
+}
+
+// split halves the marked spans of a slot. Their halves report nothing until they are read; what was
+// counted from the slot stays (rule 4).
+func (l *Ledger) split(s *slot) {
+	for i := 0; i < len(s.spans); i++ {
+		sp := &s.spans[i]
+		span := sp.tooMuch // of a slot that has not ended, only what was asked for
+		sp.tooMuch = Span{}
+		at, ok := l.c.Zone.middle(span)
+		if !ok {
+			continue
+		}
+		if sp.last != nil {
+			s.reported.move(sp.last, -1)
+		}
+		half := slotSpan{reading: sp.reading, baseline: sp.baseline, otherCounted: sp.otherCounted}
+		early, late := half, half
+		early.Span, late.Span = Span{sp.From, at}, Span{at, sp.To}
+		s.spans = slices.Replace(s.spans, i, i+1, early, late)
+		i++
+		// By a half at a time: what was split may have been a few minutes of a slot that has not
+		// ended, in a bad moment of ABS.
+		length := &l.schedule.length
+		*length = max(time.Minute, *length/2, min(*length, at.Sub(span.From), span.To.Sub(at))).Truncate(time.Minute)
+	}
+}
+
+// growSpans lets new slots be read in longer spans again once the spans of a whole slot were short
+// enough for two to be requested as one.
+func (l *Ledger) growSpans(largest int64) {
+	if l.c.ResponseCap.Merges(largest) {
+		l.schedule.length = min(2*l.schedule.length, l.c.Slot)
+	}
+}

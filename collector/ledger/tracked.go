@@ -1,0 +1,171 @@
+package ledger
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
+)
+
+// tracked is the set of tokens that have series of their own. Each has an index, which is that of
+// its counts in slots and readings, too.
+type tracked struct {
+	index    map[tokenid.ID]int
+	counters []counters // by index
+	free     []int      // indexes
+	flagged  map[tokenid.ID]struct{}
+	order    []int // indexes in the order of their ids; nil when stale
+}
+
+func newTracked(limit int) tracked {
+	t := tracked{index: make(map[tokenid.ID]int, limit), counters: make([]counters, limit), flagged: map[tokenid.ID]struct{}{}}
+	for i := range limit {
+		t.free = append(t.free, limit-1-i)
+	}
+	return t
+}
+
+// sorted returns the indexes in the order of their ids: an order that does not change from run to
+// run, and in which text compresses well.
+func (t *tracked) sorted() []int {
+	if t.order == nil {
+		t.order = make([]int, 0, len(t.index))
+		for _, i := range t.index {
+			t.order = append(t.order, i)
+		}
+		slices.SortFunc(t.order, func(a, b int) int { return cmp.Compare(t.counters[a].id, t.counters[b].id) })
+	}
+	return t.order
+}
+
+// add gives the counters of a token an index.
+func (t *tracked) add(c counters) (index int) {
+	index = t.free[len(t.free)-1]
+	t.free = t.free[:len(t.free)-1]
+	t.index[c.id] = index
+	t.counters[index] = c
+	t.order = nil
+	return index
+}
+
+func (t *tracked) remove(index int) {
+	delete(t.index, t.counters[index].id)
+	t.counters[index] = counters{}
+	t.free = append(t.free, index)
+	t.order = nil
+}
+
+// admissible returns how many tokens the reading of a job may admit: none unless no newer slot
+// holds data (rule 5).
+func (l *Ledger) admissible(j Job) int {
+	if j.admitsNone || j.slot.From.Before(l.schedule.newest) {
+		return 0
+	}
+	return len(l.tracked.free) + len(l.displaceable())
+}
+
+// displaceable returns the indexes that may be given to other tokens: those of tokens that are not
+// flagged first, then those longest without gain.
+func (l *Ledger) displaceable() []int {
+	var idle []int
+	for _, i := range l.tracked.index {
+		if l.idleFor(i, l.c.DisplaceAfter) {
+			idle = append(idle, i)
+		}
+	}
+	rank := func(id tokenid.ID) int {
+		if _, ok := l.tracked.flagged[id]; ok {
+			return 1
+		}
+		return 0
+	}
+	slices.SortFunc(idle, func(a, b int) int {
+		x, y := &l.tracked.counters[a], &l.tracked.counters[b]
+		return cmp.Or(cmp.Compare(rank(x.id), rank(y.id)), cmp.Compare(x.gained, y.gained), cmp.Compare(x.id, y.id))
+	})
+	return idle
+}
+
+// admit tracks the best candidates of a reading. What it reports of them moves from other to them.
+func (l *Ledger) admit(r *Reading, sp *slotSpan) {
+	s := r.job.slot
+	if r.total == 0 || r.job.admitsNone || s.From.Before(l.schedule.newest) {
+		return
+	}
+	l.schedule.newest = s.From
+	var idle []int
+	for _, c := range r.candidates.best.Sorted() {
+		if c.Value.total == 0 {
+			break
+		}
+		if len(l.tracked.free) == 0 && idle == nil {
+			idle = slices.DeleteFunc(l.displaceable(), func(i int) bool { return l.rises(r, sp, i) })
+		}
+		if len(l.tracked.free) == 0 {
+			if len(idle) == 0 {
+				break
+			}
+			r.leave(idle[0])
+			l.leave(idle[0])
+			idle = idle[1:]
+		}
+		i := l.tracked.add(counters{id: c.Key, gained: l.activity.clock, trackedSince: l.readings, behind: true})
+		r.other.move(&c.Value, -1)
+		r.tracked[i], c.Value = c.Value, r.tracked[i]
+	}
+}
+
+// rises reports whether this very reading shows requests of a token that were not counted.
+func (l *Ledger) rises(r *Reading, sp *slotSpan, i int) bool {
+	reported := r.tracked[i].total
+	if !l.joined(sp, i) {
+		return reported > 0
+	}
+	s := r.job.slot
+	if len(s.spans) > 1 {
+		reported += s.reported.tracked[i].total
+		if sp.last != nil {
+			reported -= sp.last.tracked[i].total
+		}
+	}
+	return reported > s.counted.tracked[i].total
+}
+
+// joined reports whether the last reading of a span had the token apart from other.
+func (l *Ledger) joined(sp *slotSpan, i int) bool {
+	return l.tracked.counters[i].trackedSince <= sp.reading
+}
+
+// leave ends the series of a token. What was counted of it in the open slots moves to other, so that
+// nothing is counted again when the token returns.
+func (l *Ledger) leave(i int) {
+	for _, s := range l.slots {
+		had := s.counted.leave(i)
+		had = s.reported.leave(i) || had
+		for k := range s.spans {
+			sp := &s.spans[k]
+			if sp.last != nil {
+				sp.last.leave(i)
+			}
+			sp.otherCounted = sp.otherCounted || had && l.joined(sp, i)
+		}
+	}
+	l.tracked.remove(i)
+}
+
+// expire ends the series of the tokens that were idle for too long.
+func (l *Ledger) expire() {
+	for _, i := range l.tracked.sorted() {
+		if l.idleFor(i, l.c.Expire) {
+			l.leave(i)
+		}
+	}
+}
+
+// idleFor reports whether a token may leave: it has gained nothing for so long, and all that it ever
+// gained was exposed.
+func (l *Ledger) idleFor(i int, d time.Duration) bool {
+	c := &l.tracked.counters[i]
+	return l.activity.clock-c.gained >= d && !c.behind && !l.staging.unpublished
+}
