@@ -276,7 +276,7 @@ func (a *attackReader) entryObject(of, depth int) {
 func (a *attackReader) newestTime(depth int, newest *time.Time) {
 	switch a.peek() {
 	case '"':
-		if t := parseDate(string(a.str()), time.UTC); t.After(*newest) {
+		if t := parseDate(a.str(), time.UTC); t.After(*newest) {
 			*newest = t
 		}
 	case '[':
