@@ -78,8 +78,8 @@ func newTarget(o *Options, t Target, e Environment, orphans *[]orphan, heartbeat
 		Target: t, options: o, ids: e.Key.Hasher(), health: e.Health, clock: e.Clock, log: log,
 		failures: &failures{clock: e.Clock, log: log}, heartbeat: heartbeat,
 	}
-	c := &target{wiring: w, publisher: e.Publisher, state: newStateFile(o.StateDir, t, e.Key.Check()),
-		findings: newFindings(w, zeroFor, e.Events)}
+	c := &target{wiring: w, publisher: e.Publisher, state: newStateFile(o.StateDir, t, e.Key.Check())}
+	c.findings = newFindings(w, zeroFor, e.Events, func() { c.publish(w.clock.Now(), true) })
 	saved, err := c.state.load()
 	if err != nil {
 		return nil, err
@@ -120,17 +120,21 @@ func newTarget(o *Options, t Target, e Environment, orphans *[]orphan, heartbeat
 	return c, nil
 }
 
-// newFindings connects findings with the target.
-func newFindings(w *wiring, zeroFor time.Duration, events func(metrics.Event)) *findings.Findings {
+// newFindings connects findings with the target. changed publishes the gauges within a cycle.
+func newFindings(w *wiring, zeroFor time.Duration, events func(metrics.Event), changed func()) *findings.Findings {
 	o := w.options
 	c := findings.Config{
 		Target: w.Name, Rate: o.ForensicsRate, Window: o.Window, Interval: o.Interval, Reread: o.Reread,
 		MaxTokens: o.MaxTokens, ZeroFor: zeroFor, Catalogue: o.Catalogue,
 		Hooks: findings.Hooks{
-			Clock: w.clock, Log: w.log, Hash: w.ids.ID, Events: events,
+			Clock: w.clock, Log: w.log, Hash: w.ids.ID, Events: events, Changed: changed,
 			Tracked: func(id tokenid.ID) bool { return w.ledger.IsTracked(id) },
 			APIs:    func() []string { return w.ledger.Values(ledger.API) },
 			Failed:  w.failures.add, Heartbeat: w.heartbeat,
+			Ambiguous: func(span abs.Window) bool {
+				zone := ledger.Zone{Location: w.Location, Inclusive: w.Inclusive}
+				return !zone.Certain(ledger.Span(span))
+			},
 		},
 	}
 	if o.Forensics {

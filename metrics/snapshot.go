@@ -20,6 +20,8 @@ type Block struct {
 // published: scrapes and pushes read it at any time. Each series may stand in it once.
 type Snapshot struct {
 	Blocks []Block
+	// Interim says that no cycle ended: only gauges changed since the snapshot before.
+	Interim bool
 }
 
 // Len is the number of samples.
