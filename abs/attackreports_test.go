@@ -377,7 +377,7 @@ func TestAttackReportsAreStreamed(t *testing.T) {
 			if got > c.most {
 				t.Errorf("%d bytes were allocated for %d entries, want %d at most", got, entries, c.most)
 			}
-			if labelled < c.labelled[0] || labelled > c.labelled[1] {
+			if min(max(labelled, c.labelled[0]), c.labelled[1]) != labelled {
 				t.Errorf("%d have type and API, want %d to %d", labelled, c.labelled[0], c.labelled[1])
 			}
 			t.Logf("%d bytes for %d entries in %d bytes", got, entries, sum.Bytes)
@@ -495,20 +495,7 @@ func (m *attackModel) object(o object, report bool) (all []*modelFlagged) {
 		switch f.name {
 		case "oauth_tokens", "access_tokens":
 			m.known = true
-			if f.value == nil {
-				break
-			}
-			m.sum.Lists++
-			list, ok := f.value.([]any)
-			if !ok {
-				list = []any{f.value}
-			}
-			for _, v := range list {
-				if h := m.entry(v); h != nil {
-					fillLabels(h, here)
-					all = append(all, h)
-				}
-			}
+			all = append(all, m.list(f.value, here)...)
 		case "attack_type", "ioc_type":
 			m.known = true
 			if text != "" {
@@ -532,6 +519,24 @@ func (m *attackModel) object(o object, report bool) (all []*modelFlagged) {
 	}
 	for _, h := range all {
 		fillLabels(h, here)
+	}
+	return all
+}
+
+func (m *attackModel) list(v any, here modelFlagged) (all []*modelFlagged) {
+	if v == nil {
+		return nil
+	}
+	m.sum.Lists++
+	list, ok := v.([]any)
+	if !ok {
+		list = []any{v}
+	}
+	for _, v := range list {
+		if h := m.entry(v); h != nil {
+			fillLabels(h, here)
+			all = append(all, h)
+		}
 	}
 	return all
 }

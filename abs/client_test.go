@@ -96,6 +96,21 @@ func trusting(t *testing.T, s *httptest.Server) Config {
 	return c
 }
 
+// checkHeader checks that the wanted headers are sent, and no other keys.
+func checkHeader(t *testing.T, name string, got, want http.Header) {
+	t.Helper()
+	for key := range want {
+		if got.Get(key) != want.Get(key) {
+			t.Errorf("%s: header %s is %q, want %q", name, key, got.Get(key), want.Get(key))
+		}
+	}
+	for key := range got {
+		if strings.HasPrefix(key, "X-Abs") && want[key] == nil {
+			t.Errorf("%s: header %s is sent", name, key)
+		}
+	}
+}
+
 func TestRequests(t *testing.T) {
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
@@ -142,15 +157,8 @@ func TestRequests(t *testing.T) {
 		if got.Method != http.MethodGet || got.RequestURI != c.uri {
 			t.Errorf("%s: %s %s, want GET %s", c.name, got.Method, got.RequestURI, c.uri)
 		}
-		for name, want := range c.header {
-			if got.Header.Get(name) != want[0] {
-				t.Errorf("%s: header %s is %q, want %q", c.name, name, got.Header.Get(name), want[0])
-			}
-		}
-		for name := range got.Header {
-			if strings.HasPrefix(name, "X-Abs") && c.header != nil && c.header[name] == nil {
-				t.Errorf("%s: header %s is sent", c.name, name)
-			}
+		if c.header != nil {
+			checkHeader(t, c.name, got.Header, c.header)
 		}
 		if got.ProtoMajor != 2 || got.Header.Get("Accept-Encoding") != "gzip" {
 			t.Errorf("%s: %s, Accept-Encoding %q; want HTTP/2 and gzip", c.name, got.Proto, got.Header.Get("Accept-Encoding"))
@@ -195,61 +203,80 @@ func TestGzipAndReuse(t *testing.T) {
 	}
 }
 
-// Every way in which ABS can fail has its reason, and no error contains a secret.
-func TestFailures(t *testing.T) {
-	echo := func(status int, header ...string) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
-			for i := 0; i < len(header); i += 2 {
-				w.Header().Set(header[i], header[i+1])
-			}
-			w.WriteHeader(status)
-			_, _ = fmt.Fprintf(w, "%s %v", r.RequestURI, r.Header) // an ABS that echoes the request
+// echo answers with what was requested, as an ABS might.
+func echo(status int, header ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		for i := 0; i < len(header); i += 2 {
+			w.Header().Set(header[i], header[i+1])
+		}
+		w.WriteHeader(status)
+		_, _ = fmt.Fprintf(w, "%s %v", r.RequestURI, r.Header)
+	}
+}
+
+func hijack(f func(net.Conn)) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		f(conn)
+		_ = conn.Close()
+	}
+}
+
+// send sends the text and closes the connection.
+func send(text string) http.HandlerFunc {
+	return hijack(func(c net.Conn) { _, _ = io.WriteString(c, text) })
+}
+
+// slow sends the text and then nothing until the client is gone.
+func slow(text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if text != "" {
+			_, _ = io.WriteString(w, text)
+			_ = http.NewResponseController(w).Flush()
+		}
+		<-r.Context().Done()
+	}
+}
+
+// gzipped sends a compressed body that change has damaged.
+func gzipped(change func([]byte) []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		_, _ = io.WriteString(z, `{"x":[`)
+		for i := range 2000 {
+			_, _ = fmt.Fprintf(z, "%d,", i*i*i%9973)
+		}
+		_, _ = io.WriteString(z, `0],"name":"`)
+		_ = z.Close()
+		w.Header().Set("Content-Encoding", "gzip")
+		_, _ = w.Write(change(b.Bytes()))
+	}
+}
+
+func tooLong(w http.ResponseWriter, _ *http.Request) {
+	for range 100 {
+		if _, err := io.WriteString(w, strings.Repeat(" ", 1000)); err != nil {
+			return
 		}
 	}
-	hijack := func(f func(net.Conn)) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) {
-			conn, _, err := http.NewResponseController(w).Hijack()
-			if err != nil {
-				panic(err)
-			}
-			f(conn)
-			_ = conn.Close()
-		}
-	}
-	send := func(text string) http.HandlerFunc {
-		return hijack(func(c net.Conn) { _, _ = io.WriteString(c, text) })
-	}
-	reset := hijack(resetConn)
-	slow := func(before string) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
-			if before != "" {
-				_, _ = io.WriteString(w, before)
-				_ = http.NewResponseController(w).Flush()
-			}
-			<-r.Context().Done()
-		}
-	}
-	gzipped := func(change func([]byte) []byte) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) {
-			var b bytes.Buffer
-			z := gzip.NewWriter(&b)
-			_, _ = io.WriteString(z, `{"x":[`)
-			for i := range 2000 {
-				_, _ = fmt.Fprintf(z, "%d,", i*i*i%9973)
-			}
-			_, _ = io.WriteString(z, `0],"name":"`)
-			_ = z.Close()
-			w.Header().Set("Content-Encoding", "gzip")
-			_, _ = w.Write(change(b.Bytes()))
-		}
-	}
-	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
-	for _, c := range []struct {
-		name    string
-		handler http.HandlerFunc
-		want    Error
-		text    string
-	}{
+}
+
+const completeButTruncated = "a complete report in a truncated body"
+
+// failure is a way in which ABS can fail, and the error that it leads to.
+type failure struct {
+	name    string
+	handler http.HandlerFunc
+	want    Error
+	text    string // the begin of the error's text, after the report
+}
+
+func failures(now time.Time) []failure {
+	return []failure{
 		{"401", echo(401), Error{Reason: ReasonAuth, Status: 401}, "ABS refused the keys, or what their user may not read: 401 Unauthorized"},
 		{"403", echo(403), Error{Reason: ReasonAuth, Status: 403}, "ABS refused the keys, or what their user may not read: 403 Forbidden"},
 		{"400", echo(400), Error{Reason: ReasonStatus, Status: 400}, "ABS answered 400 Bad Request"},
@@ -297,27 +324,48 @@ func TestFailures(t *testing.T) {
 		},
 		{"cut by closing", send("HTTP/1.0 200 OK\r\n\r\n{\"x\":"), Error{Reason: ReasonDecode, Truncated: true, Offset: 5}, "the body ends early (byte 5)"},
 		{
-			"a complete report in a truncated body", send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"name\":\"oauth_token_metrics\"}"),
+			completeButTruncated, send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"name\":\"oauth_token_metrics\"}"),
 			Error{Reason: ReasonDecode, Truncated: true, Offset: 30},
 			"the body ends early (byte 30)",
 		},
 		{"cut gzip", gzipped(func(b []byte) []byte { return b[:len(b)/2] }), Error{Reason: ReasonDecode, Truncated: true}, "the body ends early ("},
 		{"damaged gzip", gzipped(func(b []byte) []byte { return append(b[:len(b)/2:len(b)/2], bytes.Repeat([]byte{0xff}, 500)...) }), Error{Reason: ReasonDecode}, ""},
 		{"no gzip", gzipped(func([]byte) []byte { return []byte("cAnArY cAnArY") }), Error{Reason: ReasonDecode}, "the compressed body is damaged (byte 0)"},
-		{"reset before the answer", reset, Error{Reason: ReasonConnection}, "the connection failed while ABS was asked: connection reset by peer"},
+		{"reset before the answer", hijack(resetConn), Error{Reason: ReasonConnection}, "the connection failed while ABS was asked: connection reset by peer"},
 		{"closed without an answer", send(""), Error{Reason: ReasonConnection}, "ABS closed the connection without an answer"},
 		{"no HTTP", send("cAnArY later_date cAnArY\r\n\r\n"), Error{Reason: ReasonConnection}, "what answers is no HTTP server; is the URL meant to begin with https://?"},
 		{"bad status line", send("HTTP/1.1 cAnArY\r\n\r\n"), Error{Reason: ReasonConnection}, "what answers is no HTTP server; is the URL meant to begin with https://?"},
 		{"bad header", send("HTTP/1.1 200 OK\r\ncAnArY\r\n\r\n"), Error{Reason: ReasonConnection}, ""},
 		{"header without end", send("HTTP/1.1 200 OK\r\nX: " + strings.Repeat(canary, 100_000)), Error{Reason: ReasonConnection}, ""},
-		{"too long", func(w http.ResponseWriter, _ *http.Request) {
-			for range 100 {
-				if _, err := io.WriteString(w, strings.Repeat(" ", 1000)); err != nil {
-					return
-				}
-			}
-		}, Error{Reason: ReasonSize, Offset: 20_000}, "the body is longer than 20000 bytes, twice the response cap (byte 20000)"},
-	} {
+		{"too long", tooLong, Error{Reason: ReasonSize, Offset: 20_000}, "the body is longer than 20000 bytes, twice the response cap (byte 20000)"},
+	}
+}
+
+// check checks the error of one report, except where the truncated body is complete for that report.
+func (c *failure) check(t *testing.T, report string, err error) {
+	t.Helper()
+	var e *Error
+	if !errors.As(err, &e) {
+		t.Fatalf("%s: %v", report, err)
+	}
+	checkQuiet(t, err)
+	if e.Reason == ReasonTimeout && !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("not a DeadlineExceeded: %v", err)
+	}
+	same := e.Report == report && e.Reason == c.want.Reason && ReasonOf(err) == c.want.Reason && e.Status == c.want.Status &&
+		e.Truncated == c.want.Truncated && e.RetryAfter == c.want.RetryAfter && (c.want.Offset == 0 || e.Offset == c.want.Offset)
+	if !same && (c.name != completeButTruncated || report == "oauthtokens") {
+		t.Errorf("%#v\nwant %#v", e, c.want)
+	}
+	if c.name != completeButTruncated && !strings.HasPrefix(err.Error(), "abs: "+report+": "+c.text) {
+		t.Errorf("text %q, want %q", err, c.text)
+	}
+}
+
+// Every way in which ABS can fail has its reason, and no error contains a secret.
+func TestFailures(t *testing.T) {
+	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+	for _, c := range failures(now) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			server := httptest.NewUnstartedServer(c.handler)
@@ -338,23 +386,7 @@ func TestFailures(t *testing.T) {
 			_, err3 := client.AttackList(context.Background(), hour, func([]byte) error { return nil })
 			_, err4 := client.Attacks(context.Background(), hour, someToken, func(FlaggedToken) error { return nil })
 			for report, err := range map[string]error{"oauthtokens": err1, "forensics": err2, "attacklist": err3, "attack": err4} {
-				var e *Error
-				if !errors.As(err, &e) {
-					t.Fatalf("%s: %v", report, err)
-				}
-				checkQuiet(t, err)
-				if e.Report != report || e.Reason != c.want.Reason || ReasonOf(err) != c.want.Reason || e.Status != c.want.Status ||
-					e.Truncated != c.want.Truncated || e.RetryAfter != c.want.RetryAfter || c.want.Offset > 0 && e.Offset != c.want.Offset {
-					if c.name != "a complete report in a truncated body" || report == "oauthtokens" {
-						t.Errorf("%#v\nwant %#v", e, c.want)
-					}
-				}
-				if c.name != "a complete report in a truncated body" && !strings.HasPrefix(err.Error(), "abs: "+report+": "+c.text) {
-					t.Errorf("text %q, want %q", err, c.text)
-				}
-				if e.Reason == ReasonTimeout && !errors.Is(err, context.DeadlineExceeded) {
-					t.Errorf("not a DeadlineExceeded: %v", err)
-				}
+				c.check(t, report, err)
 			}
 			if len(calls) != 4 || calls[0].Err != err1 || calls[1].Err != err2 || calls[2].Err != err3 || calls[3].Err != err4 { //nolint:errorlint // the very ones
 				t.Errorf("observed %+v", calls)

@@ -188,10 +188,10 @@ func (t *trial) run() error {
 			t.restarts = false
 		}
 	}
-	return t.judge(b, r)
+	return t.judge(b)
 }
 
-func (t *trial) judge(b *books, r *rig) error {
+func (t *trial) judge(b *books) error {
 	truth := t.sim.Truth(t.begin, t.end)
 	if n := b.value(metrics.Requests); n != truth.Requests {
 		return fmt.Errorf("abs_requests_total is %d, requested were %d", n, truth.Requests)

@@ -23,7 +23,7 @@ func (s *sink) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// collector is the usual Go way: const metrics made at each scrape.
+// collector is what an exporter in Go usually does: const metrics made at each scrape.
 type collector struct {
 	desc    *prometheus.Desc
 	samples []struct {
@@ -61,7 +61,7 @@ func benchHandler(b *testing.B, h http.Handler, accept, encoding string) {
 	r.Header.Set("Accept", accept)
 	r.Header.Set("Accept-Encoding", encoding)
 	w := &sink{header: http.Header{}}
-	h.ServeHTTP(w, r) // the rendering is measured on its own
+	h.ServeHTTP(w, r) // rendering has a benchmark of its own
 	b.ReportAllocs()
 	b.SetBytes(w.n)
 	b.ResetTimer()
@@ -71,8 +71,9 @@ func benchHandler(b *testing.B, h http.Handler, accept, encoding string) {
 	}
 }
 
-// BenchmarkScrape100k is one scrape of 100,000 series, without a network: ours, with the exporter's full health behind it,
-// and client_golang's collector with promhttp on the same series.
+// BenchmarkScrape100k measures one scrape of 100,000 series, without a network: of an Exposition,
+// with the exporter's full health, and of a client_golang collector with promhttp on the same
+// series.
 func BenchmarkScrape100k(b *testing.B) {
 	s := manySeries(100_000, "shop")
 	reg := NewRegistry(ReadBuild(""))
@@ -90,7 +91,7 @@ func BenchmarkScrape100k(b *testing.B) {
 	}
 }
 
-// BenchmarkRender100k is what a publication costs once a format that is asked for, plain and compressed.
+// BenchmarkRender100k measures what a publication costs once for each format, plain and compressed.
 func BenchmarkRender100k(b *testing.B) {
 	e := NewExposition(noHealth(), Options{})
 	e.Publish("shop", manySeries(100_000, "shop"))
@@ -98,21 +99,19 @@ func BenchmarkRender100k(b *testing.B) {
 		b.Run(name+"/identity", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				p := newPublication(e.Snapshots())
-				b.SetBytes(e.plainBody(p, format(f)).plain)
+				b.SetBytes(e.newPublication(e.Snapshots()).plain[f]().plain)
 			}
 		})
 		b.Run(name+"/gzip", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				p := newPublication(e.Snapshots())
-				b.SetBytes(e.packedBody(p, format(f)).plain)
+				b.SetBytes(e.newPublication(e.Snapshots()).compressed[f]().plain)
 			}
 		})
 	}
 }
 
-// BenchmarkNewSeries is what the birth of a series costs.
+// BenchmarkNewSeries measures the creation of a series.
 func BenchmarkNewSeries(b *testing.B) {
 	created := time.Now()
 	b.ReportAllocs()
@@ -121,8 +120,8 @@ func BenchmarkNewSeries(b *testing.B) {
 	}
 }
 
-// Limits that do not depend on how fast the machine is. A scrape allocates the same whatever it serves, a rendering keeps
-// little more than its bytes, and a series costs two allocations, once.
+// Limits that do not depend on how fast the machine is. A scrape allocates the same however much it
+// serves, a rendering keeps little more than its bytes, and a series is two allocations, once.
 func TestAllocations(t *testing.T) {
 	e := NewExposition(noHealth(), Options{})
 	w := &sink{header: http.Header{}}
@@ -137,7 +136,7 @@ func TestAllocations(t *testing.T) {
 			e.Publish("shop", manySeries(n, "shop"))
 			e.ServeHTTP(w, r)
 			got := math.Inf(1)
-			for range 20 { // the least: see allocated
+			for range 20 { // the minimum: see allocated
 				got = min(got, testing.AllocsPerRun(1, func() { clear(w.header); e.ServeHTTP(w, r) }))
 			}
 			if got > limit {
@@ -147,9 +146,9 @@ func TestAllocations(t *testing.T) {
 	}
 	s := e.Snapshots()
 	for f := range formatCount {
-		length := e.plainBody(newPublication(s), f).plain // and the pool is warm
-		render := func() { e.plainBody(newPublication(s), f) }
-		if got := allocated(5, render); float64(got) > 1.1*float64(length)+2*pieceLargest {
+		length := e.newPublication(s).plain[f]().plain // and the pool is warm
+		render := func() { e.newPublication(s).plain[f]() }
+		if got := allocated(5, render); float64(got) > 1.1*float64(length)+2*chunkLargest {
 			t.Errorf("format %d: rendering %d bytes allocates %d", f, length, got)
 		}
 		got := math.Inf(1)

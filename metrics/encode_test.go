@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// standardEncoding is what expfmt makes of the same snapshots.
+// standardEncoding returns the families encoded by expfmt.
 func standardEncoding(t testing.TB, families []*dto.MetricFamily, f format, created bool) string {
 	t.Helper()
 	var options []expfmt.EncoderOption
@@ -36,7 +36,7 @@ func standardEncoding(t testing.TB, families []*dto.MetricFamily, f format, crea
 	return b.String()
 }
 
-// sameLines holds two texts against each other line by line: all bytes but the value, and the value as a number.
+// sameLines compares two texts line by line: the values as numbers, everything else byte by byte.
 func sameLines(got, want string) error {
 	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
 	for i := range min(len(g), len(w)) {
@@ -65,8 +65,8 @@ func sameLines(got, want string) error {
 	return nil
 }
 
-// The encoders are hand-written, so they are held to the standard ones: series for series, on random snapshots with
-// label values that break what is careless, of one to three targets.
+// The hand-written encoders equal the standard ones, series for series, on random snapshots of one
+// to three targets with label values that break a careless encoder.
 func TestExpositionEqualsStandardEncoders(t *testing.T) {
 	const runs = 100
 	for seed := range uint64(runs) {
@@ -96,15 +96,15 @@ func TestExpositionEqualsStandardEncoders(t *testing.T) {
 				} else if err := sameLines(a.text, want); err != nil {
 					t.Fatalf("seed %d, %s, created %v: %v", seed, accept, created, err)
 				}
-				if packed := scrape(t, e, accept, "gzip"); packed.text != a.text {
-					t.Fatalf("seed %d, %s: gzip holds something else", seed, accept)
+				if compressed := scrape(t, e, accept, "gzip"); compressed.text != a.text {
+					t.Fatalf("seed %d, %s: the gzip body differs", seed, accept)
 				}
 			}
 		}
 	}
 }
 
-// Values past the floats' exact range are told to the last digit in text and by the nearest float in protobuf.
+// Values beyond the exact range of floats are exact in text and the nearest float in protobuf.
 func TestExtremeValues(t *testing.T) {
 	e := NewExposition(noHealth(), Options{})
 	for _, v := range []int64{math.MaxInt64, math.MinInt64, 1<<53 + 1} {
@@ -114,7 +114,7 @@ func TestExtremeValues(t *testing.T) {
 		}
 		families := decodeAs(t, scrape(t, e, acceptProtobuf, "").text, acceptProtobuf)
 		if got := families[Requests.Name].Metric[0].Counter.GetValue(); got != float64(v) {
-			t.Errorf("protobuf tells %v of %d", got, v)
+			t.Errorf("protobuf has %v for %d", got, v)
 		}
 	}
 }
@@ -130,16 +130,16 @@ func TestCreatedTimestamps(t *testing.T) {
 		s := &Series{family: Requests, created: ms, text: mustSeries(Requests, "a").text}
 		b := appendMetric(nil, &Sample{s, 1})
 		var m dto.Metric
-		if err := proto.Unmarshal(b[1:], &m); err != nil { // less its length, which is short
+		if err := proto.Unmarshal(b[1:], &m); err != nil { // without its length, one byte
 			t.Fatal(err)
 		}
 		if got := m.Counter.CreatedTimestamp.AsTime(); !got.Equal(s.Created()) {
-			t.Errorf("%d ms: protobuf tells %v, the series %v", ms, got, s.Created())
+			t.Errorf("%d ms: protobuf has %v, the series %v", ms, got, s.Created())
 		}
 	}
 }
 
-// What a series was made from comes out of it again, whatever it was.
+// A series returns the values that it was made from, whatever they are.
 func FuzzSeriesLabels(f *testing.F) {
 	values := nasty()
 	for i := range values {

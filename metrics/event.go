@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Event is an attack or anomaly that begins or ends on a token: all APIs that the same answer of
+// Event is the begin or the end of an attack or anomaly from one token: all APIs that one report of
 // ABS named for one type.
 type Event struct {
 	At      time.Time
@@ -14,10 +14,10 @@ type Event struct {
 	Anomaly bool
 	Token   string // the token id
 	Type    string // as ABS spells it
-	// Severity is ours, not ABS's: docs/attack-types.md.
+	// Severity is the exporter's, not ABS's: docs/attack-types.md.
 	Severity string
 	APIs     []string
-	// WindowFrom and WindowTo are the window that the answer covered; zero where the token has left
+	// WindowFrom and WindowTo are the window that the report covered; zero where the token has left
 	// the window.
 	WindowFrom, WindowTo time.Time
 }
@@ -30,7 +30,7 @@ func (e Event) Kind() string {
 	return "attack"
 }
 
-// Log writes the event as one log line: what an analyst searches for.
+// Log writes the event as one log line, for analysts to search for.
 func (e Event) Log(l *slog.Logger) {
 	args := []any{"token", e.Token, e.Kind() + "_type", e.Type, "apis", e.APIs, "severity", e.Severity}
 	if !e.WindowTo.IsZero() {

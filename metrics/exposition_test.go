@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -59,7 +60,7 @@ func TestExpositionGolden(t *testing.T) {
 }
 
 func TestNegotiation(t *testing.T) {
-	e, _ := fullExposition(t)
+	e := fullExposition(t)
 	const prometheus3 = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7," +
 		"application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5," +
 		"text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
@@ -102,7 +103,7 @@ func TestNegotiation(t *testing.T) {
 }
 
 func TestHead(t *testing.T) {
-	e, _ := fullExposition(t)
+	e := fullExposition(t)
 	w := httptest.NewRecorder()
 	e.ServeHTTP(w, httptest.NewRequest(http.MethodHead, "/metrics", nil))
 	if w.Code != http.StatusOK || w.Body.Len() != 0 || w.Header().Get("Content-Length") == "0" {
@@ -110,7 +111,7 @@ func TestHead(t *testing.T) {
 	}
 }
 
-// Two hundred scrapers at once, all formats: one rendering of each, and few gatherings.
+// Two hundred scrapers at once in all formats: one rendering of each, and few gatherings.
 func TestRenderedOnce(t *testing.T) {
 	gatherings := &countingGatherer{Gatherer: noHealth()}
 	e := NewExposition(gatherings, Options{})
@@ -144,7 +145,7 @@ func TestRenderedOnce(t *testing.T) {
 			}
 		}
 		if got := e.renderings.Load(); got != 6*(publication+1) {
-			t.Fatalf("%d renderings after %d publications asked for in 6 forms", got, publication+1)
+			t.Fatalf("%d renderings after %d publications requested in 6 forms", got, publication+1)
 		}
 		e.Publish("a", e.Snapshots()["a"])
 	}
@@ -166,7 +167,8 @@ func (g *countingGatherer) Gather() ([]*dto.MetricFamily, error) {
 	return g.Gatherer.Gather()
 }
 
-// Scrapes that come while health is being gathered share the next gathering: each gets one that began after it came.
+// Scrapes that arrive while health is being gathered share the next gathering, which begins after
+// they arrived.
 func TestHealthIsGatheredOnceForThoseWhoWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -178,7 +180,7 @@ func TestHealthIsGatheredOnceForThoseWhoWait(t *testing.T) {
 			scrapers.Go(func() { texts[i] = scrape(t, e, acceptText, "").text })
 			synctest.Wait()
 		}
-		one(0) // gathers, and is held up
+		one(0) // gathers, and blocks
 		for i := 1; i <= 10; i++ {
 			one(i)
 		}
@@ -215,8 +217,8 @@ func (g *gatedGatherer) Gather() ([]*dto.MetricFamily, error) {
 	}}, nil
 }
 
-// What cannot be gathered is told, and the rest is served.
-func TestBrokenHealthDoesNotTakeTheRestAway(t *testing.T) {
+// What cannot be gathered is logged and counted, and everything else is served.
+func TestBrokenHealthDoesNotBreakTheScrape(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	var log bytes.Buffer
 	broken := prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
@@ -241,7 +243,7 @@ func TestBrokenHealthDoesNotTakeTheRestAway(t *testing.T) {
 	}
 }
 
-// A gatherer that panics fails its scrape and those that joined it, and nobody hangs.
+// A gatherer that panics fails its scrape and those that share it, and no scrape hangs.
 func TestPanickingHealth(t *testing.T) {
 	e := NewExposition(prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { panic("x") }), Options{})
 	for range 2 {
@@ -256,7 +258,7 @@ func TestPanickingHealth(t *testing.T) {
 	}
 }
 
-// Past KeepPlain only the compressed form is kept, and everyone is still served the same.
+// Above KeepPlain only the compressed form is kept, and every scrape still gets the same.
 func TestLargeSnapshotsAreKeptCompressedOnly(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	NewHealth(reg).Init("a")
@@ -272,32 +274,32 @@ func TestLargeSnapshotsAreKeptCompressedOnly(t *testing.T) {
 		for _, encoding := range []string{"", "gzip", "gzip", ""} {
 			got := scrape(t, large, accept, encoding)
 			if got.text != want.text {
-				t.Fatalf("%s, %s: a large snapshot is served otherwise", accept, encoding)
+				t.Fatalf("%s, %s: a large snapshot is served differently", accept, encoding)
 			}
-			if told := got.header.Get("Content-Length") != ""; told != (encoding == "gzip") {
+			if has := got.header.Get("Content-Length") != ""; has != (encoding == "gzip") {
 				t.Errorf("%s, %q: Content-Length %q", accept, encoding, got.header.Get("Content-Length"))
 			}
 		}
 	}
 	if got := large.renderings.Load(); got != 3+2*3 {
-		t.Errorf("%d renderings for 3 formats, once compressed and twice while sent", got)
+		t.Errorf("%d renderings for 3 formats, once compressed and twice for scrapes", got)
 	}
 	p := large.current.Load()
 	for f := range formatCount {
-		if p.plain[f].body != nil {
+		if p.plain[f]() != nil {
 			t.Errorf("format %d is kept uncompressed", f)
 		}
-		if b := p.packed[f].body; b.size*4 > b.plain {
+		if b := p.compressed[f](); b.size*4 > b.plain {
 			t.Errorf("format %d: %d bytes are kept of %d", f, b.size, b.plain)
 		}
 	}
 }
 
-// The estimate decides what is kept how; it must be near the truth.
+// The estimate decides what is kept uncompressed; it must be close.
 func TestEstimate(t *testing.T) {
 	e := NewExposition(noHealth(), Options{})
 	e.Publish("a", manySeries(5000, "a"))
-	got, want := e.current.Load().length(), len(scrape(t, e, acceptText, "").text)
+	got, want := estimate(e.current.Load().groups), len(scrape(t, e, acceptText, "").text)
 	if float64(got) < 0.9*float64(want) || float64(got) > 1.1*float64(want) {
 		t.Errorf("estimated %d, is %d", got, want)
 	}
@@ -339,15 +341,16 @@ func TestPublishReplacesAndRemoves(t *testing.T) {
 	if s := e.Snapshots(); len(s) != 1 || s["b"] == nil {
 		t.Errorf("snapshots %v", s)
 	}
-	delete(e.Snapshots(), "b") // the caller's own
+	delete(e.Snapshots(), "b") // a copy
 	if len(e.Snapshots()) != 1 {
-		t.Error("Snapshots hands out its own map")
+		t.Error("Snapshots returns its own map")
 	}
 }
 
-// A scraper that reads slowly holds up neither Publish nor other scrapers, and gets the whole of what it began with.
-func TestSlowScraperBlocksNobody(t *testing.T) {
-	for _, keep := range []int64{0, 1} { // kept plain, and rendered for it
+// A scraper that reads slowly blocks neither Publish nor other scrapers, and gets all of the
+// publication that it began with.
+func TestSlowScraperBlocksNothing(t *testing.T) {
+	for _, keep := range []int64{0, 1} { // kept plain, and rendered for the scrape
 		e := NewExposition(noHealth(), Options{KeepPlain: keep})
 		e.Publish("a", manySeries(10_000, "a"))
 		want := standardText(t, e.Snapshots(), acceptText)
@@ -372,7 +375,7 @@ func TestSlowScraperBlocksNobody(t *testing.T) {
 	}
 }
 
-// gatedWriter takes no byte before it is released.
+// gatedWriter accepts no byte before it is released.
 type gatedWriter struct {
 	sink
 	once             sync.Once
@@ -386,7 +389,7 @@ func (w *gatedWriter) Write(p []byte) (int, error) {
 	return w.body.Write(p)
 }
 
-// get scrapes over real HTTP, with Go's own gzip as Prometheus has it.
+// get scrapes over real HTTP, with Go's own gzip as in Prometheus.
 func get(t testing.TB, url string) string {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
@@ -408,7 +411,7 @@ func get(t testing.TB, url string) string {
 	return string(body)
 }
 
-// Whatever is published while scrapes run: each scrape sees one publication of a target, whole.
+// Whatever is published while scrapes run: each scrape sees exactly one publication of a target.
 func TestPublishDuringScrapes(t *testing.T) {
 	e := NewExposition(noHealth(), Options{KeepPlain: 20_000})
 	series := make([]*Series, 500)
@@ -416,7 +419,7 @@ func TestPublishDuringScrapes(t *testing.T) {
 		series[i] = mustSeries(TokenRequests, "a", fmt.Sprintf("%016x", i))
 	}
 	publish := func(v int64) {
-		// Odd publications are small, so that both ways of keeping are in play.
+		// Odd publications are small, so that some are kept plain and some are not.
 		samples := make([]Sample, len(series)>>(v%2*2))
 		for i := range samples {
 			samples[i] = Sample{series[i], v}
@@ -442,7 +445,7 @@ func TestPublishDuringScrapes(t *testing.T) {
 						return
 					}
 				}
-				if len(lines) != len(series) && len(lines) != len(series)/4 {
+				if !slices.Contains([]int{len(series), len(series) / 4}, len(lines)) {
 					t.Errorf("%d series", len(lines))
 					return
 				}

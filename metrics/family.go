@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Type is a metric family's type, in the words of the Prometheus exposition formats.
+// Type is the type of a metric family, as the Prometheus exposition formats name it.
 type Type string
 
 // The types that the table uses.
@@ -15,10 +15,11 @@ const (
 	Histogram Type = "histogram"
 )
 
-// Stability says what a user may build on a family.
+// Stability says how far users can rely on a family.
 type Stability string
 
-// Stable families are never renamed and never get another meaning. Experimental ones may change in any release.
+// Stable families are never renamed and never get another meaning. Experimental ones may change in
+// any release.
 const (
 	Stable       Stability = "stable"
 	Experimental Stability = "experimental"
@@ -28,28 +29,31 @@ const (
 type Group string
 
 const (
-	// GroupCounters holds the requests and detections that the ledger counts; snapshots carry them.
+	// GroupCounters holds the requests and detections that are counted; snapshots have them.
 	GroupCounters Group = "Counters"
-	// GroupWindow holds the gauges of the sliding window; snapshots carry them.
+	// GroupWindow holds the gauges of the sliding window; snapshots have them.
 	GroupWindow Group = "Window"
-	// GroupHealth holds what the exporter says of itself; the registry carries it, but for what
-	// Family.Counted marks.
+	// GroupHealth holds the exporter's own health; the registry serves it, but for what Family.Counted
+	// marks.
 	GroupHealth Group = "Health"
-	// GroupPush holds what becomes of OTLP pushes. The registry carries it, and only while pushing is on.
+	// GroupPush holds the outcome of OTLP pushes. The registry serves it, and only while pushing is
+	// on.
 	GroupPush Group = "Push"
 )
 
-// LabelTarget is the first label of every family but abs_exporter_build_info and those of GroupPush: the name of one ABS deployment.
+// LabelTarget is the first label of every family but abs_exporter_build_info and those of
+// GroupPush: the name of one ABS deployment.
 const LabelTarget = "target"
 
-// Family describes one metric family. The values in the table are shared and must not be written to.
+// Family describes one metric family. The values in the table are shared and must not be written
+// to.
 type Family struct {
 	Name string // with _total for counters, as in the text format
 	Help string // one or two sentences: what is counted, and when it is absent
-	Note string // more for the reference only; may be empty
+	Note string // further text for the reference only; may be empty
 	Unit string // Prometheus base unit in the plural, "" for a number without one
 	Type Type
-	// Labels are the label names in the order in which values are handed to NewSeries.
+	// Labels are the label names in the order of the values of NewSeries.
 	Labels []string
 	// LabelValues holds, for labels whose values are a closed set, all of them.
 	LabelValues map[string][]string
@@ -58,17 +62,18 @@ type Family struct {
 	Stability Stability
 	Group     Group
 	// Counted marks those of GroupHealth that are counted and saved with the requests, so that
-	// snapshots carry them.
+	// snapshots have them.
 	Counted bool
 }
 
-// InSnapshot reports whether snapshots carry the family; the registry carries all others. So no
-// scrape can have a series twice.
+// InSnapshot reports whether snapshots have the family; the registry serves all others. So no scrape
+// can contain a series twice.
 func (f *Family) InSnapshot() bool {
 	return f.Group == GroupCounters || f.Group == GroupWindow || f.Counted
 }
 
-// openMetricsName is the family's name in OpenMetrics' TYPE, HELP and UNIT lines: a counter without its _total.
+// openMetricsName returns the family's name in OpenMetrics' TYPE, HELP and UNIT lines: a counter
+// has no _total there.
 func (f *Family) openMetricsName() string {
 	if f.Type == Counter {
 		return strings.TrimSuffix(f.Name, "_total")
@@ -76,8 +81,9 @@ func (f *Family) openMetricsName() string {
 	return f.Name
 }
 
-// exposedUnit is the unit that may be told in an exposition. OpenMetrics demands that the family's name ends in it and
-// parsers refuse the whole scrape otherwise, so a unit that the name does not end in is for the reference only.
+// exposedUnit returns the unit in an exposition. OpenMetrics requires that the family's name ends
+// in it, and parsers refuse the whole scrape otherwise, so a unit that the name does not end in is
+// for the reference only.
 func (f *Family) exposedUnit() string {
 	if f.Unit != "" && strings.HasSuffix(f.openMetricsName(), "_"+f.Unit) {
 		return f.Unit
@@ -85,5 +91,5 @@ func (f *Family) exposedUnit() string {
 	return ""
 }
 
-// HasLabel tells whether the family has the label.
+// HasLabel reports whether the family has the label.
 func (f *Family) HasLabel(name string) bool { return slices.Contains(f.Labels, name) }

@@ -6,9 +6,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Health is what the exporter says of itself, one field for each family of the table's health group
-// that the registry carries. Everything bears the label
-// target first, then the family's other labels in the table's order.
+// Health holds the exporter's own health, one field for each family of the table's health group that
+// the registry serves. The first label of each is target, followed by the family's other labels in
+// the table's order.
 type Health struct {
 	Up                *prometheus.GaugeVec
 	CycleDuration     *prometheus.HistogramVec
@@ -27,12 +27,11 @@ type Health struct {
 	StateLastSave      *prometheus.GaugeVec
 
 	initial []func(target string)
-	all     []interface {
-		DeletePartialMatch(labels prometheus.Labels) int
-	}
+	all     []targetMetrics
 }
 
-// NewHealth registers the health families with reg. Like the registry, it panics when one is already there.
+// NewHealth registers the health families with reg. Like the registry, it panics when one is
+// already registered.
 func NewHealth(reg prometheus.Registerer) *Health {
 	h := &Health{}
 	h.Up = h.gauge(reg, Up)
@@ -44,9 +43,8 @@ func NewHealth(reg prometheus.Registerer) *Health {
 	h.LastNewRequests = h.gauge(reg, LastNewRequests)
 	h.Slots = h.gauge(reg, Slots)
 	h.RequestDelay = NewWeightedHistogramVec(RequestDelay)
-	reg.MustRegister(h.RequestDelay)
-	h.initial = append(h.initial, func(target string) { h.RequestDelay.With(target) })
-	h.all = append(h.all, h.RequestDelay)
+	h.register(reg, h.RequestDelay)
+	h.initialize(RequestDelay, func(values ...string) { h.RequestDelay.With(values[0]) })
 	h.AuditDifference = h.gauge(reg, AuditDifference)
 	h.ForensicsTokens = h.gauge(reg, ForensicsTokens)
 	h.ForensicsOldestAge = h.gauge(reg, ForensicsOldestAge)
@@ -55,16 +53,17 @@ func NewHealth(reg prometheus.Registerer) *Health {
 	return h
 }
 
-// Init makes a target's counters, histograms and gauges by state, at 0, so that the first failure is an increase that
-// every Prometheus sees and that no panel lacks data. The other gauges are absent until there is something to say: at 0,
-// a time would be 1970, a target would be down before it was asked, and an audit would have found nothing before it ran.
+// Init sets a target's counters, histograms and gauges by state to 0, so that the first failure is
+// an increase that every Prometheus sees and that no panel lacks data. The other gauges are absent
+// until they are set: at 0, a time would be 1970, a target would be down before its first request,
+// and an audit would have found nothing before it ran.
 func (h *Health) Init(target string) {
 	for _, initial := range h.initial {
 		initial(target)
 	}
 }
 
-// Forget takes away everything that is told of a target, as when a reload drops it.
+// Forget removes all metrics of a target, as when a reload drops it.
 func (h *Health) Forget(target string) {
 	for _, vec := range h.all {
 		vec.DeletePartialMatch(prometheus.Labels{LabelTarget: target})
@@ -73,62 +72,57 @@ func (h *Health) Forget(target string) {
 
 func (h *Health) counter(reg prometheus.Registerer, f *Family) *prometheus.CounterVec {
 	vec := prometheus.NewCounterVec(prometheus.CounterOpts{Name: f.Name, Help: f.Help, Unit: f.exposedUnit()}, f.Labels)
-	reg.MustRegister(vec)
-	h.all = append(h.all, vec)
-	h.initial = append(h.initial, func(target string) {
-		eachChild(f, target, func(values []string) { vec.WithLabelValues(values...) })
-	})
+	h.register(reg, vec)
+	h.initialize(f, func(values ...string) { vec.WithLabelValues(values...) })
 	return vec
 }
 
 func (h *Health) gauge(reg prometheus.Registerer, f *Family) *prometheus.GaugeVec {
 	vec := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: f.Name, Help: f.Help, Unit: f.exposedUnit()}, f.Labels)
-	reg.MustRegister(vec)
-	h.all = append(h.all, vec)
+	h.register(reg, vec)
 	if f.HasLabel("state") {
-		h.initial = append(h.initial, func(target string) {
-			eachChild(f, target, func(values []string) { vec.WithLabelValues(values...) })
-		})
+		h.initialize(f, func(values ...string) { vec.WithLabelValues(values...) })
 	}
 	return vec
 }
-
-// Native histograms: buckets a tenth apart, and a bound on memory; past it, client_golang starts over or widens them.
-const (
-	nativeFactor   = 1.1
-	nativeBuckets  = 100
-	nativeMinReset = time.Hour
-)
 
 func (h *Health) histogram(reg prometheus.Registerer, f *Family) *prometheus.HistogramVec {
 	vec := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: f.Name, Help: f.Help, Unit: f.exposedUnit(), Buckets: f.Buckets,
-		NativeHistogramBucketFactor:     nativeFactor,
-		NativeHistogramMaxBucketNumber:  nativeBuckets,
-		NativeHistogramMinResetDuration: nativeMinReset,
+		// Native bounds are a tenth apart. Beyond the maximum number of buckets client_golang resets the
+		// histogram, or widens the buckets if the last reset was too recent.
+		NativeHistogramBucketFactor:     1.1,
+		NativeHistogramMaxBucketNumber:  100,
+		NativeHistogramMinResetDuration: time.Hour,
 	}, f.Labels)
-	reg.MustRegister(vec)
-	h.all = append(h.all, vec)
-	h.initial = append(h.initial, func(target string) {
-		eachChild(f, target, func(values []string) { vec.WithLabelValues(values...) })
-	})
+	h.register(reg, vec)
+	h.initialize(f, func(values ...string) { vec.WithLabelValues(values...) })
 	return vec
 }
 
-// eachChild calls do with every combination of the family's closed label values, the target first.
-func eachChild(f *Family, target string, do func(values []string)) {
-	values := []string{target}
-	var next func(labels []string)
-	next = func(labels []string) {
-		if len(labels) == 0 {
-			do(values)
-			return
-		}
-		for _, v := range f.LabelValues[labels[0]] {
-			values = append(values, v)
-			next(labels[1:])
-			values = values[:len(values)-1]
-		}
+// targetMetrics is a family whose metrics of one target can be removed.
+type targetMetrics interface {
+	prometheus.Collector
+	DeletePartialMatch(labels prometheus.Labels) int
+}
+
+func (h *Health) register(reg prometheus.Registerer, m targetMetrics) {
+	reg.MustRegister(m)
+	h.all = append(h.all, m)
+}
+
+// initialize makes Init call with for every combination of the family's closed label values.
+func (h *Health) initialize(f *Family, with func(values ...string)) {
+	h.initial = append(h.initial, func(target string) { eachCombination(f.Labels[1:], f.LabelValues, []string{target}, with) })
+}
+
+// eachCombination calls do with values, followed by each combination of values of the labels.
+func eachCombination(labels []string, closed map[string][]string, values []string, do func(values ...string)) {
+	if len(labels) == 0 {
+		do(values...)
+		return
 	}
-	next(f.Labels[1:])
+	for _, v := range closed[labels[0]] {
+		eachCombination(labels[1:], closed, append(values[:len(values):len(values)], v), do)
+	}
 }

@@ -24,7 +24,7 @@ func gather(t *testing.T, g prometheus.Gatherer) map[string]*dto.MetricFamily {
 	return byName
 }
 
-// Every field of Health is made; each family of the group is one of them, or the build's.
+// Every field of Health is set, and there is one for each family of the group but the build's.
 func TestHealthHasAFieldAFamily(t *testing.T) {
 	h := NewHealth(prometheus.NewRegistry())
 	fields := 0
@@ -49,7 +49,7 @@ func TestHealthHasAFieldAFamily(t *testing.T) {
 	}
 }
 
-// What Init makes exists at 0; what would say something untrue at 0 does not exist yet.
+// Init sets metrics to 0, except those for which 0 would be untrue.
 func TestHealthInit(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	h := NewHealth(reg)
@@ -84,7 +84,7 @@ func TestHealthInit(t *testing.T) {
 		for _, m := range f.GetMetric() {
 			for _, l := range m.GetLabel() {
 				if l.GetName() == LabelTarget && l.GetValue() != "bank" {
-					t.Errorf("%s still tells of %s", name, l.GetValue())
+					t.Errorf("%s still has target %s", name, l.GetValue())
 				}
 			}
 		}
@@ -105,7 +105,7 @@ func TestDurationsAreNativeAndClassicHistograms(t *testing.T) {
 	}
 }
 
-// A weighted observation is worth as many plain ones.
+// A weighted observation equals as many plain ones.
 func TestRequestDelayCountsEachRequest(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	h := NewHealth(reg).RequestDelay.With("shop")
@@ -139,7 +139,7 @@ func TestBuildInfo(t *testing.T) {
 		t.Errorf("build %+v", b)
 	}
 	if got := ReadBuild("").Version; got == "" {
-		t.Error("a build without a version has no word for it")
+		t.Error("a build without a version has no placeholder")
 	}
 	families := gather(t, NewRegistry(b))
 	if m := families["abs_exporter_build_info"].GetMetric(); len(m) != 1 || m[0].GetGauge().GetValue() != 1 {

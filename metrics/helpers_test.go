@@ -34,7 +34,7 @@ const (
 	acceptText          = "text/plain;version=0.0.4"
 )
 
-// golden holds got against a file, or writes it with -update.
+// golden compares got with a file, or writes it with -update.
 func golden(t *testing.T, path string, got []byte) {
 	t.Helper()
 	if *update {
@@ -55,7 +55,7 @@ func golden(t *testing.T, path string, got []byte) {
 	}
 }
 
-// answer is what a scraper got.
+// answer is the response to a scrape.
 type answer struct {
 	header http.Header
 	status int
@@ -63,7 +63,8 @@ type answer struct {
 	text   string // decompressed
 }
 
-// scrape asks the handler once, and decompresses as an ordinary client does that knows nothing of members.
+// scrape sends one request to the handler, and decompresses like a client that reads one gzip
+// member.
 func scrape(t testing.TB, h http.Handler, accept, encoding string) answer {
 	t.Helper()
 	a, err := tryScrape(h, accept, encoding)
@@ -84,7 +85,7 @@ func tryScrape(h http.Handler, accept, encoding string) (answer, error) {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	a := answer{header: w.Header(), status: w.Code, wire: w.Body.Bytes()}
-	// A large exposition that is not compressed is rendered while it is sent, and so has none.
+	// A large exposition without compression is rendered while it is sent, so it has none.
 	if length := w.Header().Get("Content-Length"); length != "" && length != fmt.Sprint(len(a.wire)) {
 		return a, fmt.Errorf("Content-Length is %s, the body has %d bytes", length, len(a.wire))
 	}
@@ -131,10 +132,10 @@ func decodeAs(t testing.TB, body, contentType string) map[string]*dto.MetricFami
 	}
 }
 
-// noHealth is a gatherer that has nothing to say.
+// noHealth returns a gatherer without metrics.
 func noHealth() prometheus.Gatherer { return prometheus.NewRegistry() }
 
-// nasty are label values that break what is careless.
+// nasty returns label values that break a careless encoder.
 func nasty() []string {
 	return []string{
 		"", " ", "plain", `"`, `\`, `\n`, "\n", "\\\n\"", `ends in \`, `"},{`, "a,b=\"c\"", "{}", "# EOF", "\x00", "\r\n",
@@ -142,36 +143,18 @@ func nasty() []string {
 	}
 }
 
-// standardFamilies is what client_golang would make of the snapshots: the model that exposition is held against.
+// standardFamilies returns what client_golang would make of the snapshots: the model for
+// expositions.
 func standardFamilies(snapshots map[string]*Snapshot) []*dto.MetricFamily {
 	families := map[*Family]*dto.MetricFamily{}
 	for _, target := range slices.Sorted(maps.Keys(snapshots)) {
 		for _, block := range snapshots[target].Blocks {
+			f := block.Family
 			for _, sample := range block.Samples {
-				f := block.Family
 				if families[f] == nil {
-					families[f] = &dto.MetricFamily{Name: proto.String(f.Name), Help: proto.String(f.Help)}
-					families[f].Type = dto.MetricType_GAUGE.Enum()
-					if f.Type == Counter {
-						families[f].Type = dto.MetricType_COUNTER.Enum()
-					}
-					if unit := f.exposedUnit(); unit != "" {
-						families[f].Unit = proto.String(unit)
-					}
+					families[f] = standardFamily(f)
 				}
-				m := &dto.Metric{}
-				for i, v := range sample.Series.Values() {
-					m.Label = append(m.Label, &dto.LabelPair{Name: proto.String(f.Labels[i]), Value: proto.String(v)})
-				}
-				if f.Type == Counter {
-					m.Counter = &dto.Counter{Value: proto.Float64(float64(sample.Value))}
-					if created := sample.Series.Created(); !created.IsZero() {
-						m.Counter.CreatedTimestamp = timestamppb.New(created)
-					}
-				} else {
-					m.Gauge = &dto.Gauge{Value: proto.Float64(float64(sample.Value))}
-				}
-				families[f].Metric = append(families[f].Metric, m)
+				families[f].Metric = append(families[f].Metric, standardMetric(f, sample))
 			}
 		}
 	}
@@ -184,7 +167,35 @@ func standardFamilies(snapshots map[string]*Snapshot) []*dto.MetricFamily {
 	return ordered
 }
 
-// randomSnapshot has blocks of all snapshot families in random order, some empty, some twice, with nasty label values.
+func standardFamily(f *Family) *dto.MetricFamily {
+	family := &dto.MetricFamily{Name: proto.String(f.Name), Help: proto.String(f.Help), Type: dto.MetricType_GAUGE.Enum()}
+	if f.Type == Counter {
+		family.Type = dto.MetricType_COUNTER.Enum()
+	}
+	if unit := f.exposedUnit(); unit != "" {
+		family.Unit = proto.String(unit)
+	}
+	return family
+}
+
+func standardMetric(f *Family, sample Sample) *dto.Metric {
+	m := &dto.Metric{}
+	for i, v := range sample.Series.Values() {
+		m.Label = append(m.Label, &dto.LabelPair{Name: proto.String(f.Labels[i]), Value: proto.String(v)})
+	}
+	if f.Type != Counter {
+		m.Gauge = &dto.Gauge{Value: proto.Float64(float64(sample.Value))}
+		return m
+	}
+	m.Counter = &dto.Counter{Value: proto.Float64(float64(sample.Value))}
+	if created := sample.Series.Created(); !created.IsZero() {
+		m.Counter.CreatedTimestamp = timestamppb.New(created)
+	}
+	return m
+}
+
+// randomSnapshot returns blocks of all snapshot families in random order, some empty, some twice,
+// with nasty label values.
 func randomSnapshot(r *rand.Rand, target string) *Snapshot {
 	values := nasty()
 	numbers := []int64{0, 1, 2, 999_999, 1_000_000, 1_234_567, 123_456_789_012, 1 << 53, -1, -7}
@@ -219,8 +230,8 @@ func randomSnapshot(r *rand.Rand, target string) *Snapshot {
 	return s
 }
 
-// fullExposition serves at least one series of every family in the table.
-func fullExposition(t testing.TB) (*Exposition, *Health) {
+// fullExposition returns a handler with at least one series of every family in the table.
+func fullExposition(t testing.TB) *Exposition {
 	t.Helper()
 	reg := NewRegistry(Build{Version: "1.2.3", Revision: "abc", GoVersion: "go1.26"})
 	h := NewHealth(reg)
@@ -243,10 +254,11 @@ func fullExposition(t testing.TB) (*Exposition, *Health) {
 		s.Blocks = append(s.Blocks, Block{f, []Sample{{NewSeries(f, time.Time{}, values...), 1}}})
 	}
 	e.Publish("shop", s)
-	return e, h
+	return e
 }
 
-// manySeries is a snapshot of n series as a large ABS makes them: tokens by method, in the order of the tokens.
+// manySeries returns a snapshot of n series as from a large ABS: tokens by method, in the order of
+// the tokens.
 func manySeries(n int, target string) *Snapshot {
 	r := rand.New(rand.NewPCG(1, 2))
 	methods := []string{"GET", "POST", "PUT", "DELETE", "PATCH"}
@@ -261,7 +273,7 @@ func manySeries(n int, target string) *Snapshot {
 	return &Snapshot{Blocks: []Block{{TokenMethodRequests, samples}}}
 }
 
-// sameSeries holds two decoded expositions of text against each other: names, types, labels, values.
+// sameSeries compares two decoded expositions: names, types, labels, values.
 func sameSeries(t testing.TB, got, want map[string]*dto.MetricFamily) {
 	t.Helper()
 	if g, w := slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)); !slices.Equal(g, w) {

@@ -7,14 +7,13 @@ import (
 	"time"
 )
 
-// Limits that do not depend on how fast the machine is; those of allocations are held by
-// TestAllocations.
+// Limits that do not depend on how fast the machine is. TestAllocations has those of allocations.
 const (
-	limitSeriesBytes = 130  // that stay for a series by method, its sample included
-	limitPlainBytes  = 105  // that a rendering allocates for a series: its line and little else
-	limitPackedBytes = 20   // likewise, compressed
-	limitScrapeBytes = 24e3 // that a scrape allocates, whatever it serves
-	limitsSeries     = 50_000
+	limitSeriesBytes     = 130  // kept for a series by method, its sample included
+	limitPlainBytes      = 105  // allocated by a rendering for a series: its line and little else
+	limitCompressedBytes = 20   // likewise, compressed
+	limitScrapeBytes     = 24e3 // allocated by a scrape, however much it serves
+	limitsSeries         = 50_000
 )
 
 func TestByteLimits(t *testing.T) {
@@ -28,12 +27,12 @@ func TestByteLimits(t *testing.T) {
 	e := NewExposition(noHealth(), Options{})
 	e.Publish("shop", s)
 	for f := range formatCount {
-		e.packedBody(newPublication(e.Snapshots()), f) // the pools are warm
-		if got := perSeries(func() { e.plainBody(newPublication(e.Snapshots()), f) }); got > limitPlainBytes {
+		e.newPublication(e.Snapshots()).compressed[f]() // the pools are warm
+		if got := perSeries(func() { e.newPublication(e.Snapshots()).plain[f]() }); got > limitPlainBytes {
 			t.Errorf("format %d: a rendering allocates %.1f bytes a series, want at most %d", f, got, limitPlainBytes)
 		}
-		if got := perSeries(func() { e.packedBody(newPublication(e.Snapshots()), f) }); got > limitPackedBytes {
-			t.Errorf("format %d: a compressed rendering allocates %.1f bytes a series, want at most %d", f, got, limitPackedBytes)
+		if got := perSeries(func() { e.newPublication(e.Snapshots()).compressed[f]() }); got > limitCompressedBytes {
+			t.Errorf("format %d: a compressed rendering allocates %.1f bytes a series, want at most %d", f, got, limitCompressedBytes)
 		}
 	}
 
@@ -51,13 +50,13 @@ func TestByteLimits(t *testing.T) {
 	}
 }
 
-// The series of a token in one batch hold no more than each on its own.
+// The series of a token in one batch need no more memory than each on its own.
 func TestBatchBytes(t *testing.T) {
 	const tokens = 5000
 	created := time.Now()
-	hold := func(bear func() []*Series) uint64 {
+	hold := func(create func() []*Series) uint64 {
 		before := heapNow()
-		all := bear()
+		all := create()
 		after := heapNow()
 		runtime.KeepAlive(all)
 		return after - before
@@ -89,11 +88,11 @@ func TestBatchBytes(t *testing.T) {
 	}
 }
 
-// perSeries is how many bytes f allocates for each series.
+// perSeries returns how many bytes f allocates for each series.
 func perSeries(f func()) float64 { return float64(allocated(5, f)) / limitsSeries }
 
-// allocated is how many bytes f allocates, at the least of some runs: under the race detector pools lose one thing in four,
-// on purpose.
+// allocated returns how many bytes f allocates, the minimum of some runs: under the race detector
+// pools drop one element in four, on purpose.
 func allocated(runs int, f func()) uint64 {
 	least := ^uint64(0)
 	for range runs {

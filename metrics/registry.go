@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"cmp"
 	"runtime"
 	"runtime/debug"
 
@@ -8,46 +9,37 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// Build is what abs_exporter_build_info tells.
+// Build is the content of abs_exporter_build_info.
 type Build struct {
 	Version   string // such as 1.2.3, or "(devel)"
 	Revision  string // the commit, with "-dirty" if files were changed; "unknown" if it was not recorded
 	GoVersion string
 }
 
-// ReadBuild reads what the Go toolchain recorded in the binary. A version that was set at link time is handed in, and
-// wins; "" leaves the recorded one.
+// ReadBuild reads what the Go toolchain recorded in the binary. version, which was set at link
+// time, wins unless it is empty.
 func ReadBuild(version string) Build {
 	b := Build{Version: version, Revision: "unknown", GoVersion: runtime.Version()}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		if b.Version == "" {
-			b.Version = "unknown"
-		}
+		b.Version = cmp.Or(version, "unknown")
 		return b
 	}
-	if b.Version == "" {
-		b.Version = info.Main.Version
-	}
-	if b.Version == "" {
-		b.Version = "(devel)"
-	}
-	dirty := ""
+	b.Version = cmp.Or(version, info.Main.Version, "(devel)")
+	settings := map[string]string{}
 	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision" && s.Value != "":
-			b.Revision = s.Value
-		case s.Key == "vcs.modified" && s.Value == "true":
-			dirty = "-dirty"
-		}
+		settings[s.Key] = s.Value
 	}
-	if b.Revision != "unknown" {
-		b.Revision += dirty
+	if revision := settings["vcs.revision"]; revision != "" {
+		b.Revision = revision
+		if settings["vcs.modified"] == "true" {
+			b.Revision += "-dirty"
+		}
 	}
 	return b
 }
 
-// NewRegistry is a registry that holds go_*, process_* and abs_exporter_build_info.
+// NewRegistry returns a registry with go_*, process_* and abs_exporter_build_info.
 func NewRegistry(b Build) *prometheus.Registry {
 	reg := prometheus.NewRegistry()
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: BuildInfo.Name, Help: BuildInfo.Help}, BuildInfo.Labels)

@@ -7,54 +7,36 @@ import (
 	"time"
 )
 
-// Series is the identity of one time series. It is made once, when the series is born, never changes, and is shared by
-// all snapshots and all exposition formats, so that neither a cycle nor a scrape builds label text again. It is small
-// because there may be a million: the label values live only inside the label text and are cut out of it when asked for.
+// Series is the identity of one time series. It is made once, never changes, and is shared by all
+// snapshots and all exposition formats, so that neither a cycle nor a scrape builds label text
+// again. It is small because there may be a million: the label values exist only inside the label
+// text and are cut out of it on demand.
 type Series struct {
 	family  *Family
-	created int64  // milliseconds since 1970, Prometheus' resolution, so that all formats tell the same; 0: none
-	text    string // {a="x",b="y"}: escaped, as both text formats want it; "" for a family without labels
+	created int64  // in milliseconds since 1970, Prometheus' resolution, equal in all formats; 0: none
+	text    string // {a="x",b="y"}, escaped for both text formats; "" for a family without labels
 }
 
-// textEscaper escapes label values as the text format and OpenMetrics demand.
-var textEscaper = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
-
-// NewSeries makes a series of the family f with one value for each of its labels, in the order of f.Labels. Bytes that
-// are no UTF-8 become U+FFFD, because every format refuses them and with them the whole scrape. created is when the
-// series' counting began; the zero time, as for gauges, is none. It panics when the number of values is wrong, or when the
-// registry serves f: both are mistakes of the caller that no input can cause.
+// NewSeries returns a series of the family f with one value for each of its labels, in the order of
+// f.Labels. Bytes that are not UTF-8 become U+FFFD, because every format refuses them and with them
+// the whole scrape. created is when the series' counting began; the zero time, as for gauges, is
+// none. It panics when the number of values is wrong, or when the registry serves f: no input can
+// cause either.
 func NewSeries(f *Family, created time.Time, values ...string) *Series {
 	checkValues(f, len(values))
-	s := &Series{family: f}
-	if !created.IsZero() {
-		s.created = created.UnixMilli()
-	}
-	if len(values) == 0 {
-		return s
-	}
-	size := 2
-	for i, v := range values {
-		size += len(f.Labels[i]) + len(v) + 4
-	}
-	var b strings.Builder
-	b.Grow(size)
-	for i, v := range values {
-		if i == 0 {
-			b.WriteByte('{')
-		} else {
-			b.WriteByte(',')
+	s := &Series{family: f, created: milliseconds(created)}
+	if len(values) > 0 {
+		var stack [512]byte
+		text := stack[:0]
+		for i, v := range values {
+			text = appendLabel(text, i, f.Labels[i], v)
 		}
-		b.WriteString(f.Labels[i])
-		b.WriteString(`="`)
-		b.WriteString(escaped(v))
-		b.WriteByte('"')
+		s.text = string(append(text, '}'))
 	}
-	b.WriteByte('}')
-	s.text = b.String()
 	return s
 }
 
-// checkValues panics on mistakes of the caller that no input can cause.
+// checkValues panics on mistakes that no input can cause.
 func checkValues(f *Family, values int) {
 	if values != len(f.Labels) {
 		panic(fmt.Sprintf("metrics: %s has %d labels, got %d values", f.Name, len(f.Labels), values))
@@ -64,10 +46,48 @@ func checkValues(f *Family, values int) {
 	}
 }
 
-// Family is the family that the series belongs to.
+func milliseconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// appendLabel appends the label of the given index to a label text that is not closed yet.
+func appendLabel(b []byte, index int, name, value string) []byte {
+	separator := byte(',')
+	if index == 0 {
+		separator = '{'
+	}
+	b = append(b, separator)
+	b = append(b, name...)
+	b = append(b, `="`...)
+	b = append(b, escaped(value)...)
+	return append(b, '"')
+}
+
+// textEscaper escapes label values as the text format and OpenMetrics require.
+var textEscaper = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
+
+// escaped returns a label value escaped for both text formats: the value itself in nearly all
+// cases.
+func escaped(v string) string {
+	for i := range len(v) {
+		if c := v[i]; c >= 0x80 || c == '"' || c == '\\' || c == '\n' {
+			return textEscaper.Replace(strings.ToValidUTF8(v, "\uFFFD"))
+		}
+	}
+	return v
+}
+
+// textUnescaper reverses textEscaper.
+var textUnescaper = strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\"`, `"`)
+
+// Family returns the family that the series belongs to.
 func (s *Series) Family() *Family { return s.family }
 
-// Created is when the series' counting began, to the millisecond and in UTC; the zero time if it was made without.
+// Created returns when the series' counting began, to the millisecond and in UTC; the zero time if
+// the series was made without.
 func (s *Series) Created() time.Time {
 	if s.created == 0 {
 		return time.Time{}
@@ -75,50 +95,35 @@ func (s *Series) Created() time.Time {
 	return time.UnixMilli(s.created).UTC()
 }
 
-// Labels yields the label names and values in the family's order. It allocates only for values that hold a quote, a
-// backslash or a line break.
+// Labels yields the label names and values in the family's order. It allocates only for values with
+// a quote, a backslash or a line break.
 func (s *Series) Labels() iter.Seq2[string, string] {
 	return func(yield func(name, value string) bool) {
-		rest := s.text
+		text := s.text
 		for _, name := range s.family.Labels {
-			rest = rest[len(name)+3:] // the brace or comma, the name, ="
+			text = text[len(name)+3:] // the brace or comma, the name, ="
 			end, escaped := 0, false
-			for rest[end] != '"' {
-				if rest[end] == '\\' {
+			for text[end] != '"' {
+				if text[end] == '\\' {
 					escaped = true
 					end++
 				}
 				end++
 			}
-			value := rest[:end]
+			value := text[:end]
 			if escaped {
-				value = unescape(value)
+				value = textUnescaper.Replace(value)
 			}
 			if !yield(name, value) {
 				return
 			}
-			rest = rest[end+1:]
+			text = text[end+1:]
 		}
 	}
 }
 
-// unescape undoes textEscaper.
-func unescape(s string) string {
-	b := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c == '\\' {
-			i++
-			if c = s[i]; c == 'n' {
-				c = '\n'
-			}
-		}
-		b = append(b, c)
-	}
-	return string(b)
-}
-
-// Values are the label values in the order of the family's labels, as NewSeries took them but for invalid UTF-8.
+// Values returns the label values in the order of the family's labels, as they were passed to
+// NewSeries except for invalid UTF-8.
 func (s *Series) Values() []string {
 	values := make([]string, 0, len(s.family.Labels))
 	for _, v := range s.Labels() {
@@ -127,5 +132,5 @@ func (s *Series) Values() []string {
 	return values
 }
 
-// String is the series as the text format writes it: name{label="value",...}.
+// String returns the series as the text format writes it: name{label="value",...}.
 func (s *Series) String() string { return s.family.Name + s.text }

@@ -9,7 +9,7 @@ import (
 
 func mustSeries(f *Family, values ...string) *Series { return NewSeries(f, time.Time{}, values...) }
 
-func TestSeriesKeepsWhatItWasMadeFrom(t *testing.T) {
+func TestSeriesKeepsItsArguments(t *testing.T) {
 	at := time.Date(2026, 11, 20, 12, 0, 0, 123_456_789, time.FixedZone("", 3600))
 	s := NewSeries(TokenMethodRequests, at, "shop", "0123456789abcdef", "GET")
 	if s.Family() != TokenMethodRequests {
@@ -35,7 +35,7 @@ func TestSeriesKeepsWhatItWasMadeFrom(t *testing.T) {
 	}
 }
 
-// Series whose values hold what separates values elsewhere are still two.
+// Values that contain separators still make different series.
 func TestSeriesDoNotRunTogether(t *testing.T) {
 	values := nasty()
 	seen := map[string][2]string{}
@@ -79,10 +79,10 @@ func TestSnapshotCheck(t *testing.T) {
 		want   string
 	}{
 		"good":          {[]Block{{Requests, []Sample{a}}}, ""},
-		"wrong family":  {[]Block{{WindowSeconds, []Sample{a}}}, `abs_requests_total{target="shop"} stands in the block of abs_window_seconds`},
-		"other target":  {[]Block{{Requests, []Sample{{mustSeries(Requests, "x"), 1}}}}, `abs_requests_total{target="x"} does not bear target "shop" first`},
-		"twice":         {[]Block{{Requests, []Sample{a, {mustSeries(Requests, "shop"), 2}}}}, `abs_requests_total{target="shop"} stands in the snapshot twice`},
-		"two blocks of": {[]Block{{Requests, []Sample{a}}, {Requests, []Sample{a}}}, `abs_requests_total{target="shop"} stands in the snapshot twice`},
+		"wrong family":  {[]Block{{WindowSeconds, []Sample{a}}}, `abs_requests_total{target="shop"} is in the block of abs_window_seconds`},
+		"other target":  {[]Block{{Requests, []Sample{{mustSeries(Requests, "x"), 1}}}}, `the first label of abs_requests_total{target="x"} is not target "shop"`},
+		"twice":         {[]Block{{Requests, []Sample{a, {mustSeries(Requests, "shop"), 2}}}}, `abs_requests_total{target="shop"} is in the snapshot twice`},
+		"two blocks of": {[]Block{{Requests, []Sample{a}}, {Requests, []Sample{a}}}, `abs_requests_total{target="shop"} is in the snapshot twice`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := (&Snapshot{Blocks: tt.blocks}).Check("shop")

@@ -10,18 +10,20 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// acceptedFormats are promhttp's less the two protobuf texts that are for debugging only; who asks for those gets text.
+// acceptedFormats returns promhttp's formats without the two protobuf texts, which are for
+// debugging; a client that accepts only those gets text.
 func acceptedFormats() []expfmt.Format {
 	return []expfmt.Format{
 		expfmt.FmtOpenMetrics_1_0_0, expfmt.FmtOpenMetrics_0_0_1, expfmt.FmtProtoDelim, expfmt.FmtText,
 	}
 }
 
-// negotiate chooses the format and its content type as promhttp does.
+// negotiate selects the format and its content type as promhttp does.
 func negotiate(h http.Header) (format, string) {
 	chosen := expfmt.NegotiateAccept(h, acceptedFormats()...)
 	if chosen.ToEscapingScheme() == model.DotsEscaping {
-		// This scheme alone would rewrite names that need no escaping. It is not offered, and the answer says so.
+		// Only this scheme would rewrite names that need no escaping. It is not supported, and the
+		// content type says so.
 		chosen = chosen.WithEscapingScheme(model.UnderscoreEscaping)
 	}
 	switch chosen.FormatType() {
@@ -34,35 +36,39 @@ func negotiate(h http.Header) (format, string) {
 	}
 }
 
-// acceptsGzip tells whether gzip is asked for, and not less than no compression is.
+// acceptsGzip reports whether gzip is accepted, and preferred to no compression or equal to it.
 func acceptsGzip(h http.Header) bool {
 	var gzip, identity float64
 	for _, line := range h.Values("Accept-Encoding") {
-		for offer := range strings.SplitSeq(line, ",") {
+		for offer := range strings.SplitSeq(strings.ToLower(line), ",") {
 			coding, params, _ := strings.Cut(offer, ";")
-			quality := 1.0
-			for param := range strings.SplitSeq(params, ";") {
-				name, value, _ := strings.Cut(param, "=")
-				if strings.EqualFold(strings.TrimSpace(name), "q") {
-					q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-					if err != nil || !(q >= 0 && q <= 1) {
-						q = 0 // not understood: not asked for
-					}
-					quality = q
-				}
-			}
-			switch coding = strings.TrimSpace(coding); {
-			case strings.EqualFold(coding, "gzip"):
-				gzip = quality
-			case strings.EqualFold(coding, "identity"):
-				identity = quality
+			switch strings.TrimSpace(coding) {
+			case "gzip":
+				gzip = quality(params)
+			case "identity":
+				identity = quality(params)
 			}
 		}
 	}
 	return gzip > 0 && gzip >= identity
 }
 
-// ServeHTTP answers a scrape: text 0.0.4, OpenMetrics 1.0.0 or 0.0.1, or delimited protobuf, gzip or not, as asked for.
+// quality returns the q among the parameters of a coding: 1 if there is none, 0 if it is malformed.
+func quality(params string) float64 {
+	for param := range strings.SplitSeq(params, ";") {
+		if name, value, _ := strings.Cut(param, "="); strings.TrimSpace(name) == "q" {
+			q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			if err != nil || !(q >= 0 && q <= 1) {
+				return 0
+			}
+			return q
+		}
+	}
+	return 1
+}
+
+// ServeHTTP serves a scrape: text 0.0.4, OpenMetrics 1.0.0 or 0.0.1, or delimited protobuf,
+// compressed with gzip or not, as the request accepts.
 func (e *Exposition) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.handler.ServeHTTP(w, r) }
 
 func (e *Exposition) serve(w http.ResponseWriter, r *http.Request) {
@@ -70,14 +76,15 @@ func (e *Exposition) serve(w http.ResponseWriter, r *http.Request) {
 	gzip := acceptsGzip(r.Header)
 	p := e.current.Load()
 
-	// The snapshots' part first: where this scrape has to render it, the health behind it should not be old by then.
-	var stored *body // nil: too large to be kept plain
+	// The snapshots first: where this scrape has to render them, the registry's metrics should not
+	// be old by then.
+	var snapshots *body // nil: too large to be kept plain
 	if gzip {
-		stored = e.packedBody(p, f)
+		snapshots = p.compressed[f]()
 	} else {
-		stored = e.plainBody(p, f)
+		snapshots = p.plain[f]()
 	}
-	health := e.tails.get(tailKey{format: f, deflate: gzip})
+	health := e.registry.get(registryBodyKey{format: f, deflate: gzip})
 	if health.err != nil {
 		e.gatherFailed(health.err)
 	}
@@ -86,32 +93,35 @@ func (e *Exposition) serve(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", contentType)
 	h.Add("Vary", "Accept")
 	h.Add("Vary", "Accept-Encoding")
-	if gzip {
-		h.Set("Content-Encoding", "gzip")
-	}
+	header := gzipHeader()
 	switch {
 	case gzip:
-		length := int64(len(gzipHeader)) + stored.size + int64(len(health.deflated)) + gzipTrailerSize
+		h.Set("Content-Encoding", "gzip")
+		length := int64(len(header)) + snapshots.size + int64(len(health.deflated)) + gzipTrailerSize
 		h.Set("Content-Length", strconv.FormatInt(length, 10))
-	case stored != nil:
-		h.Set("Content-Length", strconv.FormatInt(stored.plain+int64(len(health.plain)), 10))
+	case snapshots != nil:
+		h.Set("Content-Length", strconv.FormatInt(snapshots.plain+int64(len(health.plain)), 10))
 	}
 	if r.Method == http.MethodHead {
 		return
 	}
 
-	// An error from here on means that the scraper has gone; there is nobody to tell.
-	switch {
-	case gzip:
-		_ = send(w, text(gzipHeader), stored.copyTo, bytesOf(health.deflated), bytesOf(gzipTrailer(stored, health.plain)))
-	case stored == nil:
-		_ = send(w, func(w io.Writer) error { return e.stream(p, f, w) }, bytesOf(health.plain))
-	default:
-		_ = send(w, stored.copyTo, bytesOf(health.plain))
+	out := &scraper{w: w}
+	if gzip {
+		out.send(header)
+		out.send(snapshots.chunks...)
+		out.send(health.deflated, gzipTrailer(snapshots, health.plain))
+		return
 	}
+	if snapshots != nil {
+		out.send(snapshots.chunks...)
+	} else {
+		e.render(p, f, out)
+	}
+	out.send(health.plain)
 }
 
-// gatherFailed counts and tells that health metrics are missing from a scrape.
+// gatherFailed counts and logs that health metrics are missing from a scrape.
 func (e *Exposition) gatherFailed(err error) {
 	if e.errors != nil {
 		e.errors.WithLabelValues(causeGathering).Inc()
@@ -121,26 +131,24 @@ func (e *Exposition) gatherFailed(err error) {
 	}
 }
 
-// send writes the parts one after the other until one fails.
-func send(w io.Writer, parts ...func(io.Writer) error) error {
-	for _, part := range parts {
-		if err := part(w); err != nil {
-			return err
-		}
-	}
-	return nil
+// scraper is the connection to a scraper. An error means that the scraper has gone: there is nobody
+// to report it to, and the rest is dropped.
+type scraper struct {
+	w    io.Writer
+	gone bool
 }
 
-func text(s string) func(io.Writer) error {
-	return func(w io.Writer) error {
-		_, err := io.WriteString(w, s)
-		return err
+// Write never fails.
+func (s *scraper) Write(p []byte) (int, error) {
+	if !s.gone {
+		_, err := s.w.Write(p)
+		s.gone = err != nil
 	}
+	return len(p), nil
 }
 
-func bytesOf(p []byte) func(io.Writer) error {
-	return func(w io.Writer) error {
-		_, err := w.Write(p)
-		return err
+func (s *scraper) send(chunks ...[]byte) {
+	for _, chunk := range chunks {
+		_, _ = s.Write(chunk)
 	}
 }

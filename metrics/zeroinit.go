@@ -24,9 +24,9 @@ func RestoredCount(value, firstExposed int64) Count {
 	return c
 }
 
-// FirstExposed returns what a state is to keep of the first exposition: Unix nanoseconds, or 0 while
-// only the 0 was exposed. The process may end before anybody has scraped that 0, so that the next
-// one has to expose it for the whole time again.
+// FirstExposed returns what a state is to keep of the first exposition: Unix nanoseconds, or 0
+// while only the 0 was exposed. The process may end before anybody has scraped that 0, so that the
+// next one has to expose it for the whole time again.
 func (c *Count) FirstExposed() int64 {
 	if c.first&valueExposed == 0 {
 		return 0

@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// What is written is what the folders of the repository hold; what somebody changed is
-// left alone.
+// The files are those of the repository. Files that somebody changed are left alone.
 func TestAssets(t *testing.T) {
 	cleanEnv(t)
 	dir := filepath.Join(t.TempDir(), "new", "folder")

@@ -1,3 +1,3 @@
-// Command abs-exporter turns the reports of PingIntelligence ABS into metrics for
-// Prometheus: this package wires flags, client, collector and web pages together.
+// Command abs-exporter turns the reports of PingIntelligence ABS into metrics for Prometheus. This
+// package has the commands, and wires client, collector and web pages together.
 package main

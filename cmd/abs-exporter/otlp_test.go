@@ -61,7 +61,7 @@ func TestPusherIsOffByDefault(t *testing.T) {
 	}
 }
 
-// The whole program has neither series nor goroutines of OTLP, until an endpoint is given.
+// The program has neither series nor goroutines of OTLP, until an endpoint is given.
 func TestServeWithAndWithoutOTLP(t *testing.T) {
 	cleanEnv(t)
 	cleanOTELEnv(t)

@@ -7,8 +7,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// version is set at link time (-X main.version=1.2.3), because a build from an archive
-// or in an image knows no tag. Empty: what the Go toolchain recorded.
+// version is set at link time (-X main.version=1.2.3), because a build from an archive or in an image
+// has no tag. Empty: what the Go toolchain recorded.
 var version string
 
 func build() metrics.Build { return metrics.ReadBuild(version) }

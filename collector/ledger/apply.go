@@ -20,8 +20,11 @@ func (l *Ledger) Apply(r *Reading, bytes int64) Outcome {
 	defer l.Discard(r)
 	l.readings++
 	s, sp := r.job.slot, r.job.span()
+	split := len(s.spans) > 1
 	s.counted.grow(l.c.MaxTokens)
-	s.reported.grow(l.c.MaxTokens)
+	if split {
+		s.reported.grow(l.c.MaxTokens)
+	}
 	l.finish(r)
 	out := Outcome{SlotEnd: s.To, Regressed: l.regressed(r, sp)}
 	if out.Regressed {
@@ -32,18 +35,18 @@ func (l *Ledger) Apply(r *Reading, bytes int64) Outcome {
 		r.dropIPs()
 	}
 	l.join(r, sp)
-	reported := &r.tokenCounts
-	if split := len(s.spans) > 1; split {
+	reported, other := &r.tokenCounts, &s.counted.other
+	if split {
 		s.remember(sp, reported)
-		reported = &s.reported
-		sp.otherCounted = sp.otherCounted || !r.other.isZero()
+		// What is not counted under other now may be by a reading of another span.
+		reported, other = &s.reported, &r.other
 	}
 	if sp.baseline {
 		s.counted.move(&r.tokenCounts, 1)
 		sp.baseline = false
 	}
 	out.Gain = l.count(s, reported, r.began)
-	sp.otherCounted = sp.otherCounted || len(s.spans) == 1 && !s.counted.other.isZero()
+	sp.otherCounted = sp.otherCounted || !other.isZero()
 	out.Settled = r.job.To.Equal(sp.To) && !r.began.Before(sp.To.Add(l.c.Settle))
 	if !out.Settled && l.c.ResponseCap.Splits(bytes) {
 		sp.tooMuch = r.job.Span
@@ -172,7 +175,7 @@ func (l *Ledger) addGains(s *slot) {
 	for d, gains := range l.gains {
 		for i, n := range gains {
 			if n != 0 {
-				id := newValueID(Dimension(d), uint32(i)) //nolint:gosec // as many as values
+				id := newValueID(Dimension(d), uint32(i))
 				at = l.total.add(id, n, at)
 				s.total.add(id, n)
 			}

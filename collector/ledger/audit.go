@@ -5,8 +5,8 @@ import "time"
 // maxAuditSlots is how many slots one audit report covers at most.
 const maxAuditSlots = 6
 
-// Audit is a settled stretch of several slots, to be read again as one report and compared with what
-// was counted from it (rule 10).
+// Audit is a settled stretch of several slots, to be read again as one report and compared with
+// what was counted from it (rule 10).
 type Audit struct {
 	Span
 	slots []*slot

@@ -34,7 +34,7 @@ func (c *candidates) offer(id tokenid.ID, requests int64, flagged bool, values [
 	if c.best.Limit() == 0 {
 		return
 	}
-	score := uint64(requests) //nolint:gosec // reports have no negative numbers
+	score := uint64(requests) // never negative in a report
 	if e := c.best.Get(id); e != nil {
 		e.Value.total += requests
 		e.Value.merge(sorted(values), 1)

@@ -12,20 +12,20 @@ import (
 
 // Limits that do not depend on how fast the machine is.
 const (
-	limitRow          = 0    // allocations of a row in the steady state, listed or not
+	limitRow          = 0    // allocations of a row in the steady state, tracked or not
 	limitReading      = 4    // allocations of a whole reading in the steady state
-	limitCandidates   = 24   // of one that has places to give: the idle ones are put in order
-	limitStage        = 32   // allocations of a Stage in which nothing is born
+	limitCandidates   = 24   // of one that may displace tokens: the idle ones are sorted
+	limitStage        = 32   // allocations of a Stage without new series
 	limitSample       = 18   // bytes that such a Stage allocates for each of its series
-	limitBirth        = 4    // allocations of a newly listed token, its series included
-	limitListed       = 1900 // bytes that stay for a listed token of 8 series: 85 for each series and 16 for its sample, and the counts of six parts
-	limitPart         = 160  // bytes that one more open part holds of a listed token
-	limitUnlisted     = 0    // bytes that stay for a token that is not listed
+	limitNewToken     = 4    // allocations of a newly tracked token, its series included
+	limitTracked      = 1900 // bytes for a tracked token: 8 series and samples, counts of six slots
+	limitSlot         = 160  // bytes that one more open slot holds of a tracked token
+	limitUntracked    = 0    // bytes that stay for a token that is not tracked
 	tokensOfLimits    = 5000
 	seriesOfEachToken = 8
 )
 
-var limitsNow = time.Date(2026, time.March, 3, 12, 10, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant, but for the language
+var limitsNow = time.Date(2026, time.March, 3, 12, 10, 0, 0, time.UTC)
 
 func limitsLedger(maxTokens int) *Ledger {
 	l := New(Config{
@@ -56,7 +56,7 @@ func limitsRow(n int64) *abs.Row {
 
 func limitsID(i int) tokenid.ID { return tokenid.ID(uint64(i+1) * 0x9e3779b97f4a7c15) }
 
-// currentJob is the part of the slot that has not ended.
+// currentJob reads the slot that has not ended.
 func currentJob(t *testing.T, l *Ledger) Job {
 	t.Helper()
 	for _, s := range l.slots {
@@ -76,11 +76,11 @@ func readAll(l *Ledger, j Job, at time.Time, tokens int, row *abs.Row) {
 	l.Apply(r, 1000)
 }
 
-// Rows of a ledger that knows its tokens cost nothing but time, and so do those of tokens
-// that it does not list.
+// Rows of tokens that are tracked already cost nothing but time, and so do those of tokens that are
+// not.
 func TestRowLimits(t *testing.T) {
-	for _, listed := range []int{0, 100, tokensOfLimits} {
-		l := limitsLedger(listed)
+	for _, tracked := range []int{0, 100, tokensOfLimits} {
+		l := limitsLedger(tracked)
 		j := currentJob(t, l)
 		for n := range int64(3) { // until all buffers are as large as they become
 			readAll(l, j, limitsNow, tokensOfLimits, limitsRow(n+1))
@@ -89,7 +89,7 @@ func TestRowLimits(t *testing.T) {
 		row := limitsRow(9)
 		i := 0
 		if got := testing.AllocsPerRun(tokensOfLimits-1, func() { r.Add(limitsID(i), row); i++ }); got > limitRow {
-			t.Errorf("%d listed: a row allocates %v times", listed, got)
+			t.Errorf("%d tracked: a row allocates %v times", tracked, got)
 		}
 		l.Discard(r)
 		n := int64(10)
@@ -98,32 +98,32 @@ func TestRowLimits(t *testing.T) {
 			row.Requests = 6 * n
 			readAll(l, j, limitsNow, tokensOfLimits, row)
 		}); got > limitReading {
-			t.Errorf("%d listed: a reading of %d tokens allocates %v times, want at most %d", listed, tokensOfLimits, got, limitReading)
+			t.Errorf("%d tracked: a reading of %d tokens allocates %v times, want at most %d", tracked, tokensOfLimits, got, limitReading)
 		}
 	}
 }
 
-// The rows of tokens that may yet get a place cost nothing either.
+// The rows of tokens that may yet be tracked cost nothing either.
 func TestCandidateLimits(t *testing.T) {
-	const listed = 100
-	l := limitsLedger(listed)
+	const tracked = 100
+	l := limitsLedger(tracked)
 	l.c.DisplaceAfter = 0
 	j := currentJob(t, l)
 	row := limitsRow(1)
-	readAll(l, j, limitsNow, listed, row)
-	for _, at := range []time.Duration{0, time.Hour} { // born, and shown
+	readAll(l, j, limitsNow, tracked, row)
+	for _, at := range []time.Duration{0, time.Hour} { // exposed as 0, and with their values
 		l.Stage(limitsNow.Add(at), limitsNow.Add(at))
 		l.Published()
 	}
 	add := func(count func(func()) float64) float64 {
 		r := l.Begin(j, limitsNow)
 		defer l.Discard(r)
-		if r.candidates.best.Limit() != listed {
-			t.Fatalf("%d places are open, want %d", r.candidates.best.Limit(), listed)
+		if r.candidates.best.Limit() != tracked {
+			t.Fatalf("%d tokens may be admitted, want %d", r.candidates.best.Limit(), tracked)
 		}
-		i := listed
+		i := tracked
 		return count(func() {
-			row.Requests = int64(i) // each takes the place of another
+			row.Requests = int64(i) // each evicts another
 			r.Add(limitsID(i), row)
 			i++
 		})
@@ -151,12 +151,12 @@ func TestStageLimits(t *testing.T) {
 	j := currentJob(t, l)
 	readAll(l, j, limitsNow, tokensOfLimits, limitsRow(1))
 	var blocks []metrics.Block
-	births := testing.AllocsPerRun(1, func() {
-		l.SaveFailed() // nothing was born, and each Stage bears all
+	allocations := testing.AllocsPerRun(1, func() {
+		l.SaveFailed() // nothing was exposed, and each Stage makes all series
 		blocks = l.Stage(limitsNow, limitsNow)
 	})
-	if got := births / tokensOfLimits; got > limitBirth {
-		t.Errorf("a new token allocates %v times, want at most %d", got, limitBirth)
+	if got := allocations / tokensOfLimits; got > limitNewToken {
+		t.Errorf("a new token allocates %v times, want at most %d", got, limitNewToken)
 	}
 	l.Published()
 	s := metrics.Snapshot{Blocks: blocks}
@@ -181,13 +181,13 @@ func TestStageLimits(t *testing.T) {
 	}
 }
 
-// What stays is for listed tokens, times the open parts; for others nothing does.
+// What stays is for tracked tokens, times the open slots; for others nothing does.
 func TestHeldLimits(t *testing.T) {
-	held := func(listed, tokens, parts int) uint64 {
+	held := func(tracked, tokens, slots int) uint64 {
 		before := heapNow()
-		l := limitsLedger(listed)
+		l := limitsLedger(tracked)
 		var blocks []metrics.Block
-		for p := range parts {
+		for p := range slots {
 			at := limitsNow.Add(time.Duration(p) * 30 * time.Minute)
 			l.Advance(at)
 			var j Job
@@ -209,16 +209,16 @@ func TestHeldLimits(t *testing.T) {
 		return after - before
 	}
 	one := held(tokensOfLimits, tokensOfLimits, 1)
-	if got := (held(3*tokensOfLimits, 3*tokensOfLimits, 1) - one) / 2 / tokensOfLimits; got > limitListed {
-		t.Errorf("a listed token holds %d bytes, want at most %d", got, limitListed)
+	if got := (held(3*tokensOfLimits, 3*tokensOfLimits, 1) - one) / 2 / tokensOfLimits; got > limitTracked {
+		t.Errorf("a tracked token holds %d bytes, want at most %d", got, limitTracked)
 	}
-	if got := (held(tokensOfLimits, tokensOfLimits, 4) - one) / 3 / tokensOfLimits; got > limitPart {
-		t.Errorf("an open part holds %d bytes of a listed token, want at most %d", got, limitPart)
+	if got := (held(tokensOfLimits, tokensOfLimits, 4) - one) / 3 / tokensOfLimits; got > limitSlot {
+		t.Errorf("an open slot holds %d bytes of a tracked token, want at most %d", got, limitSlot)
 	}
 	few, many := held(10, 100, 1), held(10, 20*tokensOfLimits, 1)
 	const noise = 64 << 10
-	if many > few+noise+limitUnlisted*20*tokensOfLimits {
-		t.Errorf("%d tokens that are not listed hold %d bytes, 100 hold %d", 20*tokensOfLimits, many, few)
+	if many > few+noise+limitUntracked*20*tokensOfLimits {
+		t.Errorf("%d tokens that are not tracked hold %d bytes, 100 hold %d", 20*tokensOfLimits, many, few)
 	}
 }
 

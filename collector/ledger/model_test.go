@@ -13,8 +13,8 @@ import (
 
 var runs = flag.Uint64("model.runs", 300, "how many runs of the model")
 
-// event is requests as the model of an ABS holds them: visible from a time on, and
-// perhaps only until another.
+// event is requests as the model of an ABS holds them: visible from a time on, and perhaps only
+// until another.
 type event struct {
 	at, from, until     time.Time
 	token               tokenid.ID
@@ -40,8 +40,8 @@ type world struct {
 	location  *time.Location
 
 	failing float64             // failures, until the end, when all is let settle
-	told    map[time.Time]int64 // by part: the most that a reading told, less the baseline
-	first   map[time.Time]int64 // by part: the baseline
+	most    map[time.Time]int64 // by span: the most that a reading reported, less the baseline
+	first   map[time.Time]int64 // by span: the baseline
 	alone   bool                // nothing shared Other in this run
 }
 
@@ -97,18 +97,7 @@ func newWorld(seed uint64) *world {
 				n:      1 + rng.Int64N(5),
 			}
 			if w.takesBack && rng.IntN(6) == 0 {
-				e.until = e.from.Add(time.Duration(rng.IntN(60)) * time.Minute)
-				again := e
-				again.from, again.until = e.until, time.Time{}
-				switch rng.IntN(3) {
-				case 0: // taken back for good
-				case 1: // and given again
-					again.from = e.until.Add(time.Duration(rng.IntN(30)) * time.Minute)
-					w.events = append(w.events, again)
-				case 2: // moved to another token
-					again.token = tokenid.ID(1 + rng.IntN(w.tokens))
-					w.events = append(w.events, again)
-				}
+				w.takeBack(&e)
 			}
 			w.events = append(w.events, e)
 		}
@@ -118,6 +107,23 @@ func newWorld(seed uint64) *world {
 		w.byMinute[e.at.Unix()] = append(w.byMinute[e.at.Unix()], e)
 	}
 	return w
+}
+
+// takeBack lets ABS take an event back: for good, to report it again later, or to move it to
+// another token.
+func (w *world) takeBack(e *event) {
+	e.until = e.from.Add(time.Duration(w.rng.IntN(60)) * time.Minute)
+	again := *e
+	again.from, again.until = e.until, time.Time{}
+	switch w.rng.IntN(3) {
+	case 0:
+		return
+	case 1:
+		again.from = e.until.Add(time.Duration(w.rng.IntN(30)) * time.Minute)
+	case 2:
+		again.token = tokenid.ID(1 + w.rng.IntN(w.tokens))
+	}
+	w.events = append(w.events, again)
 }
 
 func (e *event) visible(now time.Time) bool {
@@ -158,9 +164,7 @@ func sum(rows []event) (n int64) {
 	return n
 }
 
-const (
-	rowLength = 10
-)
+const rowLength = 10
 
 // cycle does what the collector does, without its network.
 func (w *world) cycle(l *Ledger, now time.Time, check func(string)) {
@@ -180,7 +184,7 @@ func (w *world) cycle(l *Ledger, now time.Time, check func(string)) {
 		}
 		rows := w.report(j.Span, now)
 		r := l.Begin(j, now)
-		if w.rowCap > 0 && len(rows) > w.rowCap && cuttable(l, j) {
+		if w.rowCap > 0 && len(rows) > w.rowCap && splittable(l, j) {
 			if !w.truncates {
 				add(r, rows[:w.rowCap])
 				l.Discard(r)
@@ -207,7 +211,7 @@ func (w *world) cycle(l *Ledger, now time.Time, check func(string)) {
 		if j.span().baseline {
 			w.first[j.From] = sum(rows)
 		}
-		w.told[j.From] = max(w.told[j.From], sum(rows)-w.first[j.From])
+		w.most[j.From] = max(w.most[j.From], sum(rows)-w.first[j.From])
 		l.Apply(r, int64(len(rows)*rowLength))
 		check("apply " + j.From.Format("15:04"))
 	}
@@ -215,43 +219,40 @@ func (w *world) cycle(l *Ledger, now time.Time, check func(string)) {
 	l.Published()
 }
 
-// uncut tells that no slot of the run was read in parts.
-func (w *world) uncut() bool { return w.rowCap == 0 && (w.failures == 0 || !w.slow) }
+// unsplit reports whether no slot of the run was split.
+func (w *world) unsplit() bool { return w.rowCap == 0 && (w.failures == 0 || !w.slow) }
 
-func cuttable(l *Ledger, j Job) bool {
+func splittable(l *Ledger, j Job) bool {
 	_, ok := l.c.Zone.middle(j.Span)
 	return ok
 }
 
-// books follows the ledger from outside: each account's increases since it was listed.
+// books follows the ledger from outside: the increases of each token's counters since it is
+// tracked.
 type books struct {
-	l        *Ledger
-	last     map[tokenid.ID]int64
-	byToken  map[tokenid.ID]int64 // all increases, over all its listings
-	listings map[tokenid.ID]int
+	l       *Ledger
+	last    map[tokenid.ID]int64
+	byToken map[tokenid.ID]int64 // all increases, over all its series
 }
 
 func (b *books) check() error {
 	l := b.l
 	now := map[tokenid.ID]int64{}
-	for id, p := range l.tracked.index {
-		a := &l.tracked.counters[p]
-		last, ok := b.last[id]
-		if !ok {
-			b.listings[id]++
+	for id, i := range l.tracked.index {
+		c := &l.tracked.counters[i]
+		last := b.last[id]
+		if c.total.Value < last {
+			return fmt.Errorf("token %v fell from %d to %d", id, last, c.total.Value)
 		}
-		if a.total.Value < last {
-			return fmt.Errorf("token %v fell from %d to %d", id, last, a.total.Value)
-		}
-		b.byToken[id] += a.total.Value - last
-		now[id] = a.total.Value
+		b.byToken[id] += c.total.Value - last
+		now[id] = c.total.Value
 		sums := map[Dimension]int64{}
-		for _, c := range a.values {
-			sums[c.id.dimension()] += c.Value
+		for _, v := range c.values {
+			sums[v.id.dimension()] += v.Value
 		}
 		for d, n := range sums {
-			if n > a.total.Value {
-				return fmt.Errorf("token %v: %v adds up to %d of %d", id, d, n, a.total.Value)
+			if n > c.total.Value {
+				return fmt.Errorf("token %v: %v adds up to %d of %d", id, d, n, c.total.Value)
 			}
 		}
 	}
@@ -261,7 +262,7 @@ func (b *books) check() error {
 		all += n
 	}
 	if all != l.total.total.Value {
-		return fmt.Errorf("tokens and the rest add up to %d, the total is %d", all, l.total.total.Value)
+		return fmt.Errorf("tokens and other add up to %d, the total is %d", all, l.total.total.Value)
 	}
 	return nil
 }
@@ -308,9 +309,9 @@ func (w *world) ledger() *Ledger {
 
 func (w *world) run() error {
 	w.failing = w.failures
-	w.told, w.first = map[time.Time]int64{}, map[time.Time]int64{}
+	w.most, w.first = map[time.Time]int64{}, map[time.Time]int64{}
 	l := w.ledger()
-	b := &books{l: l, byToken: map[tokenid.ID]int64{}, listings: map[tokenid.ID]int{}}
+	b := &books{l: l, byToken: map[tokenid.ID]int64{}}
 	var failure error
 	end := w.start.Add(time.Duration(w.minutes)*time.Minute + 4*time.Hour)
 	for now := w.start; now.Before(end); now = now.Add(2 * time.Minute) {
@@ -332,70 +333,31 @@ func (w *world) run() error {
 	return w.judge(b)
 }
 
-// judge holds the counters against the truth once everything has settled.
+// judge compares the counters with the truth once everything has settled.
 func (w *world) judge(b *books) error {
 	l := b.l
 	if n := l.health.missed.Value; n != 0 {
 		return fmt.Errorf("%d slots missed", n)
 	}
+	truth := w.truth(l)
 	got := l.total.total.Value
-	from := w.start.Add(-w.lookback)
-	from = l.c.Zone.firstUnambiguous(from, l.c.Zone.Slot(from, l.c.Slot).To) // not in the hour that comes twice
-	var sure, atMost int64
-	counts := map[time.Time][]event{} // by minute
-	truth, byToken := map[string]int64{}, map[tokenid.ID]int64{}
-	for _, e := range w.events {
-		switch {
-		case !e.at.Before(from):
-			sure += e.n
-		case e.from.After(w.start) && l.c.Zone.Slot(e.at, l.c.Slot).To.After(w.start.Add(-l.c.Settle)):
-			// Of what came before the start only what ABS adds later is counted; how much,
-			// depends on when the first reading got through.
-		default:
-			continue
-		}
-		atMost += e.n
-		counts[e.at] = append(counts[e.at], e)
-		byToken[e.token] += e.n
-		truth[e.method] += e.n
-		truth[e.api] += e.n
-		truth[e.device] += e.n
-	}
-	switch {
-	case w.uncut():
-		var told int64
-		for _, most := range w.told {
-			told += most
-		}
-		if got != told {
-			return fmt.Errorf("counted %d, ABS told at most %d", got, told)
-		}
-	case w.takesBack:
-		// A window is a minute at least: more than ABS ever told of each minute by itself
-		// is counted twice.
-		var told int64
-		for _, events := range counts {
-			told += peak(events)
-		}
-		if got > told {
-			return fmt.Errorf("counted %d, ABS told at most %d of the minutes", got, told)
-		}
-	case got < sure || got > atMost:
-		return fmt.Errorf("counted %d, requested were %d to %d", got, sure, atMost)
+	if err := w.judgeTotal(got, truth); err != nil {
+		return err
 	}
 	if w.takesBack {
 		return nil
 	}
-	exact := w.rowCap == 0 && w.failures == 0 && !l.c.Zone.repeated(w.start) // then it counts from the end of that hour
-	if exact && got != atMost {
-		return fmt.Errorf("counted %d of %d", got, atMost)
+	// In a repeated hour it would count from the end of that hour.
+	exact := w.rowCap == 0 && w.failures == 0 && !l.c.Zone.repeated(w.start)
+	if exact && got != truth.atMost {
+		return fmt.Errorf("counted %d of %d", got, truth.atMost)
 	}
 	sums := map[Dimension]int64{}
-	for _, c := range l.total.values {
-		d := c.id.dimension()
-		sums[d] += c.Value
-		if name := l.labels[d].names[c.id.index()]; got == atMost && c.Value != truth[name] {
-			return fmt.Errorf("%v %s: counted %d of %d", d, name, c.Value, truth[name])
+	for _, v := range l.total.values {
+		d := v.id.dimension()
+		sums[d] += v.Value
+		if name := l.labels[d].names[v.id.index()]; got == truth.atMost && v.Value != truth.byValue[name] {
+			return fmt.Errorf("%v %s: counted %d of %d", d, name, v.Value, truth.byValue[name])
 		}
 	}
 	for d, n := range sums {
@@ -403,13 +365,72 @@ func (w *world) judge(b *books) error {
 			return fmt.Errorf("%v adds up to %d of %d", d, n, got)
 		}
 	}
-	if got == atMost && l.other.total.Value == 0 {
-		w.alone = true
-		for id, n := range byToken {
-			if b.byToken[id] != n {
-				return fmt.Errorf("token %v: counted %d of %d", id, b.byToken[id], n)
-			}
+	if got != truth.atMost || l.other.total.Value != 0 {
+		return nil
+	}
+	w.alone = true
+	for id, n := range truth.byToken {
+		if b.byToken[id] != n {
+			return fmt.Errorf("token %v: counted %d of %d", id, b.byToken[id], n)
 		}
+	}
+	return nil
+}
+
+// truth is what was requested and must be counted, or may.
+type truth struct {
+	sure, atMost int64
+	byMinute     map[time.Time][]event
+	byValue      map[string]int64
+	byToken      map[tokenid.ID]int64
+}
+
+func (w *world) truth(l *Ledger) truth {
+	from := w.start.Add(-w.lookback)
+	from = l.c.Zone.firstUnambiguous(from, l.c.Zone.Slot(from, l.c.Slot).To)
+	t := truth{byMinute: map[time.Time][]event{}, byValue: map[string]int64{}, byToken: map[tokenid.ID]int64{}}
+	for _, e := range w.events {
+		switch {
+		case !e.at.Before(from):
+			t.sure += e.n
+		case e.from.After(w.start) && l.c.Zone.Slot(e.at, l.c.Slot).To.After(w.start.Add(-l.c.Settle)):
+			// Of what came before the start only what ABS adds later is counted; how much,
+			// depends on when the first reading succeeded.
+		default:
+			continue
+		}
+		t.atMost += e.n
+		t.byMinute[e.at] = append(t.byMinute[e.at], e)
+		t.byToken[e.token] += e.n
+		t.byValue[e.method] += e.n
+		t.byValue[e.api] += e.n
+		t.byValue[e.device] += e.n
+	}
+	return t
+}
+
+func (w *world) judgeTotal(got int64, t truth) error {
+	switch {
+	case w.unsplit():
+		var reported int64
+		for _, most := range w.most {
+			reported += most
+		}
+		if got != reported {
+			return fmt.Errorf("counted %d, ABS reported at most %d", got, reported)
+		}
+	case w.takesBack:
+		// A window is a minute at least: more than ABS ever reported of each minute by itself is
+		// counted twice.
+		var reported int64
+		for _, events := range t.byMinute {
+			reported += peak(events)
+		}
+		if got > reported {
+			return fmt.Errorf("counted %d, ABS reported at most %d of the minutes", got, reported)
+		}
+	case got < t.sure || got > t.atMost:
+		return fmt.Errorf("counted %d, requested were %d to %d", got, t.sure, t.atMost)
 	}
 	return nil
 }

@@ -92,14 +92,14 @@ func (l *Ledger) finish(r *Reading) {
 	for d := range r.sums {
 		for i, n := range r.sums[d] {
 			if n != 0 {
-				r.other.values = append(r.other.values, valueCount{newValueID(Dimension(d), uint32(i)), n}) //nolint:gosec // as many as values
+				r.other.values = append(r.other.values, valueCount{newValueID(Dimension(d), uint32(i)), n})
 			}
 		}
 	}
 	moved := false
 	for d, t := range l.labels {
 		for i, name := range r.added[d].names {
-			moved = t.add(name) != r.added[d].first+uint32(i) || moved //nolint:gosec // as many as values
+			moved = t.add(name) != r.added[d].first+uint32(i) || moved
 		}
 	}
 	if !moved {

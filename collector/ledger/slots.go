@@ -10,7 +10,8 @@ import (
 // SlotState is how far a slot is.
 type SlotState string
 
-// The states. A pending slot is one that ended and was not read since: what a pause left to be read.
+// The states. A pending slot is one that ended and was not read since: what a pause left to be
+// read.
 const (
 	Open    SlotState = metrics.SlotOpen
 	Pending SlotState = metrics.SlotPending
@@ -46,7 +47,6 @@ type slotSpan struct {
 	Span
 	read     time.Time // when its last successful reading began
 	reading  uint64    // its number; of a half, that of what was split
-	bytes    int64     // of that report
 	failed   bool      // the last reading did
 	timeouts int       // in a row
 	settled  bool      // it is not read again
@@ -59,8 +59,8 @@ type slotSpan struct {
 	last         *tokenCounts // its last reading where the slot is split; nil: not read since
 }
 
-// Advance opens the slots that have begun by now and closes those that are too old. The first one of
-// a ledger without state sets where counting begins.
+// Advance opens the slots that have begun by now and closes those that are too old. The first one
+// of a ledger without state sets where counting begins.
 func (l *Ledger) Advance(now time.Time) {
 	l.staging.blocks = nil
 	next := &l.schedule.next
@@ -171,7 +171,7 @@ func (l *Ledger) finishReading(s *slot, sp *slotSpan, began time.Time, bytes int
 	if began.After(s.read) {
 		s.read = began
 	}
-	sp.read, sp.reading, sp.bytes, sp.failed, sp.timeouts, sp.settled = began, l.readings, bytes, false, 0, settled
+	sp.read, sp.reading, sp.failed, sp.timeouts, sp.settled = began, l.readings, false, 0, settled
 	if !settled {
 		return
 	}

@@ -28,8 +28,8 @@ const (
 	TimedOut
 )
 
-// Failed records that the reading of a job failed, which changes no count. It returns false when the
-// window ought to be split but is too short.
+// Failed records that the reading of a job failed, which changes no count. It returns false when
+// the window ought to be split but is too short.
 func (l *Ledger) Failed(j Job, why Refusal) bool {
 	sp := j.span()
 	if sp == nil {
@@ -82,8 +82,8 @@ func (l *Ledger) splitMarked() {
 	}
 }
 
-// split halves the marked spans of a slot. Their halves report nothing until they are read; what was
-// counted from the slot stays (rule 4).
+// split halves the marked spans of a slot. Their halves report nothing until they are read; what
+// was counted from the slot stays (rule 4).
 func (l *Ledger) split(s *slot) {
 	for i := 0; i < len(s.spans); i++ {
 		sp := &s.spans[i]

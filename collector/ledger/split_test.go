@@ -10,178 +10,217 @@ import (
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
-// What is told of the halves of a slot that was counted as a whole: the total after each
-// reading. -1 is a reading that fails.
-func TestHalvesShareWhatWasCounted(t *testing.T) {
-	const failed = -1
-	type told struct{ early, late, counted int64 }
-	for _, tt := range []struct {
-		name     string
-		whole    int64
-		readings []told
-	}{
-		{"as before", 100, []told{{40, 60, 100}}},
-		{"they tell more", 100, []told{{45, 70, 115}}},
-		{"one cannot be had", 100, []told{{40, failed, 100}, {50, failed, 100}, {50, 60, 110}, {50, 61, 111}}},
-		{"the other one cannot be had", 100, []told{{failed, 60, 100}, {failed, 70, 100}, {40, 70, 110}}},
-		{"the first one tells more than there was", 100, []told{{110, failed, 110}, {110, 5, 115}}},
-		{"taken back before the cut and given again, in the late half", 100, []told{{40, 20, 100}, {40, 60, 100}, {40, 61, 101}}},
-		{"in the early half", 100, []told{{20, 60, 100}, {40, 60, 100}, {41, 60, 101}}},
-		{"the late half being read first", 100, []told{{failed, 20, 100}, {40, 20, 100}, {40, 60, 100}, {41, 60, 101}}},
-		{"partly in each", 100, []told{{20, 20, 100}, {40, 30, 100}, {50, 51, 101}}},
-		{"taken back and given again while the other one cannot be had", 100, []told{{20, failed, 100}, {40, failed, 100}, {40, 60, 100}, {60, 60, 120}, {61, 60, 121}}},
-		{"nothing was counted before", 0, []told{{40, failed, 40}, {40, 60, 100}, {20, 60, 100}, {40, 60, 100}, {41, 60, 101}}},
-	} {
-		for _, restart := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, restarts %v", tt.name, restart), func(t *testing.T) {
-				w := &world{location: time.UTC, maxTokens: 3}
-				l := w.ledger()
-				b := &books{last: map[tokenid.ID]int64{}, byToken: map[tokenid.ID]int64{}, listings: map[tokenid.ID]int{}}
-				start := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
-				l.Advance(start)
-				now := start.Add(time.Minute)
-				l.Advance(now)
-				slotEnd := start.Add(30 * time.Minute)
-				read := func(tell func(Span) int64) {
-					now = now.Add(10 * time.Minute)
-					for _, j := range l.Due(now) {
-						if j.From.Before(start) || !j.From.Before(slotEnd) {
-							continue
-						}
-						n := tell(j.Span)
-						if n == failed {
-							l.Failed(j, Unavailable)
-							continue
-						}
-						r := l.Begin(j, now)
-						for id := range tokenid.ID(4) { // one more than there are places
-							add(r, []event{{token: id + 1, method: "GET", api: "shop", device: "LINUX", n: n / 4}})
-						}
-						add(r, []event{{token: 1, method: "PUT", api: "shop", device: "LINUX", n: n % 4}})
-						l.Apply(r, 0)
-					}
-					if restart {
-						var err error
-						if l, err = Restore(l.c, l.State()); err != nil {
-							t.Fatal(err)
-						}
-					}
-				}
-				now = slotEnd
-				if tt.whole > 0 {
-					read(func(Span) int64 { return tt.whole })
-				}
-				now = now.Add(10 * time.Minute)
-				for _, j := range l.Due(now) {
-					if j.From.Equal(start) {
-						l.Failed(j, TooLarge)
-					}
-				}
-				for i, tell := range tt.readings {
-					read(func(s Span) int64 {
-						if s.To.Equal(slotEnd) {
-							return tell.late
-						}
-						return tell.early
-					})
-					if got := l.Requests(); got != tell.counted {
-						t.Errorf("reading %d (%d and %d): counted %d, want %d", i+1, tell.early, tell.late, got, tell.counted)
-					}
-					b.l = l
-					if err := errors.Join(b.check(), b.checkSlots()); err != nil {
-						t.Error(err)
-					}
-				}
-			})
-		}
-	}
+// splitSlot is a ledger whose slot of 10:00 was read once as a whole and is split in halves.
+type splitSlot struct {
+	l   *Ledger
+	now time.Time
 }
 
-// cutSlot is a ledger whose slot of 10:00 was told of once, as a whole, and is to be cut,
-// and a function that reads windows, by their beginnings, ten minutes later each time.
-func cutSlot(t *testing.T, places int, whole ...event) (l *Ledger, read func(map[string][]event)) {
+func newSplitSlot(t *testing.T, maxTokens int, whole ...event) *splitSlot {
 	t.Helper()
-	l = (&world{location: time.UTC, maxTokens: places}).ledger()
-	start := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
-	l.Advance(start)
-	now := start.Add(35 * time.Minute)
-	read = func(told map[string][]event) {
-		now = now.Add(10 * time.Minute)
-		l.Advance(now)
-		for _, j := range l.Due(now) {
-			if rows, ok := told[j.of.From.Format("15:04")]; ok {
-				r := l.Begin(j, now)
-				add(r, rows)
-				l.Apply(r, 0)
-			}
-		}
+	start := at("2026-11-23T10:00Z")
+	s := &splitSlot{l: (&world{location: time.UTC, maxTokens: maxTokens}).ledger(), now: start}
+	s.l.Advance(start)
+	s.now = start.Add(35 * time.Minute)
+	s.l.Advance(s.now)
+	if whole != nil {
+		s.read(map[string][]event{"10:00": whole})
 	}
-	read(map[string][]event{"10:00": whole, "10:30": {of(1, "POST", 1)}})
-	now = now.Add(10 * time.Minute)
-	for _, j := range l.Due(now) {
+	s.now = s.now.Add(10 * time.Minute)
+	for _, j := range s.l.Due(s.now) {
 		if j.From.Equal(start) {
-			l.Failed(j, TooLarge)
+			s.l.Failed(j, TooLarge)
 		}
 	}
-	return l, read
+	return s
+}
+
+// read reads the spans that begin at the given times, ten minutes after the reading before.
+func (s *splitSlot) read(reported map[string][]event) {
+	s.now = s.now.Add(10 * time.Minute)
+	s.l.Advance(s.now)
+	for _, j := range s.l.Due(s.now) {
+		if rows, ok := reported[j.From.Format("15:04")]; ok {
+			r := s.l.Begin(j, s.now)
+			add(r, rows)
+			s.l.Apply(r, 0)
+		}
+	}
 }
 
 func of(id tokenid.ID, method string, n int64) event {
 	return event{token: id, method: method, api: "shop", device: "LINUX", n: n}
 }
 
-func methods(l *Ledger) map[string]int64 {
-	counts := map[string]int64{}
-	for _, c := range l.total.values {
-		if c.id.dimension() == Method {
-			counts[l.labels[Method].names[c.id.index()]] = c.Value
+func (s *splitSlot) methods() map[string]int64 {
+	byMethod := map[string]int64{}
+	for _, v := range s.l.total.values {
+		if v.id.dimension() == Method {
+			byMethod[s.l.labels[Method].names[v.id.index()]] = v.Value
 		}
 	}
-	return counts
+	return byMethod
 }
 
-// What a token was counted under the rest while its slot was cut is not counted again
-// when it joins.
-func TestJoinAfterTheRestWasOwed(t *testing.T) {
+// step is what the halves of a slot report, unread where that fails, and the total that is counted
+// then.
+type step struct{ early, late, counted int64 }
+
+const unread = -1
+
+// A slot that is split after it was counted as a whole.
+func TestSplitSlotIsCountedAsAWhole(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		whole int64
+		steps []step
+	}{
+		{"as before", 100, []step{{40, 60, 100}}},
+		{"they report more", 100, []step{{45, 70, 115}}},
+		{"the late one cannot be read", 100, []step{{40, unread, 100}, {50, unread, 100}, {50, 60, 110}, {50, 61, 111}}},
+		{"the early one cannot be read", 100, []step{{unread, 60, 100}, {unread, 70, 100}, {40, 70, 110}}},
+		{"the first one reports more than there was", 100, []step{{110, unread, 110}, {110, 5, 115}}},
+		{"taken back before the split and reported again, in the late half", 100, []step{{40, 20, 100}, {40, 60, 100}, {40, 61, 101}}},
+		{"in the early half", 100, []step{{20, 60, 100}, {40, 60, 100}, {41, 60, 101}}},
+		{"the late half being read first", 100, []step{{unread, 20, 100}, {40, 20, 100}, {40, 60, 100}, {41, 60, 101}}},
+		{"partly in each", 100, []step{{20, 20, 100}, {40, 30, 100}, {50, 51, 101}}},
+		{"taken back and reported again while the late one cannot be read", 100, []step{{20, unread, 100}, {40, unread, 100}, {40, 60, 100}, {60, 60, 120}, {61, 60, 121}}},
+		{"nothing was counted before", 0, []step{{40, unread, 40}, {40, 60, 100}, {20, 60, 100}, {40, 60, 100}, {41, 60, 101}}},
+	} {
+		for _, restarts := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, restarts %v", tt.name, restarts), func(t *testing.T) { readHalves(t, tt.whole, tt.steps, restarts) })
+		}
+	}
+}
+
+func readHalves(t *testing.T, whole int64, steps []step, restarts bool) {
+	rows := func(n int64) (rows []event) {
+		for id := range tokenid.ID(4) { // one more than can be tracked
+			rows = append(rows, of(id+1, "GET", n/4))
+		}
+		return append(rows, of(1, "PUT", n%4))
+	}
+	var before []event
+	if whole > 0 {
+		before = rows(whole)
+	}
+	s := newSplitSlot(t, 3, before...)
+	b := &books{last: map[tokenid.ID]int64{}, byToken: map[tokenid.ID]int64{}}
+	for i, step := range steps {
+		reported := map[string][]event{}
+		for from, n := range map[string]int64{"10:00": step.early, "10:15": step.late} {
+			if n != unread {
+				reported[from] = rows(n)
+			}
+		}
+		s.read(reported)
+		if restarts {
+			var err error
+			if s.l, err = Restore(s.l.c, s.l.State()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := s.l.Requests(); got != step.counted {
+			t.Errorf("reading %d (%d and %d): counted %d, want %d", i+1, step.early, step.late, got, step.counted)
+		}
+		b.l = s.l
+		if err := errors.Join(b.check(), b.checkSlots()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// What was counted of a token under other, before and after a split, is not counted again when it
+// joins.
+func TestJoinAfterSplit(t *testing.T) {
 	const a, b, c = 1, 2, 3
-	l, read := cutSlot(t, 10, of(a, "POST", 10))
-	read(map[string][]event{"10:00": {of(a, "POST", 4), of(b, "PUT", 2)}, "10:15": {of(a, "POST", 7)}})
-	read(map[string][]event{"10:30": {of(a, "POST", 1), of(b, "PUT", 1)}}) // b is listed
-	read(map[string][]event{"10:00": {of(a, "POST", 4), of(b, "PUT", 2)}, "10:15": {of(a, "POST", 7), of(c, "GET", 2)}})
+	s := newSplitSlot(t, 10, of(a, "POST", 10))
+	s.read(map[string][]event{"10:30": {of(a, "POST", 1)}})
+	s.read(map[string][]event{"10:00": {of(a, "POST", 4), of(b, "PUT", 2)}, "10:15": {of(a, "POST", 7)}})
+	s.read(map[string][]event{"10:30": {of(a, "POST", 1), of(b, "PUT", 1)}}) // b is tracked now
+	s.read(map[string][]event{"10:00": {of(a, "POST", 4), of(b, "PUT", 2)}, "10:15": {of(a, "POST", 7), of(c, "GET", 2)}})
 	want := map[string]int64{"POST": 12, "PUT": 3, "GET": 2}
-	if got := methods(l); !maps.Equal(got, want) {
+	if got := s.methods(); !maps.Equal(got, want) {
 		t.Errorf("counted %v, want %v", got, want)
 	}
 }
 
-// However the methods of the pieces are told, late ones too, together they are no more
-// than the requests.
-func TestMethodsOfPiecesStayWithinTheTotal(t *testing.T) {
-	late := of(1, "", 5) // five requests without a method
-	l, read := cutSlot(t, 10, of(1, "GET", 100))
-	read(map[string][]event{"10:00": {of(1, "GET", 35), late}})
-	read(map[string][]event{"10:00": {of(1, "GET", 40)}})
-	read(map[string][]event{"10:00": {of(1, "GET", 40)}, "10:15": {of(1, "GET", 60)}})
-	if got := methods(l)["GET"]; l.Requests() != 101 || got > 100 {
-		t.Errorf("counted %d requests, %d with GET", l.Requests(), got)
+// A token joins each span of a split slot by itself: what a span that was not read since reports of
+// it is still under other, and no gain of others may pass for it.
+func TestJoinSpanBySpan(t *testing.T) {
+	const a, b = 1, 2
+	s := newSplitSlot(t, 1, of(a, "POST", 10))
+	s.l.c.Dimensions = []Dimension{Method}
+	s.read(map[string][]event{"10:00": {of(a, "POST", 4), of(b, "PUT", 5)}, "10:15": {of(a, "POST", 6), of(b, "PUT", 7)}})
+	s.l.leave(s.l.tracked.index[a])
+	s.read(map[string][]event{"10:30": {of(b, "PUT", 1)}}) // b is tracked now
+	s.read(map[string][]event{"10:00": {of(a, "POST", 4), of(b, "PUT", 5)}})
+	s.read(map[string][]event{"10:00": {of(a, "POST", 9), of(b, "PUT", 5)}})
+	s.read(map[string][]event{"10:15": {of(a, "POST", 6), of(b, "PUT", 8)}})
+	if got := s.l.tracked.counters[s.l.tracked.index[b]].total.Value; got != 1 {
+		t.Errorf("b was counted %d since it is tracked, want 1", got)
+	}
+	want := map[string]int64{"POST": 15, "PUT": 14}
+	if got := s.methods(); !maps.Equal(got, want) {
+		t.Errorf("counted %v, want %v", got, want)
 	}
 }
 
-// A slot that tells less than it did is told of, with or without series of tokens.
-func TestRegressionsAreTold(t *testing.T) {
-	for _, places := range []int{0, 10} {
-		l, read := cutSlot(t, places, of(1, "GET", 10))
-		read(map[string][]event{"10:00": {of(1, "GET", 4)}, "10:15": {of(1, "GET", 6)}})
-		before := l.health.regressions.Value
-		read(map[string][]event{"10:00": {of(1, "GET", 3)}, "10:15": {of(1, "GET", 6)}})
-		if got := l.health.regressions.Value - before; before != 0 || got != 1 {
-			t.Errorf("%d places: %d regressions, and %d of the cut", places, got, before)
+// However late the methods of requests are reported, in whichever half, they are together no more
+// than the requests.
+func TestMethodsOfHalvesStayWithinTheTotal(t *testing.T) {
+	late := of(1, "", 5) // five requests without a method
+	s := newSplitSlot(t, 10, of(1, "GET", 100))
+	s.read(map[string][]event{"10:00": {of(1, "GET", 35), late}})
+	s.read(map[string][]event{"10:00": {of(1, "GET", 40)}})
+	s.read(map[string][]event{"10:00": {of(1, "GET", 40)}, "10:15": {of(1, "GET", 60)}})
+	if got := s.methods()["GET"]; s.l.Requests() != 100 || got > 100 {
+		t.Errorf("counted %d requests, %d with GET", s.l.Requests(), got)
+	}
+}
+
+// A span that reports less than it did is counted as a regression, with or without series of
+// tokens; an unread half is none.
+func TestRegressionsOfHalves(t *testing.T) {
+	for _, maxTokens := range []int{0, 10} {
+		s := newSplitSlot(t, maxTokens, of(1, "GET", 10))
+		s.read(map[string][]event{"10:00": {of(1, "GET", 4)}, "10:15": {of(1, "GET", 6)}})
+		before := s.l.health.regressions.Value
+		s.read(map[string][]event{"10:00": {of(1, "GET", 3)}, "10:15": {of(1, "GET", 6)}})
+		if got := s.l.health.regressions.Value - before; before != 0 || got != 1 {
+			t.Errorf("%d tokens tracked: %d regressions, and %d by the split", maxTokens, got, before)
 		}
 	}
 }
 
-// In an hour's second pass the running slot waits: the end of its window would be taken for
-// that of the first pass. Ended ones do not.
+// Two readings at once that find different new label values keep them apart, and none is kept of a
+// reading that is discarded.
+func TestNewValuesOfReadingsAtOnce(t *testing.T) {
+	s := newSplitSlot(t, 1)
+	s.now = s.now.Add(10 * time.Minute)
+	jobs := map[string]Job{}
+	for _, j := range s.l.Due(s.now) {
+		jobs[j.From.Format("15:04")] = j
+	}
+	failed, early, late := s.l.Begin(jobs["10:00"], s.now), s.l.Begin(jobs["10:00"], s.now), s.l.Begin(jobs["10:15"], s.now)
+	add(failed, []event{of(1, "TRACE", 9)})
+	add(early, []event{of(1, "GET", 1), of(2, "PUT", 2)})
+	add(late, []event{of(1, "POST", 4), of(2, "PUT", 8), of(1, "GET", 16)})
+	s.l.Discard(failed)
+	s.l.Apply(early, 0)
+	s.l.Apply(late, 0)
+	want := map[string]int64{"GET": 17, "PUT": 10, "POST": 4}
+	if got := s.methods(); !maps.Equal(got, want) {
+		t.Errorf("counted %v, want %v", got, want)
+	}
+	b := &books{l: s.l, byToken: map[tokenid.ID]int64{}}
+	if err := errors.Join(b.check(), b.checkSlots()); err != nil {
+		t.Error(err)
+	}
+}
+
+// In the second pass of a repeated hour the slot that has not ended waits: the end of its window
+// would be taken for that of the first pass. Ended ones do not.
 func TestTheSecondPassWaits(t *testing.T) {
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {

@@ -34,8 +34,8 @@ func (l *Ledger) Stage(now, asOf time.Time) []metrics.Block {
 	return slices.Clone(st.blocks)
 }
 
-// Unchanged reports whether the last Stage returned what the one before it did, and the State is the
-// same, too.
+// Unchanged reports whether the last Stage returned what the one before it did, and the State is
+// the same, too.
 func (l *Ledger) Unchanged() bool { return l.staging.unchanged }
 
 // Published records that what was staged is exposed.

@@ -48,7 +48,6 @@ type SlotRecord struct {
 type SpanRecord struct {
 	From, To, Read                                     time.Time
 	Reading                                            uint64
-	Bytes                                              int64
 	Timeouts                                           int
 	Failed, Settled, KeepWhole, Baseline, OtherCounted bool
 	Last                                               *TokenCountsState // nil: none
@@ -103,7 +102,7 @@ func (l *Ledger) slotRecord(s *slot) SlotRecord {
 	for i := range s.spans {
 		sp := &s.spans[i]
 		rec := SpanRecord{
-			From: sp.From, To: sp.To, Read: sp.read, Reading: sp.reading, Bytes: sp.bytes, Timeouts: sp.timeouts,
+			From: sp.From, To: sp.To, Read: sp.read, Reading: sp.reading, Timeouts: sp.timeouts,
 			Failed: sp.failed, Settled: sp.settled, KeepWhole: sp.keepWhole, Baseline: sp.baseline, OtherCounted: sp.otherCounted,
 		}
 		if sp.last != nil {
@@ -230,7 +229,7 @@ func (l *Ledger) restoreSlot(v *SlotRecord, indexes []int) (*slot, error) {
 	for i := range v.Spans {
 		rec := &v.Spans[i]
 		sp := slotSpan{
-			Span: Span{rec.From, rec.To}, read: rec.Read, reading: rec.Reading, bytes: rec.Bytes, timeouts: rec.Timeouts,
+			Span: Span{rec.From, rec.To}, read: rec.Read, reading: rec.Reading, timeouts: rec.Timeouts,
 			failed: rec.Failed, settled: rec.Settled, keepWhole: rec.KeepWhole, baseline: rec.Baseline, otherCounted: rec.OtherCounted || left,
 		}
 		if rec.Last != nil {

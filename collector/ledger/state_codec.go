@@ -9,8 +9,9 @@ import (
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// Counters and counts are millions of numbers, most of them small: they stand one after the other as
-// varints. As columns of numbers gob makes them three times as long, and takes as much memory again.
+// Counters and counts are millions of numbers, most of them small: they stand one after the other
+// as varints. As columns of numbers gob makes them three times as long, and takes as much memory
+// again.
 
 // CountersState is counters, one after the other.
 type CountersState struct {
@@ -133,7 +134,7 @@ func (d *decoder) id() valueID {
 		d.fail()
 		return 0
 	}
-	return newValueID(dimension, uint32(index))
+	return newValueID(dimension, uint32(index)) //nolint:gosec // not past the table
 }
 
 func (d *decoder) count(first int64) metrics.Count {

@@ -137,8 +137,8 @@ func (l *Ledger) joined(sp *slotSpan, i int) bool {
 	return l.tracked.counters[i].trackedSince <= sp.reading
 }
 
-// leave ends the series of a token. What was counted of it in the open slots moves to other, so that
-// nothing is counted again when the token returns.
+// leave ends the series of a token. What was counted of it in the open slots moves to other, so
+// that nothing is counted again when the token returns.
 func (l *Ledger) leave(i int) {
 	for _, s := range l.slots {
 		had := s.counted.leave(i)
@@ -163,8 +163,8 @@ func (l *Ledger) expire() {
 	}
 }
 
-// idleFor reports whether a token may leave: it has gained nothing for so long, and all that it ever
-// gained was exposed.
+// idleFor reports whether a token may leave: it has gained nothing for so long, and all that it
+// ever gained was exposed.
 func (l *Ledger) idleFor(i int, d time.Duration) bool {
 	c := &l.tracked.counters[i]
 	return l.activity.clock-c.gained >= d && !c.behind && !l.staging.unpublished

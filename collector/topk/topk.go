@@ -8,8 +8,8 @@ import (
 
 // Best keeps the entries with the highest scores, up to a limit; of equal scores, those with the
 // lower key. Which entries are kept, and in which order, depends on the offers alone. Entries that
-// were evicted are used again, buffers in their values included. The zero value keeps nothing before
-// Reset.
+// were evicted are used again, buffers in their values included. The zero value keeps nothing
+// before Reset.
 type Best[K cmp.Ordered, V any] struct {
 	limit   int
 	entries []*Entry[K, V] // a heap with the worst on top once full; before, in no order
@@ -41,6 +41,9 @@ func (b *Best[K, V]) Reset(limit int) {
 	}
 	clear(b.byKey)
 }
+
+// Len returns how many entries are kept.
+func (b *Best[K, V]) Len() int { return len(b.entries) }
 
 // Limit returns how many entries are kept at most.
 func (b *Best[K, V]) Limit() int { return b.limit }

@@ -7,63 +7,76 @@ import (
 	"testing"
 )
 
-// What is kept is what sorting all offers by their highest scores would keep, as long as no key
-// comes again after it was lost.
+// offers is a Best and what was offered to it.
+type offers struct {
+	Best[int, []int]
+	scores map[int]uint64
+	lost   map[int]bool
+}
+
+func (o *offers) offer(t *testing.T, key int, score uint64) {
+	t.Helper()
+	if o.lost[key] {
+		return
+	}
+	o.scores[key] += score
+	if e := o.Get(key); e != nil {
+		o.Raise(e, e.Score+score)
+		e.Value = append(e.Value, key)
+		return
+	}
+	e, lost, full := o.Add(key, score)
+	if full {
+		o.lost[lost] = true
+	}
+	if (e == nil) != (full && lost == key) {
+		t.Fatalf("key %d: entry %v, lost %d, full %v", key, e, lost, full)
+	}
+	if e != nil {
+		e.Value = append(e.Value[:0], key)
+	}
+}
+
+// What is kept are the keys that were not lost, the best first; a lost one is worse than all that
+// are kept.
+func (o *offers) check(t *testing.T) {
+	t.Helper()
+	kept := []int{}
+	for key := range o.scores {
+		if !o.lost[key] {
+			kept = append(kept, key)
+		}
+	}
+	slices.SortFunc(kept, func(a, b int) int {
+		return cmp.Or(cmp.Compare(o.scores[b], o.scores[a]), cmp.Compare(a, b))
+	})
+	got := []int{}
+	for _, e := range o.Sorted() {
+		got = append(got, e.Key)
+		if e.Score != o.scores[e.Key] || slices.ContainsFunc(e.Value, func(k int) bool { return k != e.Key }) {
+			t.Fatalf("entry %+v, want score %d", e, o.scores[e.Key])
+		}
+	}
+	if !slices.Equal(got, kept) || len(got) > o.Limit() {
+		t.Fatalf("limit %d: kept %v, want %v", o.Limit(), got, kept)
+	}
+	for key := range o.lost {
+		if n := len(kept); n > 0 && o.scores[key] > o.scores[kept[n-1]] {
+			t.Fatalf("%d was lost with score %d, although %d was kept", key, o.scores[key], o.scores[kept[n-1]])
+		}
+	}
+}
+
 func TestBest(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	var b Best[int, []int]
+	var o offers
 	for range 500 {
-		limit := rng.IntN(20)
-		b.Reset(limit)
-		if b.Limit() != limit {
-			t.Fatalf("limit %d, want %d", b.Limit(), limit)
-		}
-		scores, lost := map[int]uint64{}, map[int]bool{}
+		o.Reset(rng.IntN(20))
+		o.scores, o.lost = map[int]uint64{}, map[int]bool{}
 		for range rng.IntN(200) {
-			key, score := rng.IntN(60), uint64(rng.IntN(10))
-			if lost[key] {
-				continue
-			}
-			if e := b.Get(key); e != nil {
-				scores[key] += score
-				b.Raise(e, e.Score+score)
-				e.Value = append(e.Value, key)
-				continue
-			}
-			e, gone, full := b.Add(key, score)
-			if full {
-				lost[gone] = true
-			}
-			if (e == nil) != (full && gone == key) {
-				t.Fatalf("key %d: entry %v, lost %d, full %v", key, e, gone, full)
-			}
-			scores[key] = score
-			if e != nil {
-				e.Value = append(e.Value[:0], key)
-			}
+			o.offer(t, rng.IntN(60), uint64(rng.IntN(10)))
 		}
-		kept := []int{}
-		for key := range scores {
-			if !lost[key] {
-				kept = append(kept, key)
-			}
-		}
-		slices.SortFunc(kept, func(a, b int) int { return cmp.Or(cmp.Compare(scores[b], scores[a]), cmp.Compare(a, b)) })
-		got := []int{}
-		for _, e := range b.Sorted() {
-			got = append(got, e.Key)
-			if e.Score != scores[e.Key] || slices.ContainsFunc(e.Value, func(k int) bool { return k != e.Key }) {
-				t.Fatalf("entry %+v, want score %d", e, scores[e.Key])
-			}
-		}
-		if !slices.Equal(got, kept) || len(got) > limit {
-			t.Fatalf("limit %d: kept %v, want %v", limit, got, kept)
-		}
-		for key, score := range scores {
-			if n := len(kept); lost[key] && n > 0 && score > scores[kept[n-1]] {
-				t.Fatalf("%d was lost with score %d, although %d was kept", key, score, scores[kept[n-1]])
-			}
-		}
+		o.check(t)
 	}
 }
 

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// ByteSize is a number of bytes, written as 100MB or 64KiB. ABS gives its response_size in MB and
-// does not say which: decimal is the smaller, so the safer one.
+// ByteSize is a number of bytes, written as 100MB or 64KiB. The pages of ABS do not say which MB its
+// response_size is in: decimal is the smaller, so the safer one.
 type ByteSize int64
 
 // UnmarshalText implements encoding.TextUnmarshaler: a whole number and a unit, B, kB, MB, GB

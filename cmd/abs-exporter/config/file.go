@@ -29,7 +29,7 @@ type file struct {
 
 type fileValue struct {
 	line int
-	text string // as the flag would take it
+	text string // as it would stand on the command line
 }
 
 type fileTarget struct {

@@ -3,7 +3,6 @@ package config
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -11,9 +10,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/collector/ledger"
 )
 
-// cleanEnv takes this program's variables out of the environment of a test.
+// cleanEnv removes this program's variables from the environment of a test.
 func cleanEnv(t *testing.T) {
 	t.Helper()
 	for _, kv := range os.Environ() {
@@ -26,7 +27,7 @@ func cleanEnv(t *testing.T) {
 	}
 }
 
-// keyFiles makes the two files of keys.
+// keyFiles writes files of keys into a directory.
 func keyFiles(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -229,9 +230,10 @@ func TestDefaults(t *testing.T) {
 	cleanEnv(t)
 	t.Setenv(envAccessKey, "a")
 	t.Setenv(envSecretKey, "b")
+	all := []ledger.Dimension{ledger.Method, ledger.API, ledger.Device, ledger.IP}
 	s := parsed[Serve](t, "--abs.url=http://[::1]:8080").Settings
 	if !s.Forensics.Enabled || s.Web.ListenAddress[0] != ":10464" || s.State.Dir != "data/" ||
-		fmt.Sprint(s.TokenDimensions) != "[method api device]" || s.ABS.ResponseCap != 100e6 || s.Log.Level != "info" {
+		!slices.Equal(s.TokenDimensions, all[:3]) || s.ABS.ResponseCap != 100e6 || s.Log.Level != "info" {
 		t.Errorf("defaults of serve: %+v", s)
 	}
 	if s.Targets[0].Name != "::1" {
@@ -241,7 +243,7 @@ func TestDefaults(t *testing.T) {
 	t.Setenv("ABS_EXPORTER_ABS_URL", "https://abs.example.com")
 	d := parsed[Demo](t, "demo")
 	if d.Collect.Interval != 5*time.Second || d.Collect.Slot != 2*time.Minute || d.State.Dir != "" || d.Log.Level != "warn" ||
-		fmt.Sprint(d.TokenDimensions) != "[method api device ip]" {
+		!slices.Equal(d.TokenDimensions, all) {
 		t.Errorf("defaults of the demo: %+v", d)
 	}
 	if parsed[Serve](t, "--no-forensics.enabled").Forensics.Enabled {

@@ -14,8 +14,7 @@ const description = "abs-exporter polls PingIntelligence ABS and serves what it 
 	"Each flag is also an environment variable, " + envPrefix + "_ and its name in capitals with _ for . and -, and a key of the file given by --config. " +
 	"A flag takes precedence over its variable, the variable over the file."
 
-// UsageError is what is wrong with flags, variables or the configuration file, one problem per
-// line.
+// UsageError says what is wrong with the settings, one problem per line.
 type UsageError struct{ Err error }
 
 // Error returns all problems.

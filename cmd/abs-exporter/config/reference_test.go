@@ -97,11 +97,11 @@ func reference(app *kong.Application, sample string) string {
 	p("- **list**: with commas in a flag or a variable, which may also be repeated as a flag; a list in the file.")
 	p("- **switch**: `--x` or `--x=true`, `--x=false`; in variables and in the file `true` or `false`.\n")
 	p("### Keys of ABS\n")
-	p("The access key and the secret key come from two files, or from the variables `%s` and `%s`.", envAccessKey, envSecretKey)
-	p("They are neither flags nor keys of the file, because command lines can be read by every user of a machine and configuration files get copied.")
+	p("The access key and the secret key come from two files, or from the variables `%s` and\n`%s`.", envAccessKey, envSecretKey)
+	p("They are neither flags nor keys of the file, because every user of a machine can read its command lines, and\nconfiguration files get copied.")
 	p("Files take precedence over variables, and are read again when they change. A trailing line break is no part of a key.\n")
 	p("### Several targets\n")
-	p("The list `targets` of the file has one entry per ABS. An entry has the keys of `abs`, such as `url`, `name` and `tls`, without the prefix.")
+	p("The list `targets` of the file has one entry per ABS. An entry has the keys of `abs`, such as `url`, `name` and\n`tls`, without the prefix.")
 	p("What `abs` sets, by flag, variable or file, applies to every entry that does not override it.")
 	p("With `targets`, `abs.url` must not be set, and no two targets may have the same name.\n")
 	p("```yaml\n%s```\n", sample)
@@ -125,7 +125,7 @@ func reference(app *kong.Application, sample string) string {
 		}
 	}
 	p("## Defaults of `demo`\n")
-	p("`demo` has its own ABS, so it refuses `abs.url`, the key files, `abs.timezone`, `abs.window-end`, `abs.response-cap` and `abs.tls`;")
+	p("`demo` has its own ABS, so it refuses `abs.url`, the key files, `abs.timezone`, `abs.window-end`, `abs.response-cap`\nand `abs.tls`;")
 	p("variables for these are ignored. Its defaults make things happen within seconds:\n")
 	p("| flag | default of `serve` | default of `demo` |\n|---|---|---|")
 	ofServe := flagsByName(serve.Flags)
@@ -159,7 +159,7 @@ func reference(app *kong.Application, sample string) string {
 func table(p func(string, ...any), group kong.Group, flags []*kong.Flag) {
 	p("### %s\n", group.Title)
 	if group.Description != "" {
-		p("%s\n", group.Description)
+		p("%s\n", wrap(group.Description))
 	}
 	p("| flag and variable | type | default | meaning |\n|---|---|---|---|")
 	for _, f := range flags {
@@ -222,4 +222,23 @@ func code(s string) string {
 // cell is text for a cell of a Markdown table.
 func cell(s string) string {
 	return strings.NewReplacer("|", `\|`, "<", "&lt;", "_other", "`_other`", "[{", "`[{", "}].", "}]`.").Replace(s)
+}
+
+// wrap breaks a paragraph into lines of at most 120 characters.
+func wrap(text string) string {
+	var b strings.Builder
+	width := -1
+	for _, word := range strings.Fields(text) {
+		switch {
+		case width < 0:
+		case width+1+len(word) > 120:
+			b.WriteByte('\n')
+			width = -1
+		default:
+			b.WriteByte(' ')
+		}
+		b.WriteString(word)
+		width += 1 + len(word)
+	}
+	return b.String()
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
 )
 
-// Settings are the flags of serve and what they come to once they are valid.
+// Settings are the flags of serve, and the values made from them once they are valid.
 type Settings struct {
 	Config filePath `placeholder:"FILE" group:"general" help:"YAML file with the same settings, nested at the dots, and the list targets."`
 
@@ -21,7 +21,7 @@ type Settings struct {
 	OTLP      OTLP      `embed:"" prefix:"otlp." group:"otlp"`
 	Log       Log       `embed:"" prefix:"log." group:"log"`
 
-	// Targets has at least one target, and is empty in the demo.
+	// Targets has at least one entry, except in the demo.
 	Targets []Target `kong:"-"`
 	// Catalogue has the severities of Forensics.Severity.
 	Catalogue *catalogue.Catalogue `kong:"-"`

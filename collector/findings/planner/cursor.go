@@ -7,8 +7,8 @@ import (
 )
 
 // cursor is the position of round robin in the space of token ids. It remembers its last round by
-// sectors, which are equal ranges of ids: ids are as good as random, so that each sector holds about
-// equally many tokens.
+// sectors, which are equal ranges of ids: ids are as good as random, so that each sector holds
+// about equally many tokens.
 type cursor struct {
 	at      tokenid.ID
 	entered time.Time                  // when it entered the sector that it is in

@@ -92,8 +92,7 @@ func (p *Planner) AddPriority(id tokenid.ID, token []byte) bool {
 // Failed, Skipped or Return.
 func (p *Planner) Next() (Call, bool) {
 	q := p.nextQueue()
-	calls := p.queues[q]
-	if len(calls) == 0 {
+	if len(p.queues[q]) == 0 {
 		return Call{}, false
 	}
 	if q < roundRobin {
@@ -101,9 +100,9 @@ func (p *Planner) Next() (Call, bool) {
 	} else {
 		p.lead = max(0, p.lead-1)
 	}
-	c := calls[0]
-	calls[0].Token = nil // the token is a credential: it is kept no longer than it is needed
-	p.queues[q] = calls[1:]
+	c := p.queues[q][0]
+	p.queues[q][0].Token = nil // it is a credential, and the array outlives the call
+	p.queues[q] = p.queues[q][1:]
 	return c, true
 }
 
@@ -137,8 +136,8 @@ func (p *Planner) Answered(c Call, at time.Time) {
 	delete(p.failed, c.ID)
 }
 
-// Failed records that a call failed at a time, for a reason other than its token. It is retried after
-// all other calls of the plan.
+// Failed records that a call failed at a time, for a reason other than its token. It is retried
+// after all other calls of the plan.
 func (p *Planner) Failed(c Call, at time.Time) {
 	p.end(c, at)
 	p.failed[c.ID] = true
@@ -151,8 +150,8 @@ func (p *Planner) Failed(c Call, at time.Time) {
 	p.queues[retry] = append(p.queues[retry], c)
 }
 
-// Skipped records that ABS does not accept calls for a token, such as one that is too long for a URL.
-// The token is not requested again while the window holds it.
+// Skipped records that ABS does not accept calls for a token, such as one that is too long for a
+// URL. The token is not requested again while the window holds it.
 func (p *Planner) Skipped(c Call, at time.Time) {
 	p.end(c, at)
 	if len(p.skipped) < maxSkipped {

@@ -28,11 +28,11 @@ const (
 	simLength   = 21 * time.Hour
 	// simReportDelay is how long after its begin an attack is in an attack report.
 	simReportDelay = 10 * time.Minute
-	// simNewTokens is how many tokens are replaced by new ones in each simReread, if attacks show in
-	// traffic: without them, a new token would be an attack for sure.
+	// simNewTokens is how many tokens are replaced by new ones in each simReread, if attacks show
+	// in traffic: without them, a new token would be an attack for sure.
 	simNewTokens = 600
-	// simCalls is how many calls a cycle has. The reports that feed the counters take a twentieth of
-	// its time.
+	// simCalls is how many calls a cycle has. The reports that feed the counters take a twentieth
+	// of its time.
 	simCalls = int(simRate * 0.95 * float64(simInterval/time.Second))
 
 	idSpace = 1 << 64 // how many token ids there are
@@ -61,9 +61,9 @@ type simulation struct {
 	rising  bool
 }
 
-// newSimulation makes a simulation. If rising, attacks show in traffic: half of them come with a new
-// token, and the requests of an attacking token are 4 to 32 times what they would be. If not, traffic
-// says nothing, which is the hardest case.
+// newSimulation makes a simulation. If rising, attacks show in traffic: half of them come with a
+// new token, and the requests of an attacking token are 4 to 32 times what they would be. If not,
+// traffic says nothing, which is the hardest case.
 func newSimulation(rising bool) *simulation {
 	s := &simulation{rng: rand.New(rand.NewPCG(5, 5)), index: map[tokenid.ID]int{}, by: map[int]*attack{}, rising: rising}
 	for i := range simTokens {
@@ -126,8 +126,8 @@ func (s *simulation) advance(now time.Duration) {
 	}
 }
 
-// requests returns a token's requests in the window report of a time. They waver, and in each report
-// one token in a thousand jumps.
+// requests returns a token's requests in the window report of a time. They waver, and in each
+// report one token in a thousand jumps.
 func (s *simulation) requests(token int, now time.Duration) int64 {
 	h := uint64(token)*0x9e3779b97f4a7c15 + uint64(now/simReread)*0xbf58476d1ce4e5b9
 	h ^= h >> 31
@@ -204,8 +204,8 @@ func runPlanner(s *simulation) {
 	}
 }
 
-// runRoundRobin requests the tokens of each window report in the order of ids, and continues with the
-// next report where it has come to.
+// runRoundRobin requests the tokens of each window report in the order of ids, and continues with
+// the next report where it has come to.
 func runRoundRobin(s *simulation) {
 	var order []tokenid.ID
 	next := 0
@@ -367,14 +367,15 @@ func TestSimulation(t *testing.T) {
 }
 
 // bound is the formula of docs/forensics.md: how long until every token of the window is requested,
-// at a rate of calls that are made, in plans that are made every interval. Half of the calls are round
-// robin's at least.
+// at a rate of calls that are made, in plans that are made every interval. Half of the calls are
+// round robin's at least.
 func bound(tokens int64, rate float64, interval time.Duration) time.Duration {
 	seconds := float64(tokens) / (rate / 2)
 	return time.Duration(math.Ceil(seconds))*time.Second + 2*interval
 }
 
-// checkDoc compares the tables in docs/forensics.md with what was measured, or writes them with -update.
+// checkDoc compares the tables in docs/forensics.md with what was measured, or writes them with
+// -update.
 func checkDoc(t *testing.T, tables string) {
 	t.Helper()
 	const path, begin, end = "../../../docs/forensics.md", "<!-- begin simulation -->\n", "<!-- end simulation -->"

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A series of a batch is the one that NewSeries makes, whatever was planned.
+// A series of a batch equals the one that NewSeries returns.
 func TestBatch(t *testing.T) {
 	created := time.Date(2026, time.March, 3, 12, 0, 0, 5e6, time.UTC)
 	rows := [][]string{

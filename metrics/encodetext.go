@@ -1,0 +1,69 @@
+package metrics
+
+import (
+	"strconv"
+	"strings"
+)
+
+// helpEscaper escapes HELP in the text format; OpenMetrics escapes quotes, too.
+var helpEscaper = strings.NewReplacer(`\`, `\\`, "\n", `\n`)
+
+// encodeText writes a group in the text format 0.0.4 or in OpenMetrics 1.0.0, which 0.0.1 equals as
+// far as it is used here. Values are written as integers (1234567, where the standard encoder has
+// 1.234567e+06), because people read them, too; to every parser both are the same.
+func encodeText(pg *page, g *group, openMetrics, created bool) {
+	f := g.family
+	name, escaper, unit := f.Name, helpEscaper, ""
+	if openMetrics {
+		name, escaper, unit = f.openMetricsName(), textEscaper, f.exposedUnit()
+	}
+	pg.buf = appendComment(pg.buf, "# HELP ", name, escaper.Replace(f.Help))
+	pg.buf = appendComment(pg.buf, "# TYPE ", name, string(f.Type))
+	if unit != "" {
+		pg.buf = appendComment(pg.buf, "# UNIT ", name, unit)
+	}
+	created = created && openMetrics && f.Type == Counter
+	for _, block := range g.blocks {
+		for i := range block {
+			pg.buf = appendLine(pg.buf, f.Name, &block[i])
+			if s := block[i].Series; created && s.created != 0 {
+				pg.buf = append(pg.buf, name...)
+				pg.buf = append(pg.buf, "_created"...)
+				pg.buf = append(pg.buf, s.text...)
+				pg.buf = append(pg.buf, ' ')
+				pg.buf = appendSeconds(pg.buf, s.created)
+				pg.buf = append(pg.buf, '\n')
+			}
+			pg.spill()
+		}
+	}
+}
+
+func appendComment(b []byte, keyword, name, rest string) []byte {
+	b = append(b, keyword...)
+	b = append(b, name...)
+	b = append(b, ' ')
+	b = append(b, rest...)
+	return append(b, '\n')
+}
+
+func appendLine(b []byte, name string, s *Sample) []byte {
+	b = append(b, name...)
+	b = append(b, s.Series.text...)
+	b = append(b, ' ')
+	b = strconv.AppendInt(b, s.Value, 10)
+	return append(b, '\n')
+}
+
+// appendSeconds writes milliseconds since 1970 as seconds, exactly.
+func appendSeconds(b []byte, ms int64) []byte {
+	if ms < 0 {
+		b = append(b, '-')
+		ms = -ms
+	}
+	b = strconv.AppendInt(b, ms/1000, 10)
+	if ms %= 1000; ms != 0 {
+		b = append(b, '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10))
+	}
+	return b
+}
