@@ -1,6 +1,9 @@
 package abs
 
-import "io"
+import (
+	"io"
+	"time"
+)
 
 const (
 	nameAttack = "api_attack_type"
@@ -8,7 +11,7 @@ const (
 	// report names after them.
 	maxWaiting = 1 << 20
 	// waitingCost is the size of a waitingToken without its texts.
-	waitingCost = 64
+	waitingCost = 88
 )
 
 // attackReader reads one attack list or attack report. ABS's pages show these reports only in part
@@ -53,6 +56,7 @@ func (l *attackLabels) fill(outer attackLabels) {
 // waitingToken is waitingTexts[from:to], which may still get labels from the object at depth.
 type waitingToken struct {
 	from, to, depth int
+	lastAccess      time.Time
 	attackLabels
 }
 
@@ -220,7 +224,7 @@ func (a *attackReader) list(at string, depth int) {
 func (a *attackReader) entry(of, depth int) {
 	switch a.peek() {
 	case '"':
-		a.found(a.str(), of, attackLabels{})
+		a.found(a.str(), of, attackLabels{}, time.Time{})
 	case '{':
 		a.entryObject(of, depth)
 	case 'n':
@@ -240,6 +244,7 @@ func (a *attackReader) entryObject(of, depth int) {
 	var (
 		token  []byte
 		labels attackLabels
+		access time.Time
 		empty  = true
 	)
 	for key := range a.members() {
@@ -256,18 +261,46 @@ func (a *attackReader) entryObject(of, depth int) {
 			a.label("attack_type", depth+1, &a.last.attackType, &labels.attackType)
 		case "api_name":
 			a.label("api_name", depth+1, &a.last.api, &labels.api)
+		case "access_time", "details": // the times, or objects with one each in newer versions
+			a.newestTime(depth+1, &access)
 		default:
 			a.skip(depth + 1)
 		}
 	}
 	if !empty {
-		a.found(token, of, labels)
+		a.found(token, of, labels, access)
+	}
+}
+
+// newestTime raises newest to the newest date among the texts of a value, whatever its shape.
+func (a *attackReader) newestTime(depth int, newest *time.Time) {
+	switch a.peek() {
+	case '"':
+		if t := parseDate(a.str(), time.UTC); t.After(*newest) {
+			*newest = t
+		}
+	case '[':
+		if a.tooDeep(depth) {
+			return
+		}
+		for range a.elements() {
+			a.newestTime(depth+1, newest)
+		}
+	case '{':
+		if a.tooDeep(depth) {
+			return
+		}
+		for range a.members() {
+			a.newestTime(depth+1, newest)
+		}
+	default:
+		a.skip(depth)
 	}
 }
 
 // found delivers a token, or makes it wait for labels that the object at depth of has not named
 // yet.
-func (a *attackReader) found(token []byte, of int, labels attackLabels) {
+func (a *attackReader) found(token []byte, of int, labels attackLabels, lastAccess time.Time) {
 	if a.err != nil {
 		return
 	}
@@ -278,7 +311,7 @@ func (a *attackReader) found(token []byte, of int, labels attackLabels) {
 	labels.fill(a.labels[of])
 	complete := labels.attackType != "" && labels.api != ""
 	if !a.labelled || complete && len(a.waiting) == 0 {
-		a.deliver(token, labels)
+		a.deliver(token, labels, lastAccess)
 		return
 	}
 	cost := len(token) + len(labels.attackType) + len(labels.api)
@@ -287,13 +320,13 @@ func (a *attackReader) found(token []byte, of int, labels attackLabels) {
 	}
 	from := len(a.waitingTexts)
 	a.waitingTexts = append(a.waitingTexts, token...)
-	a.waiting = append(a.waiting, waitingToken{from, len(a.waitingTexts), of, labels})
+	a.waiting = append(a.waiting, waitingToken{from, len(a.waitingTexts), of, lastAccess, labels})
 }
 
-func (a *attackReader) deliver(token []byte, labels attackLabels) {
+func (a *attackReader) deliver(token []byte, labels attackLabels, lastAccess time.Time) {
 	if a.err == nil {
 		a.sum.Tokens++
-		a.err = a.flagged(FlaggedToken{Token: token, AttackType: labels.attackType, API: labels.api})
+		a.err = a.flagged(FlaggedToken{Token: token, AttackType: labels.attackType, API: labels.api, LastAccess: lastAccess})
 	}
 }
 
@@ -303,7 +336,7 @@ func (a *attackReader) flush() {
 		for depth := w.depth; depth >= 0; depth-- {
 			w.fill(a.labels[depth])
 		}
-		a.deliver(a.waitingTexts[w.from:w.to], w.attackLabels)
+		a.deliver(a.waitingTexts[w.from:w.to], w.attackLabels, w.lastAccess)
 	}
 	a.waiting, a.waitingTexts = a.waiting[:0], a.waitingTexts[:0]
 }

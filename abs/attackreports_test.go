@@ -465,7 +465,7 @@ func modelAttackReport(body []byte, own string, typed bool) (flagged []string, s
 		if !typed {
 			h.attackType, h.api = "", ""
 		}
-		flagged = append(flagged, flaggedText(FlaggedToken{[]byte(h.token), h.attackType, h.api}))
+		flagged = append(flagged, flaggedText(FlaggedToken{Token: []byte(h.token), AttackType: h.attackType, API: h.api}))
 	}
 	m.sum.Tokens = int64(len(all))
 	m.sum.Bytes = int64(len(body))

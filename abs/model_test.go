@@ -198,7 +198,7 @@ func modelRow(v any, strict bool) *Row {
 
 func modelDate(v any) time.Time {
 	s, _ := v.(string)
-	return parseDate(s, time.UTC)
+	return parseDate([]byte(s), time.UTC)
 }
 
 func modelTokens(body []byte) (rows []string, sum Summary, err error) {

@@ -66,6 +66,9 @@ type Forensics struct {
 type FlaggedToken struct {
 	Token           []byte // valid until the callback returns; obfuscated for the restricted user
 	AttackType, API string // "" where the report does not say
+	// LastAccess is the newest access time of the entry, in ABS's wall clock as if it were UTC: only
+	// good to be compared with another one. Zero where the report has none that can be read.
+	LastAccess time.Time
 }
 
 // AttackSummary is what was found in an attack list or an attack report.

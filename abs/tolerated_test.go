@@ -181,7 +181,7 @@ func TestParseDate(t *testing.T) {
 		"2018-02-13T18:00":              {},
 		"a b c d e":                     {},
 	} {
-		if got := parseDate(text, kolkata); !got.Equal(want) {
+		if got := parseDate([]byte(text), kolkata); !got.Equal(want) {
 			t.Errorf("%q is %v, want %v", text, got, want)
 		}
 	}

@@ -20,23 +20,25 @@ type Collector struct {
 }
 
 // New prepares the targets with the state that the last process saved, and publishes it. With a
-// state directory, the caller holds its StateLock.
+// state directory, the caller holds its lock (statedir).
 func New(o Options, targets []Target, e Environment) (*Collector, error) {
 	if len(e.Key) < tokenid.MinKey {
 		return nil, tokenid.ErrShortKey
 	}
 	c := &Collector{clock: e.Clock, limit: max(10*o.Interval, 30*time.Minute)}
+	orphans := findOrphans(o.StateDir, targets)
 	for _, t := range targets {
 		beat := &atomic.Int64{}
 		heartbeat := func() { beat.Store(e.Clock.Now().UnixNano()) }
 		heartbeat()
 		c.beats = append(c.beats, beat)
-		prepared, err := newTarget(&o, t, e, heartbeat)
+		prepared, err := newTarget(&o, t, e, &orphans, heartbeat)
 		if err != nil {
 			return nil, fmt.Errorf("target %q: %w", t.Name, err)
 		}
 		c.targets = append(c.targets, prepared)
 	}
+	warnOfOrphans(orphans, e.Log)
 	return c, nil
 }
 

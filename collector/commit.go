@@ -1,6 +1,8 @@
 package collector
 
 import (
+	"time"
+
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -27,12 +29,18 @@ func (t *target) commit(c *cycle) {
 		t.ledger.Published()
 		t.findings.Published()
 	}
+	t.publish(now, false)
+	t.recordHealth(now)
+	t.recordStatus(now)
+}
+
+// publish exposes the counters as they were last saved, and the gauges as they are. Between commits
+// it is interim: only gauges changed.
+func (t *target) publish(now time.Time, interim bool) {
 	blocks := append([]metrics.Block{}, t.counters...)
 	for _, r := range t.reports {
 		blocks = append(blocks, r.gauges(now)...)
 	}
 	blocks = append(blocks, t.findings.Gauges(now)...)
-	t.publisher.Publish(t.Name, &metrics.Snapshot{Blocks: blocks})
-	t.recordHealth(now)
-	t.recordStatus(now)
+	t.publisher.Publish(t.Name, &metrics.Snapshot{Blocks: blocks, Interim: interim})
 }

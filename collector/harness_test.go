@@ -109,7 +109,7 @@ func newRig(o Options, location *time.Location, end abs.WindowEnd, responseCap i
 	r.exposed = metrics.NewExposition(r.registry, metrics.Options{})
 	r.target, err = newTarget(&o, t, Environment{
 		Key: testKey, Health: metrics.NewHealth(r.registry), Publisher: r, Clock: clock, Log: slog.New(slog.NewTextHandler(r.log, nil)),
-	}, func() {})
+	}, &[]orphan{}, func() {})
 	return r, err
 }
 

@@ -62,6 +62,7 @@ type Series struct {
 // Target is one ABS deployment.
 type Target struct {
 	Name     string         // value of the label target
+	URL      string         // of the ABS; a target that is renamed is recognised by it
 	ABS      ABS            // whom to ask
 	Location *time.Location // the zone that ABS's minutes are in; nil is UTC
 	// Inclusive: ABS takes the minute of later_date into the window (--abs.window-end).

@@ -184,7 +184,7 @@ func (t *trial) run() error {
 			}
 		}
 		if at.After(last.Add(-time.Hour)) {
-			r.state.path = newStateFile(t.options.StateDir, "t", nil).path
+			r.state.path = newStateFile(t.options.StateDir, Target{Name: "t"}, nil).path
 			t.restarts = false
 		}
 	}

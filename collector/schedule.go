@@ -23,7 +23,7 @@ func wait(began, now time.Time, interval time.Duration) time.Duration {
 	}
 }
 
-// reread returns the age from which a reading is repeated. Cycles begin a little after the instants of
-// the grid, sometimes more and sometimes less, and readings later still. Half an interval is
+// reread returns the age from which a reading is repeated. Cycles begin a little after the instants
+// of the grid, sometimes more and sometimes less, and readings later still. Half an interval is
 // subtracted; otherwise a reading that is due could be a moment too young and wait a whole cycle.
 func (o *Options) reread() time.Duration { return o.Reread - o.Interval/2 }

@@ -13,27 +13,35 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/abs-exporter/abs-exporter/collector/findings"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/statedir"
 )
 
 // stateFile is where a target's state is kept. Without a path it keeps none.
 type stateFile struct {
 	path     string
 	target   string
+	url      string // of the ABS
 	keyCheck []byte
 	saved    time.Time   // when it was last saved; zero: never
 	last     *savedState // as it was last saved, less the ledger's; nil: not known
+	adopted  string      // the file of the former name, to be removed once the state is saved
 }
 
 // newStateFile returns the state file of a target. keyCheck identifies the token key.
-func newStateFile(dir, target string, keyCheck []byte) *stateFile {
-	f := &stateFile{target: target, keyCheck: keyCheck}
-	if dir == "" {
-		return f
+func newStateFile(dir string, t Target, keyCheck []byte) *stateFile {
+	f := &stateFile{target: t.Name, url: t.URL, keyCheck: keyCheck}
+	if dir != "" {
+		f.path = statePath(dir, t.Name)
 	}
+	return f
+}
+
+// StatePattern matches the names of state files in a state directory.
+const StatePattern = "counters-*.state"
+
+func statePath(dir, target string) string {
 	readable := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '.' {
 			return r
@@ -41,8 +49,7 @@ func newStateFile(dir, target string, keyCheck []byte) *stateFile {
 		return '_'
 	}, target)
 	sum := sha256.Sum256([]byte(target)) // two names may read alike
-	f.path = filepath.Join(dir, "counters-"+readable+"-"+hex.EncodeToString(sum[:4])+".state")
-	return f
+	return filepath.Join(dir, "counters-"+readable+"-"+hex.EncodeToString(sum[:4])+".state")
 }
 
 // load returns the saved state; nil if nothing was saved yet.
@@ -50,7 +57,6 @@ func (f *stateFile) load() (*savedState, error) {
 	if f.path == "" {
 		return nil, nil //nolint:nilnil // no state is no error
 	}
-	f.sweep()
 	b, err := os.ReadFile(f.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -65,13 +71,13 @@ func (f *stateFile) load() (*savedState, error) {
 	case s.Target != f.target:
 		return nil, fmt.Errorf("state file %s is that of target %q", f.path, s.Target)
 	case !bytes.Equal(s.KeyCheck, f.keyCheck):
-		return nil, fmt.Errorf("state file %s was made with another token key, so its token ids would not be found again. Give the former --series.token-key-file, or remove the file to begin the counters anew", f.path)
+		return nil, fmt.Errorf("state file %s was made with another token key, so its token ids would not be found again. Set the former --series.token-key-file, or remove the file to begin the counters anew", f.path)
 	}
 	return s, nil
 }
 
 func (f *stateFile) unusable(err error) error {
-	return fmt.Errorf("state file %s: %w. Nothing of it was used. Restore it from a copy, or remove it to begin the counters anew", f.path, err)
+	return fmt.Errorf("state file %s: %w. Nothing of it was used. Remove it to begin the counters anew at 0, which Prometheus handles as a restart; an older copy of it would make Prometheus count every request since the counters began once more", f.path, err)
 }
 
 // newLedger returns the ledger as the last process left it, or a new one.
@@ -86,17 +92,6 @@ func (f *stateFile) newLedger(saved *savedState, config ledger.Config) (*ledger.
 	return l, nil
 }
 
-// sweep removes what a process that was killed while saving left behind.
-func (f *stateFile) sweep() {
-	left, err := filepath.Glob(filepath.Join(filepath.Dir(f.path), "."+filepath.Base(f.path)+"*"))
-	if err != nil {
-		return
-	}
-	for _, path := range left {
-		_ = os.Remove(path) // it does no harm but take room
-	}
-}
-
 // save saves a state in one step that no crash can halve: once it returns, the state is on the
 // disk, name and all. A state that says what the last one said is not written: as a rule, a cycle
 // counts nothing after its first commit.
@@ -108,12 +103,16 @@ func (f *stateFile) save(now time.Time, l *ledger.Ledger, findings findings.Stat
 		return nil
 	}
 	f.last = nil
-	s := &savedState{Target: f.target, KeyCheck: f.keyCheck, Saved: now, Ledger: l.State(), Findings: findings}
+	s := &savedState{Target: f.target, URL: f.url, KeyCheck: f.keyCheck, Saved: now, Ledger: l.State(), Findings: findings}
 	if err := f.write(s); err != nil {
 		return err
 	}
 	s.Ledger = nil // as large as all the rest of the target
 	f.last, f.saved = s, now
+	if f.adopted != "" {
+		_ = os.Remove(f.adopted) // if it stays, it is reported as that of no target
+		f.adopted = ""
+	}
 	return nil
 }
 
@@ -122,16 +121,5 @@ func (f *stateFile) write(s *savedState) error {
 	if err != nil {
 		return err
 	}
-	if err := renameio.WriteFile(f.path, b, 0o600, renameio.WithStaticPermissions(0o600)); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(f.path))
-}
-
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return statedir.Write(f.path, b)
 }

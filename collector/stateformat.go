@@ -28,6 +28,7 @@ const (
 // savedState is what a target must keep across a restart. It holds token ids, no tokens.
 type savedState struct {
 	Target   string
+	URL      string // of the ABS
 	KeyCheck []byte // identifies the token key that the ids were made with
 	Saved    time.Time
 	Ledger   *ledger.State

@@ -256,8 +256,8 @@ func TestStateCannotBeSaved(t *testing.T) {
 	}
 }
 
-// Forensics fails for longer than an attack lasts: it does not end before ABS says so,
-// and is not detected twice.
+// Forensics fails for longer than an attack lasts, though not for longer than the window: it does
+// not end before ABS says so, and is not detected twice.
 func TestFailedForensicsEndsNothing(t *testing.T) {
 	o := defaults()
 	o.StateDir = t.TempDir()
@@ -280,9 +280,8 @@ func TestFailedForensicsEndsNothing(t *testing.T) {
 	s.until(2 * time.Hour)
 	s.shows(attack, detections)
 	s.restart()
-	s.until(4 * time.Hour)
-	// Reported too long ago to be exposed, but not ended.
-	s.shows("abs_token_attack_active", `abs_attack_tokens{target="t",attack_type="Data Poisoning Attack",api="shop"} 0`, detections)
+	s.until(3*time.Hour + 20*time.Minute) // the last answer is nearly as old as the window
+	s.shows(attack, detections, `abs_flagged_tokens{target="t"} 1`)
 	if err := s.sim.SetFaults(); err != nil {
 		t.Fatal(err)
 	}
@@ -296,7 +295,34 @@ func TestFailedForensicsEndsNothing(t *testing.T) {
 	}
 }
 
-// A token that the window no longer holds is no longer under attack.
+// Forensics fails for longer than the window: nobody knows who is flagged, so what was has ended,
+// and what is then counts anew. With an ABS that was never reached, nobody knows either.
+func TestUnknownAfterTheWindow(t *testing.T) {
+	s := newStory(t, simulator.Config{Seed: 6, Tokens: 3}, defaults(), abs.Exclusive)
+	token := "explicit-token-with-an-attack"
+	for m := range 600 {
+		s.sim.Add(simulator.Event{At: storyBegin.Add(time.Duration(m) * time.Minute), Token: token, API: "shop"})
+	}
+	s.sim.AddAttack(simulator.Attack{
+		Token: token, Type: "Data Poisoning Attack", APIs: []string{"shop"},
+		From: storyBegin.Add(5 * time.Minute), To: storyBegin.Add(9 * time.Hour),
+	})
+	s.shows("abs_flagged_tokens", "abs_attack_tokens")
+	s.until(30 * time.Minute)
+	s.shows(`abs_flagged_tokens{target="t"} 1`)
+	if err := s.sim.SetFaults(simulator.Fault{Kind: "status", Code: 500}); err != nil {
+		t.Fatal(err)
+	}
+	s.until(4 * time.Hour)
+	s.shows("abs_flagged_tokens", "abs_attack_tokens", "abs_anomaly_tokens", "abs_token_attack_active", "abs_window_tokens")
+	if err := s.sim.SetFaults(); err != nil {
+		t.Fatal(err)
+	}
+	s.until(5 * time.Hour)
+	s.shows(`abs_flagged_tokens{target="t"} 1`, `abs_attack_detections_total{target="t",attack_type="Data Poisoning Attack",api="shop"} 2`)
+}
+
+// A token that the window no longer holds is no longer flagged.
 func TestTokenLeavesWindow(t *testing.T) {
 	s := newStory(t, simulator.Config{Seed: 7, Tokens: 3}, defaults(), abs.Exclusive)
 	s.sim.Add(simulator.Event{At: storyBegin.Add(time.Minute), Token: "explicit-token-seen-once", API: "shop"})
@@ -400,23 +426,4 @@ func TestStateOfAnotherKey(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "--series.token-key-file") {
 		t.Errorf("a state of another key: %v", err)
 	}
-}
-
-func TestStateDirectoryIsLocked(t *testing.T) {
-	dir := t.TempDir()
-	lock, err := LockState(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := LockState(dir); err == nil || !strings.Contains(err.Error(), dir) {
-		t.Errorf("the second process: %v", err)
-	}
-	if err := lock.Close(); err != nil {
-		t.Fatal(err)
-	}
-	again, err := LockState(dir)
-	if err != nil {
-		t.Fatalf("after the first has ended: %v", err)
-	}
-	_ = again.Close()
 }

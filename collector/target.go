@@ -63,7 +63,7 @@ type cycle struct {
 	failed    int
 }
 
-func newTarget(o *Options, t Target, e Environment, heartbeat func()) (*target, error) {
+func newTarget(o *Options, t Target, e Environment, orphans *[]orphan, heartbeat func()) (*target, error) {
 	if t.Location == nil {
 		t.Location = time.UTC
 	}
@@ -78,13 +78,14 @@ func newTarget(o *Options, t Target, e Environment, heartbeat func()) (*target, 
 		Target: t, options: o, ids: e.Key.Hasher(), health: e.Health, clock: e.Clock, log: log,
 		failures: &failures{clock: e.Clock, log: log}, heartbeat: heartbeat,
 	}
-	c := &target{
-		wiring: w, publisher: e.Publisher, findings: newFindings(w, zeroFor, e.Events),
-		state: newStateFile(o.StateDir, t.Name, e.Key.Check()),
-	}
+	c := &target{wiring: w, publisher: e.Publisher, state: newStateFile(o.StateDir, t, e.Key.Check())}
+	c.findings = newFindings(w, zeroFor, e.Events, func() { c.publish(w.clock.Now(), true) })
 	saved, err := c.state.load()
 	if err != nil {
 		return nil, err
+	}
+	if saved == nil {
+		saved = c.state.adopt(orphans, log)
 	}
 	w.ledger, err = c.state.newLedger(saved, ledger.Config{
 		Target: t.Name,
@@ -99,6 +100,10 @@ func newTarget(o *Options, t Target, e Environment, heartbeat func()) (*target, 
 	}
 	if saved != nil {
 		c.findings.Restore(saved.Findings)
+		if c.state.adopted != "" { // restored values under a new label would look like one huge increase
+			w.ledger.RestartSeries()
+			c.findings.RestartSeries()
+		}
 		log.Info("state restored", "saved", saved.Saved, "requests", w.ledger.Requests(), "tracked_tokens", w.ledger.Tracked())
 		if w.ledger.Rezoned {
 			log.Warn("time zone or window end changed", "flags", "--abs.timezone, --abs.window-end",
@@ -115,17 +120,21 @@ func newTarget(o *Options, t Target, e Environment, heartbeat func()) (*target, 
 	return c, nil
 }
 
-// newFindings connects findings with the target.
-func newFindings(w *wiring, zeroFor time.Duration, events func(metrics.Event)) *findings.Findings {
+// newFindings connects findings with the target. changed publishes the gauges within a cycle.
+func newFindings(w *wiring, zeroFor time.Duration, events func(metrics.Event), changed func()) *findings.Findings {
 	o := w.options
 	c := findings.Config{
 		Target: w.Name, Rate: o.ForensicsRate, Window: o.Window, Interval: o.Interval, Reread: o.Reread,
 		MaxTokens: o.MaxTokens, ZeroFor: zeroFor, Catalogue: o.Catalogue,
 		Hooks: findings.Hooks{
-			Clock: w.clock, Log: w.log, Hash: w.ids.ID, Events: events,
+			Clock: w.clock, Log: w.log, Hash: w.ids.ID, Events: events, Changed: changed,
 			Tracked: func(id tokenid.ID) bool { return w.ledger.IsTracked(id) },
 			APIs:    func() []string { return w.ledger.Values(ledger.API) },
 			Failed:  w.failures.add, Heartbeat: w.heartbeat,
+			Ambiguous: func(span abs.Window) bool {
+				zone := ledger.Zone{Location: w.Location, Inclusive: w.Inclusive}
+				return !zone.Certain(ledger.Span(span))
+			},
 		},
 	}
 	if o.Forensics {

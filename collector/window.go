@@ -46,7 +46,7 @@ func (r *windowReport) poll(ctx context.Context, c *cycle) (publish bool) {
 	tracked := map[tokenid.ID]int64{}
 	var last abs.Summary
 	var longest int64
-	truncated := false
+	truncated, complete := false, true
 	for _, span := range splitEvenly(window, r.spans) {
 		s, err := r.readTokens(ctx, span, func(id tokenid.ID, row *abs.Row) {
 			if r.ledger.IsTracked(id) {
@@ -62,21 +62,26 @@ func (r *windowReport) poll(ctx context.Context, c *cycle) (publish bool) {
 		last = s
 		longest = max(longest, s.Bytes)
 		truncated = truncated || r.truncated(s)
+		complete = complete && isComplete(s)
 	}
 	r.read, r.ok, r.complete = began, true, r.spans == 1 && last.HasSummary
 	r.tokens, r.requests = last.Tokens, last.Requests
 	r.expose(window, max(0, last.Requests-last.RowRequests), tracked)
-	complete := true
 	switch {
 	case truncated && r.spans < maxWindowSpans:
 		r.spans *= 2
-		complete = false
 	case ledger.ResponseCap(r.ResponseCap).Merges(longest):
 		r.spans = max(1, r.spans/2)
 	}
-	observer.Done(complete)
+	observer.Done(abs.Window(window), complete)
 	r.heartbeat()
 	return true
+}
+
+// isComplete reports whether a report has all that its summary counts: a token that it lacks is not
+// in the window. One with neither summary nor rows proves nothing.
+func isComplete(s abs.Summary) bool {
+	return s.HasSummary && s.RowRequests >= s.Requests || !s.HasSummary && s.Rows > 0
 }
 
 func (r *windowReport) failed(ctx context.Context, c *cycle, err error) {

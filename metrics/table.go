@@ -265,6 +265,12 @@ var (
 		Labels: []string{LabelTarget},
 		Help:   "Age of the oldest forensics report in use, in seconds, over the tokens that stayed in the window. Absent until each of them has one.",
 	}
+	FindingsOverflow = &Family{
+		Name: "abs_exporter_findings_overflow_total", Type: Counter, Unit: "findings", Group: GroupHealth, Counted: true, Stability: Stable,
+		Labels: []string{LabelTarget},
+		Help:   "Findings of tokens past the number that is remembered (100,000): only counted here.",
+		Note:   "One report that flags more tokens than that is more likely wrong than true. It stays at 0 otherwise.",
+	}
 	SeriesOverflow = &Family{
 		Name: "abs_exporter_series_overflow_requests_total", Type: Counter, Unit: "requests", Group: GroupHealth, Counted: true, Stability: Stable,
 		Labels: []string{LabelTarget, "dimension"},
@@ -331,7 +337,7 @@ func Table() []*Family {
 
 		Up, CycleDuration, ReportDuration, ReportBytes, ReportFailures, ReportLastSuccess, LastNewRequests,
 		Slots, MissedSlots, RequestDelay, ReportRegressions, AuditDifference, ForensicsTokens, ForensicsOldestAge,
-		SeriesOverflow, StateSaveFailures, StateLastSave, BuildInfo,
+		SeriesOverflow, FindingsOverflow, StateSaveFailures, StateLastSave, BuildInfo,
 
 		OTLPRequests, OTLPDropped, OTLPLastSuccess,
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
 	"github.com/abs-exporter/abs-exporter/collector"
+	"github.com/abs-exporter/abs-exporter/collector/statedir"
 	"github.com/abs-exporter/abs-exporter/metrics"
 	"github.com/abs-exporter/abs-exporter/metrics/otlp"
 )
@@ -80,7 +81,7 @@ func newExporter(s *config.Settings, clock collector.Clock, log *slog.Logger) (_
 		environment.Publisher, environment.Events = both{exposition, e.pusher}, e.pusher.Event
 	}
 
-	lock, err := collector.LockState(s.State.Dir)
+	lock, err := statedir.Open(s.State.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -98,6 +99,7 @@ func newExporter(s *config.Settings, clock collector.Clock, log *slog.Logger) (_
 		e.closers = append(e.closers, func() error { client.Close(); return nil })
 		targets[i] = collector.Target{
 			Name:        t.Name,
+			URL:         t.URL,
 			ABS:         client,
 			Location:    t.Location,
 			Inclusive:   t.Inclusive(),

@@ -9,10 +9,11 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-
-	"github.com/google/renameio/v2"
+	"path/filepath"
 
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
+	"github.com/abs-exporter/abs-exporter/collector"
+	"github.com/abs-exporter/abs-exporter/collector/statedir"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
@@ -33,10 +34,14 @@ func tokenKey(file, stateDir string, log *slog.Logger) (tokenid.Key, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err
 	}
+	if states, _ := filepath.Glob(filepath.Join(stateDir, collector.StatePattern)); len(states) > 0 {
+		return nil, fmt.Errorf("--state.dir: the key of the token ids, %s, is missing, but there is a state made with it, %s: "+
+			"restore the key, or remove the state to begin the counters and all token ids anew", path, states[0])
+	}
 	key = newTokenKey()
 	err = os.MkdirAll(stateDir, 0o700)
 	if err == nil {
-		err = renameio.WriteFile(path, append(bytes.Clone(key), '\n'), 0o600, renameio.WithStaticPermissions(0o600))
+		err = statedir.Write(path, append(bytes.Clone(key), '\n'))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("--state.dir: cannot keep the key of the token ids: %w", err)

@@ -101,3 +101,17 @@ func TestTokenKeyDamaged(t *testing.T) {
 		t.Error("a file is accepted as the state directory")
 	}
 }
+
+// With another key the state would be refused anyway, after the lost one had been replaced for good.
+func TestLostTokenKeyIsNotReplaced(t *testing.T) {
+	dir := t.TempDir()
+	state := filepath.Join(dir, "counters-abs.example.com-12345678.state")
+	write(t, state, "whatever it holds")
+	_, err := tokenKey("", dir, slog.New(slog.DiscardHandler))
+	if err == nil || !strings.Contains(err.Error(), state) || !strings.Contains(err.Error(), config.TokenKeyPath(dir)) {
+		t.Errorf("got %v, want an error that names the key and the state", err)
+	}
+	if _, err := os.Stat(config.TokenKeyPath(dir)); err == nil {
+		t.Error("a new key was generated beside the state")
+	}
+}

@@ -3,8 +3,8 @@ package findings
 import (
 	"context"
 	"errors"
-	"hash/maphash"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
@@ -13,54 +13,98 @@ import (
 
 // attackReports is what the attack list and the attack reports named so far.
 type attackReports struct {
-	inWindow  *tokenid.Filter      // tokens of the last window report
-	handled   *tokenid.Filter      // entries that were passed to the planner and are still reported
-	seen      *tokenid.Filter      // those of them that were reported in this round of the APIs
-	partial   bool                 // a report could not be read in this round
-	missing   map[string]time.Time // reports that this ABS does not have, and until when that is assumed
-	next      int                  // index of the API whose report is read next
-	entrySeed maphash.Seed
+	inWindow *tokenid.Filter       // tokens of the last window report
+	handled  *tokenid.Filter       // tokens of the attack list that were passed to the planner
+	missing  map[string]time.Time  // reports that this ABS does not have, and until when that is assumed
+	apis     map[string]*apiReport // by API
+}
+
+// apiReport is the attack report of one API.
+type apiReport struct {
+	read  time.Time // when it was last read; zero: never
+	first bool      // its last answer changed something, or is to be confirmed: it is read before others
 }
 
 func newAttackReports() *attackReports {
 	return &attackReports{
-		inWindow: newFilter(), handled: newFilter(), seen: newFilter(),
-		missing: map[string]time.Time{}, entrySeed: maphash.MakeSeed(),
+		inWindow: newFilter(), handled: newFilter(),
+		missing: map[string]time.Time{}, apis: map[string]*apiReport{},
 	}
 }
 
-// readAttackReports reads the attack list, the report of attacks across APIs, and that of one API
-// more each cycle, and gives the tokens that they name priority. For a restricted user, to whom ABS
-// gives no forensics, they are the only source of findings.
+// readAttackReports reads the attack list, the report of attacks across APIs, and those of the APIs
+// that are due: each within --collect.reread, within a quarter of a cycle's calls and of its time.
+// The tokens that a report names with a type are flagged at once, and have priority with forensics.
+// For a restricted user, to whom ABS refuses forensics, they are the only source of findings.
 func (f *Findings) readAttackReports(ctx context.Context) {
 	r := f.reports
 	if r == nil || f.paused() {
 		return
 	}
-	window := abs.WindowUntil(f.cfg.Clock.Now(), f.cfg.Window)
+	began := f.cfg.Clock.Now()
+	window := abs.WindowUntil(began, f.cfg.Window)
 	if f.cfg.Forensics != nil {
-		f.readAttackReport(ctx, abs.ReportAttackList, "", func() error {
-			_, err := f.cfg.AttackReports.AttackList(ctx, window, func(token []byte) error {
-				id := f.cfg.Hash(token)
-				f.prioritise(id, id, token)
-				return nil
-			})
-			return err
-		})
+		f.readAttackList(ctx, window)
 	}
 	f.readAttacks(ctx, window, "")
-	if apis := f.cfg.APIs(); len(apis) > 0 {
-		f.readAttacks(ctx, window, apis[r.next%len(apis)])
-		if r.next++; r.next%len(apis) != 0 {
+	due := r.due(f.cfg.APIs(), began, f.cfg.Reread-f.cfg.Interval/2)
+	most := max(1, int(f.cfg.Rate*f.cfg.Interval.Seconds()/4))
+	for _, api := range due[:min(most, len(due))] {
+		if ctx.Err() != nil || f.cfg.Clock.Now().Sub(began) > f.cfg.Interval/4 {
 			return
 		}
+		f.readAttacks(ctx, window, api)
+		f.cfg.Heartbeat()
 	}
-	// The round is complete. An entry that no report of it had may be prioritised anew.
-	if !r.partial {
-		r.handled, r.seen = r.seen, r.handled
+}
+
+// due returns the APIs whose reports are due, in the order in which they are read: those that are
+// read first, then the one that was not read for longest.
+func (r *attackReports) due(apis []string, now time.Time, reread time.Duration) []string {
+	known := make(map[string]*apiReport, len(apis))
+	var due []string
+	for _, api := range apis {
+		report := r.apis[api]
+		if report == nil {
+			report = &apiReport{}
+		}
+		known[api] = report
+		if report.first || now.Sub(report.read) >= reread {
+			due = append(due, api)
+		}
 	}
-	r.seen.Clear()
-	r.partial = false
+	r.apis = known
+	slices.SortStableFunc(due, func(a, b string) int {
+		x, y := known[a], known[b]
+		if x.first != y.first {
+			if x.first {
+				return -1
+			}
+			return 1
+		}
+		return x.read.Compare(y.read)
+	})
+	return due
+}
+
+// readAttackList gives the tokens of the attack list priority. It has neither types nor APIs, and
+// may have hundreds of thousands of clients that were flagged once: a token has priority once, as
+// long as it is in the list, and only if it is in the window.
+func (f *Findings) readAttackList(ctx context.Context, window abs.Window) {
+	r, listed := f.reports, newFilter()
+	read := f.readAttackReport(ctx, abs.ReportAttackList, "", func() error {
+		_, err := f.cfg.AttackReports.AttackList(ctx, window, func(token []byte) error {
+			id := f.cfg.Hash(token)
+			if r.handled.Has(id) || r.inWindow.Has(id) && f.plan.AddPriority(id, token) {
+				listed.Add(id)
+			}
+			return nil
+		})
+		return err
+	})
+	if read {
+		r.handled = listed
+	}
 }
 
 // readAttacks reads the attack report of one API, or of those across APIs.
@@ -69,42 +113,27 @@ func (f *Findings) readAttacks(ctx context.Context, window abs.Window, api strin
 	if api == "" {
 		scope = acrossAPIs
 	}
-	found := map[tokenid.ID][]Finding{}
+	report := f.active.beginAttackReport(scope)
 	read := f.readAttackReport(ctx, abs.ReportAttack, api, func() error {
 		_, err := f.cfg.AttackReports.Attacks(ctx, window, api, func(t abs.FlaggedToken) error {
 			id := f.cfg.Hash(t.Token)
-			f.prioritise(id, id^f.reports.entry(t.AttackType, scope), t.Token)
-			if t.AttackType != "" && f.cfg.Forensics == nil {
-				found[id] = append(found[id], Finding{Type: t.AttackType, API: scope})
+			if t.AttackType != "" && report.add(id, t.AttackType, t.LastAccess) && f.cfg.Forensics != nil {
+				f.plan.AddPriority(id, t.Token)
 			}
 			return nil
 		})
 		return err
 	})
-	if read && f.cfg.Forensics == nil {
-		f.emit(f.active.reportedFor(scope, found, window, f.cfg.Clock.Now()))
+	if !read {
+		return
 	}
-}
-
-// entry returns a number that distinguishes the attacks of one token.
-func (r *attackReports) entry(attackType, api string) tokenid.ID {
-	return tokenid.ID(maphash.String(r.entrySeed, attackType+"\x00"+api))
-}
-
-// prioritise passes a token to the planner whose entry is new and that is in the window: an attack
-// list may hold hundreds of thousands of clients that were flagged once.
-func (f *Findings) prioritise(id, entry tokenid.ID, token []byte) {
-	r := f.reports
-	switch {
-	case f.cfg.Forensics == nil:
-	case r.handled.Has(entry):
-		r.seen.Add(entry)
-	case r.inWindow.Has(id):
-		if f.plan.AddPriority(id, token) {
-			r.handled.Add(entry)
-			r.seen.Add(entry)
-		}
+	now := f.cfg.Clock.Now()
+	events, again := report.done(window, f.cfg.Ambiguous(window), now)
+	if of := f.reports.apis[api]; of != nil {
+		of.read, of.first = now, again || len(events) > 0
 	}
+	f.answered = now
+	f.emit(events)
 }
 
 // readAttackReport reads one of the reports, about an API or none, and reports whether it was read.
@@ -122,7 +151,6 @@ func (f *Findings) readAttackReport(ctx context.Context, report, api string, rea
 	if err == nil {
 		return true
 	}
-	f.reports.partial = true
 	var e *abs.Error
 	if ctx.Err() != nil || !errors.As(err, &e) {
 		return false

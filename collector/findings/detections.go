@@ -25,7 +25,10 @@ func (f *Findings) Stage(now, asOf time.Time) []metrics.Block {
 		a.zeroInit.Make()
 		block.Samples = append(block.Samples, a.zeroInit.Sample(count))
 	}
-	return []metrics.Block{attacks, anomalies}
+	a.zeroInit.Init(&a.overflow, metrics.FindingsOverflow, a.target)
+	a.zeroInit.Make()
+	overflow := metrics.Block{Family: metrics.FindingsOverflow, Samples: []metrics.Sample{a.zeroInit.Sample(&a.overflow)}}
+	return []metrics.Block{attacks, anomalies, overflow}
 }
 
 // Published records that what was staged is exposed.
@@ -36,4 +39,5 @@ func (f *Findings) Published() {
 	for _, count := range f.active.detections {
 		f.active.zeroInit.Published(count)
 	}
+	f.active.zeroInit.Published(&f.active.overflow)
 }

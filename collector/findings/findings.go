@@ -58,7 +58,11 @@ type Hooks struct {
 	Hash    func(token []byte) tokenid.ID
 	Tracked func(tokenid.ID) bool // reports whether a token has series of its own
 	APIs    func() []string       // the APIs with requests
-	Events  func(metrics.Event)   // nil: events are only logged
+	// Ambiguous reports whether ABS may take a window for another one: an end of it is in the
+	// repeated hour of a clock change.
+	Ambiguous func(abs.Window) bool
+	Changed   func()              // the gauges changed, while the cycle is not over
+	Events    func(metrics.Event) // nil: events are only logged
 	// Failed records a failed call in the log and on the status page.
 	Failed    func(message string, err error, consequence string)
 	Heartbeat func()
@@ -74,9 +78,18 @@ type Findings struct {
 
 	latency     time.Duration       // of a forensics call, smoothed
 	pausedUntil time.Time           // ABS asked not to be called before (Retry-After)
-	unknown     map[string]struct{} // types that were logged as not in the catalogue
+	strange     map[string]struct{} // types that were logged as not in the catalogue
 	oldest      time.Time           // when the oldest answer was given; zero: not every token was asked about yet
+
+	answered       time.Time      // when ABS last said who is flagged; zero: never
+	again          []planner.Call // tokens to be asked about again in the next cycle
+	changed        bool           // the gauges, since they were last published
+	logged         int            // events of this run
+	exposedFlagged int            // tokens, as last exposed; unknown: not exposed
 }
+
+// unknown is a number of tokens that nobody knows.
+const unknown = -1
 
 // New returns findings without state.
 func New(c Config) *Findings {
@@ -84,7 +97,7 @@ func New(c Config) *Findings {
 		cfg: c, active: newActive(c),
 		plan:    planner.New(c.Reread / 2), // so that a finding is in every plan, whichever moment a cycle begins at
 		limiter: rate.NewLimiter(rate.Limit(c.Rate), 1),
-		unknown: map[string]struct{}{},
+		strange: map[string]struct{}{}, exposedFlagged: unknown,
 	}
 	if c.AttackReports != nil {
 		f.reports = newAttackReports()
@@ -109,9 +122,27 @@ func (f *Findings) Run(ctx context.Context, until time.Time) {
 			cancel()
 		}
 	}()
+	f.emit(f.active.expire(now.Add(-f.cfg.Window), now))
+	for _, c := range f.again {
+		f.plan.AddPriority(c.ID, c.Token)
+	}
+	f.again = f.again[:0]
 	f.readAttackReports(ctx)
+	f.publishChanges()
 	f.askForensics(ctx, cancel)
+	if more := f.logged - maxLogged; more > 0 {
+		f.cfg.Log.Warn("more findings began or ended", "events", more, "consequence", "they are counted and exposed like the logged ones")
+	}
+	f.logged = 0
 	f.cfg.Heartbeat()
+}
+
+// publishChanges has the gauges published before the cycle is over, if they changed.
+func (f *Findings) publishChanges() {
+	if f.changed {
+		f.changed = false
+		f.cfg.Changed()
+	}
 }
 
 // paused reports whether ABS asked for a pause that is not over.
@@ -128,6 +159,7 @@ type WindowObserver struct {
 	plan     *planner.Plan
 	inWindow *tokenid.Filter
 	active   map[tokenid.ID]struct{} // tokens with an answer that the report holds
+	rows     int
 }
 
 // ObserveWindow begins a window report. Done makes its rows the plan that is followed; without it
@@ -146,6 +178,7 @@ func (f *Findings) ObserveWindow(began time.Time) *WindowObserver {
 
 // Row records a row. The token is copied if it is kept.
 func (o *WindowObserver) Row(id tokenid.ID, token []byte, requests int64) {
+	o.rows++
 	if o.inWindow != nil {
 		o.inWindow.Add(id)
 	}
@@ -155,21 +188,27 @@ func (o *WindowObserver) Row(id tokenid.ID, token []byte, requests int64) {
 	o.plan.Offer(id, token, requests)
 }
 
-// Done ends the report. If all of its rows are there, the findings of tokens that it lacks end.
-func (o *WindowObserver) Done(complete bool) {
+// Done ends the report. If all of its rows are there, the findings of tokens that it lacks end,
+// once two such reports in a row lacked them.
+func (o *WindowObserver) Done(window abs.Window, complete bool) {
 	f := o.f
 	o.plan.Commit()
 	if f.reports != nil {
 		f.reports.inWindow = o.inWindow
 	}
 	// For a restricted user ABS may obfuscate a token in another way here than in its attack reports.
-	if !complete || f.cfg.Forensics == nil {
+	if !complete || f.cfg.Forensics == nil || f.cfg.Ambiguous(window) {
 		return
 	}
+	if o.rows == 0 {
+		f.answered = f.cfg.Clock.Now() // nobody there is to be flagged
+	}
 	for _, id := range sortedIDs(f.active.tokens) {
-		if _, ok := o.active[id]; !ok {
-			f.emit(f.active.left(id, f.cfg.Clock.Now()))
+		if _, ok := o.active[id]; ok {
+			f.active.tokens[id].absent = false
+			continue
 		}
+		f.emit(f.active.absent(id, f.cfg.Clock.Now()))
 	}
 }
 
@@ -184,7 +223,7 @@ type Status struct {
 	// Oldest is when the oldest answer about a token of the window was given; zero if not every token
 	// was asked about yet. It stands still while a plan is not finished.
 	Oldest  time.Time
-	Flagged int // tokens, as last exposed
+	Flagged int // tokens, as last exposed; -1 if nobody knows
 }
 
 // Status returns how far forensics has come.
@@ -195,24 +234,33 @@ func (f *Findings) Status() Status {
 	}
 	return Status{
 		Enabled: f.cfg.Forensics != nil, Due: c.Due, Covered: c.Covered, Skipped: c.Skipped, Failed: c.Failed,
-		Oldest: f.oldest, Flagged: f.active.exposedFlagged,
+		Oldest: f.oldest, Flagged: f.exposedFlagged,
 	}
 }
 
+// maxLogged is how many events have a log line in one cycle. The rest is counted in one line.
+const maxLogged = 100
+
 // emit logs events and hands them to whoever listens.
 func (f *Findings) emit(events []metrics.Event) {
+	f.changed = f.changed || len(events) > 0
 	for _, e := range events {
-		e.Log(f.cfg.Log)
-		if _, known := f.unknown[e.Type]; e.Severity == catalogue.Unknown && !known {
-			f.unknown[e.Type] = struct{}{}
-			f.cfg.Log.Warn("type is not in the catalogue", "type", e.Type, "severity", e.Severity,
-				"consequence", "exposed as ABS spells it")
+		if f.logged++; f.logged <= maxLogged {
+			e.Log(f.cfg.Log)
+			if _, known := f.strange[e.Type]; e.Severity == catalogue.Unknown && !known && len(f.strange) < maxStrange {
+				f.strange[e.Type] = struct{}{}
+				f.cfg.Log.Warn("type is not in the catalogue", "type", e.Type, "severity", e.Severity,
+					"consequence", "exposed as ABS spells it")
+			}
 		}
 		if f.cfg.Events != nil {
 			f.cfg.Events(e)
 		}
 	}
 }
+
+// maxStrange is how many types that are not in the catalogue have a log line.
+const maxStrange = 1000
 
 // newFilter returns a filter of 2 MiB: of 400,000 ids in it, one in five hundred others is taken
 // for one of them.

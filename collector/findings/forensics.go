@@ -27,12 +27,16 @@ type finished struct {
 	err    error
 }
 
-// askForensics works through the plan at --forensics.rate until ctx ends; cut cancels ctx. What is not asked waits for the next cycle.
+// askForensics works through the plan at --forensics.rate until ctx ends; cut cancels ctx. What is
+// not asked waits for the next cycle.
 func (f *Findings) askForensics(ctx context.Context, cut context.CancelFunc) {
 	if f.cfg.Forensics == nil {
 		return
 	}
 	window := abs.WindowUntil(f.cfg.Clock.Now(), f.cfg.Window)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	publish := f.every(ctx, publishEvery)
 	calls := make(chan finished)
 	running, failed := 0, false
 	for {
@@ -47,7 +51,13 @@ func (f *Findings) askForensics(ctx context.Context, cut context.CancelFunc) {
 		if running == 0 {
 			return
 		}
-		c := <-calls
+		var c finished
+		select {
+		case <-publish:
+			f.publishChanges()
+			continue
+		case c = <-calls:
+		}
 		running--
 		switch {
 		case c.err == nil:
@@ -62,6 +72,23 @@ func (f *Findings) askForensics(ctx context.Context, cut context.CancelFunc) {
 			failed = true
 		}
 	}
+}
+
+// publishEvery is how long a finding waits at most to be exposed while forensics runs.
+const publishEvery = 5 * time.Second
+
+// every returns a channel with a value each d until ctx ends.
+func (f *Findings) every(ctx context.Context, d time.Duration) <-chan struct{} {
+	ticks := make(chan struct{})
+	go func() {
+		for f.cfg.Clock.Sleep(ctx, d) == nil {
+			select {
+			case ticks <- struct{}{}:
+			case <-ctx.Done():
+			}
+		}
+	}()
+	return ticks
 }
 
 // concurrency returns how many calls to make at once: the slower ABS answers, the fewer.
@@ -87,7 +114,12 @@ func (f *Findings) ask(ctx context.Context, q planner.Call, window abs.Window, c
 func (f *Findings) record(c finished) {
 	now := f.cfg.Clock.Now()
 	f.observeLatency(c.took)
-	f.emit(f.active.answered(c.ID, c.report, c.window, now))
+	events, again := f.active.answered(c.ID, c.report, c.window, f.cfg.Ambiguous(c.window), now)
+	if again {
+		f.again = append(f.again, c.Call)
+	}
+	f.answered = now
+	f.emit(events)
 	f.plan.Answered(c.Call, now)
 }
 

@@ -10,17 +10,17 @@ import (
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// answerSeries are the gauge series of one token, made when they are first exposed.
-type answerSeries struct {
+// tokenSeries are the gauge series of one token, made when they are first exposed.
+type tokenSeries struct {
 	attackTypes, anomalyTypes *metrics.Series
 	findings                  map[Finding]*metrics.Series
 }
 
-// Gauges returns the gauge families as they are exposed from now on: findings whose last answer is
-// younger than the window, and those that ended within the last cycle as 0.
+// Gauges returns the gauge families as they are exposed from now on. What counts tokens is absent
+// while no answer is younger than the window: 0 means that ABS was asked and answered.
 func (f *Findings) Gauges(now time.Time) []metrics.Block {
 	a := f.active
-	a.exposedFlagged = 0
+	f.exposedFlagged = unknown
 	if !f.enabled() {
 		return nil
 	}
@@ -30,31 +30,32 @@ func (f *Findings) Gauges(now time.Time) []metrics.Block {
 	for pair := range a.detections {
 		tokens[pair] = 0
 	}
-	flagged, exposed := 0, 0
-	for _, id := range a.byImportance() {
-		s := a.tokens[id]
-		if now.Sub(s.at) > f.cfg.Window {
-			s.ended = nil
-			continue
-		}
-		if s.flagged() {
+	flagged := 0
+	for i, id := range a.byImportance() {
+		t := a.tokens[id]
+		if t.flagged() {
 			flagged++
 		}
-		for _, finding := range s.findings {
+		active := t.activeFindings()
+		for _, finding := range active {
 			tokens[finding]++
 		}
-		if exposed++; exposed > a.maxTokens {
-			s.ended, s.series = nil, answerSeries{}
+		if i >= a.maxSeries {
+			t.ended, t.series = nil, tokenSeries{}
 			continue
 		}
-		g.add(id, s, now)
+		g.add(id, t, active, now)
 	}
-	a.exposedFlagged = flagged
-	blocks := append(a.tokenCounts(tokens), metrics.Block{
-		Family:  metrics.FlaggedTokens,
-		Samples: []metrics.Sample{a.sample(metrics.FlaggedTokens, int64(flagged))},
-	}, a.typeInfo())
-	if a.maxTokens == 0 {
+	blocks := []metrics.Block{a.typeInfo()}
+	if !f.answered.IsZero() && now.Sub(f.answered) <= f.cfg.Window {
+		f.exposedFlagged = flagged
+		blocks = append(blocks, metrics.Block{
+			Family:  metrics.FlaggedTokens,
+			Samples: []metrics.Sample{a.sample(metrics.FlaggedTokens, int64(flagged))},
+		})
+		blocks = append(blocks, a.tokenCounts(tokens)...)
+	}
+	if a.maxSeries == 0 {
 		return blocks
 	}
 	return append(blocks, g.blocks()...)
@@ -66,43 +67,43 @@ type tokenGauges struct {
 	attackTypes, anomalyTypes, attacks, anomalies []metrics.Sample
 }
 
-func (g *tokenGauges) add(id tokenid.ID, s *answer, now time.Time) {
-	token := id.String()
-	if !s.gone {
-		if s.series.attackTypes == nil {
-			s.series.attackTypes = g.newSeries(metrics.TokenAttackTypes, token)
-			s.series.anomalyTypes = g.newSeries(metrics.TokenAnomalyTypes, token)
+func (g *tokenGauges) add(id tokenid.ID, t *token, active []Finding, now time.Time) {
+	text := id.String()
+	if !t.answered.IsZero() {
+		if t.series.attackTypes == nil {
+			t.series.attackTypes = g.newSeries(metrics.TokenAttackTypes, text)
+			t.series.anomalyTypes = g.newSeries(metrics.TokenAnomalyTypes, text)
 		}
-		g.attackTypes = append(g.attackTypes, metrics.Sample{Series: s.series.attackTypes, Value: s.attackTypes})
-		g.anomalyTypes = append(g.anomalyTypes, metrics.Sample{Series: s.series.anomalyTypes, Value: s.anomalyTypes})
+		g.attackTypes = append(g.attackTypes, metrics.Sample{Series: t.series.attackTypes, Value: t.attackTypes})
+		g.anomalyTypes = append(g.anomalyTypes, metrics.Sample{Series: t.series.anomalyTypes, Value: t.anomalyTypes})
 	}
-	for _, f := range s.findings {
-		g.finding(token, s, f, 1)
+	for _, f := range active {
+		g.finding(text, t, f, 1)
 	}
-	s.ended = slices.DeleteFunc(s.ended, func(e ended) bool {
+	t.ended = slices.DeleteFunc(t.ended, func(e ended) bool {
 		return !e.exposed.IsZero() && now.Sub(e.exposed) >= g.zeroFor
 	})
-	for i := range s.ended {
-		e := &s.ended[i]
+	for i := range t.ended {
+		e := &t.ended[i]
 		if e.exposed.IsZero() {
 			e.exposed = now
 		}
-		g.finding(token, s, e.Finding, 0)
+		g.finding(text, t, e.Finding, 0)
 	}
 }
 
-func (g *tokenGauges) finding(token string, s *answer, f Finding, value int64) {
+func (g *tokenGauges) finding(text string, t *token, f Finding, value int64) {
 	family, samples := metrics.TokenAttackActive, &g.attacks
 	if f.Anomaly {
 		family, samples = metrics.TokenAnomalyActive, &g.anomalies
 	}
-	series, ok := s.series.findings[f]
+	series, ok := t.series.findings[f]
 	if !ok {
-		if s.series.findings == nil {
-			s.series.findings = map[Finding]*metrics.Series{}
+		if t.series.findings == nil {
+			t.series.findings = map[Finding]*metrics.Series{}
 		}
-		series = g.newSeries(family, token, f.Type, f.API)
-		s.series.findings[f] = series
+		series = g.newSeries(family, text, f.Type, f.API)
+		t.series.findings[f] = series
 	}
 	*samples = append(*samples, metrics.Sample{Series: series, Value: value})
 }
@@ -160,12 +161,12 @@ func (a *active) newSeries(f *metrics.Family, labels ...string) *metrics.Series 
 // those with anomalies, then by id, so that the choice does not change from cycle to cycle.
 func (a *active) byImportance() []tokenid.ID {
 	var byRank [3][]tokenid.ID
-	for id, s := range a.tokens {
+	for id, t := range a.tokens {
 		rank := 2
 		switch {
-		case s.flagged():
+		case t.flagged():
 			rank = 0
-		case len(s.findings) > 0:
+		case len(t.findings) > 0:
 			rank = 1
 		}
 		byRank[rank] = append(byRank[rank], id)

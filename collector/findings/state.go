@@ -12,15 +12,18 @@ import (
 type State struct {
 	Tokens     []TokenState
 	Detections []DetectionState
+	Overflow   DetectionState
+	Answered   time.Time  // when ABS last said who is flagged
 	Cursor     tokenid.ID // of the round robin of forensics
 }
 
-// TokenState is ABS's last answer about a token.
+// TokenState is what ABS last reported of a token.
 type TokenState struct {
 	ID                        tokenid.ID
-	AttackTypes, AnomalyTypes int64
-	Findings                  []Finding
 	Answered                  time.Time
+	AttackTypes, AnomalyTypes int64
+	Absent                    bool
+	Findings                  []sightings
 }
 
 // DetectionState is a detection counter.
@@ -32,11 +35,14 @@ type DetectionState struct {
 
 // State returns the state as it is staged.
 func (f *Findings) State() State {
-	s := State{Cursor: f.plan.Cursor()}
-	for _, id := range sortedIDs(f.active.tokens) {
-		if a := f.active.tokens[id]; !a.gone {
-			s.Tokens = append(s.Tokens, TokenState{id, a.attackTypes, a.anomalyTypes, a.findings, a.at})
-		}
+	a := f.active
+	s := State{
+		Answered: f.answered, Cursor: f.plan.Cursor(),
+		Overflow: DetectionState{Value: a.overflow.Value, FirstExposed: a.overflow.FirstExposed()},
+	}
+	for _, id := range sortedIDs(a.tokens) {
+		t := a.tokens[id]
+		s.Tokens = append(s.Tokens, TokenState{id, t.answered, t.attackTypes, t.anomalyTypes, t.absent, slices.Clone(t.findings)})
 	}
 	for pair, c := range f.active.detections {
 		s.Detections = append(s.Detections, DetectionState{pair, c.Value, c.FirstExposed()})
@@ -47,12 +53,26 @@ func (f *Findings) State() State {
 
 // Restore continues from a state.
 func (f *Findings) Restore(s State) {
-	for _, x := range s.Tokens {
-		f.active.tokens[x.ID] = &answer{at: x.Answered, attackTypes: x.AttackTypes, anomalyTypes: x.AnomalyTypes, findings: x.Findings}
-	}
+	a := f.active
+	f.answered = s.Answered
+	a.overflow = metrics.RestoredCount(s.Overflow.Value, s.Overflow.FirstExposed)
 	for _, d := range s.Detections {
 		c := metrics.RestoredCount(d.Value, d.FirstExposed)
-		f.active.detections[d.Finding] = &c
+		a.detections[d.Finding] = &c
+		a.spelling(d.Finding.Type)
+	}
+	for _, x := range s.Tokens {
+		a.tokens[x.ID] = &token{
+			answered: x.Answered, attackTypes: x.AttackTypes, anomalyTypes: x.AnomalyTypes, absent: x.Absent, findings: x.Findings,
+		}
 	}
 	f.plan.Resume(s.Cursor)
+}
+
+// RestartSeries makes the detection counters begin at 0, for series under a new name.
+func (f *Findings) RestartSeries() {
+	for _, count := range f.active.detections {
+		*count = metrics.Count{}
+	}
+	f.active.overflow = metrics.Count{}
 }

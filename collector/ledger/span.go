@@ -22,6 +22,10 @@ func (z Zone) unambiguous(t time.Time) bool {
 	return !z.ambiguous(t) && (!z.Inclusive || !z.ambiguous(t.Add(-time.Minute)))
 }
 
+// Certain reports whether ABS's wall clock names both ends of a span without ambiguity. Otherwise
+// its report may be that of another span.
+func (z Zone) Certain(s Span) bool { return z.unambiguous(s.From) && z.unambiguous(s.To) }
+
 // ambiguous reports whether the wall-clock time of t occurs at another instant too.
 func (z Zone) ambiguous(t time.Time) bool {
 	local := t.In(z.Location)

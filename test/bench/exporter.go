@@ -16,6 +16,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/collector"
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/statedir"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -197,7 +198,7 @@ func runExporter(ctx context.Context, args []string) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	lock, err := collector.LockState(e.state)
+	lock, err := statedir.Open(e.state)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,80 @@
+// Package statedir keeps files in a directory that one process owns: it locks the directory, writes
+// files in one step, and removes what a killed process left behind.
+package statedir
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gofrs/flock"
+	"github.com/google/renameio/v2"
+)
+
+// Dir is a locked state directory. The end of the process unlocks it.
+type Dir struct {
+	path string
+	lock *flock.Flock // nil without a directory
+}
+
+// Open creates the directory if it does not exist, and locks it, so that no other process counts
+// into its files. Where nothing can be written, saving will fail too, and that is handled there. An
+// empty path is no directory, and needs no lock.
+func Open(path string) (*Dir, error) {
+	d := &Dir{path: path}
+	if path == "" {
+		return d, nil
+	}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("the state directory cannot be created: %w", err)
+	}
+	d.lock = flock.New(filepath.Join(path, "lock"))
+	held, err := d.lock.TryLock()
+	if err == nil && !held {
+		return nil, fmt.Errorf("another abs-exporter runs with the state directory %s: two would overwrite each other's counters. Set a --state.dir for each", path)
+	}
+	d.sweep()
+	return d, nil
+}
+
+// sweep removes the temporary files of a process that was killed while writing: hidden files, whose
+// names are that of a file of the directory and a number.
+func (d *Dir) sweep() {
+	entries, err := os.ReadDir(d.path)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		name, hidden := strings.CutPrefix(e.Name(), ".")
+		if base := strings.TrimRight(name, "0123456789"); hidden && base != name && e.Type().IsRegular() &&
+			(strings.HasSuffix(base, ".state") || strings.HasSuffix(base, ".key")) {
+			_ = os.Remove(filepath.Join(d.path, e.Name())) // it does no harm but take room
+		}
+	}
+}
+
+// Close unlocks the directory.
+func (d *Dir) Close() error {
+	if d.lock == nil {
+		return nil
+	}
+	return d.lock.Close()
+}
+
+// Write replaces a file in one step that no crash can halve: once it returns, the content is on the
+// disk, name and all. The temporary file is in the same directory, so that it is never on another
+// disk and Open finds what is left of it. Only the owner may read the file.
+func Write(path string, content []byte) error {
+	dir := filepath.Dir(path)
+	err := renameio.WriteFile(path, content, 0o600, renameio.WithTempDir(dir), renameio.WithStaticPermissions(0o600))
+	if err != nil {
+		return err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
