@@ -68,9 +68,6 @@ func (a *audit) poll(ctx context.Context, c *cycle) (publish bool) {
 	return false
 }
 
-// gauges implements report.
-func (*audit) gauges(time.Time) []metrics.Block { return nil }
-
 func (a *audit) record(due ledger.Audit, difference int64) {
 	a.stretches++
 	a.difference += difference

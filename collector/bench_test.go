@@ -126,5 +126,5 @@ func BenchmarkCycle(b *testing.B) {
 // saveAgain saves the state although nothing changed.
 func (r *rig) saveAgain() error {
 	r.state.last = nil
-	return r.state.save(r.clock.Now(), r.ledger, r.findings.State())
+	return r.state.save(r.clock.Now(), r.ledger, r.findings.State)
 }

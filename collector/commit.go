@@ -17,7 +17,7 @@ func (t *target) commit(c *cycle) {
 	}
 	t.ledger.SetFlagged(t.findings.Flagged())
 	staged := append(t.ledger.Stage(now, c.staged), t.findings.Stage(now, c.staged)...)
-	if err := t.state.save(now, t.ledger, t.findings.State()); err != nil {
+	if err := t.state.save(now, t.ledger, t.findings.State); err != nil {
 		t.ledger.SaveFailed()
 		t.health.StateSaveFailures.WithLabelValues(t.Name).Inc()
 		t.failures.add("state not saved", err, "the exposed counters stand still until it can be saved; nothing is lost or counted twice")
@@ -30,17 +30,16 @@ func (t *target) commit(c *cycle) {
 		t.findings.Published()
 	}
 	t.publish(now, false)
-	t.recordHealth(now)
-	t.recordStatus(now)
+	status := t.findings.Status()
+	t.recordHealth(now, status)
+	t.recordStatus(now, status)
 }
 
 // publish exposes the counters as they were last saved, and the gauges as they are. Between commits
 // it is interim: only gauges changed.
 func (t *target) publish(now time.Time, interim bool) {
 	blocks := append([]metrics.Block{}, t.counters...)
-	for _, r := range t.reports {
-		blocks = append(blocks, r.gauges(now)...)
-	}
+	blocks = append(blocks, t.window.gauges(now)...)
 	blocks = append(blocks, t.findings.Gauges(now)...)
 	t.publisher.Publish(t.Name, &metrics.Snapshot{Blocks: blocks, Interim: interim})
 }

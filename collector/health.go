@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/findings"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -36,7 +37,7 @@ func (t *target) recordUp(c *cycle) {
 	t.health.Up.WithLabelValues(t.Name).Set(up)
 }
 
-func (t *target) recordHealth(now time.Time) {
+func (t *target) recordHealth(now time.Time, f findings.Status) {
 	slots := map[ledger.SlotState]int{}
 	for _, s := range t.ledger.Slots(now) {
 		slots[s.State]++
@@ -44,7 +45,6 @@ func (t *target) recordHealth(now time.Time) {
 	for _, state := range []ledger.SlotState{ledger.Open, ledger.Pending} {
 		t.health.Slots.WithLabelValues(t.Name, string(state)).Set(float64(slots[state]))
 	}
-	f := t.findings.Status()
 	for state, n := range map[string]int{
 		metrics.ForensicsDue: f.Due, metrics.ForensicsCovered: f.Covered,
 		metrics.ForensicsFailed: f.Failed, metrics.ForensicsSkipped: f.Skipped,

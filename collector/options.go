@@ -88,7 +88,11 @@ type Publisher interface {
 }
 
 // Clock is the time that the collector lives in. Tests pass one that runs faster.
-type Clock = findings.Clock
+type Clock interface {
+	Now() time.Time
+	// Sleep returns early, with the context's error, when ctx ends.
+	Sleep(ctx context.Context, d time.Duration) error
+}
 
 // SystemClock is the machine's own time.
 type SystemClock struct{}

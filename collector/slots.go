@@ -2,11 +2,9 @@ package collector
 
 import (
 	"context"
-	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
-	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
 // slotReports are the reports that feed the counters.
@@ -28,9 +26,6 @@ func (r *slotReports) poll(ctx context.Context, c *cycle) (publish bool) {
 	}
 	return true
 }
-
-// gauges implements report: slots have counters only.
-func (*slotReports) gauges(time.Time) []metrics.Block { return nil }
 
 func (r *slotReports) read(ctx context.Context, c *cycle, job ledger.Job) {
 	reading := r.ledger.Begin(job, r.clock.Now())

@@ -95,10 +95,11 @@ func (f *stateFile) newLedger(saved *savedState, config ledger.Config) (*ledger.
 // save saves a state in one step that no crash can halve: once it returns, the state is on the
 // disk, name and all. A state that says what the last one said is not written: as a rule, a cycle
 // counts nothing after its first commit.
-func (f *stateFile) save(now time.Time, l *ledger.Ledger, findings findings.State) error {
+func (f *stateFile) save(now time.Time, l *ledger.Ledger, findingsState func() findings.State) error {
 	if f.path == "" {
 		return nil
 	}
+	findings := findingsState()
 	if f.last != nil && l.Unchanged() && reflect.DeepEqual(findings, f.last.Findings) {
 		return nil
 	}

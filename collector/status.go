@@ -1,6 +1,10 @@
 package collector
 
-import "time"
+import (
+	"time"
+
+	"github.com/abs-exporter/abs-exporter/collector/findings"
+)
 
 // Status is what the status page shows of one target, as of the last commit.
 type Status struct {
@@ -42,8 +46,7 @@ type ErrorStatus struct {
 	What string
 }
 
-func (t *target) recordStatus(now time.Time) {
-	f := t.findings.Status()
+func (t *target) recordStatus(now time.Time, f findings.Status) {
 	s := &Status{
 		Target:            t.Name,
 		Up:                t.up,
@@ -52,8 +55,6 @@ func (t *target) recordStatus(now time.Time) {
 		NextCycle:         nextCycle(now, t.options.Interval),
 		Requests:          t.ledger.Requests(),
 		TrackedTokens:     t.ledger.Tracked(),
-		WindowTokens:      -1,
-		WindowRequests:    -1,
 		FlaggedTokens:     f.Flagged,
 		Forensics:         ForensicsStatus{Enabled: f.Enabled, Due: f.Due, Covered: f.Covered, Skipped: f.Skipped, Failed: f.Failed},
 		Errors:            append([]ErrorStatus{}, t.failures.recent...),
@@ -62,9 +63,7 @@ func (t *target) recordStatus(now time.Time) {
 	if !f.Oldest.IsZero() {
 		s.Forensics.OldestAge = now.Sub(f.Oldest)
 	}
-	if t.window.fresh(now) && t.window.complete {
-		s.WindowTokens, s.WindowRequests = t.window.tokens, t.window.requests
-	}
+	s.WindowTokens, s.WindowRequests = t.window.totals(now)
 	for _, slot := range t.ledger.Slots(now) {
 		s.Slots = append(s.Slots, SlotStatus{
 			From: slot.From, To: slot.To, State: string(slot.State), Requests: slot.Requests, LastRead: slot.Read,

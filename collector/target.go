@@ -36,8 +36,6 @@ type report interface {
 	// poll requests what is due, records the answer, and counts in the cycle what succeeded and what
 	// failed. It returns true if there is something to publish before the next report is polled.
 	poll(ctx context.Context, c *cycle) (publish bool)
-	// gauges returns what may still be exposed of the last answer; nil if nothing.
-	gauges(now time.Time) []metrics.Block
 }
 
 // target polls one ABS deployment. All of it belongs to the goroutine of run, but for the status.

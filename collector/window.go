@@ -27,11 +27,11 @@ type windowReport struct {
 	ok    bool // the last try succeeded
 
 	// Of the last complete reading.
-	read     time.Time // when it began; zero: never
-	complete bool      // one report that had a summary
-	tokens   int64     // summary.tokens
-	requests int64     // summary.total_requests
-	exposed  []metrics.Block
+	read      time.Time // when it began; zero: never
+	hasTotals bool      // one report that had a summary
+	tokens    int64     // summary.tokens
+	requests  int64     // summary.total_requests
+	exposed   []metrics.Block
 }
 
 // poll implements report: it reads the window when it is due.
@@ -64,7 +64,7 @@ func (r *windowReport) poll(ctx context.Context, c *cycle) (publish bool) {
 		truncated = truncated || r.truncated(s)
 		complete = complete && isComplete(s)
 	}
-	r.read, r.ok, r.complete = began, true, r.spans == 1 && last.HasSummary
+	r.read, r.ok, r.hasTotals = began, true, r.spans == 1 && last.HasSummary
 	r.tokens, r.requests = last.Tokens, last.Requests
 	r.expose(window, max(0, last.Requests-last.RowRequests), tracked)
 	switch {
@@ -81,7 +81,7 @@ func (r *windowReport) poll(ctx context.Context, c *cycle) (publish bool) {
 // isComplete reports whether a report has all that its summary counts: a token that it lacks is not
 // in the window. One with neither summary nor rows proves nothing.
 func isComplete(s abs.Summary) bool {
-	return s.HasSummary && s.RowRequests >= s.Requests || !s.HasSummary && s.Rows > 0
+	return s.RowRequests >= s.Requests && (s.HasSummary || s.Rows > 0)
 }
 
 func (r *windowReport) failed(ctx context.Context, c *cycle, err error) {
@@ -114,7 +114,15 @@ func (r *windowReport) fresh(now time.Time) bool {
 	return !r.read.IsZero() && now.Sub(r.read) <= r.options.Window
 }
 
-// gauges implements report.
+// totals returns the tokens and requests of the window, -1 where nobody knows them.
+func (r *windowReport) totals(now time.Time) (tokens, requests int64) {
+	if !r.fresh(now) || !r.hasTotals {
+		return -1, -1
+	}
+	return r.tokens, r.requests
+}
+
+// gauges returns what may still be exposed of the last reading.
 func (r *windowReport) gauges(now time.Time) []metrics.Block {
 	if !r.fresh(now) {
 		return nil
@@ -129,7 +137,7 @@ func (r *windowReport) expose(window ledger.Span, unattributed int64, tracked ma
 		return metrics.Block{Family: f, Samples: []metrics.Sample{{Series: series, Value: value}}}
 	}
 	r.exposed = []metrics.Block{gauge(metrics.WindowSeconds, int64(window.To.Sub(window.From)/time.Second))}
-	if r.complete {
+	if r.hasTotals {
 		r.exposed = append(r.exposed, gauge(metrics.WindowTokens, r.tokens), gauge(metrics.WindowRequests, r.requests),
 			gauge(metrics.WindowUnattributedRequests, unattributed))
 	}

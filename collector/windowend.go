@@ -8,7 +8,6 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
-	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
 // windowEndCheck compares two adjoining settled windows with their union, once a process: whether
@@ -60,9 +59,6 @@ func (k *windowEndCheck) poll(ctx context.Context, c *cycle) (publish bool) {
 	}
 	return false
 }
-
-// gauges implements report.
-func (*windowEndCheck) gauges(time.Time) []metrics.Block { return nil }
 
 // windowEndAdvice returns what follows from a difference between the sum of two windows and their
 // union.

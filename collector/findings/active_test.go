@@ -447,3 +447,32 @@ func TestNoTokenInTheLog(t *testing.T) {
 		t.Errorf("the log holds a token: %s", r.log)
 	}
 }
+
+// BenchmarkGauges compares the gauges of 100,000 tokens whose series are made with those whose
+// series are kept with the tokens.
+func BenchmarkGauges(b *testing.B) {
+	for _, kept := range []bool{false, true} {
+		b.Run(fmt.Sprintf("kept=%v", kept), func(b *testing.B) {
+			types, err := catalogue.New(nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			f := New(Config{
+				Target: "t", Window: 3 * time.Hour, MaxTokens: maxTokens, Catalogue: types, Forensics: &scriptedABS{}, Rate: 1,
+				Reread: 10 * time.Minute, Hooks: Hooks{Tracked: func(tokenid.ID) bool { return true }},
+			})
+			for id := range tokenid.ID(maxTokens) {
+				f.active.answered(id<<32, abs.Forensics{}, abs.Window{}, false, begin)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if !kept {
+					for _, t := range f.active.tokens {
+						t.series = tokenSeries{}
+					}
+				}
+				f.Gauges(begin)
+			}
+		})
+	}
+}
