@@ -15,7 +15,7 @@ type Status struct {
 	Slots             []SlotStatus // oldest first; the last few settled and missed ones too
 	WindowTokens      int64        // of the window report; -1 where unknown
 	WindowRequests    int64        // likewise
-	FlaggedTokens     int
+	FlaggedTokens     int64        // -1 where unknown
 	Forensics         ForensicsStatus
 	Errors            []ErrorStatus // newest first
 	StateSaved        time.Time     // zero: never, or there is no state directory
@@ -54,7 +54,7 @@ func (t *target) recordStatus(now time.Time) {
 		TrackedTokens:     t.ledger.Tracked(),
 		WindowTokens:      -1,
 		WindowRequests:    -1,
-		FlaggedTokens:     f.Flagged,
+		FlaggedTokens:     int64(f.Flagged),
 		Forensics:         ForensicsStatus{Enabled: f.Enabled, Due: f.Due, Covered: f.Covered, Skipped: f.Skipped, Failed: f.Failed},
 		Errors:            append([]ErrorStatus{}, t.failures.recent...),
 		StateSaved:        t.state.saved,
