@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -31,11 +33,14 @@ type trial struct {
 	cap        int64
 	timeouts   int // in %
 	restarts   bool
-	moved      bool // requests were moved from one token to another
+	moved      bool            // requests were moved from one token to another
+	outage     simulator.Fault // ABS works through nothing for a while; no kind: there is none
 	text       string
 }
 
-func newTrial(seed uint64, dir string) *trial {
+// newTrial draws a trial with an outage of at most a length. Its settle time is long enough for the
+// outage to be over by then, unless it is given.
+func newTrial(seed uint64, dir string, longest, settle time.Duration) *trial {
 	rng := rand.New(rand.NewPCG(seed, 2))
 	pick := func(n ...int) int { return n[rng.IntN(len(n))] }
 	t := &trial{rng: rng, clock: &handClock{}}
@@ -81,13 +86,25 @@ func newTrial(seed uint64, dir string) *trial {
 			Kind: kind, Probability: float64(failing) / 500, From: t.begin.Add(time.Minute), To: t.end.Add(2 * time.Hour),
 		})
 	}
-	if failing > 0 {
-		_ = t.sim.SetFaults(faults...)
+	if failing == 0 {
+		faults = nil
+	}
+	behind := t.drawOutage(longest)
+	if behind > 0 { // not in the first cycle either
+		faults = slices.Insert(faults, 0, simulator.Fault{
+			Kind: simulator.FaultBehind, Delay: behind, Probability: 1 / float64(pick(2, 3)), From: t.begin.Add(time.Minute),
+		})
+	}
+	if t.outage.Kind != "" {
+		faults = slices.Insert(faults, 0, t.outage)
+	}
+	if err := t.sim.SetFaults(faults...); err != nil {
+		panic(err)
 	}
 	t.timeouts = pick(0, 0, 5, 20, 50)
 	o := defaults()
 	o.Interval = 4 * time.Minute
-	o.Settle = time.Hour
+	o.Settle = cmp.Or(settle, time.Hour+behind+t.outage.To.Sub(t.outage.From))
 	o.Forensics = false
 	o.MaxTokens = pick(0, 1, 5, 1000)
 	o.MaxValues = pick(2, 100, 100)
@@ -97,10 +114,29 @@ func newTrial(seed uint64, dir string) *trial {
 		o.StateDir = dir
 	}
 	t.options = o
-	t.text = fmt.Sprintf("seed %d: %d tokens living %v, %v of traffic from %v, zone %s, wall clock %v, end %v, cap %d of kind %d, failing %d %%, timing out %d %%, moved %v, restarts %v, %d tracked, %d values",
+	t.text = fmt.Sprintf("seed %d: %d tokens living %v, %v of traffic from %v, zone %s, wall clock %v, end %v, cap %d of kind %d, failing %d %%, timing out %d %%, moved %v, restarts %v, %d tracked, %d values, a node %v behind, outage %q with code %d from %v for %v, backlog in %v",
 		seed, config.Tokens, config.TokenLife, t.end.Sub(t.begin), t.begin.Format(time.RFC3339), zone, config.WallClock,
-		t.windowEnd, t.cap, config.CapKind, failing, t.timeouts, t.moved, t.restarts, o.MaxTokens, o.MaxValues)
+		t.windowEnd, t.cap, config.CapKind, failing, t.timeouts, t.moved, t.restarts, o.MaxTokens, o.MaxValues, behind, t.outage.Kind, t.outage.Code,
+		t.outage.From.Format(time.RFC3339), t.outage.To.Sub(t.outage.From), t.outage.Delay)
 	return t
+}
+
+// drawOutage draws an outage of at most a length, or none, and how far a node is behind the others.
+func (t *trial) drawOutage(longest time.Duration) (behind time.Duration) {
+	minutes := func(n int) time.Duration { return time.Duration(t.rng.IntN(n)) * time.Minute }
+	if t.rng.IntN(2) == 0 {
+		behind = time.Minute + minutes(20)
+	}
+	kinds := []simulator.Fault{{}, {Kind: simulator.FaultStandstill}, {Kind: simulator.FaultDown}}
+	if longest > shortOutage {
+		kinds = append(kinds, simulator.Fault{Kind: simulator.FaultDown, Code: http.StatusOK})
+	}
+	if t.outage = kinds[t.rng.IntN(len(kinds))]; t.outage.Kind != "" {
+		t.outage.From = t.begin.Add(time.Minute + minutes(int(t.end.Sub(t.begin)/time.Minute)))
+		t.outage.To = t.outage.From.Add(time.Minute + minutes(int(longest/time.Minute)))
+		t.outage.Delay = minutes(61)
+	}
+	return behind
 }
 
 // second reports whether ABS's wall clock showed the time of an instant before.
@@ -158,7 +194,11 @@ func (t *trial) run() error {
 	if err := b.enter(r.last); err != nil {
 		return err
 	}
-	last := t.end.Add(t.options.Settle + t.options.Slot + 4*time.Hour)
+	last := t.end
+	if back := t.outage.To.Add(t.outage.Delay); back.After(last) {
+		last = back
+	}
+	last = last.Add(t.options.Settle + t.options.Slot + 4*time.Hour)
 	for at := t.begin; at.Before(last); at = at.Add(t.options.Interval) {
 		r.cycle(at)
 		if err := b.enter(r.last); err != nil {
@@ -261,14 +301,21 @@ func (t *trial) judgeTokens(b *books, truth simulator.Totals) error {
 // TestEachRequestOnce drives the whole collector against the simulated ABS and holds
 // what it publishes against what was requested: with late and failing reports, tokens
 // that come and go, answers past ABS's cap, both changes of the clock, requests moved
-// between tokens, restarts and full disks.
-func TestEachRequestOnce(t *testing.T) {
+// between tokens, nodes that disagree, outages that end before slots settle, restarts and full disks.
+func TestEachRequestOnce(t *testing.T) { eachRequestOnce(t, shortOutage, 0) }
+
+// shortOutage is the longest outage that is drawn unless it may be longer than the settle time. An
+// ABS that is down for longer may also answer empty reports.
+const shortOutage = time.Hour
+
+func eachRequestOnce(t *testing.T, longest, settle time.Duration) {
+	t.Helper()
 	shards := uint64(runtime.GOMAXPROCS(0))
 	for shard := range shards {
 		t.Run(fmt.Sprint("shard ", shard), func(t *testing.T) {
 			t.Parallel()
 			for seed := shard; seed < *runs; seed += shards {
-				trial := newTrial(seed, t.TempDir())
+				trial := newTrial(seed, t.TempDir(), longest, settle)
 				if err := trial.run(); err != nil {
 					t.Fatalf("%s: %v", trial.text, err)
 				}

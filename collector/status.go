@@ -19,7 +19,7 @@ type Status struct {
 	Slots             []SlotStatus // oldest first; the last few settled and missed ones too
 	WindowTokens      int64        // of the window report; -1 where unknown
 	WindowRequests    int64        // likewise
-	FlaggedTokens     int
+	FlaggedTokens     int64        // -1 where unknown
 	Forensics         ForensicsStatus
 	Errors            []ErrorStatus // newest first
 	StateSaved        time.Time     // zero: never, or there is no state directory
@@ -55,7 +55,7 @@ func (t *target) recordStatus(now time.Time, f findings.Status) {
 		NextCycle:         nextCycle(now, t.options.Interval),
 		Requests:          t.ledger.Requests(),
 		TrackedTokens:     t.ledger.Tracked(),
-		FlaggedTokens:     f.Flagged,
+		FlaggedTokens:     int64(f.Flagged),
 		Forensics:         ForensicsStatus{Enabled: f.Enabled, Due: f.Due, Covered: f.Covered, Skipped: f.Skipped, Failed: f.Failed},
 		Errors:            append([]ErrorStatus{}, t.failures.recent...),
 		StateSaved:        t.state.saved,

@@ -55,7 +55,7 @@ func (s *Simulator) writeAttackList(w io.Writer, q query) error {
 	for i := range s.cfg.StaleAttackListEntries {
 		list.Tokens = append(list.Tokens, q.name("expired-"+strconv.FormatUint(mix(s.cfg.Seed, uint64(i)), 36)))
 	}
-	for _, t := range tokensOf(s.attacksIn(q.view.spans, inReports(q.at))) {
+	for _, t := range tokensOf(s.attacksIn(q.view.spans, inReports(q.known))) {
 		list.Tokens = append(list.Tokens, q.name(t))
 	}
 	return writeJSON(w, list)
@@ -86,7 +86,7 @@ func (s *Simulator) writeAttack(w io.Writer, q query, api string) error {
 	if api == "" {
 		api = Across
 	}
-	visible := inReports(q.at)
+	visible := inReports(q.known)
 	attacks := s.attacksIn(q.view.spans, func(a Attack) bool { return visible(a) && slices.Contains(a.APIs, api) })
 	report := []attackElement{}
 	for len(attacks) > 0 {

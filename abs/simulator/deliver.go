@@ -73,7 +73,7 @@ func (s *Simulator) failWith(w *response, r *http.Request, report string, f *Fau
 		_, _ = io.WriteString(w, body)
 	}
 	switch f.Kind {
-	case FaultStatus:
+	case FaultStatus, FaultDown:
 		if f.RetryAfter != "" {
 			w.Header().Set("Retry-After", f.RetryAfter)
 		}
@@ -90,7 +90,7 @@ func (s *Simulator) failWith(w *response, r *http.Request, report string, f *Fau
 		if report == "admin" {
 			other = "attackstatus"
 		}
-		if body, err := s.body(r.Context(), other, nil, false); err == nil {
+		if body, err := s.body(r.Context(), request{report: other, at: s.cfg.Now()}); err == nil {
 			s.deliver(w, r, body, nil)
 		}
 	case FaultReset:

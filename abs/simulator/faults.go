@@ -20,20 +20,30 @@ const (
 	FaultWrongReport = "wrong_report" // another report than was requested
 	FaultGarbage     = "garbage"      // status 200, begins as a report does and then is none
 	FaultBody        = "body"         // status 200 with Body
+
+	// ABS is down from From to To and works through nothing, while ASE keeps logging: each call is
+	// answered with Code, 503 by default, or with an empty report if Code is 200. What arrived
+	// meanwhile is worked through in order within Delay of Config.Now after To.
+	FaultDown = "down"
+	// The same, but reports are answered: as if no request had been made since From.
+	FaultStandstill = "standstill"
+	// The call is answered by a node that is Delay of Config.Now behind the others; together with
+	// any other fault. Of n nodes that are asked at random, that is a Probability of 1/n.
+	FaultBehind = "behind"
 )
 
 var faultKinds = []string{
 	FaultStatus, FaultCut, FaultAbort, FaultStall, FaultHTML, FaultHang, FaultSlow,
-	FaultReset, FaultWrongReport, FaultGarbage, FaultBody,
+	FaultReset, FaultWrongReport, FaultGarbage, FaultBody, FaultDown, FaultStandstill, FaultBehind,
 }
 
 // Fault is something that goes wrong. In JSON its delay is written as 1.5s or 2m.
 type Fault struct {
 	Report      string        `json:"report,omitempty"`      // oauthtokens, forensics, attacklist, attack, admin, attackstatus; empty: all
 	Kind        string        `json:"kind"`                  // one of the kinds of faults
-	Code        int           `json:"code,omitempty"`        // with status; default 503
+	Code        int           `json:"code,omitempty"`        // with status and down; default 503
 	RetryAfter  string        `json:"retry_after,omitempty"` // the header's value: seconds or a date
-	Delay       time.Duration `json:"-"`                     // with slow, stall and hang, by the network's clock, not Config.Now
+	Delay       time.Duration `json:"-"`                     // with slow, stall and hang, by the network's clock; with down, standstill and behind, by Config.Now
 	Share       float64       `json:"share,omitempty"`       // with cut, abort and stall: of the body, 0 to 1; 0: half
 	Body        string        `json:"body,omitempty"`        // with body
 	Probability float64       `json:"probability,omitempty"` // of hitting a call; 0: 1
@@ -89,12 +99,49 @@ func (f *Fault) check() error {
 		return fmt.Errorf("fault with probability %v: expected 0 to 1", f.Probability)
 	case f.Code != 0 && (f.Code < 200 || f.Code > 599):
 		return fmt.Errorf("fault with code %d: expected an HTTP status", f.Code)
+	case f.Delay < 0:
+		return fmt.Errorf("fault with delay %v: expected none that is negative", f.Delay)
+	case f.isOutage() && !(f.From.Before(f.To) && !f.From.IsZero()):
+		return fmt.Errorf("fault of kind %q: expected a time from and a later time to", f.Kind)
+	case f.isOutage() && (f.Report != "" || f.Times != 0 || f.Probability != 0 && f.Probability != 1):
+		return fmt.Errorf("fault of kind %q: it hits every call, and has neither report nor probability nor times", f.Kind)
 	}
 	return nil
 }
 
+// isOutage returns whether the fault keeps ABS from working through what ASE logs.
+func (f *Fault) isOutage() bool { return f.Kind == FaultDown || f.Kind == FaultStandstill }
+
+// knownBy returns up to which time what arrived is worked through at a time. What arrives during the
+// outage or while its backlog is worked through waits for its turn.
+func (f *Fault) knownBy(at int64) int64 {
+	from, to := f.From.UnixNano(), f.To.UnixNano()
+	switch worked := at - to; {
+	case at < from || worked >= int64(f.Delay):
+		return at
+	case worked < 0:
+		return from
+	default:
+		return from + int64(float64(worked)/float64(f.Delay)*float64(to-from)) + worked
+	}
+}
+
+// knownBy returns up to which time what arrived is worked through at a time: before that time in
+// and after an outage, else that time.
+func (s *Simulator) knownBy(at int64) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := at
+	for _, f := range s.faults {
+		if f.isOutage() {
+			known = min(known, f.knownBy(at))
+		}
+	}
+	return known
+}
+
 // SetFaults replaces the faults. The first in the list that hits a call decides what becomes of it,
-// but for slow, which goes together with any other. Which calls a probability hits depends on
+// but for slow, standstill and behind, which go together with any other. Which calls a probability hits depends on
 // Config.Seed and on how many calls the fault has seen. On an error nothing is replaced.
 func (s *Simulator) SetFaults(faults ...Fault) error {
 	states := make([]*faultState, len(faults))
@@ -108,7 +155,7 @@ func (s *Simulator) SetFaults(faults ...Fault) error {
 		if f.Share == 0 {
 			f.Share = 0.5
 		}
-		if f.Code == 0 && f.Kind == FaultStatus {
+		if f.Code == 0 && (f.Kind == FaultStatus || f.Kind == FaultDown) {
 			f.Code = 503
 		}
 		states[i] = &faultState{Fault: f}
@@ -130,8 +177,15 @@ func (s *Simulator) Faults() []Fault {
 	return out
 }
 
-// hit decides what goes wrong with a call: how much later it is answered, and the fault, if any.
-func (s *Simulator) hit(report string, at time.Time) (wait time.Duration, hit *Fault) {
+// hits is what goes wrong with a call.
+type hits struct {
+	wait   time.Duration // it is answered so much later
+	behind time.Duration // by a node that is so much behind
+	fault  *Fault        // the fault that decides what becomes of it, if any
+}
+
+// hit decides what goes wrong with a call.
+func (s *Simulator) hit(report string, at time.Time) (h hits) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, f := range s.faults {
@@ -145,12 +199,17 @@ func (s *Simulator) hit(report string, at time.Time) (wait time.Duration, hit *F
 			continue
 		}
 		f.hits++
-		if f.Kind == FaultSlow {
-			wait += f.Delay
-			continue
+		switch f.Kind {
+		case FaultSlow:
+			h.wait += f.Delay
+		case FaultBehind:
+			h.behind = max(h.behind, f.Delay)
+		case FaultStandstill: // it is in what ABS knows
+		default:
+			found := f.Fault
+			h.fault = &found
+			return h
 		}
-		found := f.Fault
-		return wait, &found
 	}
-	return wait, nil
+	return h
 }

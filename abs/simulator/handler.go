@@ -67,6 +67,7 @@ func (s *Simulator) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	s.stats.begin(report, call)
 	out := &response{ResponseWriter: w}
+	w.Header().Set("Date", call.At.UTC().Format(http.TimeFormat)) // of its own clock
 	out.done = sync.OnceFunc(func() { s.stats.end(call, out.status) })
 	defer out.done()
 
@@ -82,11 +83,18 @@ func (s *Simulator) serve(w http.ResponseWriter, r *http.Request) {
 		s.fail(out, http.StatusRequestURITooLong, "the URL is too long")
 		return
 	}
-	wait, fault := s.hit(report, call.At)
-	if wait > 0 && !sleep(r.Context(), wait) {
+	hits := s.hit(report, call.At)
+	if hits.wait > 0 && !sleep(r.Context(), hits.wait) {
 		tear(out)
 	}
-	if fault != nil && s.failWith(out, r, report, fault) {
+	req := request{report: report, params: params, restricted: user == userRestricted, at: s.cfg.Now()}
+	req.known = s.knownBy(req.at.Add(-hits.behind).UnixNano())
+	fault := hits.fault
+	switch {
+	case fault == nil:
+	case fault.Kind == FaultDown && fault.Code == http.StatusOK:
+		req.known, fault = nothing, nil
+	case s.failWith(out, r, report, fault):
 		return
 	}
 	switch {
@@ -100,7 +108,7 @@ func (s *Simulator) serve(w http.ResponseWriter, r *http.Request) {
 		s.fail(out, http.StatusBadRequest, "the query can not be read")
 		return
 	}
-	body, err := s.body(r.Context(), report, params, user == userRestricted)
+	body, err := s.body(r.Context(), req)
 	if err != nil {
 		s.fail(out, http.StatusBadRequest, err.Error())
 		return
@@ -108,10 +116,19 @@ func (s *Simulator) serve(w http.ResponseWriter, r *http.Request) {
 	s.deliver(out, r, body, fault)
 }
 
+// request is what is to be answered.
+type request struct {
+	report     string
+	params     url.Values
+	restricted bool
+	at         time.Time
+	known      int64 // up to when what arrived is known, in nanoseconds
+}
+
 // body returns what writes the response to a call. It may be called twice, and writes the same
 // then.
-func (s *Simulator) body(ctx context.Context, report string, params url.Values, restricted bool) (func(io.Writer) error, error) {
-	at := s.cfg.Now()
+func (s *Simulator) body(ctx context.Context, r request) (func(io.Writer) error, error) {
+	report, params, at := r.report, r.params, r.at
 	switch report {
 	case "admin":
 		return func(w io.Writer) error { return s.writeAdmin(w, at) }, nil
@@ -123,11 +140,11 @@ func (s *Simulator) body(ctx context.Context, report string, params url.Values, 
 			return nil, fmt.Errorf("%s is expected once", name)
 		}
 	}
-	q, err := s.query(params.Get("earlier_date"), params.Get("later_date"), at)
+	q, err := s.query(params.Get("earlier_date"), params.Get("later_date"), at, r.known)
 	if err != nil {
 		return nil, err
 	}
-	q.restricted = restricted
+	q.restricted = r.restricted
 	token := params.Get("token")
 	switch {
 	case report == "oauthtokens":

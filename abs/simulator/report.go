@@ -14,11 +14,12 @@ import (
 type query struct {
 	earlier, later wallTime
 	at             time.Time
+	known          time.Time // up to when what arrived is known
 	view           *view
 	restricted     bool
 }
 
-func (s *Simulator) query(earlier, later string, at time.Time) (query, error) {
+func (s *Simulator) query(earlier, later string, at time.Time, known int64) (query, error) {
 	e, err := parseWall(earlier)
 	if err != nil {
 		return query{}, err
@@ -31,7 +32,7 @@ func (s *Simulator) query(earlier, later string, at time.Time) (query, error) {
 	if err != nil {
 		return query{}, err
 	}
-	return query{earlier: e, later: l, at: at, view: s.view(spans, at.UnixNano())}, nil
+	return query{earlier: e, later: l, at: at, known: time.Unix(0, known), view: s.view(spans, known)}, nil
 }
 
 // page writes a report row by row, so that it is never in memory all at once.
@@ -208,7 +209,7 @@ func (p *page) counts(name string, counts counts) {
 func (s *Simulator) writeForensics(w io.Writer, q query, token string) error {
 	c := s.traffic.countsOf(q.view, token)
 	attacks := s.attacksIn(q.view.spans, func(a Attack) bool {
-		return a.Token == token && !a.VisibleFrom.After(q.at)
+		return a.Token == token && !a.VisibleFrom.After(q.known)
 	})
 	found, anomalies := findings(attacks, false), findings(attacks, true)
 
@@ -239,8 +240,8 @@ func (p *page) findings(name string, types map[string][]string) {
 // without HTTP, keys, faults or cap. The bounds are read as ABS's dates, to the minute, in its
 // zone.
 func (s *Simulator) WriteTokens(ctx context.Context, w io.Writer, from, to time.Time) error {
-	loc := s.cfg.Location
-	q, err := s.query(from.In(loc).Format(minuteForm), to.In(loc).Format(minuteForm), s.cfg.Now())
+	loc, now := s.cfg.Location, s.cfg.Now()
+	q, err := s.query(from.In(loc).Format(minuteForm), to.In(loc).Format(minuteForm), now, s.knownBy(now.UnixNano()))
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,9 @@ type view struct {
 // ever is a time at which nothing is late any more.
 const ever = math.MaxInt64
 
+// nothing is a time at which nothing is known yet.
+const nothing = math.MinInt64
+
 // view collects what is known of some spans of time at a moment.
 func (s *Simulator) view(spans []span, at int64) *view {
 	v := &view{spans: spans, at: at}

@@ -69,13 +69,13 @@ func testStatus() []collector.Status {
 		},
 		{
 			Target: "test", Up: false, LastCycle: at(-3 * time.Hour), LastCycleDuration: 60 * time.Second, NextCycle: at(time.Second),
-			Requests: 0, WindowTokens: -1, WindowRequests: -1, Slots: slots[40:42],
+			Requests: 0, WindowTokens: -1, WindowRequests: -1, FlaggedTokens: -1, Slots: slots[40:42],
 			Errors: []collector.ErrorStatus{
 				{At: at(-10 * time.Second), What: "oauthtokens: ABS responded with status 503; the counters stand still until it recovers"},
 				{At: at(-48 * time.Hour), What: "oauthtokens: no response within 60s"},
 			},
 		},
-		{Target: "new", WindowTokens: -1, WindowRequests: -1, Forensics: collector.ForensicsStatus{Enabled: true}},
+		{Target: "new", WindowTokens: -1, WindowRequests: -1, FlaggedTokens: -1, Forensics: collector.ForensicsStatus{Enabled: true}},
 	}
 }
 

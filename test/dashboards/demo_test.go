@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -205,4 +206,53 @@ func demo(t *testing.T, flags ...string) (url string, kill func()) {
 	})
 	t.Cleanup(kill)
 	return out.Find(t, patience, `status page +(http://\S+)`), kill
+}
+
+// Where ABS never answered, no number and no table about attacks is clear, though the exporter is
+// there: "unknown" is what they show.
+func TestUnknownIsNotClear(t *testing.T) {
+	t.Parallel()
+	p := promtest.Start(t, unreachable(t)+"metrics", time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	p.Until(ctx, "a cycle has failed", func() bool {
+		up := p.Query("abs_up", time.Now())
+		return len(up) == 1 && up[0].F == 0 && len(p.Query("abs_requests_total", time.Now())) == 1
+	})
+	if got := p.Query("abs_flagged_tokens", time.Now()); len(got) > 0 {
+		t.Errorf("nobody knows, and there is %s", got)
+	}
+	n := 0
+	for _, d := range load(t) {
+		for _, panel := range d.Panels {
+			about := strings.ToLower(panel.Title)
+			if panel.Type != "stat" && panel.Type != "table" ||
+				!strings.Contains(about, "flagged") && !strings.Contains(about, "attack") && !strings.Contains(about, "anomal") {
+				continue
+			}
+			n++
+			for _, q := range panel.Targets {
+				for _, s := range p.Query(fill(q.Expr, defaults()), time.Now()) {
+					t.Errorf("%s: nobody knows, and %q shows %s %g", d.UID, panel.Title, s.Metric, s.F)
+				}
+			}
+		}
+	}
+	if n < 6 {
+		t.Errorf("only %d panels were checked", n)
+	}
+}
+
+// unreachable runs the exporter on an ABS that is not there, and returns its address.
+func unreachable(t *testing.T) (url string) {
+	t.Helper()
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte("some-key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	address := tools.FreeAddress(t)
+	url = "http://" + address + "/"
+	tools.Start(t, patience, url, tools.Binary(t), "serve", "--web.listen-address="+address, "--collect.interval=2s",
+		"--abs.url=http://127.0.0.1:9", "--abs.timezone=UTC", "--abs.access-key-file="+key, "--abs.secret-key-file="+key, "--state.dir=")
+	return url
 }

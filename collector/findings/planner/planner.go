@@ -42,7 +42,8 @@ type Call struct {
 // not usable; see New. It is not safe for concurrent use.
 type Planner struct {
 	recheckAfter time.Duration
-	traffic      *trafficMemory
+	traffic      *trafficMemory // of the last window report
+	report       *reportTraffic // of the one that is being read
 	cursor       cursor
 	queues       [queues][]Call
 	lead         int // how many calls the first three queues are ahead of round robin
@@ -61,7 +62,7 @@ type Planner struct {
 // recheckAfter.
 func New(recheckAfter time.Duration) *Planner {
 	return &Planner{
-		recheckAfter: recheckAfter, traffic: new(trafficMemory),
+		recheckAfter: recheckAfter, traffic: new(trafficMemory), report: new(reportTraffic),
 		prioritised: map[tokenid.ID]bool{}, skipped: map[tokenid.ID]bool{},
 		covered: map[tokenid.ID]bool{}, failed: map[tokenid.ID]bool{},
 	}

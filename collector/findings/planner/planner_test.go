@@ -94,3 +94,56 @@ func TestSkipped(t *testing.T) {
 		t.Errorf("%d skipped tokens that are not in the window", n)
 	}
 }
+
+// A token with several rows, or in several spans of the window, is one token: once it is answered
+// nothing is due, and its traffic is the sum of its rows.
+func TestTokenWithSeveralRows(t *testing.T) {
+	p, now := New(time.Minute), time.Unix(1e9, 0)
+	finding := tokenid.ID(3)
+	for round := range 3 {
+		now = now.Add(10 * time.Minute)
+		plan := p.NewPlan(10, now, func(id tokenid.ID) (time.Time, bool) { return now.Add(-time.Hour), id == finding })
+		for range 8 {
+			for id := tokenid.ID(1); id <= 3; id++ {
+				plan.Offer(id, []byte("x"), 100)
+			}
+		}
+		plan.Commit()
+		if due := p.Coverage().Due; due != 3 {
+			t.Errorf("round %d: %d tokens are due, want 3", round, due)
+		}
+		for {
+			c, ok := p.Next()
+			if !ok {
+				break
+			}
+			p.Answered(c, now)
+		}
+		if c := p.Coverage(); c.Due != 0 || c.Covered != 3 {
+			t.Errorf("round %d: %+v after all calls", round, c)
+		}
+	}
+}
+
+// In how many spans the window is read does not change how busy its tokens are: only the token that
+// rose is in the changed queue.
+func TestSpansAreNotComparedWithEachOther(t *testing.T) {
+	p, now := New(time.Minute), time.Unix(1e9, 0)
+	for report, spans := range []int64{1, 64, 64, 4, 1} {
+		plan := p.NewPlan(100, now, noFindings)
+		for range spans {
+			for i := range tokenid.ID(1000) {
+				requests := 6400 / spans
+				if i == 500 && report == 3 {
+					requests *= 4
+				}
+				plan.Offer(i<<54|i, []byte("x"), requests)
+			}
+		}
+		plan.Commit()
+		want := []int{4, 0, 0, 1, 1}[report] // all are new; none; none; the one that rose; that it fell
+		if got := len(p.queues[changed]); got != want {
+			t.Errorf("report %d, in %d spans: %d tokens changed, want %d", report, spans, got, want)
+		}
+	}
+}

@@ -9,24 +9,84 @@ import (
 
 // trafficMemory remembers in 4 MiB roughly how busy tokens were in the last window report. A bucket
 // holds eight of the tokens whose ids have the same low bits, the last one first: of a million
-// tokens, one in twenty is mistaken for new, and of 100,000 none. An entry is ten bits of the id,
-// of which the last is set so that no entry is 0, and six bits of the level.
-type trafficMemory [1 << 18][8]uint16
+// tokens, one in a hundred is mistaken for new, and of 100,000 none. An entry is the tag of the id
+// and six bits of the level.
+type trafficMemory [buckets][8]uint16
 
-// observe returns how much a token's requests changed since the last report, in doublings up or
-// down, and remembers them. A new token has changed from 0.
-func (m *trafficMemory) observe(id tokenid.ID, requests int64) (change int) {
-	level := bits.Len64(uint64(max(requests, 0)))
-	tag := uint16(id>>54) | 1
-	bucket := &m[id%tokenid.ID(len(m))]
-	before := 0
-	i := slices.IndexFunc(bucket[:], func(entry uint16) bool { return entry>>6 == tag })
+const buckets = 1 << 18
+
+func bucketOf(id tokenid.ID) int { return int(id % buckets) }
+
+// tag returns ten bits of an id, of which the last is set so that no entry is 0.
+func tag(id tokenid.ID) uint16 { return uint16(id>>54) | 1 }
+
+// level returns how busy a token was in the last report: the length of its requests in bits, 0 for a
+// new token.
+func (m *trafficMemory) level(id tokenid.ID) int {
+	for _, entry := range m[bucketOf(id)] {
+		if entry>>6 == tag(id) {
+			return int(entry & 0x3f)
+		}
+	}
+	return 0
+}
+
+// reportTraffic adds up in 8 MiB how busy tokens are in a report that is being read: a token may have
+// several rows, and in a window that is read in spans has one in each. An entry is the tag of the
+// id, and 22 bits of the sum.
+type reportTraffic struct {
+	sums   [buckets][8]uint32
+	tokens int // about how many there are
+}
+
+// add adds a row, and returns the sum of its token's requests so far.
+func (r *reportTraffic) add(id tokenid.ID, requests int64) (sum int64) {
+	bucket := &r.sums[bucketOf(id)]
+	i := slices.IndexFunc(bucket[:], func(entry uint32) bool { return uint16(entry>>22) == tag(id) })
 	if i >= 0 {
-		before = int(bucket[i] & 0x3f)
+		sum = decodeSum(bucket[i])
 	} else {
 		i = len(bucket) - 1
+		r.tokens++
+	}
+	if sum += max(requests, 0); sum < 0 {
+		sum = 1<<63 - 1
 	}
 	copy(bucket[1:i+1], bucket[:i])
-	bucket[0] = tag<<6 | uint16(level) //nolint:gosec // 63 at most
-	return max(level, before) - min(level, before)
+	bucket[0] = uint32(tag(id))<<22 | encodeSum(sum)
+	return sum
+}
+
+// level returns how busy a token is, as trafficMemory does.
+func (r *reportTraffic) level(id tokenid.ID) int {
+	for _, entry := range r.sums[bucketOf(id)] {
+		if uint16(entry>>22) == tag(id) {
+			return int(entry >> 16 & 0x3f)
+		}
+	}
+	return 0
+}
+
+// remember replaces what the memory has by this report.
+func (r *reportTraffic) remember(m *trafficMemory) {
+	for i := range r.sums {
+		for j, entry := range r.sums[i] {
+			m[i][j] = uint16(entry >> 16)
+		}
+	}
+}
+
+// encodeSum returns 22 bits: the length of the sum in bits, and the 16 bits after its first one.
+func encodeSum(sum int64) uint32 {
+	level := bits.Len64(uint64(sum))             //nolint:gosec // not negative
+	fraction := uint64(sum) << (64 - level) << 1 // without the first bit
+	return uint32(level)<<16 | uint32(fraction>>48)
+}
+
+func decodeSum(entry uint32) int64 {
+	level := entry >> 16 & 0x3f
+	if level == 0 {
+		return 0
+	}
+	return int64((1<<63 | uint64(entry&0xffff)<<47) >> (64 - level)) //nolint:gosec // 63 bits at most
 }
