@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
@@ -10,12 +11,16 @@ import (
 )
 
 // slotReports are the reports that feed the counters.
-type slotReports struct{ *wiring }
+type slotReports struct {
+	*wiring
+	began time.Time // of the last cycle
+}
 
 // poll implements report: it reads the slots that are due, oldest first. Once the interval is used
 // up, what has ended already waits for the next cycle.
 func (r *slotReports) poll(ctx context.Context, c *cycle) (publish bool) {
-	r.ledger.Advance(c.began)
+	r.ledger.Advance(c.began, elapsed(r.began, c.began, r.options))
+	r.began = c.began
 	for _, job := range r.ledger.Due(c.began) {
 		if ctx.Err() != nil {
 			break
@@ -26,20 +31,37 @@ func (r *slotReports) poll(ctx context.Context, c *cycle) (publish bool) {
 		r.read(ctx, c, job)
 		r.heartbeat()
 	}
+	if ctx.Err() == nil {
+		r.ledger.Close()
+	}
 	return true
 }
 
 // gauges implements report: slots have counters only.
 func (*slotReports) gauges(time.Time) []metrics.Block { return nil }
 
+// errNoRows is no error of the package abs: the window's gauges need the summary only.
+var errNoRows = errors.New("the summary counts requests, but the report has no rows")
+
 func (r *slotReports) read(ctx context.Context, c *cycle, job ledger.Job) {
 	reading := r.ledger.Begin(job, r.clock.Now())
 	summary, err := r.readInto(ctx, job.Span, reading)
+	if err == nil && summary.Requests > 0 && summary.Rows == 0 {
+		r.ledger.Discard(reading)
+		err = errNoRows
+	}
 	if err != nil {
 		r.failed(ctx, c, job, err)
 		return
 	}
 	c.succeeded++
+	r.ledger.SawABS(summary.Date)
+	if !summary.HasSummary && summary.Rows == 0 {
+		r.ledger.ApplyNothing(reading)
+		r.log.Debug("slot report is empty", "from", job.From, "to", job.To,
+			"consequence", "it has neither a summary nor rows and proves nothing; the slot stays open")
+		return
+	}
 	if r.truncated(summary) {
 		if halves, ok := r.ledger.Halves(job); ok && !r.readHalves(ctx, c, job, halves, summary) {
 			r.ledger.Discard(reading)

@@ -168,7 +168,7 @@ const rowLength = 10
 
 // cycle does what the collector does, without its network.
 func (w *world) cycle(l *Ledger, now time.Time, check func(string)) {
-	l.Advance(now)
+	l.Advance(now, 2*time.Minute)
 	check("advance")
 	for _, j := range l.Due(now) {
 		if w.rng.Float64() < w.failing {
