@@ -55,7 +55,6 @@ func (r *slotReports) read(ctx context.Context, c *cycle, job ledger.Job) {
 		return
 	}
 	c.succeeded++
-	r.ledger.SawABS(summary.Date)
 	if !summary.HasSummary && summary.Rows == 0 {
 		r.ledger.ApplyNothing(reading)
 		r.log.Debug("slot report is empty", "from", job.From, "to", job.To,

@@ -73,7 +73,7 @@ func (l *Ledger) due(s *slot, sp *slotSpan, now time.Time) bool {
 	switch {
 	case sp.settled:
 		return false
-	case sp.failed, sp.read.IsZero(), sp.read.Before(sp.To), l.settles(s, sp, now):
+	case sp.failed, sp.read.IsZero(), sp.read.After(now), sp.read.Before(sp.To), l.settles(s, sp, now):
 		return true
 	default:
 		return now.Sub(sp.read) >= l.wait(sp, now)

@@ -69,14 +69,16 @@ type slotSpan struct {
 // state sets where counting begins. Close must follow the readings.
 func (l *Ledger) Advance(now time.Time, elapsed time.Duration) {
 	l.staging.blocks = nil
+	wasTrusted := l.clock.trusted(l.c.MaxBackfill)
 	l.schedule.clockBack = l.clock.advance(now, elapsed, l.c.tolerance()) || l.schedule.clockBack
 	next := &l.schedule.next
+	corrected := !wasTrusted && l.clock.trusted(l.c.MaxBackfill)
 	switch {
 	case next.IsZero():
 		l.begin(now.Add(-l.c.Lookback), now)
 	case l.schedule.clockBack && l.clock.trusted(l.c.MaxBackfill):
 		l.rewind(now)
-	case l.fresh && next.Before(l.clock.start().Add(-l.c.Lookback-l.c.Settle-l.c.Slot)):
+	case l.fresh && corrected && next.Before(l.clock.start().Add(-l.c.Lookback-l.c.Settle-l.c.Slot)):
 		// The clock was behind when counting began: what lies before the start is not counted.
 		*next = time.Time{}
 		l.begin(l.clock.start().Add(-l.c.Lookback), now)
@@ -129,8 +131,8 @@ func (l *Ledger) rewind(now time.Time) {
 	}
 }
 
-// blank reports whether nothing was ever reported of an open slot.
-func (s *slot) blank() bool { return s.state == Open && s.total.total == 0 && s.counted.total == 0 }
+// blank reports whether nothing was ever reported of a slot that did not settle.
+func (s *slot) blank() bool { return s.state != Settled && s.total.total == 0 && s.counted.total == 0 }
 
 // notAfter corrects what was noted by a clock that ran ahead.
 func (s *slot) notAfter(now time.Time) {
