@@ -215,9 +215,25 @@ func (l *Ledger) restoreTracked(saved []counters) []int {
 		indexes[i] = -1
 		if n < l.c.MaxTokens {
 			indexes[i] = l.tracked.add(saved[i])
+		} else {
+			l.inherit(&saved[i])
 		}
 	}
 	return indexes
+}
+
+// inherit gives other what a token gained that leaves and nobody has seen: its series were still
+// exposed as 0 (rule 8).
+func (l *Ledger) inherit(c *counters) {
+	if c.total.FirstExposed() == 0 {
+		l.other.total.Value += c.total.Value
+		l.health.overflow[metrics.DimensionToken].Value += c.total.Value
+	}
+	for i := range c.values {
+		if v := &c.values[i]; v.FirstExposed() == 0 && v.Value != 0 {
+			l.other.add(v.id, v.Value, 0)
+		}
+	}
 }
 
 func (l *Ledger) restoreSlot(v *SlotRecord, indexes []int) (*slot, error) {
