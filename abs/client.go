@@ -226,6 +226,7 @@ func (c *Client) exchange(
 		_, _ = io.CopyN(io.Discard, resp.Body, 16<<10)
 		return err
 	}
+	r.clock, _ = http.ParseTime(resp.Header.Get("Date")) // zero on an error
 	body := &bodyReader{Reader: resp.Body}
 	err = read(r, body, 2*c.config.ResponseCap)
 	if err == nil {

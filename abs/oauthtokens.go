@@ -25,6 +25,7 @@ func (r *reportReader) readTokens(body io.Reader, limit int64, loc *time.Locatio
 		},
 		func() { r.rows(&sum, row) },
 	)
+	sum.Date = r.clock
 	if r.err != nil {
 		sum = Summary{}
 	}

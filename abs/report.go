@@ -40,8 +40,9 @@ type Summary struct {
 	HasSummary       bool      // false: a member of the line above was absent, and is 0
 	Earlier, Later   time.Time // as echoed: not always what was requested; zero where absent or unreadable
 	Rows             int64
-	RowRequests      int64 // the sum of Row.Requests
-	Bytes            int64 // of the body, after content decoding
+	RowRequests      int64     // the sum of Row.Requests
+	Bytes            int64     // of the body, after content decoding
+	Date             time.Time // ABS's clock: the header Date of the answer; zero where absent
 }
 
 // Finding is one attack or anomaly type and the APIs that it was seen on; "all" is ABS's own word

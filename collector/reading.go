@@ -12,10 +12,12 @@ import (
 // readTokens requests the token report of a span and hands over its rows, each with the id of its
 // token.
 func (w *wiring) readTokens(ctx context.Context, s ledger.Span, row func(tokenid.ID, *abs.Row)) (abs.Summary, error) {
-	return w.ABS.Tokens(ctx, abs.Window(s), func(r *abs.Row) error {
+	summary, err := w.ABS.Tokens(ctx, abs.Window(s), func(r *abs.Row) error {
 		row(w.ids.ID(r.Token), r)
 		return nil
 	})
+	w.ledger.SawABS(summary.Date)
+	return summary, err
 }
 
 // readInto requests the token report of a span for a reading, which is discarded if that fails.

@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -73,6 +74,38 @@ func TestRestartWithMoreSeries(t *testing.T) {
 				t.Errorf("the total rose by %d, %s by %d", rose, tt.family.Name, got)
 			}
 		})
+	}
+}
+
+// Tokens that find no index after the restart leave nothing behind that nobody has seen.
+func TestRestartWithFewerTokens(t *testing.T) {
+	for at := 12 * time.Minute; at <= 30*time.Minute; at += 2 * time.Minute {
+		o := defaults()
+		o.StateDir = t.TempDir()
+		o.Forensics = false
+		s := newStory(t, simulator.Config{Seed: 1}, o, abs.Exclusive)
+		for m := range 90 {
+			for token := range 20 {
+				if m >= token {
+					s.sim.Add(simulator.Event{
+						At: storyBegin.Add(time.Duration(m) * time.Minute), Token: fmt.Sprint("some-long-token-of-user-", token),
+						API: "shop", Device: "LINUX", IP: "10.0.0.1", N: 3,
+					})
+				}
+			}
+		}
+		s.until(at)
+		s.o.MaxTokens = 1
+		s.restart()
+		s.until(6 * time.Hour)
+		if s.counted() != s.truth() {
+			t.Errorf("counted %d of %d", s.counted(), s.truth())
+		}
+		for _, f := range []*metrics.Family{metrics.TokenRequests, metrics.TokenMethodRequests} {
+			if got := s.books.sum(f); got != s.counted() {
+				t.Errorf("restarted after %v: %s adds up to %d of %d", at, f.Name, got, s.counted())
+			}
+		}
 	}
 }
 

@@ -2,18 +2,24 @@ package collector
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
 )
 
 // slotReports are the reports that feed the counters.
-type slotReports struct{ *wiring }
+type slotReports struct {
+	*wiring
+	began time.Time // of the last cycle
+}
 
 // poll implements report: it reads the slots that are due, oldest first. Once the interval is used
 // up, what has ended already waits for the next cycle.
 func (r *slotReports) poll(ctx context.Context, c *cycle) (publish bool) {
-	r.ledger.Advance(c.began)
+	r.ledger.Advance(c.began, elapsed(r.began, c.began, r.options))
+	r.began = c.began
 	for _, job := range r.ledger.Due(c.began) {
 		if ctx.Err() != nil {
 			break
@@ -24,17 +30,33 @@ func (r *slotReports) poll(ctx context.Context, c *cycle) (publish bool) {
 		r.read(ctx, c, job)
 		r.heartbeat()
 	}
+	if ctx.Err() == nil {
+		r.ledger.Close()
+	}
 	return true
 }
+
+// errNoRows is no error of the package abs: the window's gauges need the summary only.
+var errNoRows = errors.New("the summary counts requests, but the report has no rows")
 
 func (r *slotReports) read(ctx context.Context, c *cycle, job ledger.Job) {
 	reading := r.ledger.Begin(job, r.clock.Now())
 	summary, err := r.readInto(ctx, job.Span, reading)
+	if err == nil && summary.Requests > 0 && summary.Rows == 0 {
+		r.ledger.Discard(reading)
+		err = errNoRows
+	}
 	if err != nil {
 		r.failed(ctx, c, job, err)
 		return
 	}
 	c.succeeded++
+	if !summary.HasSummary && summary.Rows == 0 {
+		r.ledger.ApplyNothing(reading)
+		r.log.Debug("slot report is empty", "from", job.From, "to", job.To,
+			"consequence", "it has neither a summary nor rows and proves nothing; the slot stays open")
+		return
+	}
 	if r.truncated(summary) {
 		if halves, ok := r.ledger.Halves(job); ok && !r.readHalves(ctx, c, job, halves, summary) {
 			r.ledger.Discard(reading)

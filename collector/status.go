@@ -28,7 +28,7 @@ type Status struct {
 // SlotStatus is one slot.
 type SlotStatus struct {
 	From, To time.Time
-	State    string // open, pending, settled, missed
+	State    string // open, pending, settled, unproven, missed
 	Requests int64  // counted from it
 	LastRead time.Time
 }

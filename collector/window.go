@@ -36,7 +36,7 @@ type windowReport struct {
 
 // poll implements report: it reads the window when it is due.
 func (r *windowReport) poll(ctx context.Context, c *cycle) (publish bool) {
-	if r.ok && c.began.Sub(r.tried) < r.options.reread() {
+	if age := c.began.Sub(r.tried); r.ok && age >= 0 && age < r.options.reread() {
 		return false
 	}
 	r.tried, r.ok = c.began, false

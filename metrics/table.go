@@ -235,6 +235,12 @@ var (
 		Help:   "Slots given up because they lay too far back to be read; requests that only they had are not counted.",
 		Note:   "Further back than `--collect.max-backfill`.",
 	}
+	UnprovenSlots = &Family{
+		Name: "abs_exporter_unproven_slots_total", Type: Counter, Unit: "slots", Group: GroupHealth, Counted: true, Stability: Stable,
+		Labels: []string{LabelTarget},
+		Help:   "Slots that were read to the end but closed without proof that ABS had all of their requests: no later slot held any in time.",
+		Note:   "After `--collect.max-backfill`. An idle weekend looks like a feed that stands still, so this is no alarm; what ABS adds later is not counted.",
+	}
 	RequestDelay = &Family{
 		Name: "abs_request_delay_seconds", Type: Histogram, Unit: "seconds", Group: GroupHealth, Stability: Stable,
 		Labels:  []string{LabelTarget},
@@ -336,7 +342,7 @@ func Table() []*Family {
 		AttackTypeInfo,
 
 		Up, CycleDuration, ReportDuration, ReportBytes, ReportFailures, ReportLastSuccess, LastNewRequests,
-		Slots, MissedSlots, RequestDelay, ReportRegressions, AuditDifference, ForensicsTokens, ForensicsOldestAge,
+		Slots, MissedSlots, UnprovenSlots, RequestDelay, ReportRegressions, AuditDifference, ForensicsTokens, ForensicsOldestAge,
 		SeriesOverflow, FindingsOverflow, StateSaveFailures, StateLastSave, BuildInfo,
 
 		OTLPRequests, OTLPDropped, OTLPLastSuccess,

@@ -66,6 +66,7 @@ func (s *Simulator) serve(w http.ResponseWriter, r *http.Request) {
 		call.Token = params.Get("token")
 	}
 	s.stats.begin(report, call)
+	w.Header().Set("Date", call.At.UTC().Format(http.TimeFormat))
 	out := &response{ResponseWriter: w}
 	w.Header().Set("Date", call.At.UTC().Format(http.TimeFormat)) // of its own clock
 	out.done = sync.OnceFunc(func() { s.stats.end(call, out.status) })

@@ -110,6 +110,7 @@ func statusSlots(slots []collector.SlotStatus) (strip, legend []statusSlot) {
 		{State: "settled", Meaning: "read for the last time, counted"},
 		{State: "open", Meaning: "read again, late requests are still counted"},
 		{State: "pending", Meaning: "not read yet"},
+		{State: "unproven", Sign: "?", Meaning: "read, but nothing later came to prove it"},
 		{State: "missed", Sign: "×", Meaning: "too far back, lost"},
 	}
 	for _, s := range slots {

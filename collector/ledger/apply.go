@@ -20,6 +20,9 @@ func (l *Ledger) Apply(r *Reading, bytes int64) Outcome {
 	defer l.Discard(r)
 	l.readings++
 	s, sp := r.job.slot, r.job.span()
+	if r.total > 0 {
+		l.proves(s, r.began)
+	}
 	split := len(s.spans) > 1
 	s.counted.grow(l.c.MaxTokens)
 	if split {
@@ -47,7 +50,7 @@ func (l *Ledger) Apply(r *Reading, bytes int64) Outcome {
 	}
 	out.Gain = l.count(s, reported, r.began)
 	sp.otherCounted = sp.otherCounted || !other.isZero()
-	out.Settled = r.job.To.Equal(sp.To) && !r.began.Before(sp.To.Add(l.c.Settle))
+	out.Settled = r.job.To.Equal(sp.To) && l.settles(s, sp, r.began)
 	if !out.Settled && l.c.ResponseCap.Splits(bytes) {
 		sp.tooMuch = r.job.Span
 	}
@@ -99,7 +102,7 @@ func (s *slot) remember(sp *slotSpan, r *tokenCounts) {
 func (l *Ledger) count(s *slot, reported *tokenCounts, began time.Time) int64 {
 	gain := max(0, reported.total-s.counted.total)
 	if gain > 0 {
-		l.activity.gain(began, l.c.Reread)
+		l.arrived(began)
 	}
 	s.counted.total += gain
 	s.total.total += gain
@@ -119,7 +122,11 @@ func (l *Ledger) count(s *slot, reported *tokenCounts, began time.Time) int64 {
 }
 
 func (l *Ledger) shareOther(counted, reported *counts, left int64) {
-	l.health.overflow[metrics.DimensionToken].Value += l.share(&l.other, counted, reported, left)
+	got := l.share(&l.other, counted, reported, left)
+	if l.c.MaxTokens == 0 {
+		return // no token has series, so none is beyond their limit
+	}
+	l.health.overflow[metrics.DimensionToken].Value += got
 }
 
 // share counts the rise of one token, at most what is left of the total's gain, and inside it the

@@ -15,7 +15,7 @@ type Config struct {
 	Slot        time.Duration
 	Reread      time.Duration // how often an ended slot is read again
 	Settle      time.Duration // how long after its end
-	MaxBackfill time.Duration // past this a slot that is not settled is missed
+	MaxBackfill time.Duration // past this a slot that is not settled is closed
 	Lookback    time.Duration // a ledger without state counts from this long ago
 
 	MaxTokens     int
@@ -45,6 +45,8 @@ type Ledger struct {
 	health   health
 	slots    []*slot // oldest first: open ones, and some that are done
 	schedule schedule
+	clock    clock
+	fresh    bool // it began without a state
 	activity activity
 	readings uint64 // applied so far
 
@@ -55,8 +57,8 @@ type Ledger struct {
 
 // health holds the ledger's own counters.
 type health struct {
-	missed, regressions metrics.Count
-	overflow            map[string]*metrics.Count // requests counted under Other, by dimension
+	missed, unproven, regressions metrics.Count
+	overflow                      map[string]*metrics.Count // requests counted under Other, by dimension
 }
 
 func newHealth() health {
@@ -75,6 +77,7 @@ func New(c Config) *Ledger {
 		c:        c,
 		tracked:  newTracked(c.MaxTokens),
 		health:   newHealth(),
+		fresh:    true,
 		schedule: schedule{length: c.Slot},
 		staging:  staging{zero: metrics.ZeroInit{Hold: c.Hold}},
 	}
@@ -113,6 +116,11 @@ type activity struct {
 	clock    time.Duration
 	lastGain time.Time
 }
+
+func (a *activity) notAfter(now time.Time) { a.lastGain = earlier(a.lastGain, now) }
+
+// SawABS records ABS's clock as an answer has it; zero where it has none.
+func (l *Ledger) SawABS(date time.Time) { l.clock.sawABS(date, l.c.tolerance()) }
 
 // twoBatches is two of ABS's batches of ten minutes.
 const twoBatches = 20 * time.Minute

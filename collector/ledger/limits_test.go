@@ -33,7 +33,7 @@ func limitsLedger(maxTokens int) *Ledger {
 		MaxBackfill: 24 * time.Hour, Lookback: 10 * time.Minute, MaxTokens: maxTokens, MaxValues: 100,
 		Dimensions: []Dimension{Method, API, Device}, DisplaceAfter: 30 * time.Minute, Expire: 2 * time.Hour, Hold: time.Minute,
 	})
-	l.Advance(limitsNow)
+	l.Advance(limitsNow, 0)
 	return l
 }
 
@@ -189,7 +189,7 @@ func TestHeldLimits(t *testing.T) {
 		var blocks []metrics.Block
 		for p := range slots {
 			at := limitsNow.Add(time.Duration(p) * 30 * time.Minute)
-			l.Advance(at)
+			l.Advance(at, 30*time.Minute)
 			var j Job
 			for _, s := range l.slots {
 				if !s.spans[0].baseline && !s.From.After(at) {

@@ -38,15 +38,33 @@ type world struct {
 	tokens    int
 	lookback  time.Duration
 	location  *time.Location
+	stall     disturbance
+	behind    time.Duration // one of ABS's nodes is by this much; each reading is answered by another
 
-	failing float64             // failures, until the end, when all is let settle
-	most    map[time.Time]int64 // by span: the most that a reading reported, less the baseline
-	first   map[time.Time]int64 // by span: the baseline
-	alone   bool                // nothing shared Other in this run
+	held     time.Time           // the newest slot that a reading held requests of
+	unproven error               // a slot settled without proof
+	failing  float64             // failures, until the end, when all is let settle
+	most     map[time.Time]int64 // by span: the most that a reading reported, less the baseline
+	first    map[time.Time]int64 // by span: the baseline
+	alone    bool                // nothing shared Other in this run
+}
+
+// disturbance is a time in which ABS gets no logs. What it would have had comes in the hour after.
+type disturbance struct {
+	from, to time.Time
+	down     bool // ABS answers nothing meanwhile
+}
+
+// visible returns when ABS has what it would have had at a time.
+func (d disturbance) visible(at time.Time, drain time.Duration) time.Time {
+	if at.Before(d.from) || !at.Before(d.to) {
+		return at
+	}
+	return d.to.Add(time.Duration(float64(at.Sub(d.from)) / float64(d.to.Sub(d.from)) * float64(drain)))
 }
 
 func (w *world) String() string {
-	return fmt.Sprintf("failures %.1f, slow %v, rowCap %d, truncates %v, takesBack %v, maxTokens %d of %d, %d minutes, %v",
+	return fmt.Sprintf("stall %v, behind %v, ", w.stall, w.behind) + fmt.Sprintf("failures %.1f, slow %v, rowCap %d, truncates %v, takesBack %v, maxTokens %d of %d, %d minutes, %v",
 		w.failures, w.slow, w.rowCap, w.truncates, w.takesBack, w.maxTokens, w.tokens, w.minutes, w.location)
 }
 
@@ -71,6 +89,17 @@ func newWorld(seed uint64) *world {
 	if rng.IntN(3) == 0 {
 		w.location, _ = time.LoadLocation([]string{"Europe/Berlin", "Asia/Kolkata", "America/St_Johns"}[rng.IntN(3)])
 	}
+	late := 100
+	if rng.IntN(3) == 0 {
+		w.behind, late = time.Duration(1+rng.IntN(20))*time.Minute, 50
+	}
+	drain := time.Duration(rng.IntN(60)) * time.Minute
+	if rng.IntN(3) == 0 {
+		late = 50
+		w.stall.from = w.start.Add(time.Duration(60+rng.IntN(w.minutes)) * time.Minute)
+		w.stall.to = w.stall.from.Add(time.Duration(120+rng.IntN(360)) * time.Minute)
+		w.stall.down = rng.IntN(2) == 0
+	}
 	lanes := [3]time.Duration{}
 	for m := -180; m < w.minutes; m++ {
 		at := w.start.Add(time.Duration(m) * time.Minute)
@@ -78,7 +107,7 @@ func newWorld(seed uint64) *world {
 			for i := range lanes {
 				lanes[i] = time.Duration(rng.IntN(20)) * time.Minute
 				if rng.IntN(12) == 0 {
-					lanes[i] = time.Duration(rng.IntN(100)) * time.Minute
+					lanes[i] = time.Duration(rng.IntN(late)) * time.Minute
 				}
 			}
 		}
@@ -90,7 +119,7 @@ func newWorld(seed uint64) *world {
 				token = tokenid.ID(1 + (m+180)*w.tokens/(w.minutes+180))
 			}
 			e := event{
-				at: at, from: visible.Add(lanes[lane]), token: token,
+				at: at, from: w.stall.visible(visible.Add(lanes[lane]), drain), token: token,
 				method: []string{"GET", "PUT", "POST"}[rng.IntN(3)],
 				api:    fmt.Sprint("api", rng.IntN(4)),
 				device: []string{"LINUX", "UNKNOWN"}[rng.IntN(2)],
@@ -132,6 +161,9 @@ func (e *event) visible(now time.Time) bool {
 
 // report is what ABS answers: rows in some order, the same token now and then twice.
 func (w *world) report(s Span, now time.Time) (rows []event) {
+	if w.behind > 0 && w.rng.IntN(2) == 0 {
+		now = now.Add(-w.behind)
+	}
 	for at := s.From; at.Before(s.To); at = at.Add(time.Minute) {
 		for _, e := range w.byMinute[at.Unix()] {
 			if e.visible(now) {
@@ -168,9 +200,15 @@ const rowLength = 10
 
 // cycle does what the collector does, without its network.
 func (w *world) cycle(l *Ledger, now time.Time, check func(string)) {
-	l.Advance(now)
+	l.Advance(now, 2*time.Minute)
 	check("advance")
+	down := w.stall.down && !now.Before(w.stall.from) && now.Before(w.stall.to)
 	for _, j := range l.Due(now) {
+		if down {
+			l.Discard(l.Begin(j, now))
+			l.Failed(j, Unavailable)
+			continue
+		}
 		if w.rng.Float64() < w.failing {
 			r := l.Begin(j, now)
 			add(r, w.report(j.Span, now)[:0])
@@ -212,9 +250,16 @@ func (w *world) cycle(l *Ledger, now time.Time, check func(string)) {
 			w.first[j.From] = sum(rows)
 		}
 		w.most[j.From] = max(w.most[j.From], sum(rows)-w.first[j.From])
-		l.Apply(r, int64(len(rows)*rowLength))
+		if len(rows) > 0 && j.slot.From.After(w.held) {
+			w.held = j.slot.From
+		}
+		slot := j.slot
+		if out := l.Apply(r, int64(len(rows)*rowLength)); out.Settled && (!w.held.After(slot.From) || now.Before(j.To.Add(l.c.Settle))) && w.unproven == nil {
+			w.unproven = fmt.Errorf("slot %v settled at %v, when the newest with requests was that of %v", slot.Span, now, w.held)
+		}
 		check("apply " + j.From.Format("15:04"))
 	}
+	l.Close()
 	l.Stage(now, now)
 	l.Published()
 }
@@ -314,6 +359,9 @@ func (w *world) run() error {
 	b := &books{l: l, byToken: map[tokenid.ID]int64{}}
 	var failure error
 	end := w.start.Add(time.Duration(w.minutes)*time.Minute + 4*time.Hour)
+	if w.stall.to.Add(4 * time.Hour).After(end) {
+		end = w.stall.to.Add(4 * time.Hour)
+	}
 	for now := w.start; now.Before(end); now = now.Add(2 * time.Minute) {
 		if now.After(end.Add(-15 * time.Minute)) {
 			w.failing = 0
@@ -330,13 +378,16 @@ func (w *world) run() error {
 			return failure
 		}
 	}
+	if w.unproven != nil {
+		return w.unproven
+	}
 	return w.judge(b)
 }
 
 // judge compares the counters with the truth once everything has settled.
 func (w *world) judge(b *books) error {
 	l := b.l
-	if n := l.health.missed.Value; n != 0 {
+	if n := l.health.missed.Value + l.health.unproven.Value; n != 0 {
 		return fmt.Errorf("%d slots missed", n)
 	}
 	truth := w.truth(l)
@@ -348,15 +399,22 @@ func (w *world) judge(b *books) error {
 		return nil
 	}
 	// In a repeated hour it would count from the end of that hour.
-	exact := w.rowCap == 0 && w.failures == 0 && !l.c.Zone.repeated(w.start)
+	started := !l.c.Zone.repeated(w.start)
+	if started && (got < truth.sure || got > truth.atMost) {
+		return fmt.Errorf("counted %d, requested were %d to %d", got, truth.sure, truth.atMost)
+	}
+	exact := started && w.rowCap == 0 && w.failures == 0 && w.behind == 0
 	if exact && got != truth.atMost {
 		return fmt.Errorf("counted %d of %d", got, truth.atMost)
 	}
+	// What joins with the reading of a node that is behind leaves too much under other, and the next
+	// gain is shared out by it: the total is right, the values need not be.
+	exactValues := got == truth.atMost && (w.behind == 0 || l.other.total.Value == 0)
 	sums := map[Dimension]int64{}
 	for _, v := range l.total.values {
 		d := v.id.dimension()
 		sums[d] += v.Value
-		if name := l.labels[d].names[v.id.index()]; got == truth.atMost && v.Value != truth.byValue[name] {
+		if name := l.labels[d].names[v.id.index()]; exactValues && v.Value != truth.byValue[name] {
 			return fmt.Errorf("%v %s: counted %d of %d", d, name, v.Value, truth.byValue[name])
 		}
 	}
@@ -393,7 +451,7 @@ func (w *world) truth(l *Ledger) truth {
 		switch {
 		case !e.at.Before(from):
 			t.sure += e.n
-		case e.from.After(w.start) && l.c.Zone.Slot(e.at, l.c.Slot).To.After(w.start.Add(-l.c.Settle)):
+		case e.from.After(w.start.Add(-w.behind)) && l.c.Zone.Slot(e.at, l.c.Slot).To.After(w.start.Add(-l.c.Settle)):
 			// Of what came before the start only what ABS adds later is counted; how much,
 			// depends on when the first reading succeeded.
 		default:

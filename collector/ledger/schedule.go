@@ -13,6 +13,8 @@ type schedule struct {
 	newest time.Time     // where the newest slot begins that ever held data
 	// timeoutSplit says that a span was marked in this cycle to be split for its time-outs.
 	timeoutSplit bool
+	// clockBack says that the clock was set back, and rewind did not follow it yet.
+	clockBack bool
 }
 
 // Job is a window to read next.
@@ -39,20 +41,24 @@ func (j *Job) span() *slotSpan {
 
 // Due returns what to read in a cycle that begins now, oldest first but for spans that timed out
 // before, which would keep the others waiting: the slot that has not ended; ended ones after each
-// Reread; those whose reading failed; and those that can be settled. While ABS's wall clock runs
+// Reread, or less often while nothing new arrives; those whose reading failed; and those that can be
+// settled. While ABS's wall clock runs
 // through a repeated hour, a slot that has not ended waits: its report would be of another stretch.
 func (l *Ledger) Due(now time.Time) []Job {
 	l.splitMarked()
 	minute := now.Truncate(time.Minute)
 	var jobs []Job
 	for _, s := range l.slots {
+		if l.tooOld(s) {
+			continue // it is to be closed
+		}
 		for i := range s.spans {
 			sp := &s.spans[i]
 			ask := sp.Span
 			if ask.To.After(minute) {
 				ask.To = minute
 			}
-			if sp.due(now, &l.c) && ask.To.After(ask.From) && (ask.To.Equal(sp.To) || !l.c.Zone.endRepeated(ask.To)) {
+			if l.due(s, sp, now) && ask.To.After(ask.From) && (ask.To.Equal(sp.To) || !l.c.Zone.endRepeated(ask.To)) {
 				jobs = append(jobs, Job{Span: ask, Current: s.To.After(now), slot: s, of: sp.Span, timeouts: sp.timeouts})
 			}
 		}
@@ -63,13 +69,13 @@ func (l *Ledger) Due(now time.Time) []Job {
 	return jobs
 }
 
-func (sp *slotSpan) due(now time.Time, c *Config) bool {
+func (l *Ledger) due(s *slot, sp *slotSpan, now time.Time) bool {
 	switch {
 	case sp.settled:
 		return false
-	case sp.failed, sp.read.IsZero(), sp.read.Before(sp.To), !now.Before(sp.To.Add(c.Settle)):
+	case sp.failed, sp.read.IsZero(), sp.read.After(now), sp.read.Before(sp.To), l.settles(s, sp, now):
 		return true
 	default:
-		return now.Sub(sp.read) >= c.Reread
+		return now.Sub(sp.read) >= l.wait(sp, now)
 	}
 }

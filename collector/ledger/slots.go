@@ -16,10 +16,12 @@ const (
 	Open    SlotState = metrics.SlotOpen
 	Pending SlotState = metrics.SlotPending
 	Settled SlotState = "settled"
-	Missed  SlotState = "missed"
+	// Unproven slots were read since their end, but are too old to wait for what proves them.
+	Unproven SlotState = "unproven"
+	Missed   SlotState = "missed"
 )
 
-// doneSlots is how many settled or missed slots are kept for people to see, at least;
+// doneSlots is how many slots that are done are kept for people to see, at least;
 // Config.Keep may ask for more, for the audit.
 const doneSlots = 12
 
@@ -29,6 +31,9 @@ type slot struct {
 	state SlotState
 	total counts // counted from it, over all tokens
 	read  time.Time
+
+	proven time.Time     // when the reading began that proved it (rule 3); zero: none did
+	ended  time.Duration // the ledger's own time at its end
 
 	spans   []slotSpan  // one, until it is split; none once it is done
 	counted tokenCounts // counted from it, baseline included
@@ -59,16 +64,24 @@ type slotSpan struct {
 	last         *tokenCounts // its last reading where the slot is split; nil: not read since
 }
 
-// Advance opens the slots that have begun by now and closes those that are too old. The first one
-// of a ledger without state sets where counting begins.
-func (l *Ledger) Advance(now time.Time) {
+// Advance opens the slots that have begun by now. elapsed is the time since the last Advance by a
+// clock that is never set; the first one of a process ignores it. The first one of a ledger without
+// state sets where counting begins. Close must follow the readings.
+func (l *Ledger) Advance(now time.Time, elapsed time.Duration) {
 	l.staging.blocks = nil
+	wasTrusted := l.clock.trusted(l.c.MaxBackfill)
+	l.schedule.clockBack = l.clock.advance(now, elapsed, l.c.tolerance()) || l.schedule.clockBack
 	next := &l.schedule.next
-	if next.IsZero() {
-		l.begin(now)
-	}
-	if next.Sub(now) > 2*l.c.Slot+mergedAtMost {
+	corrected := !wasTrusted && l.clock.trusted(l.c.MaxBackfill)
+	switch {
+	case next.IsZero():
+		l.begin(now.Add(-l.c.Lookback), now)
+	case l.schedule.clockBack && l.clock.trusted(l.c.MaxBackfill):
 		l.rewind(now)
+	case l.fresh && corrected && next.Before(l.clock.start().Add(-l.c.Lookback-l.c.Settle-l.c.Slot)):
+		// The clock was behind when counting began: what lies before the start is not counted.
+		*next = time.Time{}
+		l.begin(l.clock.start().Add(-l.c.Lookback), now)
 	}
 	for next.Before(now) {
 		span := l.c.Zone.Slot(*next, l.c.Slot)
@@ -76,53 +89,85 @@ func (l *Ledger) Advance(now time.Time) {
 		*next = span.To
 		l.open(span, false, false)
 	}
-	for _, s := range l.slots {
-		if s.state == Open && now.Sub(s.To) > l.c.MaxBackfill {
-			l.health.missed.Value++
-			s.close(Missed)
-		}
-	}
 	l.prune()
 	l.expire()
 }
 
-// mergedAtMost is how much longer than others a slot is that touches a repeated hour.
-const mergedAtMost = 3 * time.Hour
+// tolerance is by how much the wall clock and ABS's may differ.
+func (c *Config) tolerance() time.Duration { return max(c.Slot, twoBatches) }
 
-// rewind removes the slots of a future that a clock which ran ahead had opened, as far as nothing
-// was counted from them.
+// rewind follows a clock that was set back (rule 11). The slots after now go. So do, from the newest
+// one on, those before it that nothing is known of; they are opened again, as is what lies between
+// the start and the first one that is left.
 func (l *Ledger) rewind(now time.Time) {
 	sc := &l.schedule
-	sc.next = l.c.Zone.Slot(now, l.c.Slot).From
-	l.slots = slices.DeleteFunc(l.slots, func(s *slot) bool { return !s.From.Before(sc.next) && s.total.total == 0 })
-	for _, s := range l.slots {
-		if s.To.After(sc.next) {
-			sc.next = s.To
-		}
+	sc.clockBack = false
+	l.slots = slices.DeleteFunc(l.slots, func(s *slot) bool { return !s.From.Before(now) })
+	for n := len(l.slots); n > 0 && l.slots[n-1].blank(); n-- {
+		l.slots = l.slots[:n-1]
 	}
+	for _, s := range l.slots {
+		s.notAfter(now)
+	}
+	l.activity.notAfter(now)
 	if sc.newest.After(now) {
 		sc.newest = time.Time{}
 	}
+	start := l.clock.start().Add(-l.c.Lookback)
+	sc.next = time.Time{}
+	switch {
+	case len(l.slots) == 0 && l.fresh:
+		l.begin(start, now)
+	case len(l.slots) == 0:
+		sc.next = l.c.Zone.Slot(now, l.c.Slot).From
+	default:
+		left := l.slots
+		if first := left[0].From; l.fresh && start.Before(first) {
+			l.slots = nil
+			l.begin(start, first)
+			l.slots = append(l.slots, left...)
+		}
+		sc.next = left[len(left)-1].To
+	}
 }
 
-// begin opens the slots that may still fill up. What they hold already is counted only as far as it
-// lies in the look-back: where that begins inside a slot, two slots take its place (rule 8).
-func (l *Ledger) begin(now time.Time) {
-	next := &l.schedule.next
-	from := now.Add(-l.c.Lookback).Truncate(time.Minute)
-	first := from
-	if settling := now.Add(-l.c.Settle); settling.Before(from) {
-		first = settling
+// blank reports whether nothing was ever reported of a slot that did not settle.
+func (s *slot) blank() bool { return s.state != Settled && s.total.total == 0 && s.counted.total == 0 }
+
+// notAfter corrects what was noted by a clock that ran ahead.
+func (s *slot) notAfter(now time.Time) {
+	s.read, s.proven = earlier(s.read, now), earlier(s.proven, now)
+	for i := range s.spans {
+		s.spans[i].read = earlier(s.spans[i].read, now)
 	}
-	for *next = l.c.Zone.Slot(first, l.c.Slot).From; next.Before(now); {
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// begin opens the slots that may still fill up, as far as they lie before until. What they hold
+// already is counted only as far as it lies after from: where that is inside a slot, two slots take
+// its place (rule 8).
+func (l *Ledger) begin(from, until time.Time) {
+	next := &l.schedule.next
+	now := l.clock.wall
+	from = from.Truncate(time.Minute)
+	for *next = l.c.Zone.Slot(earlier(from, l.clock.start().Add(-l.c.Settle)), l.c.Slot).From; next.Before(until); {
 		span := l.c.Zone.Slot(*next, l.c.Slot)
 		*next = span.To
+		if until.Before(now) {
+			span.To = earlier(span.To, until)
+		}
 		if !from.After(span.From) {
 			l.open(span, false, false)
 			continue
 		}
 		at := l.c.Zone.firstUnambiguous(from, span.To)
-		if now.Sub(span.To) < l.c.Settle {
+		if l.clock.start().Sub(span.To) < l.c.Settle {
 			l.open(Span{span.From, at}, true, true)
 		}
 		if at.Before(span.To) {
@@ -134,7 +179,7 @@ func (l *Ledger) begin(now time.Time) {
 // open adds a slot, split beforehand as the last ones had to be. baseline: its first reading is;
 // cut: it is not all of a slot on the clock.
 func (l *Ledger) open(span Span, baseline, cut bool) {
-	s := &slot{Span: span, state: Open, baseline: baseline || cut}
+	s := &slot{Span: span, state: Open, baseline: baseline || cut, ended: l.clock.elapsed + span.To.Sub(l.clock.wall)}
 	for from := span.From; from.Before(span.To); {
 		to := l.c.Zone.firstUnambiguous(from.Add(l.schedule.length), span.To)
 		s.spans = append(s.spans, slotSpan{Span: Span{from, to}, baseline: baseline})
@@ -209,6 +254,10 @@ func (l *Ledger) Slots(now time.Time) []SlotView {
 // pending reports whether a slot should have been read since its end and was not. One that has just
 // ended is read again like all others.
 func (l *Ledger) pending(s *slot, now time.Time) bool {
-	return !now.Before(s.To.Add(l.c.Reread)) &&
-		slices.ContainsFunc(s.spans, func(sp slotSpan) bool { return sp.read.Before(sp.To) })
+	return !now.Before(s.To.Add(l.c.Reread)) && s.unread()
+}
+
+// unread reports whether some of a slot was not read since its end.
+func (s *slot) unread() bool {
+	return slices.ContainsFunc(s.spans, func(sp slotSpan) bool { return sp.read.Before(sp.To) })
 }

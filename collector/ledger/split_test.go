@@ -20,9 +20,9 @@ func newSplitSlot(t *testing.T, maxTokens int, whole ...event) *splitSlot {
 	t.Helper()
 	start := at("2026-11-23T10:00Z")
 	s := &splitSlot{l: (&world{location: time.UTC, maxTokens: maxTokens}).ledger(), now: start}
-	s.l.Advance(start)
+	s.l.Advance(start, 0)
 	s.now = start.Add(35 * time.Minute)
-	s.l.Advance(s.now)
+	s.l.Advance(s.now, 10*time.Minute)
 	if whole != nil {
 		s.read(map[string][]event{"10:00": whole})
 	}
@@ -38,7 +38,7 @@ func newSplitSlot(t *testing.T, maxTokens int, whole ...event) *splitSlot {
 // read reads the spans that begin at the given times, ten minutes after the reading before.
 func (s *splitSlot) read(reported map[string][]event) {
 	s.now = s.now.Add(10 * time.Minute)
-	s.l.Advance(s.now)
+	s.l.Advance(s.now, 10*time.Minute)
 	for _, j := range s.l.Due(s.now) {
 		if rows, ok := reported[j.From.Format("15:04")]; ok {
 			r := s.l.Begin(j, s.now)
@@ -229,7 +229,7 @@ func TestTheSecondPassWaits(t *testing.T) {
 	for _, inclusive := range []bool{false, true} {
 		l := (&world{location: berlin, maxTokens: 3}).ledger()
 		l.c.Zone.Inclusive = inclusive
-		l.Advance(at("2026-10-24T21:00Z"))
+		l.Advance(at("2026-10-24T21:00Z"), 0)
 		for _, tt := range []struct {
 			now   string
 			reads bool
@@ -242,7 +242,7 @@ func TestTheSecondPassWaits(t *testing.T) {
 			{"2026-10-25T02:01Z", true},
 		} {
 			now := at(tt.now)
-			l.Advance(now)
+			l.Advance(now, 0)
 			running, ended := false, false
 			for _, j := range l.Due(now) {
 				running, ended = running || j.To.Equal(now), ended || !j.Current

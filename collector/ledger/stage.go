@@ -52,6 +52,7 @@ func (l *Ledger) Published() {
 		}
 	}
 	st.zero.Published(&l.health.missed)
+	st.zero.Published(&l.health.unproven)
 	st.zero.Published(&l.health.regressions)
 	for _, c := range l.health.overflow {
 		st.zero.Published(c)
@@ -143,6 +144,7 @@ func (l *Ledger) makeSeries(f *families, c *counters) {
 func (l *Ledger) stageHealth() []metrics.Block {
 	zero, h := &l.staging.zero, &l.health
 	zero.Init(&h.missed, metrics.MissedSlots, l.c.Target)
+	zero.Init(&h.unproven, metrics.UnprovenSlots, l.c.Target)
 	zero.Init(&h.regressions, metrics.ReportRegressions, l.c.Target)
 	for _, name := range overflowDimensions() {
 		zero.Init(h.overflow[name], metrics.SeriesOverflow, l.c.Target, name)
@@ -154,6 +156,7 @@ func (l *Ledger) stageHealth() []metrics.Block {
 	}
 	return []metrics.Block{
 		{Family: metrics.MissedSlots, Samples: []metrics.Sample{zero.Sample(&h.missed)}},
+		{Family: metrics.UnprovenSlots, Samples: []metrics.Sample{zero.Sample(&h.unproven)}},
 		{Family: metrics.ReportRegressions, Samples: []metrics.Sample{zero.Sample(&h.regressions)}},
 		overflow,
 	}

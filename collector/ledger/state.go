@@ -28,6 +28,9 @@ type State struct {
 	Clock        time.Duration // of activity
 	LastGain     time.Time
 	Readings     uint64
+
+	Wall    time.Time // of the last Advance
+	Elapsed time.Duration
 }
 
 // CountRecord is one counter.
@@ -35,7 +38,8 @@ type CountRecord struct{ Value, FirstExposed int64 }
 
 // SlotRecord is a slot.
 type SlotRecord struct {
-	From, To, Read                time.Time
+	From, To, Read, Proven        time.Time
+	Ended                         time.Duration // the ledger's own time at its end
 	State                         string
 	Total                         CountsState // one
 	Counted                       TokenCountsState
@@ -65,6 +69,7 @@ func (l *Ledger) State() *State {
 		Health: map[string]CountRecord{},
 		Next:   l.schedule.next, Newest: l.schedule.newest, Length: l.schedule.length,
 		Clock: l.activity.clock, LastGain: l.activity.lastGain, Readings: l.readings,
+		Wall: l.clock.wall, Elapsed: l.clock.elapsed,
 	}
 	for d, t := range l.labels {
 		s.Labels[d] = t.names[1:]
@@ -89,13 +94,14 @@ func (l *Ledger) State() *State {
 
 func (h *health) byName() map[string]*metrics.Count {
 	all := maps.Clone(h.overflow)
-	all[metrics.MissedSlots.Name], all[metrics.ReportRegressions.Name] = &h.missed, &h.regressions
+	all[metrics.MissedSlots.Name], all[metrics.UnprovenSlots.Name] = &h.missed, &h.unproven
+	all[metrics.ReportRegressions.Name] = &h.regressions
 	return all
 }
 
 func (l *Ledger) slotRecord(s *slot) SlotRecord {
 	v := SlotRecord{
-		From: s.From, To: s.To, Read: s.read, State: string(s.state), Counted: l.tokenCountsState(&s.counted),
+		From: s.From, To: s.To, Read: s.read, Proven: s.proven, Ended: s.ended, State: string(s.state), Counted: l.tokenCountsState(&s.counted),
 		Largest: s.largest, Bytes: s.bytes, Baseline: s.baseline, WithoutIPs: s.withoutIPs, Audited: s.audited,
 	}
 	v.Total.add(&s.total)
@@ -147,6 +153,7 @@ func Restore(c Config, s *State) (*Ledger, error) {
 	l.schedule.next, l.schedule.newest = s.Next, s.Newest
 	l.schedule.length = max(time.Minute, min(s.Length, c.Slot))
 	l.activity = activity{s.Clock, s.LastGain}
+	l.clock, l.fresh = clock{wall: s.Wall, elapsed: s.Elapsed}, false
 	for name, c := range l.health.byName() {
 		*c = metrics.RestoredCount(s.Health[name].Value, s.Health[name].FirstExposed)
 	}
@@ -208,9 +215,25 @@ func (l *Ledger) restoreTracked(saved []counters) []int {
 		indexes[i] = -1
 		if n < l.c.MaxTokens {
 			indexes[i] = l.tracked.add(saved[i])
+		} else {
+			l.inherit(&saved[i])
 		}
 	}
 	return indexes
+}
+
+// inherit gives other what a token gained that leaves and nobody has seen: its series were still
+// exposed as 0 (rule 8).
+func (l *Ledger) inherit(c *counters) {
+	if c.total.FirstExposed() == 0 {
+		l.other.total.Value += c.total.Value
+		l.health.overflow[metrics.DimensionToken].Value += c.total.Value
+	}
+	for i := range c.values {
+		if v := &c.values[i]; v.FirstExposed() == 0 && v.Value != 0 {
+			l.other.add(v.id, v.Value, 0)
+		}
+	}
 }
 
 func (l *Ledger) restoreSlot(v *SlotRecord, indexes []int) (*slot, error) {
@@ -219,7 +242,7 @@ func (l *Ledger) restoreSlot(v *SlotRecord, indexes []int) (*slot, error) {
 		return nil, errState
 	}
 	s := &slot{
-		Span: Span{v.From, v.To}, state: SlotState(v.State), total: total[0], read: v.Read,
+		Span: Span{v.From, v.To}, state: SlotState(v.State), total: total[0], read: v.Read, proven: v.Proven, ended: v.Ended,
 		largest: v.Largest, bytes: v.Bytes, baseline: v.Baseline, withoutIPs: v.WithoutIPs, audited: v.Audited,
 	}
 	left, err := l.restoreTokenCounts(&s.counted, &v.Counted, indexes)

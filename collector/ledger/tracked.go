@@ -56,13 +56,17 @@ func (t *tracked) remove(index int) {
 	t.order = nil
 }
 
-// admissible returns how many tokens the reading of a job may admit: none unless no newer slot
-// holds data (rule 5).
+// admissible returns how many tokens the reading of a job may admit: as many as there are free
+// indexes, and as it may displace if no newer slot holds data (rule 5).
 func (l *Ledger) admissible(j Job) int {
-	if j.admitsNone || j.slot.From.Before(l.schedule.newest) {
+	switch {
+	case j.admitsNone:
 		return 0
+	case j.slot.From.Before(l.schedule.newest):
+		return len(l.tracked.free)
+	default:
+		return len(l.tracked.free) + len(l.displaceable())
 	}
-	return len(l.tracked.free) + len(l.displaceable())
 }
 
 // displaceable returns the indexes that may be given to other tokens: those of tokens that are not
@@ -90,13 +94,22 @@ func (l *Ledger) displaceable() []int {
 // admit tracks the best candidates of a reading. What it reports of them moves from other to them.
 func (l *Ledger) admit(r *Reading, sp *slotSpan) {
 	s := r.job.slot
-	if r.total == 0 || r.job.admitsNone || s.From.Before(l.schedule.newest) {
+	if r.total == 0 || r.job.admitsNone {
 		return
 	}
-	l.schedule.newest = s.From
+	displaces := !s.From.Before(l.schedule.newest)
+	switch {
+	case displaces:
+		l.schedule.newest = s.From
+	case sp.baseline || !l.shows(r, sp):
+		return // nobody has new requests in it: whoever left before would return
+	}
 	var idle []int
 	for _, c := range r.candidates.best.Sorted() {
 		if c.Value.total == 0 {
+			break
+		}
+		if len(l.tracked.free) == 0 && !displaces {
 			break
 		}
 		if len(l.tracked.free) == 0 && idle == nil {
@@ -114,6 +127,18 @@ func (l *Ledger) admit(r *Reading, sp *slotSpan) {
 		r.other.move(&c.Value, -1)
 		r.tracked[i], c.Value = c.Value, r.tracked[i]
 	}
+}
+
+// shows reports whether a reading shows requests that were not counted.
+func (l *Ledger) shows(r *Reading, sp *slotSpan) bool {
+	s, reported := r.job.slot, r.total
+	if len(s.spans) > 1 {
+		reported += s.reported.total
+		if sp.last != nil {
+			reported -= sp.last.total
+		}
+	}
+	return reported > s.counted.total
 }
 
 // rises reports whether this very reading shows requests of a token that were not counted.

@@ -1,0 +1,87 @@
+package ledger
+
+import "time"
+
+// Settling follows the data (rule 3). A slot is proven once a later one held requests; a pause in
+// which nothing new arrived at all makes that proof void until something does.
+
+// quiet is how long nothing new may arrive before that is taken for a feed that stands still.
+func (c *Config) quiet() time.Duration { return max(c.Settle/2, twoBatches) }
+
+// proves records that a reading of a slot held requests: the earlier slots are proven by it.
+func (l *Ledger) proves(s *slot, began time.Time) {
+	for _, o := range l.slots {
+		if o.state == Open && o.proven.IsZero() && o.From.Before(s.From) {
+			o.proven = began
+		}
+	}
+}
+
+// arrived records that a reading had new requests. After a pause, the settle time of all slots runs
+// from now: what was late when the feed stopped comes with the backlog.
+func (l *Ledger) arrived(began time.Time) {
+	if began.Sub(l.activity.lastGain) > l.c.quiet() {
+		for _, o := range l.slots {
+			if !o.proven.IsZero() {
+				o.proven = began
+			}
+		}
+	}
+	l.activity.gain(began, l.c.Reread)
+}
+
+// settles reports whether a reading of a span that begins at a time is its last one.
+func (l *Ledger) settles(s *slot, sp *slotSpan, began time.Time) bool {
+	switch {
+	case s.proven.IsZero(), began.Sub(l.activity.lastGain) > l.c.quiet(), !l.clock.trusted(l.c.MaxBackfill):
+		return false
+	case s.proven.Sub(s.To) > l.c.Settle/2:
+		return !began.Before(s.proven.Add(l.c.Settle))
+	default:
+		return !began.Before(sp.To.Add(l.c.Settle))
+	}
+}
+
+// longestWait is how far the readings of a slot without proof back off.
+const longestWait = time.Hour
+
+// wait returns how long after its last reading an ended span is read again. Past the settle time it
+// grows with the time in which nothing new arrived anywhere.
+func (l *Ledger) wait(sp *slotSpan, now time.Time) time.Duration {
+	since := sp.To.Add(l.c.Settle)
+	if l.activity.lastGain.After(since) {
+		since = l.activity.lastGain
+	}
+	return max(l.c.Reread, min(now.Sub(since)/2, longestWait))
+}
+
+// tooOld reports whether a slot is past Config.MaxBackfill, whatever the wall clock did meanwhile.
+func (l *Ledger) tooOld(s *slot) bool { return l.clock.elapsed-s.ended > l.c.MaxBackfill }
+
+// Close closes the slots that are too old, unless the clock disagrees with ABS's. It ends the
+// readings of a cycle.
+func (l *Ledger) Close() {
+	if !l.clock.trusted(l.c.MaxBackfill) {
+		return
+	}
+	for _, s := range l.slots {
+		switch {
+		case s.state != Open || !l.tooOld(s):
+		case s.unread():
+			l.health.missed.Value++
+			s.close(Missed)
+		default:
+			l.health.unproven.Value++
+			s.close(Unproven)
+		}
+	}
+	l.prune()
+}
+
+// ApplyNothing ends a reading whose report had neither a summary nor rows. It proves nothing,
+// settles nothing, and is no baseline: nobody knows whether the slot is empty.
+func (l *Ledger) ApplyNothing(r *Reading) {
+	defer l.Discard(r)
+	sp := r.job.span()
+	l.finishReading(r.job.slot, sp, r.began, 0, false)
+}
