@@ -87,7 +87,7 @@ func (a *audit) record(due ledger.Audit, difference int64) {
 func (a *audit) failed(ctx context.Context, due ledger.Audit, err error) {
 	switch {
 	case ctx.Err() != nil:
-	case refusal(err) == ledger.Unavailable:
+	case !a.tooLarge(err):
 		a.failures.add("audit not read", err, "it is tried again in the next cycle; no counter depends on it")
 	default:
 		a.ledger.SkipAudit(due)

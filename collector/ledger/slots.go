@@ -53,6 +53,7 @@ type slotSpan struct {
 
 	tooMuch   Span // what is to be halved before the next reading; empty: nothing
 	keepWhole bool // not to be split for its summary: that brought no more rows
+	probing   probing
 
 	baseline     bool         // its first reading is not counted (rule 8)
 	otherCounted bool         // requests of it may have been counted under other (rule 2)
@@ -172,6 +173,7 @@ func (l *Ledger) finishReading(s *slot, sp *slotSpan, began time.Time, bytes int
 		s.read = began
 	}
 	sp.read, sp.reading, sp.failed, sp.timeouts, sp.settled = began, l.readings, false, 0, settled
+	l.wasRead(sp, began, bytes)
 	if !settled {
 		return
 	}

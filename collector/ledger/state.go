@@ -28,6 +28,9 @@ type State struct {
 	Clock        time.Duration // of activity
 	LastGain     time.Time
 	Readings     uint64
+
+	ProbeLength time.Duration // that spans which were answered 500 were split to
+	ProbeProven int64
 }
 
 // CountRecord is one counter.
@@ -65,6 +68,7 @@ func (l *Ledger) State() *State {
 		Health: map[string]CountRecord{},
 		Next:   l.schedule.next, Newest: l.schedule.newest, Length: l.schedule.length,
 		Clock: l.activity.clock, LastGain: l.activity.lastGain, Readings: l.readings,
+		ProbeLength: l.schedule.probes.length, ProbeProven: l.schedule.probes.proven,
 	}
 	for d, t := range l.labels {
 		s.Labels[d] = t.names[1:]
@@ -146,6 +150,7 @@ func Restore(c Config, s *State) (*Ledger, error) {
 	l.readings = s.Readings
 	l.schedule.next, l.schedule.newest = s.Next, s.Newest
 	l.schedule.length = max(time.Minute, min(s.Length, c.Slot))
+	l.schedule.probes = probes{readings: s.Readings, length: s.ProbeLength, proven: s.ProbeProven}
 	l.activity = activity{s.Clock, s.LastGain}
 	for name, c := range l.health.byName() {
 		*c = metrics.RestoredCount(s.Health[name].Value, s.Health[name].FirstExposed)
