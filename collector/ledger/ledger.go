@@ -46,6 +46,7 @@ type Ledger struct {
 	slots    []*slot // oldest first: open ones, and some that are done
 	schedule schedule
 	activity activity
+	audit    AuditState
 	readings uint64 // applied so far
 
 	staging staging
