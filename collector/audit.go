@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"errors"
 	"hash/fnv"
 	"time"
 
@@ -9,17 +10,27 @@ import (
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// auditKeep is how long settled slots wait for the audit, in intervals of it.
-const auditKeep = 2
+// auditKeep is how long settled slots wait for the audit, in intervals of it: they are read twice,
+// an interval apart, and may just have missed the first.
+const auditKeep = 3
 
-// audit reads settled stretches again and compares them with what was counted: one stretch a cycle,
-// until none is left, once an interval.
+// auditReadings is how many readings a cycle has for the audit: about those of a stretch.
+const auditReadings = 5
+
+// auditTries is in how many cycles something is tried that ABS answers with nothing to compare.
+const auditTries = 3
+
+// audit reads settled slots again and compares them with what was counted: once an interval, a few
+// readings a cycle, until none is left.
 type audit struct {
 	*wiring
-	next       time.Time // when the next audit begins
-	running    bool
-	difference int64 // reported less counted, so far
-	stretches  int
+	tries int // of what is due, answered with nothing to compare
+}
+
+func newAudit(w *wiring) *audit {
+	a := &audit{wiring: w}
+	a.expose()
+	return a
 }
 
 // auditAt returns when the audit after now begins: once an interval, at an instant that is the
@@ -37,57 +48,99 @@ func auditAt(now time.Time, interval time.Duration, target string) time.Time {
 
 // poll implements report.
 func (a *audit) poll(ctx context.Context, c *cycle) (publish bool) {
-	if a.options.Audit <= 0 {
+	interval := a.options.Audit
+	if interval <= 0 || !a.ledger.StartAudit(c.began, auditAt(c.began, interval, a.Name)) {
 		return false
 	}
-	if a.next.IsZero() {
-		a.next = auditAt(c.began, a.options.Audit, a.Name)
-	}
-	if !a.running {
-		if c.began.Before(a.next) {
-			return false
+	for range auditReadings {
+		due, ok := a.ledger.DueAudit(interval / 2)
+		if !ok {
+			a.end()
+			break
 		}
-		a.next, a.running = auditAt(c.began, a.options.Audit, a.Name), true
-		a.difference, a.stretches = 0, 0
-	}
-	due, ok := a.ledger.DueAudit()
-	if !ok {
-		a.running = false
-		if a.stretches > 0 {
-			a.health.AuditDifference.WithLabelValues(a.Name).Set(float64(a.difference))
-			a.log.Info("audit done", "stretches", a.stretches, "difference_requests", a.difference)
+		if !a.read(ctx, due) || a.clock.Now().Sub(c.began) > a.options.Interval {
+			break
 		}
-		return false
+		a.heartbeat()
 	}
-	reading := a.ledger.BeginAudit(due, a.clock.Now())
-	if _, err := a.readInto(ctx, due.Span, reading); err != nil {
-		a.failed(ctx, due, err)
-		return false
-	}
-	a.record(due, a.ledger.ApplyAudit(reading, due))
 	return false
 }
 
-func (a *audit) record(due ledger.Audit, difference int64) {
-	a.stretches++
-	a.difference += difference
+func (a *audit) end() {
+	reports := a.ledger.EndAudit()
+	if found, ok := a.ledger.LastAudit(); ok && reports > 0 {
+		a.expose()
+		a.log.Info("audit done", "readings", reports, "missing_requests", found.Missing, "surplus_requests", found.Surplus)
+	}
+}
+
+func (a *audit) expose() {
+	if found, ok := a.ledger.LastAudit(); ok {
+		a.health.AuditMissing.WithLabelValues(a.Name).Set(float64(found.Missing))
+		a.health.AuditSurplus.WithLabelValues(a.Name).Set(float64(found.Surplus))
+	}
+}
+
+// errNothingToCompare is of a report without a summary and without rows: nobody knows whether that
+// is what ABS reports of an empty window.
+var errNothingToCompare = errors.New("a report with neither summary nor rows")
+
+// read reads and compares what is due. It returns false if the audit is to wait for the next cycle.
+func (a *audit) read(ctx context.Context, due ledger.Audit) bool {
+	reading := a.ledger.BeginAudit(due, a.clock.Now())
+	empty := true
+	for _, span := range due.Reports {
+		summary, err := a.readInto(ctx, span, reading)
+		if err != nil {
+			a.failed(ctx, due, err)
+			return false
+		}
+		if a.truncated(summary) {
+			a.ledger.Discard(reading)
+			a.ledger.SkipAudit(due, true) // rows were left out: sums say nothing
+			return true
+		}
+		empty = empty && !summary.HasSummary && summary.Rows == 0
+	}
+	if empty {
+		a.ledger.Discard(reading)
+		a.failed(ctx, due, errNothingToCompare)
+		return false
+	}
+	a.tries = 0
+	a.record(due, a.ledger.ApplyAudit(reading, due))
+	return true
+}
+
+func (a *audit) record(due ledger.Audit, found ledger.Difference) {
 	switch {
-	case difference > 0:
-		a.log.Warn("audit found uncounted requests", "slots", spanText(due.Span), "requests", difference,
+	case found.Missing > 0:
+		a.log.Warn("audit found uncounted requests", "slots", spanText(due.Span), "at_seams", due.Seams(), "requests", found.Missing,
 			"consequence", "ABS reported them after their slots had settled; they are counted under "+metrics.Other, "see", "--collect.settle")
-	case difference < 0:
-		a.log.Warn("audit found surplus requests", "slots", spanText(due.Span), "requests", -difference,
-			"consequence", "ABS reports fewer than when the slots settled; no counter falls")
+	case found.Surplus > 0:
+		a.log.Warn("audit found surplus requests", "slots", spanText(due.Span), "at_seams", due.Seams(), "requests", found.Surplus,
+			"consequence", "ABS reports fewer than were counted; no counter falls")
 	}
 }
 
 func (a *audit) failed(ctx context.Context, due ledger.Audit, err error) {
-	switch {
-	case ctx.Err() != nil:
-	case refusal(err) == ledger.Unavailable:
-		a.failures.add("audit not read", err, "it is tried again in the next cycle; no counter depends on it")
-	default:
-		a.ledger.SkipAudit(due)
-		a.failures.add("audit too large to be read", err, spanText(due.Span)+" is left out of the audit; no counter depends on it")
+	if ctx.Err() != nil {
+		return
 	}
+	if r := refusal(err); r == ledger.TooLarge || r == ledger.TimedOut {
+		a.ledger.SkipAudit(due, true)
+		a.failures.add("audit too large to be read", err, spanText(due.Span)+" is left out of the audit; no counter depends on it")
+		return
+	}
+	// A 500 and an empty report may be all that ABS ever answers here; other failures pass.
+	if refusal(err) == ledger.ServerError || errors.Is(err, errNothingToCompare) {
+		a.tries++
+	}
+	if a.tries < auditTries {
+		a.failures.add("audit not read", err, "it is tried again in the next cycle; no counter depends on it")
+		return
+	}
+	a.tries = 0
+	a.ledger.SkipAudit(due, false)
+	a.failures.add("audit not read", err, spanText(due.Span)+" waits for the next audit; no counter depends on it")
 }

@@ -64,7 +64,7 @@ func newTrial(seed uint64, dir string, longest, settle time.Duration) *trial {
 		Rate: float64(pick(2, 10, 40)), Begin: t.begin, End: t.end,
 		Location: t.location, WallClock: rng.IntN(2) == 0, InclusiveEnd: t.windowEnd == abs.Inclusive,
 		Now: t.clock.Now, Delay: time.Duration(rng.IntN(15)) * time.Minute, DelayMax: time.Duration(15+rng.IntN(20)) * time.Minute,
-		MaxTokenLen: 60, SplitRows: pick(0, 0, 2), CapKind: simulator.CapKind(pick(0, 1, 2, 3)),
+		MaxTokenLen: 60, SplitRows: pick(0, 0, 2), CapKind: simulator.CapKind(pick(0, 1, 2, 3, 5)),
 	}
 	// An hour that comes twice cannot be cut, and may not fit.
 	if rng.IntN(3) == 0 && !t.twice() {
@@ -106,6 +106,7 @@ func newTrial(seed uint64, dir string, longest, settle time.Duration) *trial {
 	o.Interval = 4 * time.Minute
 	o.Settle = cmp.Or(settle, time.Hour+behind+t.outage.To.Sub(t.outage.From))
 	o.Forensics = false
+	o.Audit = time.Duration(seed%2) * 2 * time.Hour
 	o.MaxTokens = pick(0, 1, 5, 1000)
 	o.MaxValues = pick(2, 100, 100)
 	o.Dimensions = []ledger.Dimension{ledger.Method, ledger.API, ledger.Device, ledger.IP}

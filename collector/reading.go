@@ -3,6 +3,7 @@ package collector
 import (
 	"context"
 	"errors"
+	"net/http"
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
@@ -43,10 +44,24 @@ func refusal(err error) ledger.Refusal {
 	switch {
 	case e.Reason == abs.ReasonSize, e.Truncated:
 		return ledger.TooLarge
+	case e.Status == http.StatusInternalServerError:
+		return ledger.ServerError
 	case e.Reason == abs.ReasonTimeout:
 		return ledger.TimedOut
 	default:
 		return ledger.Unavailable
+	}
+}
+
+// tooLarge reports whether a report failed for its length, as far as is known.
+func (w *wiring) tooLarge(err error) bool {
+	switch refusal(err) {
+	case ledger.Unavailable:
+		return false
+	case ledger.ServerError:
+		return w.ledger.RefusesLongReports()
+	default:
+		return true
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
 // slotReports are the reports that feed the counters.
@@ -27,7 +28,11 @@ func (r *slotReports) poll(ctx context.Context, c *cycle) (publish bool) {
 		if !job.Current && r.clock.Now().Sub(c.began) > r.options.Interval {
 			continue
 		}
-		r.read(ctx, c, job)
+		if job.Probe {
+			r.probe(ctx, c, job)
+		} else {
+			r.read(ctx, c, job)
+		}
 		r.heartbeat()
 	}
 	if ctx.Err() == nil {
@@ -42,6 +47,10 @@ var errNoRows = errors.New("the summary counts requests, but the report has no r
 func (r *slotReports) read(ctx context.Context, c *cycle, job ledger.Job) {
 	reading := r.ledger.Begin(job, r.clock.Now())
 	summary, err := r.readInto(ctx, job.Span, reading)
+	if job.Twice && refusal(err) == ledger.ServerError {
+		reading = r.ledger.Begin(job, r.clock.Now())
+		summary, err = r.readInto(ctx, job.Span, reading)
+	}
 	if err == nil && summary.Requests > 0 && summary.Rows == 0 {
 		r.ledger.Discard(reading)
 		err = errNoRows
@@ -64,6 +73,20 @@ func (r *slotReports) read(ctx context.Context, c *cycle, job ledger.Job) {
 		}
 	}
 	r.apply(reading, job, summary)
+}
+
+// probe requests the beginning of a span that ABS answers 500 while it answers others. Nothing is
+// counted from it: the span itself was not read.
+func (r *slotReports) probe(ctx context.Context, c *cycle, job ledger.Job) {
+	if _, err := r.readTokens(ctx, job.Span, func(tokenid.ID, *abs.Row) {}); err != nil {
+		r.failed(ctx, c, job, err)
+		return
+	}
+	c.failed++
+	if r.ledger.ProbeRead(job) {
+		r.log.Info("slot split", "from", job.From, "into_minutes", job.Minutes(),
+			"consequence", "ABS answers 500 to longer reports of it, and is asked for shorter ones")
+	}
 }
 
 // readHalves reads a truncated span in halves and keeps them if they hold what was left out: if

@@ -144,7 +144,7 @@ func TestAuditCountsWhatCameTooLate(t *testing.T) {
 	}
 	// The audit that found them says so; the next finds nothing.
 	s.until(26 * time.Hour)
-	s.shows(`abs_exporter_audit_difference_requests{target="t"} 0`)
+	s.shows(`abs_exporter_audit_missing_requests{target="t"} 0`, `abs_exporter_audit_surplus_requests{target="t"} 0`)
 	if strings.Count(s.log.String(), "audit found") != 1 {
 		t.Errorf("the same requests were found again: %s", s.log)
 	}

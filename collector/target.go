@@ -109,7 +109,7 @@ func newTarget(o *Options, t Target, e Environment, orphans *[]orphan, heartbeat
 		}
 	}
 	c.window = &windowReport{wiring: w, findings: c.findings, spans: 1}
-	c.reports = []report{&slotReports{wiring: w}, c.window, &windowEndCheck{wiring: w}, &audit{wiring: w}}
+	c.reports = []report{&slotReports{wiring: w}, c.window, &windowEndCheck{wiring: w}, newAudit(w)}
 	w.health.Init(t.Name)
 	if last := w.ledger.LastGain(); !last.IsZero() {
 		w.health.LastNewRequests.WithLabelValues(t.Name).Set(float64(last.Unix()))

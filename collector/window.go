@@ -59,6 +59,7 @@ func (r *windowReport) poll(ctx context.Context, c *cycle) (publish bool) {
 			return false
 		}
 		c.succeeded++
+		r.ledger.Answered()
 		last = s
 		longest = max(longest, s.Bytes)
 		truncated = truncated || r.truncated(s)
@@ -70,7 +71,7 @@ func (r *windowReport) poll(ctx context.Context, c *cycle) (publish bool) {
 	switch {
 	case truncated && r.spans < maxWindowSpans:
 		r.spans *= 2
-	case ledger.ResponseCap(r.ResponseCap).Merges(longest):
+	case r.ledger.Merges(longest):
 		r.spans = max(1, r.spans/2)
 	}
 	observer.Done(abs.Window(window), complete)
@@ -89,7 +90,7 @@ func (r *windowReport) failed(ctx context.Context, c *cycle, err error) {
 		return
 	}
 	c.failed++
-	if refusal(err) != ledger.Unavailable && r.spans < maxWindowSpans {
+	if r.tooLarge(err) && r.spans < maxWindowSpans {
 		r.spans *= 2
 	}
 	r.failures.add("window report not read", err,

@@ -31,7 +31,7 @@ func (k *windowEndCheck) poll(ctx context.Context, c *cycle) (publish bool) {
 	for i, s := range []ledger.Span{early, union, late} {
 		summary, err := k.readTokens(ctx, s, func(tokenid.ID, *abs.Row) {})
 		if err != nil {
-			if ctx.Err() == nil && refusal(err) != ledger.Unavailable {
+			if ctx.Err() == nil && k.tooLarge(err) {
 				k.done = true // too large to be read; the audit looks at the seams between slots too
 				k.log.Info("window end not checked", "err", err, "consequence", "--abs.window-end is taken as it is set")
 			}

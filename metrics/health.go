@@ -20,7 +20,8 @@ type Health struct {
 	Slots             *prometheus.GaugeVec
 	// RequestDelay is observed once for all requests that were counted at once.
 	RequestDelay       *WeightedHistogramVec
-	AuditDifference    *prometheus.GaugeVec
+	AuditMissing       *prometheus.GaugeVec
+	AuditSurplus       *prometheus.GaugeVec
 	ForensicsTokens    *prometheus.GaugeVec
 	ForensicsOldestAge *prometheus.GaugeVec
 	StateSaveFailures  *prometheus.CounterVec
@@ -45,7 +46,8 @@ func NewHealth(reg prometheus.Registerer) *Health {
 	h.RequestDelay = NewWeightedHistogramVec(RequestDelay)
 	h.register(reg, h.RequestDelay)
 	h.initialize(RequestDelay, func(values ...string) { h.RequestDelay.With(values[0]) })
-	h.AuditDifference = h.gauge(reg, AuditDifference)
+	h.AuditMissing = h.gauge(reg, AuditMissing)
+	h.AuditSurplus = h.gauge(reg, AuditSurplus)
 	h.ForensicsTokens = h.gauge(reg, ForensicsTokens)
 	h.ForensicsOldestAge = h.gauge(reg, ForensicsOldestAge)
 	h.StateSaveFailures = h.counter(reg, StateSaveFailures)

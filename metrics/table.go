@@ -254,10 +254,17 @@ var (
 		Help:   "Readings in which a slot, or a token with series of its own, had fewer requests than were counted of it before.",
 		Note:   "ABS took requests back. No counter falls for it, and what ABS reports again is not counted twice.",
 	}
-	AuditDifference = &Family{
-		Name: "abs_exporter_audit_difference_requests", Type: Gauge, Unit: "requests", Group: GroupHealth, Stability: Stable,
+	AuditMissing = &Family{
+		Name: "abs_exporter_audit_missing_requests", Type: Gauge, Unit: "requests", Group: GroupHealth, Stability: Stable,
 		Labels: []string{LabelTarget},
-		Help:   "Requests that the last audit found in ABS but not in the counters; negative if more were counted than ABS reports. Absent until the first audit.",
+		Help:   "Requests that the last audit found in ABS and not in the counters. Absent until the first audit.",
+		Note:   "They came after their slots had settled, and are counted now, under `token=\"_other\"`.",
+	}
+	AuditSurplus = &Family{
+		Name: "abs_exporter_audit_surplus_requests", Type: Gauge, Unit: "requests", Group: GroupHealth, Stability: Stable,
+		Labels: []string{LabelTarget},
+		Help:   "Requests that the last audit found in the counters and not in ABS. Absent until the first audit.",
+		Note:   "ABS took them back; no counter falls. Each slot is audited twice, so that they show in two audits.",
 	}
 	ForensicsTokens = &Family{
 		Name: "abs_exporter_forensics_tokens", Type: Gauge, Unit: "tokens", Group: GroupHealth, Stability: Stable,
@@ -342,7 +349,7 @@ func Table() []*Family {
 		AttackTypeInfo,
 
 		Up, CycleDuration, ReportDuration, ReportBytes, ReportFailures, ReportLastSuccess, LastNewRequests,
-		Slots, MissedSlots, UnprovenSlots, RequestDelay, ReportRegressions, AuditDifference, ForensicsTokens, ForensicsOldestAge,
+		Slots, MissedSlots, UnprovenSlots, RequestDelay, ReportRegressions, AuditMissing, AuditSurplus, ForensicsTokens, ForensicsOldestAge,
 		SeriesOverflow, FindingsOverflow, StateSaveFailures, StateLastSave, BuildInfo,
 
 		OTLPRequests, OTLPDropped, OTLPLastSuccess,

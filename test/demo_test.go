@@ -24,7 +24,7 @@ import (
 // later returns whether the demo does not serve a family from the start: an audit needs settled
 // slots, and OTLP needs a receiver.
 func later(f *metrics.Family) bool {
-	return f == metrics.AuditDifference || strings.HasPrefix(f.Name, "abs_exporter_otlp_")
+	return f == metrics.AuditMissing || f == metrics.AuditSurplus || strings.HasPrefix(f.Name, "abs_exporter_otlp_")
 }
 
 // All families are there within ten seconds of the start. Not in parallel with other tests, as it

@@ -17,6 +17,7 @@ const (
 	CapStatus                // a 413 instead of the body
 	CapRows                  // rows that don't fit are left out without a word; the summary counts them
 	CapHang                  // no response at all, until the client gives up
+	CapError                 // a 500 instead of the body
 )
 
 // Config is what is simulated. Its zero value is an ABS in UTC without any traffic of its own: it

@@ -174,6 +174,9 @@ func (s *Simulator) deliver(w *response, r *http.Request, body func(io.Writer) e
 	case s.cfg.CapKind == CapHang:
 		sleep(r.Context(), math.MaxInt64)
 		tear(w)
+	case s.cfg.CapKind == CapError:
+		s.fail(w, http.StatusInternalServerError, "the response can not be made")
+		return
 	default:
 		s.fail(w, http.StatusRequestEntityTooLarge, "the response is larger than response_size")
 		return

@@ -234,6 +234,9 @@ func TestCaps(t *testing.T) {
 	if status, _, err := fetch(CapStatus); status != http.StatusRequestEntityTooLarge || err != nil {
 		t.Errorf("status: %d, %v", status, err)
 	}
+	if status, _, err := fetch(CapError); status != http.StatusInternalServerError || err != nil {
+		t.Errorf("error: %d, %v", status, err)
+	}
 	status, body, err := fetch(CapRows)
 	if status != 200 || err != nil || len(body) > limit || len(body) < limit*4/5 {
 		t.Fatalf("rows: %d, %v, %d bytes", status, err, len(body))
@@ -252,7 +255,7 @@ func TestCaps(t *testing.T) {
 		t.Errorf("hang: %v", err)
 	}
 	// What fits is answered by all of them.
-	for _, kind := range []CapKind{CapCut, CapAbort, CapStatus, CapRows, CapHang} {
+	for _, kind := range []CapKind{CapCut, CapAbort, CapStatus, CapRows, CapHang, CapError} {
 		s := some(func(c *Config) { c.ResponseCap, c.CapKind = int64(len(full)), kind })
 		if a := ask(t, s, "/v4/abs/oauthtokens?"+someWindow); a.status != 200 || a.body != full {
 			t.Errorf("kind %d changes a report that fits: %d, %d bytes", kind, a.status, len(a.body))

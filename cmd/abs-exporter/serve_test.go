@@ -254,7 +254,7 @@ func TestDemo(t *testing.T) {
 	p := start(t, "demo", "--web.listen-address=127.0.0.1:0")
 	url := p.stdout.find(t, `metrics +(http://\S+)`, 1)[0]
 	// An audit needs slots that have settled.
-	later := map[string]bool{metrics.AuditDifference.Name: true}
+	later := map[string]bool{metrics.AuditMissing.Name: true, metrics.AuditSurplus.Name: true}
 	for _, f := range metrics.Table() {
 		if f.Group == metrics.GroupPush { // nothing is pushed
 			later[f.Name] = true

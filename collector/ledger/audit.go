@@ -1,76 +1,241 @@
 package ledger
 
-import "time"
+import (
+	"iter"
+	"slices"
+	"time"
+)
 
-// maxAuditSlots is how many slots one audit report covers at most.
-const maxAuditSlots = 6
+// stretchSlots is how many slots a stretch of the audit covers at most: stretches are aligned to
+// the clock, at multiples of so many slots, so that each audit reads the same ones.
+const stretchSlots = 4
 
-// Audit is a settled stretch of several slots, to be read again as one report and compared with
-// what was counted from it (rule 10).
+// auditReads is in how many audits each slot is read.
+const auditReads = 2
+
+// Audit is what an audit reads next, to be compared with what was counted (rule 10): a settled
+// slot, or a stretch of slots that were just read, for what lies at the seams between them.
 type Audit struct {
 	Span
-	slots []*slot
+	Reports []Span // that it is read in
+	slots   []*slot
+	stretch *slot // the first slot of the stretch, which has the SlotAudit of its seams
 }
 
-// DueAudit returns the oldest stretch that was not audited yet. ok is false where there is none of
-// two slots at least whose report can be expected to be complete.
-func (l *Ledger) DueAudit() (a Audit, ok bool) {
-	var bytes int64
-	for _, s := range l.slots {
-		auditable := s.state == Settled && !s.audited && !s.baseline
-		fits := len(a.slots) < maxAuditSlots && !l.c.ResponseCap.Splits(bytes+s.bytes)
-		if n := len(a.slots); n > 0 && (!auditable || !fits || !a.To.Equal(s.From)) {
-			if n >= 2 {
-				return a, true
-			}
-			a.slots, bytes = nil, 0
-		}
-		if !auditable {
-			continue
-		}
-		if len(a.slots) == 0 {
-			a.From = s.From
-		}
-		a.To = s.To
-		a.slots = append(a.slots, s)
-		bytes += s.bytes
+// Seams reports whether it is about a stretch of slots.
+func (a *Audit) Seams() bool { return len(a.slots) > 1 }
+
+// SlotAudit is how far the audits of a slot are, and of the seams of the stretch that it begins.
+type SlotAudit struct {
+	Reads, SeamReads int       // in how many audits
+	Read, SeamRead   time.Time // the last audit that did, by its beginning
+	Reported         int64     // of the slot by its last reading; -1: that was left out
+	AtSeams          int64     // counted of the stretch beyond what was counted of its slots
+}
+
+// Difference is what audits found, both signs apart.
+type Difference struct {
+	Missing int64 // requests that ABS has and the counters lack
+	Surplus int64 // requests that the counters have and ABS lacks
+}
+
+// AuditState is how far the audit is.
+type AuditState struct {
+	Next    time.Time  // when the next one begins
+	Began   time.Time  // when the last one did
+	Running bool       // it has not ended
+	Read    int        // reports compared by it
+	Found   Difference // by it so far
+	Ended   bool       // one has
+	Last    Difference // found by the last one that ended
+}
+
+// StartAudit reports whether an audit is to be continued or begun. next is when the one after now
+// is to begin.
+func (l *Ledger) StartAudit(now, next time.Time) bool {
+	st := &l.audit
+	if st.Next.IsZero() || st.Next.After(next) { // the interval is shorter by now, or the clock was set back
+		st.Next = next
 	}
-	return a, len(a.slots) >= 2
+	if !st.Running && !now.Before(st.Next) {
+		st.Next, st.Began, st.Running = next, now.Round(0), true
+		st.Read, st.Found = 0, Difference{}
+	}
+	return st.Running
 }
 
-// BeginAudit starts the reading of an audit. ApplyAudit or Discard must end it.
+// EndAudit ends the audit once nothing is due. It returns how many reports were compared.
+func (l *Ledger) EndAudit() (reports int) {
+	st := &l.audit
+	st.Running = false
+	if st.Read > 0 {
+		st.Ended, st.Last = true, st.Found
+	}
+	return st.Read
+}
+
+// LastAudit returns what the last audit found; ok is false where there was none.
+func (l *Ledger) LastAudit() (found Difference, ok bool) { return l.audit.Last, l.audit.Ended }
+
+// DueAudit returns what the audit reads next. A slot that an audit read is read again by one that
+// began at least apart after it.
+func (l *Ledger) DueAudit(apart time.Duration) (a Audit, ok bool) {
+	began := l.audit.Began
+	due := func(reads int, read time.Time) bool {
+		return reads < auditReads && (read.IsZero() || began.Sub(read) >= apart)
+	}
+	for stretch := range l.stretches() {
+		seams := len(stretch) > 1
+		for _, s := range stretch {
+			if due(s.audit.Reads, s.audit.Read) {
+				return Audit{Span: s.Span, Reports: s.reports(), slots: []*slot{s}, stretch: stretch[0]}, true
+			}
+			seams = seams && s.audit.Read.Equal(began) && s.audit.Reported >= 0
+		}
+		if first := stretch[0]; seams && due(first.audit.SeamReads, first.audit.SeamRead) {
+			span := Span{first.From, stretch[len(stretch)-1].To}
+			return Audit{Span: span, Reports: []Span{span}, slots: stretch, stretch: first}, true
+		}
+	}
+	return a, false
+}
+
+// stretches returns the stretches of the clock of which all slots are settled: those without the
+// slots that cannot be audited, and that can be expected to be read as one report.
+func (l *Ledger) stretches() iter.Seq[[]*slot] {
+	length := stretchSlots * l.c.Slot
+	return func(yield func([]*slot) bool) {
+		for i := 0; i < len(l.slots); {
+			begins := l.slots[i].From.Truncate(length)
+			n := slices.IndexFunc(l.slots[i:], func(s *slot) bool { return !s.From.Truncate(length).Equal(begins) })
+			if n < 0 {
+				n = len(l.slots) - i
+			}
+			all := l.slots[i : i+n]
+			i += n
+			ended := i < len(l.slots) || !all[n-1].To.Before(begins.Add(length))
+			if !ended || slices.ContainsFunc(all, func(s *slot) bool { return s.state == Open }) {
+				continue
+			}
+			for len(all) > 0 {
+				n := l.together(all)
+				if n > 0 && !yield(all[:n:n]) {
+					return
+				}
+				all = all[max(1, n):]
+			}
+		}
+	}
+}
+
+// together returns how many slots from the first on make a stretch.
+func (l *Ledger) together(all []*slot) (n int) {
+	var bytes int64
+	for _, s := range all {
+		bytes += s.bytes
+		if s.state == Missed || s.baseline || n > 0 && (!s.From.Equal(all[n-1].To) || !l.fits(bytes)) {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+// fits reports whether a report of so many bytes can be expected to be answered.
+func (l *Ledger) fits(bytes int64) bool {
+	p := &l.schedule.probes
+	return !l.c.ResponseCap.Splits(bytes) && (p.length == 0 || bytes <= p.proven)
+}
+
+// reports returns the spans that a settled slot was last read in.
+func (s *slot) reports() []Span {
+	spans := make([]Span, 0, len(s.cuts)+1)
+	from := s.From
+	for _, to := range append(slices.Clone(s.cuts), s.To) {
+		spans = append(spans, Span{from, to})
+		from = to
+	}
+	return spans
+}
+
+// BeginAudit starts the reading of an audit, which may take several reports. ApplyAudit or Discard
+// must end it.
 func (l *Ledger) BeginAudit(a Audit, began time.Time) *Reading {
 	return l.Begin(Job{Span: a.Span, admitsNone: true}, began)
 }
 
-// SkipAudit leaves a stretch out whose report cannot be read.
-func (l *Ledger) SkipAudit(a Audit) {
-	for _, s := range a.slots {
-		s.audited = true
+// SkipAudit leaves out what cannot be read: of this audit, or for good.
+func (l *Ledger) SkipAudit(a Audit, forGood bool) {
+	reads := &a.stretch.audit.SeamReads
+	if a.Seams() {
+		a.stretch.audit.SeamRead = l.audit.Began
+	} else {
+		reads = &a.slots[0].audit.Reads
+		a.slots[0].audit.Read, a.slots[0].audit.Reported = l.audit.Began, -1
+	}
+	if forGood {
+		*reads = auditReads
 	}
 }
 
-// ApplyAudit returns how many requests more than counted ABS has of the stretch now, and ends the
-// reading. A surplus is counted under Other, so that no audit finds it again; what is missing was
-// taken back by ABS, and nothing is.
-func (l *Ledger) ApplyAudit(r *Reading, a Audit) (difference int64) {
+// ApplyAudit ends the reading and returns how it differs from what was counted. What is missing is
+// counted under Other, so that no audit finds it again; of a surplus nothing is counted back.
+func (l *Ledger) ApplyAudit(r *Reading, a Audit) (found Difference) {
 	defer l.Discard(r)
 	l.finish(r)
 	for i := range r.tracked {
 		r.leave(i)
 	}
-	var counted counts
+	l.audit.Read++
+	var difference int64
+	if a.Seams() {
+		difference = l.compareSeams(a, r.total)
+	} else {
+		difference = l.compareSlot(a, r.total)
+	}
+	found = Difference{Missing: max(0, difference), Surplus: max(0, -difference)}
+	l.audit.Found.Missing += found.Missing
+	l.audit.Found.Surplus += found.Surplus
+	if found.Missing > 0 {
+		var counted counts
+		for _, s := range a.slots {
+			counted.move(&s.total, 1)
+		}
+		counted.total = r.total - found.Missing
+		l.total.total.Value += found.Missing
+		l.shareOther(&counted, &r.other, found.Missing)
+		l.addGains(a.slots[len(a.slots)-1])
+	}
+	return found
+}
+
+// compareSlot returns what ABS reports of a slot less what was counted of it, and takes that as
+// counted where it is more. What was counted at the seams of the stretch may have been requests
+// that ABS was about to add to the slot.
+func (l *Ledger) compareSlot(a Audit, reported int64) (difference int64) {
+	s := a.slots[0]
+	s.audit.Reads++
+	s.audit.Read, s.audit.Reported = l.audit.Began, reported
+	difference = reported - s.total.total
+	if difference > 0 {
+		s.total.total = reported
+		counted := min(difference, a.stretch.audit.AtSeams)
+		a.stretch.audit.AtSeams -= counted
+		difference -= counted
+	}
+	return difference
+}
+
+// compareSeams returns what ABS reports of a stretch less what it reported of its slots in the same
+// audit and what was counted beyond, and takes that as counted where it is more.
+func (l *Ledger) compareSeams(a Audit, reported int64) (difference int64) {
+	first := &a.stretch.audit
+	first.SeamReads++
+	first.SeamRead = l.audit.Began
+	difference = reported - first.AtSeams
 	for _, s := range a.slots {
-		counted.move(&s.total, 1)
-		s.audited = true
+		difference -= s.audit.Reported
 	}
-	difference = r.total - counted.total
-	if surplus := max(0, difference); surplus > 0 {
-		last := a.slots[len(a.slots)-1]
-		l.total.total.Value += surplus
-		last.total.total += surplus
-		l.shareOther(&counted, &r.other, surplus)
-		l.addGains(last)
-	}
+	first.AtSeams += max(0, difference)
 	return difference
 }

@@ -48,6 +48,7 @@ type Ledger struct {
 	clock    clock
 	fresh    bool // it began without a state
 	activity activity
+	audit    AuditState
 	readings uint64 // applied so far
 
 	staging staging

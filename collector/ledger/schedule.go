@@ -15,12 +15,15 @@ type schedule struct {
 	timeoutSplit bool
 	// clockBack says that the clock was set back, and rewind did not follow it yet.
 	clockBack bool
+	probes    probes
 }
 
 // Job is a window to read next.
 type Job struct {
 	Span       // what to ask for; its end is never past now
 	Current    bool
+	Probe      bool // only the beginning of the span, to find out whether ABS answers that
+	Twice      bool // to be requested again at once if ABS answers 500: another node may not
 	slot       *slot
 	of         Span // the span of the slot, which may not have ended
 	timeouts   int  // of the span, in a row
@@ -46,6 +49,7 @@ func (j *Job) span() *slotSpan {
 // through a repeated hour, a slot that has not ended waits: its report would be of another stretch.
 func (l *Ledger) Due(now time.Time) []Job {
 	l.splitMarked()
+	l.judgeRefusals(now)
 	minute := now.Truncate(time.Minute)
 	var jobs []Job
 	for _, s := range l.slots {
@@ -63,6 +67,7 @@ func (l *Ledger) Due(now time.Time) []Job {
 			}
 		}
 	}
+	l.probe(jobs, now)
 	slices.SortStableFunc(jobs, func(a, b Job) int {
 		return cmp.Or(cmp.Compare(a.timeouts, b.timeouts), a.From.Compare(b.From))
 	})

@@ -40,11 +40,12 @@ type slot struct {
 	// reported is the sum of the last readings of the spans of a split slot (rule 4).
 	reported tokenCounts
 
-	largest    int64 // the longest report of its settled spans, in bytes
-	bytes      int64 // of the last reports of its settled spans together
-	baseline   bool  // some of what it held at the start is not counted
-	withoutIPs bool  // it was counted from when IPs were not, and so goes on without them
-	audited    bool
+	largest    int64       // the longest report of its settled spans, in bytes
+	bytes      int64       // of the last reports of its settled spans together
+	baseline   bool        // some of what it held at the start is not counted
+	withoutIPs bool        // it was counted from when IPs were not, and so goes on without them
+	cuts       []time.Time // between its spans, once it is done
+	audit      SlotAudit
 }
 
 // slotSpan is what one report of a slot covers.
@@ -58,6 +59,7 @@ type slotSpan struct {
 
 	tooMuch   Span // what is to be halved before the next reading; empty: nothing
 	keepWhole bool // not to be split for its summary: that brought no more rows
+	probing   probing
 
 	baseline     bool         // its first reading is not counted (rule 8)
 	otherCounted bool         // requests of it may have been counted under other (rule 2)
@@ -190,6 +192,9 @@ func (l *Ledger) open(span Span, baseline, cut bool) {
 
 func (s *slot) close(state SlotState) {
 	s.state = state
+	for i := range s.spans[:max(0, len(s.spans)-1)] {
+		s.cuts = append(s.cuts, s.spans[i].To)
+	}
 	s.spans, s.counted, s.reported = nil, tokenCounts{}, tokenCounts{}
 }
 
@@ -217,6 +222,7 @@ func (l *Ledger) finishReading(s *slot, sp *slotSpan, began time.Time, bytes int
 		s.read = began
 	}
 	sp.read, sp.reading, sp.failed, sp.timeouts, sp.settled = began, l.readings, false, 0, settled
+	l.wasRead(sp, began, bytes)
 	if !settled {
 		return
 	}

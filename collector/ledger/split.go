@@ -24,6 +24,7 @@ type Refusal int
 // The refusals.
 const (
 	Unavailable Refusal = iota // whatever the length of the window
+	ServerError                // status 500: may depend on the length, and is probed for it
 	TooLarge                   // refused as too large, or the body ended early
 	TimedOut
 )
@@ -36,6 +37,11 @@ func (l *Ledger) Failed(j Job, why Refusal) bool {
 		return true
 	}
 	sp.failed = true
+	if why == ServerError {
+		sp.probing.refused = true
+		return true
+	}
+	sp.probing = probing{failures: sp.probing.failures}
 	if why == TimedOut {
 		sp.timeouts++
 	}
@@ -93,25 +99,40 @@ func (l *Ledger) split(s *slot) {
 		if !ok {
 			continue
 		}
-		if sp.last != nil {
-			s.reported.move(sp.last, -1)
-		}
-		half := slotSpan{reading: sp.reading, baseline: sp.baseline, otherCounted: sp.otherCounted}
-		early, late := half, half
-		early.Span, late.Span = Span{sp.From, at}, Span{at, sp.To}
-		s.spans = slices.Replace(s.spans, i, i+1, early, late)
+		s.cut(i, at)
 		i++
-		// By a half at a time: what was split may have been a few minutes of a slot that has not
-		// ended, in a bad moment of ABS.
-		length := &l.schedule.length
-		*length = max(time.Minute, *length/2, min(*length, at.Sub(span.From), span.To.Sub(at))).Truncate(time.Minute)
+		l.openShorter(min(at.Sub(span.From), span.To.Sub(at)))
 	}
+}
+
+// cut splits a span of a slot at the given times.
+func (s *slot) cut(i int, at ...time.Time) {
+	sp := s.spans[i]
+	if sp.last != nil {
+		s.reported.move(sp.last, -1)
+	}
+	parts := make([]slotSpan, 0, len(at)+1)
+	from := sp.From
+	for _, to := range append(at, sp.To) {
+		parts = append(parts, slotSpan{
+			Span: Span{from, to}, reading: sp.reading, baseline: sp.baseline, otherCounted: sp.otherCounted,
+		})
+		from = to
+	}
+	s.spans = slices.Replace(s.spans, i, i+1, parts...)
+}
+
+// openShorter lets new slots be read in spans of a length, but shorter by a half at most: what was
+// split may have been a few minutes of a slot that has not ended, in a bad moment of ABS.
+func (l *Ledger) openShorter(than time.Duration) {
+	length := &l.schedule.length
+	*length = max(time.Minute, *length/2, min(*length, than)).Truncate(time.Minute)
 }
 
 // growSpans lets new slots be read in longer spans again once the spans of a whole slot were short
 // enough for two to be requested as one.
 func (l *Ledger) growSpans(largest int64) {
-	if l.c.ResponseCap.Merges(largest) {
+	if l.Merges(largest) {
 		l.schedule.length = min(2*l.schedule.length, l.c.Slot)
 	}
 }

@@ -29,8 +29,12 @@ type State struct {
 	LastGain     time.Time
 	Readings     uint64
 
-	Wall    time.Time // of the last Advance
-	Elapsed time.Duration
+	Wall        time.Time // of the last Advance
+	Elapsed     time.Duration
+	ProbeLength time.Duration // that spans which were answered 500 were split to
+	ProbeProven int64
+
+	Audit AuditState
 }
 
 // CountRecord is one counter.
@@ -38,14 +42,16 @@ type CountRecord struct{ Value, FirstExposed int64 }
 
 // SlotRecord is a slot.
 type SlotRecord struct {
-	From, To, Read, Proven        time.Time
-	Ended                         time.Duration // the ledger's own time at its end
-	State                         string
-	Total                         CountsState // one
-	Counted                       TokenCountsState
-	Spans                         []SpanRecord
-	Largest, Bytes                int64
-	Baseline, WithoutIPs, Audited bool
+	From, To, Read, Proven time.Time
+	Ended                  time.Duration // the ledger's own time at its end
+	State                  string
+	Total                  CountsState // one
+	Counted                TokenCountsState
+	Spans                  []SpanRecord
+	Largest, Bytes         int64
+	Baseline, WithoutIPs   bool
+	Cuts                   []time.Time
+	Audit                  SlotAudit
 }
 
 // SpanRecord is a span of an open slot.
@@ -70,6 +76,8 @@ func (l *Ledger) State() *State {
 		Next:   l.schedule.next, Newest: l.schedule.newest, Length: l.schedule.length,
 		Clock: l.activity.clock, LastGain: l.activity.lastGain, Readings: l.readings,
 		Wall: l.clock.wall, Elapsed: l.clock.elapsed,
+		ProbeLength: l.schedule.probes.length, ProbeProven: l.schedule.probes.proven,
+		Audit: l.audit,
 	}
 	for d, t := range l.labels {
 		s.Labels[d] = t.names[1:]
@@ -102,7 +110,7 @@ func (h *health) byName() map[string]*metrics.Count {
 func (l *Ledger) slotRecord(s *slot) SlotRecord {
 	v := SlotRecord{
 		From: s.From, To: s.To, Read: s.read, Proven: s.proven, Ended: s.ended, State: string(s.state), Counted: l.tokenCountsState(&s.counted),
-		Largest: s.largest, Bytes: s.bytes, Baseline: s.baseline, WithoutIPs: s.withoutIPs, Audited: s.audited,
+		Largest: s.largest, Bytes: s.bytes, Baseline: s.baseline, WithoutIPs: s.withoutIPs, Cuts: s.cuts, Audit: s.audit,
 	}
 	v.Total.add(&s.total)
 	for i := range s.spans {
@@ -152,8 +160,10 @@ func Restore(c Config, s *State) (*Ledger, error) {
 	l.readings = s.Readings
 	l.schedule.next, l.schedule.newest = s.Next, s.Newest
 	l.schedule.length = max(time.Minute, min(s.Length, c.Slot))
+	l.schedule.probes = probes{readings: s.Readings, length: s.ProbeLength, proven: s.ProbeProven}
 	l.activity = activity{s.Clock, s.LastGain}
 	l.clock, l.fresh = clock{wall: s.Wall, elapsed: s.Elapsed}, false
+	l.audit = s.Audit
 	for name, c := range l.health.byName() {
 		*c = metrics.RestoredCount(s.Health[name].Value, s.Health[name].FirstExposed)
 	}
@@ -192,10 +202,10 @@ func (l *Ledger) adapt(s *State) {
 		return
 	}
 	// The same windows are other requests now: what ABS reports of the open ones is their baseline,
-	// and those that are settled are not audited.
+	// and none is audited.
 	l.Rezoned = true
 	for _, o := range l.slots {
-		o.audited, o.baseline = true, true
+		o.baseline = true
 		o.counted, o.reported = tokenCounts{}, tokenCounts{}
 		for i := range o.spans {
 			o.spans[i] = slotSpan{Span: o.spans[i].Span, baseline: true}
@@ -243,7 +253,7 @@ func (l *Ledger) restoreSlot(v *SlotRecord, indexes []int) (*slot, error) {
 	}
 	s := &slot{
 		Span: Span{v.From, v.To}, state: SlotState(v.State), total: total[0], read: v.Read, proven: v.Proven, ended: v.Ended,
-		largest: v.Largest, bytes: v.Bytes, baseline: v.Baseline, withoutIPs: v.WithoutIPs, audited: v.Audited,
+		largest: v.Largest, bytes: v.Bytes, baseline: v.Baseline, withoutIPs: v.WithoutIPs, cuts: v.Cuts, audit: v.Audit,
 	}
 	left, err := l.restoreTokenCounts(&s.counted, &v.Counted, indexes)
 	if err != nil {

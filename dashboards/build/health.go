@@ -26,8 +26,9 @@ func health() *Dashboard {
 			"s", steps(colourGood, 3600, colourWarning, 10800, colourCritical), query{age("abs_last_new_requests_timestamp_seconds", target), ""}),
 		stat("Missed slots, last $range", "Slots abandoned because they lay too far back: requests that only they contain are not counted.",
 			"short", steps(colourGood, 1, colourCritical), query{or(increase("", "abs_exporter_missed_slots_total", target)+" > 0", "0 * "+running), ""}),
-		stat("Audit difference", "Requests that the last audits found in ABS and not in the counters; below 0, more were counted than ABS reports.",
-			"short", steps(colourWarning, 0, colourGood, 1, colourWarning), query{or("sum("+gauge("target", "abs_exporter_audit_difference_requests", target)+")", "NaN * "+running), ""}).
+		stat("Audit difference", "Requests that the last audits found in ABS and not in the counters, or the other way round, added up.",
+			"short", steps(colourGood, 1, colourWarning), query{or("sum("+gauge("target", "abs_exporter_audit_missing_requests", target)+")\n + sum("+
+				gauge("target", "abs_exporter_audit_surplus_requests", target)+")", "NaN * "+running), ""}).
 			otherwise("no audit yet"),
 		stat("Age of the saved state", "How long ago the state was last saved, at the target where it is longest.",
 			"s", steps(colourGood, 900, colourWarning, 3600, colourCritical), query{or(age("abs_exporter_state_last_save_timestamp_seconds", target), "NaN * "+running), ""}).

@@ -24,7 +24,7 @@ type Simulator struct {
 	AttackEvery time.Duration `default:"90s" help:"An attack or an anomaly begins this often. 0s: none."`
 	AttackLast  time.Duration `default:"2m" help:"How long an attack lasts, about."`
 	ResponseCap ByteSize      `default:"0B" help:"Size of the largest response. 0B: no limit."`
-	CapKind     string        `default:"cut" enum:"cut,abort,status,rows,hang" help:"What happens to a larger one: cut (the body ends early), abort (the connection too), status (an error), rows (some are left out silently) or hang (no response)."`
+	CapKind     string        `default:"cut" enum:"cut,abort,status,error,rows,hang" help:"What happens to a larger one: cut (the body ends early), abort (the connection too), status (a 413), error (a 500), rows (some are left out silently) or hang (no response)."`
 	Faults      string        `placeholder:"JSON" help:"What fails, in the format of /simulator/faults, such as [{\"kind\":\"status\",\"code\":503,\"probability\":0.3}]."`
 }
 
@@ -107,7 +107,7 @@ func (s *Simulator) New(now func() time.Time) (*simulator.Simulator, error) {
 		AttackLast:   s.AttackLast,
 		ResponseCap:  int64(s.ResponseCap),
 		CapKind: map[string]simulator.CapKind{
-			"cut": simulator.CapCut, "abort": simulator.CapAbort, "status": simulator.CapStatus,
+			"cut": simulator.CapCut, "abort": simulator.CapAbort, "status": simulator.CapStatus, "error": simulator.CapError,
 			"rows": simulator.CapRows, "hang": simulator.CapHang,
 		}[s.CapKind],
 	}
