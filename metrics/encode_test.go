@@ -108,7 +108,7 @@ func TestExpositionEqualsStandardEncoders(t *testing.T) {
 func TestExtremeValues(t *testing.T) {
 	e := NewExposition(noHealth(), Options{})
 	for _, v := range []int64{math.MaxInt64, math.MinInt64, 1<<53 + 1} {
-		e.Publish("a", &Snapshot{[]Block{{Requests, []Sample{{mustSeries(Requests, "a"), v}}}}})
+		e.Publish("a", &Snapshot{Blocks: []Block{{Requests, []Sample{{mustSeries(Requests, "a"), v}}}}})
 		if got, want := scrape(t, e, "", "").text, fmt.Sprintf("{target=\"a\"} %d\n", v); !strings.HasSuffix(got, want) {
 			t.Errorf("got %q, want it to end in %q", got, want)
 		}
@@ -153,7 +153,7 @@ func FuzzSeriesLabels(f *testing.F) {
 				t.Fatalf("value %d is %q, was %q", i, got[i], want[i])
 			}
 		}
-		s := &Snapshot{[]Block{{TokenMethodRequests, []Sample{{mustSeries(TokenMethodRequests, want...), 1}}}}}
+		s := &Snapshot{Blocks: []Block{{TokenMethodRequests, []Sample{{mustSeries(TokenMethodRequests, want...), 1}}}}}
 		e := NewExposition(noHealth(), Options{})
 		e.Publish("a", s)
 		family := decodeAs(t, scrape(t, e, acceptProtobuf, "").text, acceptProtobuf)[TokenMethodRequests.Name]

@@ -314,7 +314,7 @@ func TestPublishReplacesAndRemoves(t *testing.T) {
 		t.Errorf("before anything was published: %q", got)
 	}
 	publish := func(target string, v int64) {
-		e.Publish(target, &Snapshot{[]Block{{Requests, []Sample{{mustSeries(Requests, target), v}}}}})
+		e.Publish(target, &Snapshot{Blocks: []Block{{Requests, []Sample{{mustSeries(Requests, target), v}}}}})
 	}
 	values := func() string {
 		var b strings.Builder
@@ -424,7 +424,7 @@ func TestPublishDuringScrapes(t *testing.T) {
 		for i := range samples {
 			samples[i] = Sample{series[i], v}
 		}
-		e.Publish("a", &Snapshot{[]Block{{TokenRequests, samples}}})
+		e.Publish("a", &Snapshot{Blocks: []Block{{TokenRequests, samples}}})
 	}
 	publish(0)
 	ctx, stop := context.WithCancel(t.Context())

@@ -85,7 +85,7 @@ func TestSnapshotCheck(t *testing.T) {
 		"two blocks of": {[]Block{{Requests, []Sample{a}}, {Requests, []Sample{a}}}, `abs_requests_total{target="shop"} is in the snapshot twice`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := (&Snapshot{tt.blocks}).Check("shop")
+			err := (&Snapshot{Blocks: tt.blocks}).Check("shop")
 			if got := errText(err); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}

@@ -22,6 +22,8 @@ type Block struct {
 // once.
 type Snapshot struct {
 	Blocks []Block
+	// Interim says that no cycle ended: only gauges changed since the snapshot before.
+	Interim bool
 }
 
 // Len returns the number of samples.
