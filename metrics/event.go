@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"log/slog"
+	"strings"
 	"time"
 )
 
@@ -28,6 +29,24 @@ func (e Event) Kind() string {
 		return "anomaly"
 	}
 	return "attack"
+}
+
+// String returns the event as a sentence without a period. It may be invalid UTF-8, as ABS's names
+// may.
+func (e Event) String() string {
+	change := " ended: "
+	if e.Began {
+		change = " began: "
+	}
+	text := strings.ToUpper(e.Kind()[:1]) + e.Kind()[1:] + change + e.Type
+	if len(e.APIs) > 0 {
+		text += " on " + strings.Join(e.APIs, ", ")
+	}
+	text += ", token id " + e.Token + ", target " + e.Target
+	if e.Severity != "" {
+		text += " (" + e.Severity + ")"
+	}
+	return text
 }
 
 // Log writes the event as one log line, for analysts to search for.

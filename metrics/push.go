@@ -6,7 +6,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// PushHealth counts what becomes of OTLP pushes, one field for each family of the table's push group.
+// PushHealth counts what becomes of OTLP pushes. It has a field for each family of the table's push
+// group.
 type PushHealth struct {
 	Requests    *prometheus.CounterVec // signal, outcome
 	Dropped     *prometheus.CounterVec // signal

@@ -22,7 +22,8 @@ func (p *Pusher) Event(e metrics.Event) {
 // abs.anomaly.ended, and attributes with the names of the metrics' labels and of the process's own
 // log, so that one search finds all three.
 func record(e metrics.Event, observed time.Time) otellog.Record {
-	change, level := "began", otellog.SeverityWarn // of a warning, and of a type that the catalogue does not have
+	change := "began"
+	level := otellog.SeverityWarn // of a warning, and of a type that the catalogue does not have
 	switch {
 	case !e.Began: // it needs nobody's attention, however severe it was: the attribute says how much
 		change, level = "ended", otellog.SeverityInfo
@@ -30,14 +31,6 @@ func record(e metrics.Event, observed time.Time) otellog.Record {
 		level = otellog.SeverityError
 	case e.Severity == "info":
 		level = otellog.SeverityInfo
-	}
-	body := strings.ToUpper(e.Kind()[:1]) + e.Kind()[1:] + " " + change + ": " + e.Type
-	if len(e.APIs) > 0 {
-		body += " on " + strings.Join(e.APIs, ", ")
-	}
-	body += ", token id " + e.Token + ", target " + e.Target
-	if e.Severity != "" {
-		body += " (" + e.Severity + ")"
 	}
 	apis := make([]string, len(e.APIs))
 	for i, api := range e.APIs {
@@ -49,10 +42,11 @@ func record(e metrics.Event, observed time.Time) otellog.Record {
 	r.SetEventName("abs." + e.Kind() + "." + change)
 	r.SetSeverity(level)
 	r.SetSeverityText(level.String())
-	r.SetBody(attribute.StringValue(valid(body)))
+	r.SetBody(attribute.StringValue(valid(e.String())))
 	r.AddAttributes(
-		attribute.String("target", valid(e.Target)), attribute.String("token", e.Token), attribute.String(e.Kind()+"_type", valid(e.Type)),
-		attribute.StringSlice("apis", apis), attribute.String("severity", valid(e.Severity)),
+		attribute.String("target", valid(e.Target)), attribute.String("token", e.Token),
+		attribute.String(e.Kind()+"_type", valid(e.Type)), attribute.String("severity", valid(e.Severity)),
+		attribute.StringSlice("apis", apis),
 	)
 	if !e.WindowTo.IsZero() {
 		r.AddAttributes(attribute.String("window_from", e.WindowFrom.UTC().Format(time.RFC3339)))

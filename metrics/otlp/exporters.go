@@ -2,10 +2,8 @@ package otlp
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"reflect"
-	"slices"
 	"sync"
 	"time"
 
@@ -25,7 +23,6 @@ import (
 )
 
 const (
-	firstRetry   = time.Second
 	maxRetry     = 30 * time.Second
 	metricsRetry = time.Minute    // the next push has all of it, and what is new
 	logsRetry    = 24 * time.Hour // nothing else has the records
@@ -45,19 +42,21 @@ func (s *Signal) client(l *link) *http.Client {
 
 // connection makes the connection of a gRPC link. It connects when it is first used.
 func (s *Signal) connection(l *link) (*grpc.ClientConn, error) {
-	transport, calls := insecure.NewCredentials(), []grpc.CallOption(nil)
+	transport := insecure.NewCredentials()
 	if s.TLS != nil {
 		transport = credentials.NewTLS(s.TLS)
 	}
+	var calls []grpc.CallOption
 	if s.Compression == Gzip {
 		calls = append(calls, grpc.UseCompressor("gzip"))
 	}
 	reconnect := backoff.DefaultConfig
 	reconnect.MaxDelay = maxRetry / 2
 	conn, err := grpc.NewClient(s.Target,
-		grpc.WithTransportCredentials(transport), grpc.WithUnaryInterceptor(l.intercept), grpc.WithDefaultCallOptions(calls...),
-		grpc.WithDisableServiceConfig(), grpc.WithConnectParams(grpc.ConnectParams{Backoff: reconnect, MinConnectTimeout: 5 * time.Second}),
-		// Timeout is also how long TCP waits for a receiver that vanished; servers refuse a Time below 5m.
+		grpc.WithTransportCredentials(transport), grpc.WithDisableServiceConfig(),
+		grpc.WithUnaryInterceptor(l.intercept), grpc.WithDefaultCallOptions(calls...),
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: reconnect, MinConnectTimeout: 5 * time.Second}),
+		// Timeout is also TCP's, for a receiver that vanished. Servers refuse a Time below 5 minutes.
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 6 * time.Minute, Timeout: 20 * time.Second}),
 	)
 	if err == nil {
@@ -66,127 +65,118 @@ func (s *Signal) connection(l *link) (*grpc.ClientConn, error) {
 	return conn, err
 }
 
-// metricExporter is OpenTelemetry's. Its options repeat all that it would read from variables itself.
+// metricExporter is OpenTelemetry's. Its options repeat all that it would read from variables.
 func (s *Signal) metricExporter(l *link) (sdkmetric.Exporter, error) {
-	ctx := context.Background()
-	retry := otlpmetricgrpc.RetryConfig{Enabled: true, InitialInterval: firstRetry, MaxInterval: maxRetry, MaxElapsedTime: metricsRetry}
+	retry := otlpmetricgrpc.RetryConfig{Enabled: true, InitialInterval: time.Second, MaxInterval: maxRetry, MaxElapsedTime: metricsRetry}
 	if s.Protocol == ProtocolHTTP {
-		return otlpmetrichttp.New(ctx, otlpmetrichttp.WithHTTPClient(s.client(l)), otlpmetrichttp.WithHeaders(nil),
-			otlpmetrichttp.WithTLSClientConfig(nil), otlpmetrichttp.WithEndpointURL(s.Target),
-			otlpmetrichttp.WithCompression(otlpmetrichttp.Compression(s.Compression)), otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig(retry)))
+		return otlpmetrichttp.New(context.Background(),
+			otlpmetrichttp.WithHTTPClient(s.client(l)), otlpmetrichttp.WithEndpointURL(s.Target),
+			otlpmetrichttp.WithHeaders(nil), otlpmetrichttp.WithTLSClientConfig(nil),
+			otlpmetrichttp.WithCompression(otlpmetrichttp.Compression(s.Compression)),
+			otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig(retry)))
 	}
 	conn, err := s.connection(l)
 	if err != nil {
 		return nil, err
 	}
-	return otlpmetricgrpc.New(ctx, otlpmetricgrpc.WithGRPCConn(conn), otlpmetricgrpc.WithHeaders(nil),
+	return otlpmetricgrpc.New(context.Background(),
+		otlpmetricgrpc.WithGRPCConn(conn), otlpmetricgrpc.WithHeaders(nil),
 		otlpmetricgrpc.WithTimeout(metricsRetry), otlpmetricgrpc.WithRetry(retry))
 }
 
 // logExporter is metricExporter for logs.
 func (s *Signal) logExporter(l *link) (sdklog.Exporter, error) {
-	ctx := context.Background()
-	retry := otlploggrpc.RetryConfig{Enabled: true, InitialInterval: firstRetry, MaxInterval: maxRetry, MaxElapsedTime: logsRetry}
+	retry := otlploggrpc.RetryConfig{Enabled: true, InitialInterval: time.Second, MaxInterval: maxRetry, MaxElapsedTime: logsRetry}
 	if s.Protocol == ProtocolHTTP {
-		return otlploghttp.New(ctx, otlploghttp.WithHTTPClient(s.client(l)), otlploghttp.WithHeaders(nil),
-			otlploghttp.WithTLSClientConfig(nil), otlploghttp.WithEndpointURL(s.Target),
-			otlploghttp.WithCompression(otlploghttp.Compression(s.Compression)), otlploghttp.WithRetry(otlploghttp.RetryConfig(retry)))
+		return otlploghttp.New(context.Background(),
+			otlploghttp.WithHTTPClient(s.client(l)), otlploghttp.WithEndpointURL(s.Target),
+			otlploghttp.WithHeaders(nil), otlploghttp.WithTLSClientConfig(nil),
+			otlploghttp.WithCompression(otlploghttp.Compression(s.Compression)),
+			otlploghttp.WithRetry(otlploghttp.RetryConfig(retry)))
 	}
 	conn, err := s.connection(l)
 	if err != nil {
 		return nil, err
 	}
-	return otlploggrpc.New(ctx, otlploggrpc.WithGRPCConn(conn), otlploggrpc.WithHeaders(nil),
+	return otlploggrpc.New(context.Background(),
+		otlploggrpc.WithGRPCConn(conn), otlploggrpc.WithHeaders(nil),
 		otlploggrpc.WithTimeout(logsRetry), otlploggrpc.WithRetry(retry))
 }
-
-// errPush is all that the SDK gets to know of a failure: it was counted and logged.
-var errPush = errors.New("otlp: the push failed")
 
 // metricsOut counts what becomes of the requests of a push.
 type metricsOut struct {
 	sdkmetric.Exporter
 	*link
-	away bool // the receiver, for the rest of this push
+	away error // why the rest of this push is not tried: the receiver is away
 }
 
 // Export implements metric.Exporter.
 func (o *metricsOut) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
-	if o.away {
-		return errPush
+	if o.away != nil {
+		return o.away
 	}
-	ok, retryable := o.exported(o.Exporter.Export(ctx, rm))
-	if ok {
+	err := o.Exporter.Export(ctx, rm)
+	ok, retryable := o.exported(err)
+	switch {
+	case ok:
 		return nil
-	}
-	if o.away = retryable; !retryable {
+	case retryable:
+		o.away = err
+	default:
 		for _, m := range rm.ScopeMetrics[0].Metrics {
-			o.dropped(reflect.ValueOf(m.Data).FieldByName("DataPoints").Len())
+			o.dropped(reflect.ValueOf(m.Data).FieldByName("DataPoints").Len()) // of any type
 		}
 	}
-	return errPush
+	return err
 }
 
-// logsOut counts what becomes of log records. Those of a request that the end cut short go in the last.
+// logsOut counts what becomes of log records. What the end cuts short is tried once more.
 type logsOut struct {
 	sdklog.Exporter
 	*queue
-	end  context.Context // is done when the last push begins
-	kept []sdklog.Record
+	end context.Context // is done when the last push begins
 }
 
 // Export implements log.Exporter.
 func (o *logsOut) Export(ctx context.Context, records []sdklog.Record) error {
-	o.took(len(records))
-	records, o.kept = append(o.kept, records...), nil
-	last := o.end.Err() != nil
-	if !last {
-		cut, cancel := context.WithCancel(ctx)
-		defer cancel()
+	o.mu.Lock()
+	o.waiting -= len(records)
+	o.mu.Unlock()
+	cut, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if o.end.Err() == nil {
 		defer context.AfterFunc(o.end, cancel)()
-		ctx = cut
 	}
-	if ok, _ := o.exported(o.Exporter.Export(ctx, records)); ok {
+	err := o.Exporter.Export(cut, records)
+	if err != nil && cut.Err() != nil {
+		last, cancel := context.WithTimeout(ctx, lastPush)
+		defer cancel()
+		err = o.Exporter.Export(last, records)
+	}
+	if ok, _ := o.exported(err); ok {
 		o.pushed()
-	} else if !last && o.end.Err() != nil {
-		o.kept = slices.Clone(records)
 	} else {
 		o.dropped(len(records))
 	}
 	return nil
 }
 
-// ForceFlush implements log.Exporter. The SDK calls it after the last export, if there was one.
-func (o *logsOut) ForceFlush(ctx context.Context) error {
-	if len(o.kept) > 0 {
-		_ = o.Export(ctx, nil) // always nil
-	}
-	return o.Exporter.ForceFlush(ctx)
-}
-
 // queue is a batch processor that counts what it drops when it is full: the SDK only logs it.
 type queue struct {
 	*sdklog.BatchProcessor
 	*link
-	mu                   sync.Mutex
-	emitted, taken, lost int
+	mu      sync.Mutex
+	waiting int
 }
 
 // OnEmit implements log.Processor. It never waits for the receiver.
 func (q *queue) OnEmit(ctx context.Context, r *sdklog.Record) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.emitted++
-	// A record is lost for each one that is added to a full queue.
-	if lost := q.emitted - q.taken - queueSize; lost > q.lost {
-		q.dropped(lost - q.lost)
-		q.lost = lost
+	if q.waiting == queueSize {
+		q.dropped(1) // the oldest
+	} else {
+		q.waiting++
 	}
 	return q.BatchProcessor.OnEmit(ctx, r)
-}
-
-func (q *queue) took(records int) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.taken += records
 }

@@ -162,6 +162,14 @@ func (r *receiver) take() []request {
 	return all
 }
 
+// countRecords counts the log records of all requests.
+func countRecords(requests []request) (n int) {
+	for _, r := range requests {
+		n += len(r.records)
+	}
+	return n
+}
+
 // snapshotSeries are the series of the requests that are not the pusher's own health.
 func snapshotSeries(requests ...request) map[string]point {
 	all := map[string]point{}
@@ -235,6 +243,12 @@ func (r *rig) run(t *testing.T) (stop func()) {
 		cancel()
 		<-ended
 	}
+}
+
+// eachSignal calls check for metrics and for logs.
+func (r *rig) eachSignal(check func(signal string)) {
+	check(metrics.SignalMetrics)
+	check(metrics.SignalLogs)
 }
 
 // count is a counter or gauge of the pusher's health.

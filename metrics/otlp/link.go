@@ -11,7 +11,6 @@ import (
 	"mime"
 	"net"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -49,8 +48,7 @@ type link struct {
 	mu                           sync.Mutex
 	pause                        time.Time // until when the receiver asked to be left alone
 	since, logged, partialLogged time.Time // since: of a failure that goes on; zero: there is none
-	unlogged                     int
-	partial                      bool // items of this push were rejected
+	partial                      bool      // items of this push were rejected
 }
 
 // failure is why a request failed, in our words. The exporters retry it if it is retryable, even
@@ -66,7 +64,10 @@ func (f *failure) Temporary() bool { return f.retryable } // for the HTTP export
 
 // GRPCStatus is for the gRPC exporters.
 func (f *failure) GRPCStatus() *status.Status {
-	return status.New(map[bool]codes.Code{true: codes.Unavailable, false: codes.InvalidArgument}[f.retryable], f.reason)
+	if f.retryable {
+		return status.New(codes.Unavailable, f.reason)
+	}
+	return status.New(codes.InvalidArgument, f.reason)
 }
 
 // do makes one request by send. Its error is a *failure.
@@ -81,12 +82,10 @@ func (l *link) do(ctx context.Context, send func(ctx context.Context, headers ma
 	}
 	limited, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
-	headers, err := l.headers()
-	f := &failure{reason: fmt.Sprint("the headers cannot be read: ", err), retryable: true}
-	if err == nil {
-		f = send(limited, headers)
-	}
-	if f == nil {
+	var f *failure
+	if headers, err := l.headers(); err != nil {
+		f = &failure{reason: "the headers cannot be read: " + err.Error(), retryable: true}
+	} else if f = send(limited, headers); f == nil {
 		return nil
 	}
 	if limited.Err() != nil {
@@ -99,7 +98,9 @@ func (l *link) do(ctx context.Context, send func(ctx context.Context, headers ma
 }
 
 // intercept is a grpc.UnaryClientInterceptor.
-func (l *link) intercept(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+func (l *link) intercept(
+	ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
+) error {
 	return l.do(ctx, func(ctx context.Context, headers map[string]string) *failure {
 		var reached peer.Peer
 		ctx = metadata.NewOutgoingContext(ctx, metadata.New(headers))
@@ -108,26 +109,35 @@ func (l *link) intercept(ctx context.Context, method string, req, reply any, con
 			return nil
 		}
 		s := status.Convert(err)
-		f := &failure{reason: "the receiver answers " + s.Code().String()}
-		for _, detail := range s.Details() {
-			if info, ok := detail.(*errdetails.RetryInfo); ok {
-				f.retryable, f.pause = true, info.GetRetryDelay().AsDuration()
-			}
+		if s.Code() == codes.Unavailable && reached.Addr == nil { // the words are this machine's
+			return &failure{reason: s.Message(), retryable: true}
 		}
-		switch code := s.Code(); {
-		case code == codes.ResourceExhausted && f.retryable: // by RetryInfo
-		case code == codes.ResourceExhausted, code == codes.OutOfRange:
-			f.retryable, f.reason = code == codes.OutOfRange, f.reason+tooLarge
-		case code == codes.Unavailable && reached.Addr == nil: // nothing was sent: these words are not the receiver's
-			f.retryable, f.reason = true, s.Message()
-		default:
-			f.retryable = slices.Contains([]codes.Code{codes.Canceled, codes.DeadlineExceeded, codes.Aborted, codes.Unavailable, codes.DataLoss}, code)
-		}
-		return f
+		return refusalGRPC(s)
 	})
 }
 
-// RoundTrip implements http.RoundTripper. Its answers say yes: no redirect takes the headers elsewhere.
+func refusalGRPC(s *status.Status) *failure {
+	f := &failure{reason: "the receiver answers " + s.Code().String()}
+	withRetryInfo := false
+	for _, detail := range s.Details() {
+		if info, ok := detail.(*errdetails.RetryInfo); ok {
+			withRetryInfo, f.pause = true, info.GetRetryDelay().AsDuration()
+		}
+	}
+	switch s.Code() {
+	case codes.Canceled, codes.DeadlineExceeded, codes.Aborted, codes.Unavailable, codes.DataLoss:
+		f.retryable = true
+	case codes.ResourceExhausted, codes.OutOfRange: // receivers say the latter of large messages only
+		f.retryable = withRetryInfo || s.Code() == codes.OutOfRange
+		if !withRetryInfo {
+			f.reason += tooLarge
+		}
+	}
+	return f
+}
+
+// RoundTrip implements http.RoundTripper. It returns only answers that say yes, so that no redirect
+// takes the headers elsewhere.
 func (l *link) RoundTrip(req *http.Request) (taken *http.Response, err error) {
 	err = l.do(req.Context(), func(ctx context.Context, headers map[string]string) *failure {
 		req = req.Clone(ctx)
@@ -144,32 +154,40 @@ func (l *link) RoundTrip(req *http.Request) (taken *http.Response, err error) {
 			return &failure{reason: localWords(err), retryable: true}
 		}
 		kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // empty if it is none
-		code := resp.StatusCode
-		f := &failure{reason: fmt.Sprintf("the receiver answers %d %s", code, http.StatusText(code))}
-		switch {
-		case slices.Contains([]int{http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}, code):
-			f.retryable = true
-			after := resp.Header.Get("Retry-After")
-			if at, err := http.ParseTime(after); err == nil {
-				f.pause = time.Until(at)
-			} else if seconds, err := strconv.ParseUint(after, 10, 32); err == nil {
-				f.pause = time.Duration(seconds) * time.Second
-			}
-		case code == http.StatusRequestEntityTooLarge:
-			f.reason += tooLarge
-		case kind == "text/html":
-			f.reason += " and a page: is it an OTLP receiver?"
-		case code/100 == 2:
-			if len(answer) > largestAnswer {
-				answer = nil // whatever it says, it took the request
-			}
-			resp.Header.Set("Content-Type", kind)
-			taken, resp.Body = resp, io.NopCloser(bytes.NewReader(answer))
-			return nil
+		if resp.StatusCode/100 != 2 || kind == "text/html" {
+			return refusalHTTP(resp, kind)
 		}
-		return f
+		if len(answer) > largestAnswer {
+			answer = nil // whatever it says, it took the request
+		}
+		resp.Header.Set("Content-Type", kind) // the exporters know it without parameters only
+		resp.Body = io.NopCloser(bytes.NewReader(answer))
+		taken = resp
+		return nil
 	})
 	return taken, err
+}
+
+func refusalHTTP(resp *http.Response, kind string) *failure {
+	code := resp.StatusCode
+	f := &failure{reason: fmt.Sprintf("the receiver answers %d %s", code, http.StatusText(code))}
+	switch code {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		f.retryable = true
+		after := resp.Header.Get("Retry-After")
+		seconds, _ := strconv.ParseUint(after, 10, 32) // 0 if it is a date
+		f.pause = time.Duration(seconds) * time.Second
+		if at, err := http.ParseTime(after); err == nil {
+			f.pause = time.Until(at)
+		}
+	case http.StatusRequestEntityTooLarge:
+		f.reason += tooLarge
+	default:
+		if kind == "text/html" {
+			f.reason += " and a page: is it an OTLP receiver?"
+		}
+	}
+	return f
 }
 
 // localWords returns the text of an error that this machine made: others may quote the receiver.
@@ -193,9 +211,9 @@ func (l *link) failed(f *failure) {
 	if l.since.IsZero() {
 		l.since = now
 	}
-	if l.unlogged++; now.Sub(l.logged) >= quiet {
-		l.log.Warn("OTLP push failed", "signal", l.signal, "err", f.reason, "consequence", l.consequence, "since", l.since.UTC(), "failures", l.unlogged)
-		l.logged, l.unlogged = now, 0
+	if now.Sub(l.logged) >= quiet {
+		l.log.Warn("OTLP push failed", "signal", l.signal, "err", f.reason, "consequence", l.consequence, "since", l.since.UTC())
+		l.logged = now
 	}
 }
 
@@ -204,11 +222,13 @@ func (l *link) failed(f *failure) {
 func (l *link) exported(err error) (ok, retryable bool) {
 	rejected, outcome := 0, metrics.OutcomeSuccess
 	if err != nil {
-		_, text, partial := strings.Cut(err.Error(), "OTLP partial success: ")
-		if f, known := errors.AsType[*failure](err); !partial {
+		text := err.Error()
+		if !strings.Contains(text, "OTLP partial success: ") {
+			f, known := errors.AsType[*failure](err)
 			return false, !known || f.retryable
 		}
-		_, _ = fmt.Sscanf(text[max(0, strings.LastIndexByte(text, '(')):], "(%d", &rejected) // 0 if it is no number
+		// It ends as in "(7 logs rejected)". If that changes, the count is 0.
+		_, _ = fmt.Sscan(text[strings.LastIndexByte(text, '(')+1:], &rejected)
 	}
 	if rejected > 0 { // else it is a remark of the receiver, and nothing is lost
 		outcome = metrics.OutcomePartial

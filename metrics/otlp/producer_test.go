@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/abs-exporter/abs-exporter/metrics"
@@ -65,13 +66,13 @@ func nanoseconds(t time.Time) uint64 {
 	return uint64(t.UnixNano())
 }
 
-// A model that churns: each push has exactly the series of the snapshots, with their values and starts
-// and one time, and what is kept from push to push is what the last one had.
+// A model that churns: each push has exactly the series of the snapshots, with their values and
+// start times and one time, and what is kept from push to push is what the last one had.
 func TestPushHasWhatTheSnapshotsHave(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 7))
 	now := created
 	p := newProducer(prometheus.NewRegistry(), &now)
-	series := map[string]*metrics.Series{}
+	model := churn{r, map[string]*metrics.Series{}}
 	for round := range 200 {
 		now = now.Add(time.Minute)
 		want := map[string]point{}
@@ -80,33 +81,7 @@ func TestPushHasWhatTheSnapshotsHave(t *testing.T) {
 				delete(p.snapshots, target)
 				continue
 			}
-			var samples []metrics.Sample
-			for _, f := range []*metrics.Family{metrics.Requests, metrics.TokenRequests, metrics.TokenWindowRequests} {
-				for n := range 30 {
-					values := []string{target}
-					if f.HasLabel("token") {
-						values = append(values, fmt.Sprintf("t%d\"\n", n))
-					} else if n > 0 {
-						break
-					}
-					if r.IntN(20) == 0 {
-						continue
-					}
-					key := f.Name + fmt.Sprint(values)
-					var start time.Time
-					if f.Type == metrics.Counter {
-						start = created.Add(time.Duration(round) * time.Second)
-					}
-					// A series lives on, or is another one of the same labels.
-					if series[key] == nil || r.IntN(20) == 0 {
-						series[key] = metrics.NewSeries(f, start, values...)
-					}
-					samples = append(samples, metrics.Sample{Series: series[key], Value: r.Int64N(1 << 53)})
-				}
-			}
-			if r.IntN(3) == 0 { // another order
-				slices.Reverse(samples)
-			}
+			samples := model.samples(target, created.Add(time.Duration(round)*time.Second))
 			p.snapshots[target] = snapshot(samples...)
 			for _, s := range samples {
 				want[s.Series.Family().Name+fmt.Sprint(maps.Collect(s.Series.Labels()))] = point{
@@ -117,17 +92,45 @@ func TestPushHasWhatTheSnapshotsHave(t *testing.T) {
 		if got := produced(t, p); !maps.Equal(got, want) {
 			t.Fatalf("round %d: %d series, want %d:\n%v\n%v", round, len(got), len(want), got, want)
 		}
-		kept := 0
-		for _, f := range p.families {
-			kept += len(f.series)
-			if len(f.points) != len(f.series) || cap(f.points) > 2*len(f.points)+8 {
-				t.Errorf("%d points, room for %d, of %d series", len(f.points), cap(f.points), len(f.series))
-			}
-		}
-		if kept != len(want) {
-			t.Errorf("%d series are kept, want %d", kept, len(want))
+		if len(p.sets) != len(want) {
+			t.Errorf("%d attribute sets are kept, want %d", len(p.sets), len(want))
 		}
 	}
+}
+
+// churn makes samples at random. A series lives on, is left out, or is another one of the same
+// labels.
+type churn struct {
+	*rand.Rand
+	series map[string]*metrics.Series
+}
+
+func (c churn) samples(target string, start time.Time) []metrics.Sample {
+	var all []metrics.Sample
+	add := func(f *metrics.Family, start time.Time, values ...string) {
+		if c.IntN(20) == 0 {
+			return
+		}
+		key := f.Name + fmt.Sprint(values)
+		if c.series[key] == nil || c.IntN(20) == 0 {
+			c.series[key] = metrics.NewSeries(f, start, values...)
+		}
+		all = append(all, metrics.Sample{Series: c.series[key], Value: c.Int64N(1 << 53)})
+	}
+	add(metrics.Requests, start, target)
+	for _, f := range []*metrics.Family{metrics.TokenRequests, metrics.TokenWindowRequests} {
+		begun := start
+		if f.Type != metrics.Counter {
+			begun = time.Time{}
+		}
+		for n := range 30 {
+			add(f, begun, target, fmt.Sprintf("t%d\"\n", n))
+		}
+	}
+	if c.IntN(3) == 0 { // another order
+		slices.Reverse(all)
+	}
+	return all
 }
 
 // Two pushes never have one time, whatever the clock does: Prometheus refuses the second.
@@ -147,7 +150,7 @@ func TestTimesOfPushes(t *testing.T) {
 	}
 }
 
-// What does not change is made once: a push of the same series allocates next to nothing of its own.
+// Attributes are made once: a push of the same series makes only its points.
 func TestPushOfKnownSeriesDoesNotAllocate(t *testing.T) {
 	var samples []metrics.Sample
 	for n := range 10_000 {
@@ -199,7 +202,8 @@ func TestMemoryOfASeries(t *testing.T) {
 	runtime.KeepAlive(p)
 }
 
-// The registry's families keep names, units, types and start times, and histograms their classic buckets.
+// The registry's families keep names, units, types and start times, and histograms their classic
+// buckets.
 func TestRegistryIsConverted(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: metrics.CycleDuration.Name, Help: "H.", Buckets: []float64{1, 2.5}, NativeHistogramBucketFactor: 1.1})
@@ -244,6 +248,25 @@ func TestRegistryIsConverted(t *testing.T) {
 	}
 	if d, ok := byName[metrics.StateSaveFailures.Name].Data.(metricdata.Sum[int64]); !ok || d.DataPoints[0].Value != 4 || !begun(d.DataPoints[0].StartTime, d.DataPoints[0].Time) {
 		t.Errorf("a count of the table is %+v", byName[metrics.StateSaveFailures.Name])
+	}
+}
+
+// Scrapes read what the registry gathers at the same time, so nothing of it may be written to.
+func TestRegistryIsNotWrittenTo(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	c := prometheus.NewCounter(prometheus.CounterOpts{Name: "c_total", Help: "C."})
+	reg.MustRegister(c)
+	var before, after dto.Metric
+	if err := c.Write(&before); err != nil {
+		t.Fatal(err)
+	}
+	want := before.GetCounter().GetCreatedTimestamp().AsTime()
+	gathered(reg, created)
+	if err := c.Write(&after); err != nil {
+		t.Fatal(err)
+	}
+	if got := after.GetCounter().GetCreatedTimestamp().AsTime(); !got.Equal(want) {
+		t.Errorf("the counter's start time became %v, was %v", got, want)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -64,8 +63,8 @@ type Signal struct {
 
 // Options of a Pusher.
 type Options struct {
-	// Version and Instance are service.version and service.instance.id where Config.Resource has none.
-	// Prometheus makes its label instance from the latter, so that it should outlive a restart.
+	// Version and Instance are service.version and service.instance.id where Config.Resource has
+	// none. Prometheus makes its label instance from the latter, so it should outlive a restart.
 	Version, Instance string
 	// Registry has the exporter's own health, which is pushed too, and gets the families of pushes.
 	Registry interface {
@@ -103,9 +102,16 @@ func New(c Config, o Options) (*Pusher, error) {
 		Options: o, interval: c.Interval, health: metrics.NewPushHealth(o.Registry), end: func() {},
 		committed: make(chan struct{}, 1), snapshots: map[string]*metrics.Snapshot{},
 	}
-	res, err := resource.Merge(resource.NewSchemaless(
-		semconv.ServiceName("abs-exporter"), semconv.ServiceVersion(o.Version), semconv.ServiceInstanceID(o.Instance)), c.Resource)
-	if err = errors.Join(err, p.openMetrics(c, res), p.openLogs(c, res)); err != nil {
+	own := resource.NewSchemaless(semconv.ServiceName("abs-exporter"),
+		semconv.ServiceVersion(o.Version), semconv.ServiceInstanceID(o.Instance))
+	res, err := resource.Merge(own, c.Resource)
+	if err == nil && c.Metrics != nil {
+		err = p.openMetrics(c, res)
+	}
+	if err == nil && c.Logs != nil {
+		err = p.openLogs(c, res)
+	}
+	if err != nil {
 		p.Close()
 		return nil, err
 	}
@@ -115,7 +121,9 @@ func New(c Config, o Options) (*Pusher, error) {
 // link opens the way to the receiver of a signal.
 func (p *Pusher) link(signal string, s *Signal, consequence string) *link {
 	p.health.Init(signal)
-	l := &link{signal: signal, consequence: consequence, headers: s.Headers, timeout: s.Timeout, health: p.health, log: p.Log, close: func() {}}
+	l := &link{
+		signal: signal, consequence: consequence, headers: s.Headers, timeout: s.Timeout, health: p.health, log: p.Log, close: func() {},
+	}
 	if s.Headers == nil {
 		l.headers = func() (map[string]string, error) { return nil, nil }
 	}
@@ -124,27 +132,25 @@ func (p *Pusher) link(signal string, s *Signal, consequence string) *link {
 }
 
 func (p *Pusher) openMetrics(c Config, res *resource.Resource) error {
-	if c.Metrics == nil {
-		return nil
-	}
 	l := p.link(metrics.SignalMetrics, c.Metrics, "the next push has the same and what is new: sums are cumulative")
 	e, err := c.Metrics.metricExporter(l)
 	if err != nil {
 		return err
 	}
 	out := &metricsOut{Exporter: e, link: l}
-	// Run asks for each push: it knows of commits, and the reader of intervals only.
-	p.pushed, p.reader = l.pushed, sdkmetric.NewPeriodicReader(out, sdkmetric.WithProducer(&producer{Pusher: p, out: out}), sdkmetric.WithInterval(logsRetry),
-		sdkmetric.WithTimeout(2*metricsRetry), sdkmetric.WithMaxExportBatchSize(cmp.Or(c.BatchSize, DefaultBatchSize)))
+	p.pushed = l.pushed
+	p.reader = sdkmetric.NewPeriodicReader(out,
+		sdkmetric.WithProducer(&producer{Pusher: p, out: out}),
+		sdkmetric.WithInterval(logsRetry), // Run asks for each push: it knows of commits
+		sdkmetric.WithTimeout(2*metricsRetry),
+		sdkmetric.WithMaxExportBatchSize(cmp.Or(c.BatchSize, DefaultBatchSize)))
 	sdkmetric.NewMeterProvider(sdkmetric.WithResource(res), sdkmetric.WithReader(p.reader)) // registers the reader
 	return nil
 }
 
 func (p *Pusher) openLogs(c Config, res *resource.Resource) error {
-	if c.Logs == nil {
-		return nil
-	}
-	l := p.link(metrics.SignalLogs, c.Logs, "records wait, the newest 2048; those refused for good are lost, but not to the process's own log")
+	l := p.link(metrics.SignalLogs, c.Logs,
+		"records wait, the newest 2048; those refused for good are lost, but not to the process's own log")
 	e, err := c.Logs.logExporter(l)
 	if err != nil {
 		return err
@@ -153,20 +159,23 @@ func (p *Pusher) openLogs(c Config, res *resource.Resource) error {
 	out := &logsOut{Exporter: e, queue: p.queue}
 	out.end, p.end = context.WithCancel(context.Background())
 	p.queue.BatchProcessor = sdklog.NewBatchProcessor(out, sdklog.WithMaxQueueSize(queueSize), sdklog.WithExportTimeout(logsRetry))
-	p.events = sdklog.NewLoggerProvider(sdklog.WithResource(res), sdklog.WithProcessor(p.queue)).
-		Logger(scopeName, otellog.WithInstrumentationVersion(p.Version))
+	provider := sdklog.NewLoggerProvider(sdklog.WithResource(res), sdklog.WithProcessor(p.queue))
+	p.events = provider.Logger(scopeName, otellog.WithInstrumentationVersion(p.Version))
 	return nil
 }
 
 // Publish takes the snapshot of a target as it is committed, nil when the target is gone. It never
-// waits for a push.
+// waits for a push. An interim snapshot goes with the next push, and does not cause one.
 func (p *Pusher) Publish(target string, s *metrics.Snapshot) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.snapshots[target] = s; s == nil {
+	p.snapshots[target] = s
+	if s == nil {
 		delete(p.snapshots, target)
 	}
-	p.commit()
+	if s == nil || !s.Interim {
+		p.commit()
+	}
 }
 
 // commit asks for a push.
@@ -192,7 +201,8 @@ func (p *Pusher) Run(ctx context.Context) error {
 // runMetrics pushes after commits, at most once in an interval. Without a commit it waits for more
 // than two, so as not to take the place of the push after the next commit.
 func (p *Pusher) runMetrics(ctx context.Context) {
-	for idle := min(p.interval*5/2, MaxInterval) - p.interval; ; {
+	idle := min(p.interval*5/2, MaxInterval) - p.interval
+	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 			return
@@ -207,7 +217,6 @@ func (p *Pusher) runMetrics(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-			return
 		case <-next:
 		}
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// Pushes come soon after a commit, once in an interval at most, now and then without a commit, and at
-// the end.
+// Pushes come soon after a commit, once in an interval at most, now and then without a commit, and
+// at the end.
 func TestWhenItPushes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, Config{Metrics: &Signal{}})
@@ -44,6 +44,34 @@ func TestWhenItPushes(t *testing.T) {
 		}
 		if want := "5s: 1, 1m5s: 3, 3m35s: 3, 5m0s: 4, 5m21s: 5"; strings.Join(got, ", ") != want {
 			t.Errorf("got %s\nwant %s", strings.Join(got, ", "), want)
+		}
+	})
+}
+
+// A snapshot between cycles goes with the next push, and does not cause one.
+func TestInterimSnapshot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Config{Metrics: &Signal{}})
+		begun := time.Now()
+		stop := r.run(t)
+		defer stop()
+		interim := snapshot(counter("shop", "1", 1))
+		interim.Interim = true
+		r.Publish("shop", interim)
+		time.Sleep(5 * time.Second)
+		if n := len(r.take()); n != 0 {
+			t.Errorf("%d pushes of an interim snapshot alone", n)
+		}
+		r.Publish("bank", snapshot(counter("bank", "1", 2)))
+		time.Sleep(time.Second)
+		all := r.take()
+		if len(all) != 1 || all[0].at.Sub(begun) != 5*time.Second || len(snapshotSeries(all...)) != 2 {
+			t.Errorf("%d pushes with %v", len(all), snapshotSeries(all...))
+		}
+		r.Publish("bank", nil) // of a target that is gone
+		time.Sleep(time.Minute)
+		if all := r.take(); len(all) != 1 || len(snapshotSeries(all...)) != 1 {
+			t.Errorf("%d pushes after a target is gone", len(all))
 		}
 	})
 }
@@ -112,11 +140,11 @@ func TestReceiverIsAway(t *testing.T) {
 		if n := len(all); n < 40 || n > 160 {
 			t.Errorf("%d requests in ten minutes", n)
 		}
-		for _, signal := range []string{metrics.SignalMetrics, metrics.SignalLogs} {
+		r.eachSignal(func(signal string) {
 			if n := strings.Count(r.log.String(), `msg="OTLP push failed" signal=`+signal); n < 2 || n > 3 {
 				t.Errorf("%d warnings about %s in ten minutes:\n%s", n, signal, r.log)
 			}
-		}
+		})
 		failed := r.count(t, metrics.OTLPRequests, metrics.SignalMetrics, metrics.OutcomeFailure) +
 			r.count(t, metrics.OTLPRequests, metrics.SignalLogs, metrics.OutcomeFailure)
 		if failed != float64(len(all)) {
@@ -124,13 +152,11 @@ func TestReceiverIsAway(t *testing.T) {
 		}
 		r.set(nil)
 		time.Sleep(2 * time.Minute)
-		var events int
+		all = r.take()
+		events := countRecords(all)
 		var newest int64
-		for _, one := range r.take() {
-			events += len(one.records)
-			for _, p := range snapshotSeries(one) {
-				newest = max(newest, p.value)
-			}
+		for _, p := range snapshotSeries(all...) {
+			newest = p.value // there is one series: the last one counts
 		}
 		if newest != 599 || events != 1 {
 			t.Errorf("afterwards the value is %d, and there are %d events", newest, events)
@@ -138,14 +164,14 @@ func TestReceiverIsAway(t *testing.T) {
 		if n := strings.Count(r.log.String(), "OTLP push recovered"); n != 2 {
 			t.Errorf("the log says %d times that it is over:\n%s", n, r.log)
 		}
-		for _, signal := range []string{metrics.SignalMetrics, metrics.SignalLogs} {
+		r.eachSignal(func(signal string) {
 			if n := r.count(t, metrics.OTLPDropped, signal); n != 0 {
 				t.Errorf("%v of %s dropped", n, signal)
 			}
 			if r.count(t, metrics.OTLPLastSuccess, signal) == 0 {
 				t.Errorf("%s have no last success", signal)
 			}
-		}
+		})
 	})
 }
 
@@ -260,10 +286,7 @@ func TestLastPushHasWhatWasUnderWay(t *testing.T) {
 			r.take()
 			r.set(nil)
 			stop()
-			records := 0
-			for _, one := range r.take() {
-				records += len(one.records)
-			}
+			records := countRecords(r.take())
 			if records != 1+more || r.count(t, metrics.OTLPDropped, metrics.SignalLogs) != 0 {
 				t.Errorf("%d records came at the end, want %d", records, 1+more)
 			}
@@ -271,7 +294,8 @@ func TestLastPushHasWhatWasUnderWay(t *testing.T) {
 	}
 }
 
-// Records that are refused for good are counted, in few requests, and do not hold up those behind them.
+// Records that are refused for good are counted, in few requests, and do not hold up those behind
+// them.
 func TestRefusedForGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, Config{Logs: &Signal{}})
@@ -346,8 +370,8 @@ func TestBatchSize(t *testing.T) {
 	})
 }
 
-// What the receiver rejects of a request is counted; a remark with nothing rejected is no warning, and
-// an answer of any size is one of a request that was taken.
+// What the receiver rejects of a request is counted; a remark with nothing rejected is no warning,
+// and an answer of any size is one of a request that was taken.
 func TestPartialSuccess(t *testing.T) {
 	for _, tc := range []struct {
 		rejected int64
@@ -361,21 +385,13 @@ func TestPartialSuccess(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t, Config{Metrics: &Signal{}, Logs: &Signal{}})
-			r.set(func(w http.ResponseWriter, req *http.Request) {
-				var out proto.Message = &logs.ExportLogsServiceResponse{PartialSuccess: &logs.ExportLogsPartialSuccess{RejectedLogRecords: tc.rejected, ErrorMessage: tc.message}}
-				if strings.HasSuffix(req.URL.Path, "metrics") {
-					out = &points.ExportMetricsServiceResponse{PartialSuccess: &points.ExportMetricsPartialSuccess{RejectedDataPoints: tc.rejected, ErrorMessage: tc.message}}
-				}
-				body, _ := proto.Marshal(out)
-				w.Header().Set("Content-Type", "application/x-protobuf; charset=utf-8")
-				_, _ = w.Write(body)
-			})
+			r.set(respondPartialSuccess(tc.rejected, tc.message))
 			stop := r.run(t)
 			defer stop()
 			r.Event(event(1))
 			r.Publish("shop", snapshot(counter("shop", "1", 1)))
 			time.Sleep(5 * time.Second)
-			for _, signal := range []string{metrics.SignalMetrics, metrics.SignalLogs} {
+			r.eachSignal(func(signal string) {
 				outcome := metrics.OutcomeSuccess
 				if tc.rejected > 0 {
 					outcome = metrics.OutcomePartial
@@ -389,11 +405,28 @@ func TestPartialSuccess(t *testing.T) {
 				if last := r.count(t, metrics.OTLPLastSuccess, signal); (last != 0) != (tc.rejected == 0) {
 					t.Errorf("%d rejected: last success %v", tc.rejected, last)
 				}
-			}
+			})
 			if n := strings.Count(r.log.String(), "level=WARN"); n != 2*tc.warnings || strings.Contains(r.log.String(), "words") || strings.Contains(r.log.String(), "old") {
 				t.Errorf("the log says %.500s", r.log)
 			}
 		})
+	}
+}
+
+// respondPartialSuccess takes a request of either signal but for some items.
+func respondPartialSuccess(rejected int64, message string) func(http.ResponseWriter, *http.Request) {
+	return func(w http.ResponseWriter, req *http.Request) {
+		var out proto.Message = &logs.ExportLogsServiceResponse{
+			PartialSuccess: &logs.ExportLogsPartialSuccess{RejectedLogRecords: rejected, ErrorMessage: message},
+		}
+		if strings.HasSuffix(req.URL.Path, "metrics") {
+			out = &points.ExportMetricsServiceResponse{
+				PartialSuccess: &points.ExportMetricsPartialSuccess{RejectedDataPoints: rejected, ErrorMessage: message},
+			}
+		}
+		body, _ := proto.Marshal(out)
+		w.Header().Set("Content-Type", "application/x-protobuf; charset=utf-8")
+		_, _ = w.Write(body)
 	}
 }
 

@@ -41,7 +41,7 @@ func newExporter(t *testing.T) *exporter {
 	return e
 }
 
-// push starts a pusher, configured as an operator would, and gives how to end it.
+// push starts a pusher, configured as an operator would, and returns how to end it.
 func (e *exporter) push(t *testing.T, env map[string]string) (stop func()) {
 	t.Helper()
 	config, problems := otelenv.Read(func(name string) string { return env[name] }, "", nil)
@@ -216,8 +216,8 @@ func TestPushesShowWhatAScrapeShows(t *testing.T) {
 	}
 }
 
-// difference tells where two sets of series are not equal. What the pushes tell of
-// themselves moves with each, and each pusher of this test tells its own.
+// difference says where two sets of series are not equal. What the pushes say of
+// themselves changes with each, and each pusher of this test has its own.
 func difference(scraped, pushed map[string]stored) string {
 	var lines []string
 	for key, want := range scraped {

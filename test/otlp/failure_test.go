@@ -87,10 +87,7 @@ func TestReceiverThatFails(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			e, r := newExporter(t), newReceiver()
-			endpoint := r.serveHTTP(t)
-			if tc.protocol == otlp.ProtocolGRPC {
-				endpoint = r.serveGRPC(t)
-			}
+			endpoint := r.serve(t, tc.protocol)
 			e.push(t, map[string]string{
 				"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": tc.protocol,
 				"OTEL_EXPORTER_OTLP_TIMEOUT": "2000", "OTEL_LOGS_EXPORTER": "none", "OTEL_EXPORTER_OTLP_HEADERS": "authorization=" + canary,
@@ -130,17 +127,14 @@ func TestReceiverThatFails(t *testing.T) {
 	}
 }
 
-// A quota refusal, which does not say when to come back: a push of metrics makes the requests that it
-// always makes, one of events few, and what is lost is counted.
+// A quota refusal, which does not say when to come back: a push of metrics makes the requests that
+// it always makes, one of events few, and what is lost is counted.
 func TestQuotaRefusals(t *testing.T) {
 	for _, protocol := range []string{otlp.ProtocolGRPC, otlp.ProtocolHTTP} {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()
 			e, r := newExporter(t), newReceiver()
-			endpoint := r.serveHTTP(t)
-			if protocol == otlp.ProtocolGRPC {
-				endpoint = r.serveGRPC(t)
-			}
+			endpoint := r.serve(t, protocol)
 			r.set(exhausted)
 			e.push(t, map[string]string{
 				"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol, "OTEL_EXPORTER_OTLP_HEADERS": "authorization=" + canary,
@@ -187,38 +181,45 @@ func TestNoEventIsLost(t *testing.T) {
 					e.publish(fullSnapshot(time.UnixMilli(1_790_000_000_123), int64(sent)))
 				}
 				complete := func() bool {
-					text := c.out.String()
-					for i := range sent {
-						if !strings.Contains(text, fmt.Sprintf("-> token: Str(%016x)", i)) {
-							return false
-						}
-					}
-					return difference(pageSeries(t, e.page.URL), pageSeries(t, "http://"+c.page+"/metrics")) == ""
+					return hasEvents(c.out.String(), sent) &&
+						difference(pageSeries(t, e.page.URL), pageSeries(t, "http://"+c.page+"/metrics")) == ""
 				}
 				round()
 				until(t, "the Collector has everything", complete)
-				away := 30
+				away, leave, comeBack := 30, func() { c.signal(t, syscall.SIGSTOP) }, func() { c.signal(t, syscall.SIGCONT) }
 				if killed {
-					kill(c.cmd)
-					away = 5
-				} else if err := c.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-					t.Fatal(err)
+					away, leave, comeBack = 5, func() { kill(c.cmd) }, func() { c.start(t) }
 				}
+				leave()
 				for range away { // a minute, or ten seconds
 					round()
 					<-time.After(2 * time.Second)
 				}
-				if killed {
-					c.start(t)
-				} else if err := c.cmd.Process.Signal(syscall.SIGCONT); err != nil {
-					t.Fatal(err)
-				}
+				comeBack()
 				until(t, "it has everything again", complete)
 				if n := e.dropped(t, metrics.SignalLogs); n != 0 {
 					t.Errorf("%v events dropped", n)
 				}
 			})
 		}
+	}
+}
+
+// hasEvents reports whether the Collector printed the first n events that TestNoEventIsLost sends.
+func hasEvents(printed string, n int) bool {
+	for i := range n {
+		if !strings.Contains(printed, fmt.Sprintf("-> token: Str(%016x)", i)) {
+			return false
+		}
+	}
+	return true
+}
+
+// signal sends a signal to the Collector's process.
+func (c *otelcol) signal(t *testing.T, s syscall.Signal) {
+	t.Helper()
+	if err := c.cmd.Process.Signal(s); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -284,9 +285,7 @@ func TestCollectorIsPaused(t *testing.T) {
 			equal("the Collector shows everything")
 			before := measure()
 
-			if err := c.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-				t.Fatal(err)
-			}
+			c.signal(t, syscall.SIGSTOP)
 			e.publish(fullSnapshot(created, 2))
 			until(t, "a push has failed", func() bool { return e.requests(t, metrics.OutcomeFailure) > 1 })
 			for range 30 {
@@ -294,9 +293,7 @@ func TestCollectorIsPaused(t *testing.T) {
 			}
 			until(t, "more have failed", func() bool { return e.requests(t, metrics.OutcomeFailure) > 3 })
 			grown(t, before, "while it is paused")
-			if err := c.cmd.Process.Signal(syscall.SIGCONT); err != nil {
-				t.Fatal(err)
-			}
+			c.signal(t, syscall.SIGCONT)
 			equal("after a pause")
 			grown(t, before, "after the pause")
 		})

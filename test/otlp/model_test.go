@@ -30,6 +30,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/abs-exporter/abs-exporter/metrics"
+	"github.com/abs-exporter/abs-exporter/metrics/otlp"
 )
 
 // mood is how a receiver answers.
@@ -89,7 +90,7 @@ func (r *receiver) asked() int {
 	return r.requests
 }
 
-// serveHTTP gives the base URL of the receiver over HTTP.
+// serveHTTP returns the base URL of the receiver over HTTP.
 func (r *receiver) serveHTTP(t testing.TB) string {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/v1/metrics", func(w http.ResponseWriter, req *http.Request) {
@@ -155,7 +156,15 @@ func answer(w http.ResponseWriter, out proto.Message, err error) {
 	}
 }
 
-// serveGRPC gives the endpoint of the receiver over gRPC, with gRPC's own limit of 4 MiB.
+// serve returns the base URL of the receiver over either protocol.
+func (r *receiver) serve(t testing.TB, protocol string) string {
+	if protocol == otlp.ProtocolGRPC {
+		return r.serveGRPC(t)
+	}
+	return r.serveHTTP(t)
+}
+
+// serveGRPC returns the endpoint of the receiver over gRPC, with gRPC's own limit of 4 MiB.
 func (r *receiver) serveGRPC(t testing.TB) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -276,7 +285,7 @@ func texts(attributes []*common.KeyValue) map[string]string {
 	return m
 }
 
-// differs tells what the receiver has that the snapshot has not, or the other way.
+// differs says what the receiver has that the snapshot has not, or the other way.
 func (r *receiver) differs(s *metrics.Snapshot) string {
 	r.mu.Lock()
 	got, newest := map[string]point{}, uint64(0)

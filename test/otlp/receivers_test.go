@@ -200,7 +200,7 @@ type stored struct {
 	start model.Time // 0: none was stored
 }
 
-// series are the abs_* series of one way in, without what tells the way.
+// series are the abs_* series of one way in, without the label that names the way.
 func (p *prometheus) series(t *testing.T, via string) map[string]stored {
 	t.Helper()
 	var now model.Vector

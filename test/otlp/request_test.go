@@ -2,6 +2,7 @@ package otlp
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,17 +11,15 @@ import (
 	"github.com/abs-exporter/abs-exporter/metrics/otlp"
 )
 
-// A large set goes in several requests below 1 MiB; all its points bear one time; and resource, headers and events arrive.
+// A large set goes in several requests below 1 MiB, all its points have one time, and resource,
+// headers and events arrive.
 func TestWhatReceiversGet(t *testing.T) {
 	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test")
 	const series = 100_000
 	for _, protocol := range []string{otlp.ProtocolGRPC, otlp.ProtocolHTTP} {
 		t.Run(protocol, func(t *testing.T) {
 			e, r := newExporter(t), newReceiver()
-			endpoint := r.serveHTTP(t)
-			if protocol == otlp.ProtocolGRPC {
-				endpoint = r.serveGRPC(t)
-			}
+			endpoint := r.serve(t, protocol)
 			e.push(t, map[string]string{
 				"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
 				"OTEL_EXPORTER_OTLP_HEADERS": "Authorization=Bearer%20a%2Bb,x-scope=1",
@@ -41,11 +40,7 @@ func TestWhatReceiversGet(t *testing.T) {
 			if r.largest >= 1<<20 || r.largest < 100<<10 {
 				t.Errorf("the largest request has %d bytes", r.largest)
 			}
-			most := 0
-			for _, points := range r.times {
-				most = max(most, points)
-			}
-			if most < series {
+			if most := slices.Max(slices.Collect(maps.Values(r.times))); most < series {
 				t.Errorf("%d points of a push have one time, want %d", most, series)
 			}
 			want := map[string]string{
@@ -64,6 +59,17 @@ func TestWhatReceiversGet(t *testing.T) {
 			}
 		})
 	}
+}
+
+// recordsByName returns the log records that the Collector printed in full, by event name.
+func recordsByName(printed string) map[string]string {
+	records := map[string]string{}
+	for _, text := range strings.Split(printed, "LogRecord #")[1:] {
+		if _, name, ok := strings.Cut(text, "EventName: "); ok && strings.Contains(text, "Flags:") {
+			records[strings.Fields(name)[0]] = text
+		}
+	}
+	return records
 }
 
 // events are one of each name.
@@ -109,13 +115,9 @@ func TestEventsAtTheCollector(t *testing.T) {
 				"abs.anomaly.began": append(attributes("anomaly"), "SeverityText: ERROR", "Body: Str(Anomaly began: Some Type on"),
 				"abs.anomaly.ended": append(attributes("anomaly"), "SeverityText: INFO", "Body: Str(Anomaly ended: Some Type on"),
 			}
-			records := map[string]string{}
+			var records map[string]string
 			until(t, "the Collector has every event", func() bool {
-				for _, text := range strings.Split(c.out.String(), "LogRecord #")[1:] {
-					if _, name, ok := strings.Cut(text, "EventName: "); ok && strings.Contains(text, "Flags:") {
-						records[strings.Fields(name)[0]] = text
-					}
-				}
+				records = recordsByName(c.out.String())
 				return len(records) == len(want)
 			})
 			for name, parts := range want {

@@ -114,8 +114,8 @@ func (a *authority) serverTLS(t *testing.T, clients *authority) *tls.Config {
 	return config
 }
 
-// serveTLS returns the URL of a receiver, and its count of requests. It refuses requests without the
-// header.
+// serveTLS returns the URL of a receiver, and its count of requests. It refuses requests without
+// the header.
 func serveTLS(t *testing.T, protocol string, config *tls.Config) (string, *atomic.Int64) {
 	t.Helper()
 	var requests atomic.Int64
@@ -153,8 +153,8 @@ func serveTLS(t *testing.T, protocol string, config *tls.Config) (string, *atomi
 	return server.URL, &requests
 }
 
-// A receiver that vanishes: its connection is not used for ever. A proxy that swallows stands for the
-// network. (gRPC notices by TCP's own timeout, which a proxy that swallows does not set off.)
+// A receiver that vanishes: its connection is not used for ever. A proxy that swallows stands for
+// the network. (gRPC notices by TCP's own timeout, which a proxy that swallows does not set off.)
 func TestReceiverThatVanishes(t *testing.T) {
 	t.Parallel()
 	own := newAuthority(t, "own")

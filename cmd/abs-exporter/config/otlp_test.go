@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A flag replaces the general variable, and the variable of a signal precedes both. What is wrong with
-// a flag is an error under its name, and with a variable mostly a warning.
+// A flag replaces the general variable, and the variable of a signal precedes both. What is wrong
+// with a flag is an error under its name, and with a variable mostly a warning.
 func TestOTLPFlagsAndVariables(t *testing.T) {
 	cleanOTELEnv(t)
 	f := OTLP{Metrics: true, Logs: true, BatchSize: 10, Endpoint: "http://flag:1", Timeout: 2 * time.Second, Interval: 30 * time.Second}

@@ -69,7 +69,8 @@ func Read(getenv func(name string) string, headersFile string, attributes map[st
 	return c, r.problems
 }
 
-// reader collects what is wrong, each problem once although most variables are read for each signal.
+// reader collects what is wrong, each problem once although most variables are read for each
+// signal.
 type reader struct {
 	getenv      func(string) string
 	headersFile string
@@ -164,7 +165,10 @@ func (r *reader) signal(name, path string) *otlp.Signal {
 // metrics push to localhost if they cannot parse an address without a scheme.
 func (r *reader) endpoint(s *otlp.Signal, signal, path string) (plaintext bool) {
 	address, name := r.choose(signal, "ENDPOINT")
-	address = cmp.Or(address, map[string]string{otlp.ProtocolGRPC: "http://localhost:4317", otlp.ProtocolHTTP: "http://localhost:4318"}[s.Protocol])
+	if address == "" && s.Protocol == otlp.ProtocolGRPC {
+		address = "http://localhost:4317"
+	}
+	address = cmp.Or(address, "http://localhost:4318")
 	if s.Protocol == otlp.ProtocolGRPC {
 		insecure, _ := r.choose(signal, "INSECURE")
 		plaintext = strings.EqualFold(insecure, "true")
