@@ -114,6 +114,37 @@ func (c *counting) Write(p []byte) (int, error) {
 
 var _ io.Writer = new(counting)
 
+// ABS works through nothing for four hours, down or not, and through the backlog within an hour.
+// Requests are up to 100 minutes late, and the settle time is twice that, so that what the outage
+// made late besides is in time.
+func TestKilledInAnOutage(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]simulator.Fault{
+		"down":          {Kind: simulator.FaultDown},
+		"empty reports": {Kind: simulator.FaultDown, Code: 200},
+		"standstill":    {Kind: simulator.FaultStandstill},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := day()
+			s.hours, s.settle = 16, 4*time.Hour
+			fault.From = begin().Add(5 * time.Hour)
+			fault.To, fault.Delay = fault.From.Add(4*time.Hour), time.Hour
+			s.faults = append([]simulator.Fault{fault}, s.faults...)
+			s.run(t)
+		})
+	}
+}
+
+// Every third request is answered by a node that is 20 minutes behind.
+func TestKilledWhileNodesDisagree(t *testing.T) {
+	t.Parallel()
+	s := day()
+	s.hours, s.settle = 12, 150*time.Minute
+	s.faults = append([]simulator.Fault{{Kind: simulator.FaultBehind, Delay: 20 * time.Minute, Probability: 1. / 3}}, s.faults...)
+	s.run(t)
+}
+
 // Zones with an offset of half an hour, and both changes of the clock, at an ABS that stores
 // instants and at one that stores wall-clock times.
 func TestKilledInZones(t *testing.T) {
