@@ -75,12 +75,13 @@ func TestErrorsAtRandomSplitNothing(t *testing.T) {
 		return func(int) bool { return r.IntN(2) == 0 }
 	}
 	type run struct {
-		name string
-		dead func() func(int) bool
+		name      string
+		dead      func() func(int) bool
+		tolerance int // one call more or less, and all that follow are others
 	}
-	runs := []run{{"every second call", func() func(int) bool { return second }}}
+	runs := []run{{"every second call", func() func(int) bool { return second }, 0}}
 	for seed := range uint64(3) {
-		runs = append(runs, run{fmt.Sprintf("one call in two, %d", seed), func() func(int) bool { return random(seed) }})
+		runs = append(runs, run{fmt.Sprintf("one call in two, %d", seed), func() func(int) bool { return random(seed) }, 60})
 	}
 	for _, tt := range runs {
 		t.Run(tt.name, func(t *testing.T) {
@@ -106,7 +107,7 @@ func TestErrorsAtRandomSplitNothing(t *testing.T) {
 				calls[status] = b.calls
 			}
 			t.Logf("calls in 24 h by status: %v", calls)
-			if calls[500] > calls[503] {
+			if most := calls[503] + tt.tolerance; calls[500] > most {
 				t.Errorf("%d calls to an ABS that answers 500, %d to one that answers 503", calls[500], calls[503])
 			}
 		})
