@@ -102,7 +102,7 @@ func (s *slot) remember(sp *slotSpan, r *tokenCounts) {
 func (l *Ledger) count(s *slot, reported *tokenCounts, began time.Time) int64 {
 	gain := max(0, reported.total-s.counted.total)
 	if gain > 0 {
-		l.arrived(began)
+		l.activity.gain(began, &l.c)
 	}
 	s.counted.total += gain
 	s.total.total += gain
