@@ -95,7 +95,10 @@ func newWorld(seed uint64) *world {
 	}
 	drain := time.Duration(rng.IntN(60)) * time.Minute
 	if rng.IntN(3) == 0 {
-		late = 50
+		late = 30 // what is late when the feed stops has two thirds of the settle time
+		if w.behind > 0 {
+			late = 20
+		}
 		w.stall.from = w.start.Add(time.Duration(60+rng.IntN(w.minutes)) * time.Minute)
 		w.stall.to = w.stall.from.Add(time.Duration(120+rng.IntN(360)) * time.Minute)
 		w.stall.down = rng.IntN(2) == 0

@@ -6,8 +6,9 @@ import "time"
 // new arrives at all nothing settles, and after such a pause the settle time runs from its end: what
 // was late when the feed stopped comes with the backlog.
 
-// quiet is how long nothing new may arrive before that is taken for a feed that stands still.
-func (c *Config) quiet() time.Duration { return max(c.Settle/2, twoBatches) }
+// quiet is how long nothing new may arrive before that is taken for a feed that stands still. The
+// rest of the settle time is for requests that were late when it stopped.
+func (c *Config) quiet() time.Duration { return max(c.Settle/3, twoBatches) }
 
 // proves records that a reading of a slot held requests: the earlier slots are proven by it.
 func (l *Ledger) proves(s *slot, began time.Time) {
