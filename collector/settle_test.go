@@ -28,8 +28,8 @@ func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// A report of nothing but its name is no failure and settles nothing; one whose summary has requests
-// but no rows is a failed reading. Either lasts from the second hour to the sixth.
+// A report of nothing but its name is no failure and settles nothing; one whose summary has
+// requests but no rows is a failed reading. Either lasts from the second hour to the sixth.
 func TestOddAnswersSettleNothing(t *testing.T) {
 	for body, up := range map[string]int{
 		`{"name":"oauth_token_metrics"}`: 1,
@@ -109,8 +109,8 @@ func TestRestartWithShorterSlots(t *testing.T) {
 	}
 }
 
-// Antarctica/Troll sets its clocks back by two hours: the slot there is four hours long, which is no
-// reason to take the clock for one that was set back. The exporter starts before, or inside.
+// Antarctica/Troll sets its clocks back by two hours: the slot there is four hours long, which is
+// no reason to take the clock for one that was set back. The exporter starts before, or inside.
 func TestTwoHoursBack(t *testing.T) {
 	troll, err := time.LoadLocation("Antarctica/Troll")
 	if err != nil {
