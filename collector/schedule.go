@@ -28,9 +28,9 @@ func wait(began, now time.Time, interval time.Duration) time.Duration {
 // subtracted; otherwise a reading that is due could be a moment too young and wait a whole cycle.
 func (o *Options) reread() time.Duration { return o.Reread - o.Interval/2 }
 
-// elapsed is the time between the beginnings of two cycles, for the age of slots. time.Time knows it
-// whatever the clock was set to meanwhile, but not on every system and not across a suspension: what
-// is longer than cycles are counts as one interval.
+// elapsed returns the time between the beginnings of two cycles, for the age of slots. A time.Time
+// knows it whatever the clock was set to meanwhile, but not on every system, and not across a
+// suspension: what is longer than cycles are counts as one interval.
 func elapsed(last, now time.Time, o *Options) time.Duration {
 	d := now.Sub(last)
 	if last.IsZero() || d < 0 || d > max(2*o.Interval, o.Slot/2) {

@@ -32,7 +32,9 @@ type story struct {
 func newStory(t *testing.T, config simulator.Config, o Options, end abs.WindowEnd, as ...func(*abs.Config, *Target)) *story {
 	t.Helper()
 	s := &story{t: t, o: o, end: end, as: as, clock: &handClock{now: storyBegin}, books: newBooks()}
-	config.Now = s.clock.Now
+	if config.Now == nil {
+		config.Now = s.clock.Now
+	}
 	if config.Tokens > 0 {
 		config.Begin = storyBegin
 	}

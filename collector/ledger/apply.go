@@ -24,6 +24,13 @@ func (l *Ledger) Apply(r *Reading, bytes int64) Outcome {
 		l.proves(s, r.began)
 	}
 	split := len(s.spans) > 1
+	if r.total == 0 && s.counted.total == 0 && !split && len(s.counted.tracked) == 0 {
+		// Nothing so far: an idle weekend has many such slots, and they are to need no memory.
+		sp.baseline = false
+		settled := r.job.To.Equal(sp.To) && l.settles(s, sp, r.began)
+		l.finishReading(s, sp, r.began, bytes, settled)
+		return Outcome{SlotEnd: s.To, Settled: settled}
+	}
 	s.counted.grow(l.c.MaxTokens)
 	if split {
 		s.reported.grow(l.c.MaxTokens)
@@ -102,7 +109,7 @@ func (s *slot) remember(sp *slotSpan, r *tokenCounts) {
 func (l *Ledger) count(s *slot, reported *tokenCounts, began time.Time) int64 {
 	gain := max(0, reported.total-s.counted.total)
 	if gain > 0 {
-		l.arrived(began)
+		l.activity.gain(began, &l.c)
 	}
 	s.counted.total += gain
 	s.total.total += gain

@@ -116,9 +116,12 @@ func (l *Ledger) SetFlagged(ids map[tokenid.ID]struct{}) { l.tracked.flagged = i
 type activity struct {
 	clock    time.Duration
 	lastGain time.Time
+	resumed  time.Time // the last gain that ended a pause (rule 3)
 }
 
-func (a *activity) notAfter(now time.Time) { a.lastGain = earlier(a.lastGain, now) }
+func (a *activity) notAfter(now time.Time) {
+	a.lastGain, a.resumed = earlier(a.lastGain, now), earlier(a.resumed, now)
+}
 
 // SawABS records ABS's clock as an answer has it; zero where it has none.
 func (l *Ledger) SawABS(date time.Time) { l.clock.sawABS(date, l.c.tolerance()) }
@@ -127,12 +130,16 @@ func (l *Ledger) SawABS(date time.Time) { l.clock.sawABS(date, l.c.tolerance()) 
 const twoBatches = 20 * time.Minute
 
 // gain moves the clock. A longer pause than ABS's batches make is one in which nothing arrived.
-func (a *activity) gain(now time.Time, reread time.Duration) {
+func (a *activity) gain(now time.Time, c *Config) {
 	if !now.After(a.lastGain) {
 		return
 	}
+	pause := now.Sub(a.lastGain)
+	if pause > c.quiet() {
+		a.resumed = now
+	}
 	if !a.lastGain.IsZero() {
-		a.clock += min(now.Sub(a.lastGain), max(2*reread, twoBatches))
+		a.clock += min(pause, max(2*c.Reread, twoBatches))
 	}
 	a.lastGain = now
 }

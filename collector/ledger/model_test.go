@@ -41,7 +41,7 @@ type world struct {
 	stall     disturbance
 	behind    time.Duration // one of ABS's nodes is by this much; each reading is answered by another
 
-	held     time.Time           // the newest slot that a reading held requests of
+	held     time.Time           // where the newest span begins that a reading held requests of
 	unproven error               // a slot settled without proof
 	failing  float64             // failures, until the end, when all is let settle
 	most     map[time.Time]int64 // by span: the most that a reading reported, less the baseline
@@ -89,17 +89,8 @@ func newWorld(seed uint64) *world {
 	if rng.IntN(3) == 0 {
 		w.location, _ = time.LoadLocation([]string{"Europe/Berlin", "Asia/Kolkata", "America/St_Johns"}[rng.IntN(3)])
 	}
-	late := 100
-	if rng.IntN(3) == 0 {
-		w.behind, late = time.Duration(1+rng.IntN(20))*time.Minute, 50
-	}
+	late := w.disturb()
 	drain := time.Duration(rng.IntN(60)) * time.Minute
-	if rng.IntN(3) == 0 {
-		late = 50
-		w.stall.from = w.start.Add(time.Duration(60+rng.IntN(w.minutes)) * time.Minute)
-		w.stall.to = w.stall.from.Add(time.Duration(120+rng.IntN(360)) * time.Minute)
-		w.stall.down = rng.IntN(2) == 0
-	}
 	lanes := [3]time.Duration{}
 	for m := -180; m < w.minutes; m++ {
 		at := w.start.Add(time.Duration(m) * time.Minute)
@@ -136,6 +127,25 @@ func newWorld(seed uint64) *world {
 		w.byMinute[e.at.Unix()] = append(w.byMinute[e.at.Unix()], e)
 	}
 	return w
+}
+
+// disturb lets the feed stand still, or nodes disagree. It returns how many minutes requests may be
+// late: what is late when the feed stops has two thirds of the settle time.
+func (w *world) disturb() (late int) {
+	late = 100
+	if w.rng.IntN(3) == 0 {
+		w.behind, late = time.Duration(1+w.rng.IntN(20))*time.Minute, 50
+	}
+	if w.rng.IntN(3) != 0 {
+		return late
+	}
+	w.stall.from = w.start.Add(time.Duration(60+w.rng.IntN(w.minutes)) * time.Minute)
+	w.stall.to = w.stall.from.Add(time.Duration(120+w.rng.IntN(360)) * time.Minute)
+	w.stall.down = w.rng.IntN(2) == 0
+	if w.behind > 0 {
+		return 20
+	}
+	return 30
 }
 
 // takeBack lets ABS take an event back: for good, to report it again later, or to move it to
@@ -204,17 +214,12 @@ func (w *world) cycle(l *Ledger, now time.Time, check func(string)) {
 	check("advance")
 	down := w.stall.down && !now.Before(w.stall.from) && now.Before(w.stall.to)
 	for _, j := range l.Due(now) {
-		if down {
-			l.Discard(l.Begin(j, now))
-			l.Failed(j, Unavailable)
-			continue
-		}
-		if w.rng.Float64() < w.failing {
+		if down || w.rng.Float64() < w.failing {
 			r := l.Begin(j, now)
 			add(r, w.report(j.Span, now)[:0])
 			l.Discard(r)
 			why := Unavailable
-			if w.slow && w.rng.IntN(3) == 0 {
+			if !down && w.slow && w.rng.IntN(3) == 0 {
 				why = TimedOut
 			}
 			l.Failed(j, why)
@@ -250,18 +255,24 @@ func (w *world) cycle(l *Ledger, now time.Time, check func(string)) {
 			w.first[j.From] = sum(rows)
 		}
 		w.most[j.From] = max(w.most[j.From], sum(rows)-w.first[j.From])
-		if len(rows) > 0 && j.slot.From.After(w.held) {
-			w.held = j.slot.From
-		}
-		slot := j.slot
-		if out := l.Apply(r, int64(len(rows)*rowLength)); out.Settled && (!w.held.After(slot.From) || now.Before(j.To.Add(l.c.Settle))) && w.unproven == nil {
-			w.unproven = fmt.Errorf("slot %v settled at %v, when the newest with requests was that of %v", slot.Span, now, w.held)
-		}
+		out := l.Apply(r, int64(len(rows)*rowLength))
+		w.checkProof(l, j, rows, now, out)
 		check("apply " + j.From.Format("15:04"))
 	}
 	l.Close()
 	l.Stage(now, now)
 	l.Published()
+}
+
+// checkProof checks that a slot settles only after its settle time, and after a reading of a later
+// slot held requests.
+func (w *world) checkProof(l *Ledger, j Job, rows []event, now time.Time, out Outcome) {
+	if len(rows) > 0 && j.From.After(w.held) {
+		w.held = j.From
+	}
+	if out.Settled && w.unproven == nil && (w.held.Before(out.SlotEnd) || now.Before(j.To.Add(l.c.Settle))) {
+		w.unproven = fmt.Errorf("span %v settled at %v, when the newest with requests was that of %v", j.Span, now, w.held)
+	}
 }
 
 // unsplit reports whether no slot of the run was split.

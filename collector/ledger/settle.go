@@ -2,11 +2,13 @@ package ledger
 
 import "time"
 
-// Settling follows the data (rule 3). A slot is proven once a later one held requests; a pause in
-// which nothing new arrived at all makes that proof void until something does.
+// Settling follows the data (rule 3). A slot is proven once a later one held requests. While nothing
+// new arrives at all nothing settles, and after such a pause the settle time runs from its end: what
+// was late when the feed stopped comes with the backlog.
 
-// quiet is how long nothing new may arrive before that is taken for a feed that stands still.
-func (c *Config) quiet() time.Duration { return max(c.Settle/2, twoBatches) }
+// quiet is how long nothing new may arrive before that is taken for a feed that stands still. The
+// rest of the settle time is for requests that were late when it stopped.
+func (c *Config) quiet() time.Duration { return max(c.Settle/3, twoBatches) }
 
 // proves records that a reading of a slot held requests: the earlier slots are proven by it.
 func (l *Ledger) proves(s *slot, began time.Time) {
@@ -17,29 +19,23 @@ func (l *Ledger) proves(s *slot, began time.Time) {
 	}
 }
 
-// arrived records that a reading had new requests. After a pause, the settle time of all slots runs
-// from now: what was late when the feed stopped comes with the backlog.
-func (l *Ledger) arrived(began time.Time) {
-	if began.Sub(l.activity.lastGain) > l.c.quiet() {
-		for _, o := range l.slots {
-			if !o.proven.IsZero() {
-				o.proven = began
-			}
-		}
-	}
-	l.activity.gain(began, l.c.Reread)
-}
-
 // settles reports whether a reading of a span that begins at a time is its last one.
 func (l *Ledger) settles(s *slot, sp *slotSpan, began time.Time) bool {
 	switch {
 	case s.proven.IsZero(), began.Sub(l.activity.lastGain) > l.c.quiet(), !l.clock.trusted(l.c.MaxBackfill):
 		return false
 	case s.proven.Sub(s.To) > l.c.Settle/2:
-		return !began.Before(s.proven.Add(l.c.Settle))
+		return !began.Before(later(s.proven, l.activity.resumed).Add(l.c.Settle))
 	default:
-		return !began.Before(sp.To.Add(l.c.Settle))
+		return !began.Before(later(sp.To, l.activity.resumed).Add(l.c.Settle))
 	}
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // longestWait is how far the readings of a slot without proof back off.
@@ -48,10 +44,7 @@ const longestWait = time.Hour
 // wait returns how long after its last reading an ended span is read again. Past the settle time it
 // grows with the time in which nothing new arrived anywhere.
 func (l *Ledger) wait(sp *slotSpan, now time.Time) time.Duration {
-	since := sp.To.Add(l.c.Settle)
-	if l.activity.lastGain.After(since) {
-		since = l.activity.lastGain
-	}
+	since := later(sp.To.Add(l.c.Settle), l.activity.lastGain)
 	return max(l.c.Reread, min(now.Sub(since)/2, longestWait))
 }
 

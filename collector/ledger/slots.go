@@ -232,7 +232,9 @@ func (l *Ledger) finishReading(s *slot, sp *slotSpan, began time.Time, bytes int
 		return
 	}
 	s.close(Settled)
-	l.growSpans(s.largest)
+	if s.total.total > 0 { // an empty slot says nothing of the next ones
+		l.growSpans(s.largest)
+	}
 	l.prune()
 }
 

@@ -27,6 +27,7 @@ type State struct {
 	Length       time.Duration
 	Clock        time.Duration // of activity
 	LastGain     time.Time
+	Resumed      time.Time // the end of the last pause in which nothing new arrived
 	Readings     uint64
 
 	Wall        time.Time // of the last Advance
@@ -74,7 +75,7 @@ func (l *Ledger) State() *State {
 		Zone: l.c.Zone.Location.String(), Inclusive: l.c.Zone.Inclusive,
 		Health: map[string]CountRecord{},
 		Next:   l.schedule.next, Newest: l.schedule.newest, Length: l.schedule.length,
-		Clock: l.activity.clock, LastGain: l.activity.lastGain, Readings: l.readings,
+		Clock: l.activity.clock, LastGain: l.activity.lastGain, Resumed: l.activity.resumed, Readings: l.readings,
 		Wall: l.clock.wall, Elapsed: l.clock.elapsed,
 		ProbeLength: l.schedule.probes.length, ProbeProven: l.schedule.probes.proven,
 		Audit: l.audit,
@@ -161,7 +162,7 @@ func Restore(c Config, s *State) (*Ledger, error) {
 	l.schedule.next, l.schedule.newest = s.Next, s.Newest
 	l.schedule.length = max(time.Minute, min(s.Length, c.Slot))
 	l.schedule.probes = probes{readings: s.Readings, length: s.ProbeLength, proven: s.ProbeProven}
-	l.activity = activity{s.Clock, s.LastGain}
+	l.activity = activity{s.Clock, s.LastGain, s.Resumed}
 	l.clock, l.fresh = clock{wall: s.Wall, elapsed: s.Elapsed}, false
 	l.audit = s.Audit
 	for name, c := range l.health.byName() {
