@@ -60,6 +60,9 @@ type Ledger struct {
 type health struct {
 	missed, unproven, regressions metrics.Count
 	overflow                      map[string]*metrics.Count // requests counted under Other, by dimension
+	// restoredMissed is missed as the last process exposed it. Slots are missed in pauses, and so in
+	// the first cycle: the former value is exposed first, or nobody would see the increase.
+	restoredMissed int64
 }
 
 func newHealth() health {

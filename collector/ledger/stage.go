@@ -12,6 +12,7 @@ type staging struct {
 	zero      metrics.ZeroInit
 	blocks    []metrics.Block // as long as Stage would return the same
 	asOf      time.Time       // of blocks
+	first     time.Time       // when this process first staged
 	unchanged bool            // the last Stage returned what the one before it did
 	// unpublished says that what was staged last is not exposed.
 	unpublished bool
@@ -24,6 +25,9 @@ func (l *Ledger) Stage(now, asOf time.Time) []metrics.Block {
 	st := &l.staging
 	st.unchanged = st.blocks != nil && st.asOf.Equal(asOf)
 	st.zero.Stage(now, asOf)
+	if st.first.IsZero() {
+		st.first = now
+	}
 	if !st.unchanged {
 		st.asOf = asOf
 		st.blocks = append(l.stage(totalFamilies(), []*counters{&l.total}), l.stageHealth()...)
@@ -154,8 +158,12 @@ func (l *Ledger) stageHealth() []metrics.Block {
 	for _, name := range overflowDimensions() {
 		overflow.Samples = append(overflow.Samples, zero.Sample(h.overflow[name]))
 	}
+	missed := zero.Sample(&h.missed)
+	if l.staging.asOf.Sub(l.staging.first) < l.c.Hold {
+		missed.Value = min(missed.Value, h.restoredMissed)
+	}
 	return []metrics.Block{
-		{Family: metrics.MissedSlots, Samples: []metrics.Sample{zero.Sample(&h.missed)}},
+		{Family: metrics.MissedSlots, Samples: []metrics.Sample{missed}},
 		{Family: metrics.UnprovenSlots, Samples: []metrics.Sample{zero.Sample(&h.unproven)}},
 		{Family: metrics.ReportRegressions, Samples: []metrics.Sample{zero.Sample(&h.regressions)}},
 		overflow,

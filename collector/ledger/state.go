@@ -168,6 +168,7 @@ func Restore(c Config, s *State) (*Ledger, error) {
 	for name, c := range l.health.byName() {
 		*c = metrics.RestoredCount(s.Health[name].Value, s.Health[name].FirstExposed)
 	}
+	l.health.restoredMissed = l.health.missed.Value
 	indexes := l.restoreTracked(all[2:])
 	for i := range s.Slots {
 		restored, err := l.restoreSlot(&s.Slots[i], indexes)
