@@ -45,6 +45,12 @@ type Summary struct {
 	Date             time.Time // ABS's clock: the header Date of the answer; zero where absent
 }
 
+// Truncated reports whether ABS seems to have left rows out for the length of the report: the rows
+// have fewer requests than the summary, and the body is at nine tenths of ABS's limit or more.
+func (s *Summary) Truncated(responseCap int64) bool {
+	return s.HasSummary && s.RowRequests < s.Requests && s.Bytes >= responseCap/10*9
+}
+
 // Finding is one attack or anomaly type and the APIs that it was seen on; "all" is ABS's own word
 // for one across APIs.
 type Finding struct {

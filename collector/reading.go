@@ -32,7 +32,7 @@ func (w *wiring) readInto(ctx context.Context, s ledger.Span, r *ledger.Reading)
 
 // truncated reports whether ABS seems to have left rows out for the length of its answer.
 func (w *wiring) truncated(s abs.Summary) bool {
-	return s.HasSummary && s.RowRequests < s.Requests && ledger.ResponseCap(w.ResponseCap).Truncates(s.Bytes)
+	return s.Truncated(w.ResponseCap)
 }
 
 // refusal returns whether a shorter window might be read where a report failed.

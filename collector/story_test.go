@@ -212,7 +212,7 @@ func TestMissedSlots(t *testing.T) {
 	s.clock.set(storyBegin.Add(30 * time.Hour))
 	s.restart()
 	s.shows(`abs_exporter_missed_slots_total{target="t"} 0`) // for a Prometheus to see that it rises
-	s.until(30 * time.Hour) // one cycle: slots are missed, and the former value is still exposed
+	s.until(30 * time.Hour)                                  // one cycle: slots are missed, and the former value is still exposed
 	s.shows(`abs_exporter_missed_slots_total{target="t"} 0`)
 	unproven := int(s.books.value(metrics.UnprovenSlots))
 	s.until(40 * time.Hour)

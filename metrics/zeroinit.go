@@ -43,8 +43,8 @@ func (c *Count) HasSeries() bool { return c.series != nil && c.first != 0 }
 // snapshot is published, Published for each count. Without Published, the first exposition of new
 // series is that of a later commit.
 type ZeroInit struct {
-	// Hold is how long a new series is exposed as 0.
-	Hold time.Duration
+	// ZeroFor is how long a new series is exposed as 0.
+	ZeroFor time.Duration
 
 	now, asOf int64
 	pending   bool
@@ -53,7 +53,7 @@ type ZeroInit struct {
 }
 
 // Stage begins the snapshot that is published as of now. Values appear once their series were
-// exposed for Hold at asOf, which is not after now: commits with the same asOf make the same values
+// exposed for ZeroFor at asOf, which is not after now: commits with the same asOf make the same values
 // appear.
 func (z *ZeroInit) Stage(now, asOf time.Time) {
 	z.now, z.asOf, z.pending = now.UnixNano()&^valueExposed, asOf.UnixNano(), false
@@ -86,7 +86,7 @@ func (z *ZeroInit) Make() {
 
 // Sample returns what a count with a series shows in the snapshot.
 func (z *ZeroInit) Sample(c *Count) Sample {
-	if c.first != 0 && z.asOf-c.first&^valueExposed >= int64(z.Hold) {
+	if c.first != 0 && z.asOf-c.first&^valueExposed >= int64(z.ZeroFor) {
 		c.first |= valueExposed
 	}
 	s := Sample{Series: c.series}

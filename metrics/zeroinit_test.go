@@ -53,7 +53,7 @@ func TestZeroInit(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			z := ZeroInit{Hold: hold}
+			z := ZeroInit{ZeroFor: hold}
 			c := &Count{}
 			for i, want := range tt.commits {
 				c.Value = want.value

@@ -88,7 +88,7 @@ func (s *tokenSearch) read(ctx context.Context, w abs.Window) error {
 		}
 		return errFound
 	})
-	leftOut := err == nil && sum.HasSummary && sum.RowRequests < sum.Requests && sum.Bytes >= s.responseCap/10*9
+	leftOut := err == nil && sum.Truncated(s.responseCap)
 	if (err == nil && !leftOut) || errors.Is(err, errFound) || ctx.Err() != nil {
 		return err
 	}

@@ -77,7 +77,7 @@ func newActive(c Config) *active {
 		tokens:     map[tokenid.ID]*token{},
 		detections: map[Finding]*metrics.Count{},
 		spellings:  map[string]string{},
-		zeroInit:   metrics.ZeroInit{Hold: c.ZeroFor},
+		zeroInit:   metrics.ZeroInit{ZeroFor: c.ZeroFor},
 	}
 }
 

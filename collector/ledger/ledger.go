@@ -27,7 +27,7 @@ type Config struct {
 	Keep time.Duration // settled slots are kept for the audit for this long
 
 	ResponseCap ResponseCap
-	Hold        time.Duration // how long a new series is exposed as 0
+	ZeroFor     time.Duration // how long a new series is exposed as 0
 }
 
 // Ledger counts the requests of one target. It is not safe for concurrent use.
@@ -83,7 +83,7 @@ func New(c Config) *Ledger {
 		health:   newHealth(),
 		fresh:    true,
 		schedule: schedule{length: c.Slot},
-		staging:  staging{zero: metrics.ZeroInit{Hold: c.Hold}},
+		staging:  staging{zero: metrics.ZeroInit{ZeroFor: c.ZeroFor}},
 	}
 	for d := range l.labels {
 		l.labels[d] = newValueTable(c.MaxValues, nil)

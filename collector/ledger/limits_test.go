@@ -31,7 +31,7 @@ func limitsLedger(maxTokens int) *Ledger {
 	l := New(Config{
 		Target: "t", Zone: Zone{Location: time.UTC}, Slot: 30 * time.Minute, Reread: 10 * time.Minute, Settle: 2 * time.Hour,
 		MaxBackfill: 24 * time.Hour, Lookback: 10 * time.Minute, MaxTokens: maxTokens, MaxValues: 100,
-		Dimensions: []Dimension{Method, API, Device}, DisplaceAfter: 30 * time.Minute, Expire: 2 * time.Hour, Hold: time.Minute,
+		Dimensions: []Dimension{Method, API, Device}, DisplaceAfter: 30 * time.Minute, Expire: 2 * time.Hour, ZeroFor: time.Minute,
 	})
 	l.Advance(limitsNow, 0)
 	return l

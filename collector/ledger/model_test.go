@@ -359,7 +359,7 @@ func (w *world) ledger() *Ledger {
 		Target: "t", Zone: Zone{Location: w.location}, Slot: 30 * time.Minute, Reread: 10 * time.Minute,
 		Settle: 2 * time.Hour, MaxBackfill: 24 * time.Hour, Lookback: w.lookback,
 		MaxTokens: w.maxTokens, MaxValues: 100, Dimensions: []Dimension{Method, API, Device},
-		DisplaceAfter: 30 * time.Minute, Expire: 2 * time.Hour, ResponseCap: ResponseCap(responseCap), Hold: time.Minute,
+		DisplaceAfter: 30 * time.Minute, Expire: 2 * time.Hour, ResponseCap: ResponseCap(responseCap), ZeroFor: time.Minute,
 	})
 }
 

@@ -8,9 +8,6 @@ import (
 // ResponseCap is the length in bytes that ABS limits its reports to; 0: unknown.
 type ResponseCap int64
 
-// Truncates reports whether a report is so long that ABS may have left rows out: nine tenths.
-func (c ResponseCap) Truncates(bytes int64) bool { return c > 0 && bytes >= int64(c/10*9) }
-
 // Splits reports whether what a report covers is to be requested in halves: four fifths.
 func (c ResponseCap) Splits(bytes int64) bool { return c > 0 && bytes >= int64(c/5*4) }
 

@@ -159,7 +159,7 @@ func (l *Ledger) stageHealth() []metrics.Block {
 		overflow.Samples = append(overflow.Samples, zero.Sample(h.overflow[name]))
 	}
 	missed := zero.Sample(&h.missed)
-	if l.staging.asOf.Sub(l.staging.first) < l.c.Hold {
+	if l.staging.asOf.Sub(l.staging.first) < l.c.ZeroFor {
 		missed.Value = min(missed.Value, h.restoredMissed)
 	}
 	return []metrics.Block{
