@@ -79,7 +79,7 @@ func (r *reportTraffic) remember(m *trafficMemory) {
 // encodeSum returns 22 bits: the length of the sum in bits, and the 16 bits after its first one.
 func encodeSum(sum int64) uint32 {
 	level := bits.Len64(uint64(sum))
-	fraction := uint64(sum) << (64 - level) << 1 // without the first bit
+	fraction := uint64(sum) << (64 - level) << 1    // without the first bit
 	return uint32(level)<<16 | uint32(fraction>>48) //nolint:gosec // 63 at most
 }
 
