@@ -101,7 +101,7 @@ func (f *Fault) check() error {
 		return fmt.Errorf("fault with code %d: expected an HTTP status", f.Code)
 	case f.Delay < 0:
 		return fmt.Errorf("fault with delay %v: expected none that is negative", f.Delay)
-	case f.isOutage() && !(f.From.Before(f.To) && !f.From.IsZero()):
+	case f.isOutage() && (!f.From.Before(f.To) || f.From.IsZero()):
 		return fmt.Errorf("fault of kind %q: expected a time from and a later time to", f.Kind)
 	case f.isOutage() && (f.Report != "" || f.Times != 0 || f.Probability != 0 && f.Probability != 1):
 		return fmt.Errorf("fault of kind %q: it hits every call, and has neither report nor probability nor times", f.Kind)
@@ -112,8 +112,8 @@ func (f *Fault) check() error {
 // isOutage returns whether the fault keeps ABS from working through what ASE logs.
 func (f *Fault) isOutage() bool { return f.Kind == FaultDown || f.Kind == FaultStandstill }
 
-// knownBy returns up to which time what arrived is worked through at a time. What arrives during the
-// outage or while its backlog is worked through waits for its turn.
+// knownBy returns up to which time what arrived is worked through at a time. What arrives during
+// the outage or while its backlog is worked through waits for its turn.
 func (f *Fault) knownBy(at int64) int64 {
 	from, to := f.From.UnixNano(), f.To.UnixNano()
 	switch worked := at - to; {
@@ -141,8 +141,8 @@ func (s *Simulator) knownBy(at int64) int64 {
 }
 
 // SetFaults replaces the faults. The first in the list that hits a call decides what becomes of it,
-// but for slow, standstill and behind, which go together with any other. Which calls a probability hits depends on
-// Config.Seed and on how many calls the fault has seen. On an error nothing is replaced.
+// but for slow, standstill and behind, which go together with any other. Which calls a probability
+// hits depends on Config.Seed and on how many calls the fault has seen. On an error nothing is replaced.
 func (s *Simulator) SetFaults(faults ...Fault) error {
 	states := make([]*faultState, len(faults))
 	for i, f := range faults {

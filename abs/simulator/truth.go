@@ -28,8 +28,8 @@ type TokenTotals struct {
 // arrive are.
 func (s *Simulator) Truth(from, to time.Time) Totals { return s.totals(from, to, ever) }
 
-// TruthVisible returns what ABS knows at a time of the requests in [from, to): what it reports unless
-// it is down or a node that is behind answers.
+// TruthVisible returns what ABS knows at a time of the requests in [from, to): what it reports
+// unless it is down or a node that is behind answers.
 func (s *Simulator) TruthVisible(from, to, at time.Time) Totals {
 	return s.totals(from, to, s.knownBy(at.UnixNano()))
 }

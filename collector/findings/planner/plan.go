@@ -124,8 +124,8 @@ func (s *Plan) Commit() {
 	p.report.remember(p.traffic)
 }
 
-// tokens returns how many tokens round robin is to request: exactly, as long as the plan has room for
-// them, so that a plan that covers all is known to.
+// tokens returns how many tokens round robin is to request: exactly, as long as the plan has room
+// for them, so that a plan that covers all is known to.
 func (s *Plan) tokens() int {
 	if !s.full {
 		return s.candidates[roundRobin].Len()

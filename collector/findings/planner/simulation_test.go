@@ -186,8 +186,8 @@ type attackReports [simAPIs]struct {
 	first bool
 }
 
-// readDue reads the reports that are due in a cycle, and returns how many. A token that one names is
-// flagged at once, and has priority with forensics.
+// readDue reads the reports that are due in a cycle, and returns how many. A token that one names
+// is flagged at once, and has priority with forensics.
 func (r *attackReports) readDue(s *simulation, p *Planner, now time.Duration) (calls int) {
 	var due []int
 	for api := range r {

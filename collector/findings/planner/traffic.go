@@ -20,8 +20,8 @@ func bucketOf(id tokenid.ID) int { return int(id % buckets) }
 // tag returns ten bits of an id, of which the last is set so that no entry is 0.
 func tag(id tokenid.ID) uint16 { return uint16(id>>54) | 1 }
 
-// level returns how busy a token was in the last report: the length of its requests in bits, 0 for a
-// new token.
+// level returns how busy a token was in the last report: the length of its requests in bits, 0 for
+// a new token.
 func (m *trafficMemory) level(id tokenid.ID) int {
 	for _, entry := range m[bucketOf(id)] {
 		if entry>>6 == tag(id) {
@@ -31,8 +31,8 @@ func (m *trafficMemory) level(id tokenid.ID) int {
 	return 0
 }
 
-// reportTraffic adds up in 8 MiB how busy tokens are in a report that is being read: a token may have
-// several rows, and in a window that is read in spans has one in each. An entry is the tag of the
+// reportTraffic adds up in 8 MiB how busy tokens are in a report that is being read: a token may
+// have several rows, and in a window that is read in spans has one in each. An entry is the tag of the
 // id, and 22 bits of the sum.
 type reportTraffic struct {
 	sums   [buckets][8]uint32
@@ -42,7 +42,7 @@ type reportTraffic struct {
 // add adds a row, and returns the sum of its token's requests so far.
 func (r *reportTraffic) add(id tokenid.ID, requests int64) (sum int64) {
 	bucket := &r.sums[bucketOf(id)]
-	i := slices.IndexFunc(bucket[:], func(entry uint32) bool { return uint16(entry>>22) == tag(id) })
+	i := slices.IndexFunc(bucket[:], func(entry uint32) bool { return entry>>22 == uint32(tag(id)) })
 	if i >= 0 {
 		sum = decodeSum(bucket[i])
 	} else {
@@ -60,7 +60,7 @@ func (r *reportTraffic) add(id tokenid.ID, requests int64) (sum int64) {
 // level returns how busy a token is, as trafficMemory does.
 func (r *reportTraffic) level(id tokenid.ID) int {
 	for _, entry := range r.sums[bucketOf(id)] {
-		if uint16(entry>>22) == tag(id) {
+		if entry>>22 == uint32(tag(id)) {
 			return int(entry >> 16 & 0x3f)
 		}
 	}
@@ -78,9 +78,9 @@ func (r *reportTraffic) remember(m *trafficMemory) {
 
 // encodeSum returns 22 bits: the length of the sum in bits, and the 16 bits after its first one.
 func encodeSum(sum int64) uint32 {
-	level := bits.Len64(uint64(sum))             //nolint:gosec // not negative
-	fraction := uint64(sum) << (64 - level) << 1 // without the first bit
-	return uint32(level)<<16 | uint32(fraction>>48)
+	level := bits.Len64(uint64(sum))
+	fraction := uint64(sum) << (64 - level) << 1    // without the first bit
+	return uint32(level)<<16 | uint32(fraction>>48) //nolint:gosec // 63 at most
 }
 
 func decodeSum(entry uint32) int64 {
