@@ -128,8 +128,8 @@ func TestAuditContinuesAfterRestart(t *testing.T) {
 	}
 }
 
-// An ABS that takes the minute of later_date into the window, and an exporter that does not know: the
-// requests of that minute are counted in two slots. Only the seams show it.
+// An ABS that takes the minute of later_date into the window, and an exporter that does not know:
+// the requests of that minute are counted in two slots. Only the seams show it.
 func TestAuditReadsSeams(t *testing.T) {
 	o := defaults()
 	o.Audit, o.Forensics = 6*time.Hour, false

@@ -100,27 +100,7 @@ func TestDetectionsAreExact(t *testing.T) {
 	o := defaults()
 	o.StateDir = t.TempDir()
 	s := newStory(t, simulator.Config{Seed: 16}, o, abs.Exclusive, withAttackReports)
-	types := []string{"Data Poisoning Attack", "Sequence Attack", "An attack type of tomorrow, \"quoted\"\nand broken"}
-	want := map[string]int{}
-	for i := range 40 {
-		token := fmt.Sprintf("explicit-token-%02d-with-attacks", i)
-		for m := 0; m < 20*60; m += 7 {
-			s.sim.Add(simulator.Event{At: storyBegin.Add(time.Duration(m) * time.Minute), Token: token, API: "shop"})
-		}
-		kind := types[i%len(types)]
-		// Twice, with the window between them; every other time on two APIs.
-		for _, begin := range []time.Duration{0, 9 * time.Hour} {
-			a := simulator.Attack{Token: token, Type: kind, From: storyBegin.Add(begin + time.Duration(i)*time.Minute)}
-			a.To = a.From.Add(2 * time.Hour)
-			if a.APIs = []string{"shop"}; i%2 == 0 {
-				a.APIs = append(a.APIs, "cards")
-			}
-			for _, api := range a.APIs {
-				want[kind+"|"+api]++
-			}
-			s.sim.AddAttack(a)
-		}
-	}
+	want := addAttacks(s)
 	if err := s.sim.SetFaults(simulator.Fault{Report: "forensics", Kind: "status", Code: 500, Probability: 0.3}); err != nil {
 		t.Fatal(err)
 	}
@@ -154,4 +134,31 @@ func TestDetectionsAreExact(t *testing.T) {
 		t.Errorf("the log has %d beginnings, there were %d", began, pairs)
 	}
 	s.shows(`abs_flagged_tokens{target="t"} 0`)
+}
+
+// addAttacks adds two attacks on each of 40 tokens, and returns how many there are of a type on an
+// API.
+func addAttacks(s *story) map[string]int {
+	types := []string{"Data Poisoning Attack", "Sequence Attack", "An attack type of tomorrow, \"quoted\"\nand broken"}
+	want := map[string]int{}
+	for i := range 40 {
+		token := fmt.Sprintf("explicit-token-%02d-with-attacks", i)
+		for m := 0; m < 20*60; m += 7 {
+			s.sim.Add(simulator.Event{At: storyBegin.Add(time.Duration(m) * time.Minute), Token: token, API: "shop"})
+		}
+		kind := types[i%len(types)]
+		// Twice, with the window between them; every other time on two APIs.
+		for _, begin := range []time.Duration{0, 9 * time.Hour} {
+			a := simulator.Attack{Token: token, Type: kind, From: storyBegin.Add(begin + time.Duration(i)*time.Minute)}
+			a.To = a.From.Add(2 * time.Hour)
+			if a.APIs = []string{"shop"}; i%2 == 0 {
+				a.APIs = append(a.APIs, "cards")
+			}
+			for _, api := range a.APIs {
+				want[kind+"|"+api]++
+			}
+			s.sim.AddAttack(a)
+		}
+	}
+	return want
 }

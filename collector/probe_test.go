@@ -66,8 +66,8 @@ func TestErrorsForTheLengthSplit(t *testing.T) {
 	}
 }
 
-// Errors that have nothing to do with the length of a report split nothing, and ABS is asked no more
-// often than where they can never be taken for that.
+// Errors that have nothing to do with the length of a report split nothing, and ABS is asked no
+// more often than where they can never be taken for that.
 func TestErrorsAtRandomSplitNothing(t *testing.T) {
 	second := func(call int) bool { return call%2 == 0 }
 	random := func(seed uint64) func(int) bool {

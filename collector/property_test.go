@@ -186,6 +186,15 @@ func (t *trial) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.sim.Transport().RoundTrip(r)
 }
 
+// last returns when all that was requested must have been counted.
+func (t *trial) last() time.Time {
+	last := t.end
+	if back := t.outage.To.Add(t.outage.Delay); back.After(last) {
+		last = back
+	}
+	return last.Add(t.options.Settle + t.options.Slot + 4*time.Hour)
+}
+
 func (t *trial) run() error {
 	r, err := t.start()
 	if err != nil {
@@ -195,11 +204,7 @@ func (t *trial) run() error {
 	if err := b.enter(r.last); err != nil {
 		return err
 	}
-	last := t.end
-	if back := t.outage.To.Add(t.outage.Delay); back.After(last) {
-		last = back
-	}
-	last = last.Add(t.options.Settle + t.options.Slot + 4*time.Hour)
+	last := t.last()
 	for at := t.begin; at.Before(last); at = at.Add(t.options.Interval) {
 		r.cycle(at)
 		if err := b.enter(r.last); err != nil {
@@ -299,10 +304,10 @@ func (t *trial) judgeTokens(b *books, truth simulator.Totals) error {
 	return nil
 }
 
-// TestEachRequestOnce drives the whole collector against the simulated ABS and holds
-// what it publishes against what was requested: with late and failing reports, tokens
-// that come and go, answers past ABS's cap, both changes of the clock, requests moved
-// between tokens, nodes that disagree, outages that end before slots settle, restarts and full disks.
+// TestEachRequestOnce drives the whole collector against the simulated ABS and holds what it
+// publishes against what was requested: with late and failing reports, tokens that come and go,
+// answers past ABS's cap, both changes of the clock, requests moved between tokens, nodes that
+// disagree, outages that end before slots settle, restarts and full disks.
 func TestEachRequestOnce(t *testing.T) { eachRequestOnce(t, shortOutage, 0) }
 
 // shortOutage is the longest outage that is drawn unless it may be longer than the settle time. An

@@ -36,6 +36,15 @@ func startAs(t *testing.T, s *story, name, url string, key tokenid.Key) (*Collec
 	return c, registry, log
 }
 
+// cyclesUntil runs the cycles of a target up to a time after the beginning.
+func cyclesUntil(t *testing.T, s *story, target *target, d time.Duration) {
+	t.Helper()
+	for at := s.clock.Now(); at.Before(storyBegin.Add(d)); at = at.Add(s.o.Interval) {
+		s.clock.set(at)
+		target.runCycle(t.Context())
+	}
+}
+
 // A renamed target keeps what it knows of its slots and begins its series at 0: what was counted
 // under the old name is not counted again, and nothing since is lost.
 func TestRenamedTarget(t *testing.T) {
@@ -55,10 +64,7 @@ func TestRenamedTarget(t *testing.T) {
 			o.StateDir = t.TempDir()
 			s := steady(t, o, 600, 3)
 			c, _, _ := startAs(t, s, "old", url, testKey)
-			for at := storyBegin; at.Before(storyBegin.Add(2 * time.Hour)); at = at.Add(o.Interval) {
-				s.clock.set(at)
-				c.targets[0].runCycle(t.Context())
-			}
+			cyclesUntil(t, s, c.targets[0], 2*time.Hour)
 			counted := c.targets[0].ledger.Requests()
 			former := c.targets[0].state.path
 			if counted == 0 {
@@ -79,10 +85,7 @@ func TestRenamedTarget(t *testing.T) {
 			if warned := strings.Contains(log.String(), former) && strings.Contains(log.String(), "--abs.name=old"); warned == tt.adopted {
 				t.Errorf("the log says %s", log)
 			}
-			for at := s.clock.Now(); at.Before(storyBegin.Add(14 * time.Hour)); at = at.Add(o.Interval) {
-				s.clock.set(at)
-				target.runCycle(t.Context())
-			}
+			cyclesUntil(t, s, target, 14*time.Hour)
 			if got, all := target.ledger.Requests(), s.sim.Truth(storyBegin, s.clock.Now()).Requests; tt.adopted && got+counted != all {
 				t.Errorf("%d under the old name and %d under the new one are not the %d requested", counted, got, all)
 			}

@@ -91,7 +91,8 @@ func newTarget(o *Options, t Target, e Environment, orphans *[]orphan, heartbeat
 		Slot:   o.Slot, Reread: o.reread(), Settle: o.Settle,
 		MaxBackfill: o.MaxBackfill, Lookback: o.Lookback,
 		MaxTokens: o.MaxTokens, MaxValues: o.MaxValues, Dimensions: o.Dimensions,
-		DisplaceAfter: displaceAfter, Expire: o.Expire, Keep: auditKeep * o.Audit, ResponseCap: ledger.ResponseCap(t.ResponseCap), ZeroFor: zeroFor,
+		DisplaceAfter: displaceAfter, Expire: o.Expire, Keep: auditKeep * o.Audit,
+		ResponseCap: ledger.ResponseCap(t.ResponseCap), ZeroFor: zeroFor,
 	})
 	if err != nil {
 		return nil, err

@@ -53,8 +53,8 @@ type ZeroInit struct {
 }
 
 // Stage begins the snapshot that is published as of now. Values appear once their series were
-// exposed for ZeroFor at asOf, which is not after now: commits with the same asOf make the same values
-// appear.
+// exposed for ZeroFor at asOf, which is not after now: commits with the same asOf make the same
+// values appear.
 func (z *ZeroInit) Stage(now, asOf time.Time) {
 	z.now, z.asOf, z.pending = now.UnixNano()&^valueExposed, asOf.UnixNano(), false
 }

@@ -142,7 +142,8 @@ func (s *Simulator) knownBy(at int64) int64 {
 
 // SetFaults replaces the faults. The first in the list that hits a call decides what becomes of it,
 // but for slow, standstill and behind, which go together with any other. Which calls a probability
-// hits depends on Config.Seed and on how many calls the fault has seen. On an error nothing is replaced.
+// hits depends on Config.Seed and on how many calls the fault has seen. On an error nothing is
+// replaced.
 func (s *Simulator) SetFaults(faults ...Fault) error {
 	states := make([]*faultState, len(faults))
 	for i, f := range faults {

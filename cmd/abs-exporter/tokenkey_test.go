@@ -102,7 +102,8 @@ func TestTokenKeyDamaged(t *testing.T) {
 	}
 }
 
-// With another key the state would be refused anyway, after the lost one had been replaced for good.
+// With another key the state would be refused anyway, after the lost one had been replaced for
+// good.
 func TestLostTokenKeyIsNotReplaced(t *testing.T) {
 	dir := t.TempDir()
 	state := filepath.Join(dir, "counters-abs.example.com-12345678.state")

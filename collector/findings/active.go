@@ -124,7 +124,9 @@ func (a *active) token(id tokenid.ID) *token {
 // answered records a forensics report about a token. A partial one, whose window may not be the one
 // that was asked for, ends nothing. It returns what began and ended, and whether the token is to be
 // asked about again in the next cycle.
-func (a *active) answered(id tokenid.ID, report abs.Forensics, window abs.Window, partial bool, at time.Time) (events []metrics.Event, again bool) {
+func (a *active) answered(
+	id tokenid.ID, report abs.Forensics, window abs.Window, partial bool, at time.Time,
+) (events []metrics.Event, again bool) {
 	t := a.token(id)
 	reported := findingsOf(report)
 	if t == nil {

@@ -44,9 +44,9 @@ func (j *Job) span() *slotSpan {
 
 // Due returns what to read in a cycle that begins now, oldest first but for spans that timed out
 // before, which would keep the others waiting: the slot that has not ended; ended ones after each
-// Reread, or less often while nothing new arrives; those whose reading failed; and those that can be
-// settled. While ABS's wall clock runs
-// through a repeated hour, a slot that has not ended waits: its report would be of another stretch.
+// Reread, or less often while nothing new arrives; those whose reading failed; and those that can
+// be settled. While ABS's wall clock runs through a repeated hour, a slot that has not ended waits:
+// its report would be of another stretch.
 func (l *Ledger) Due(now time.Time) []Job {
 	l.splitMarked()
 	l.judgeRefusals(now)

@@ -2,9 +2,9 @@ package ledger
 
 import "time"
 
-// Settling follows the data (rule 3). A slot is proven once a later one held requests. While nothing
-// new arrives at all nothing settles, and after such a pause the settle time runs from its end: what
-// was late when the feed stopped comes with the backlog.
+// Settling follows the data (rule 3). A slot is proven once a later one held requests. While
+// nothing new arrives at all nothing settles, and after such a pause the settle time runs from its
+// end: what was late when the feed stopped comes with the backlog.
 
 // quiet is how long nothing new may arrive before that is taken for a feed that stands still. The
 // rest of the settle time is for requests that were late when it stopped.

@@ -98,9 +98,9 @@ func (l *Ledger) Advance(now time.Time, elapsed time.Duration) {
 // tolerance is by how much the wall clock and ABS's may differ.
 func (c *Config) tolerance() time.Duration { return max(c.Slot, twoBatches) }
 
-// rewind follows a clock that was set back (rule 11). The slots after now go. So do, from the newest
-// one on, those before it that nothing is known of; they are opened again, as is what lies between
-// the start and the first one that is left.
+// rewind follows a clock that was set back (rule 11). The slots after now go. So do, from the
+// newest one on, those before it that nothing is known of; they are opened again, as is what lies
+// between the start and the first one that is left.
 func (l *Ledger) rewind(now time.Time) {
 	sc := &l.schedule
 	sc.clockBack = false

@@ -124,8 +124,8 @@ func (c *Catalogue) Lookup(name string) (Entry, bool) {
 	return c.entries[i].clone(), true
 }
 
-// Key returns what is the same for all spellings of a type: its id, or the folded name of a type that
-// is not in the catalogue.
+// Key returns what is the same for all spellings of a type: its id, or the folded name of a type
+// that is not in the catalogue.
 func (c *Catalogue) Key(name string) string {
 	if i, ok := c.find(name); ok {
 		return strconv.Itoa(c.entries[i].ID)

@@ -32,8 +32,8 @@ func (m *trafficMemory) level(id tokenid.ID) int {
 }
 
 // reportTraffic adds up in 8 MiB how busy tokens are in a report that is being read: a token may
-// have several rows, and in a window that is read in spans has one in each. An entry is the tag of the
-// id, and 22 bits of the sum.
+// have several rows, and in a window that is read in spans has one in each. An entry is the tag of
+// the id, and 22 bits of the sum.
 type reportTraffic struct {
 	sums   [buckets][8]uint32
 	tokens int // about how many there are
