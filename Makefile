@@ -38,7 +38,7 @@ help: ## list the targets
 .PHONY: quick
 quick: ## the inner loop: vet and unit tests of the main module (under two minutes)
 	$(GO) vet ./...
-	$(GO) test ./...
+	$(GO) test -short ./...
 
 .PHONY: test
 test: check race e2e ## everything that CI runs
@@ -92,9 +92,10 @@ lint: $(TOOLS)/golangci-lint ## golangci-lint in every module, formatting too
 	@rc=0; for m in $(MODULES); do echo "golangci-lint ($$m)"; (cd $$m && $(LINT) run --config $(TOP).golangci.yml ./...) || rc=1; done; exit $$rc
 
 .PHONY: race
-race: ## unit tests of the main module under the race detector; docs are current
+race: ## unit tests of the main module under the race detector, the long ones without it; docs are current
 	$(if $(RACE),,@echo 'no C compiler: the race detector is off')
-	$(GO) test $(RACE) -shuffle on -count 1 -timeout 20m ./...
+	$(GO) test $(RACE) -short -shuffle on -count 1 -timeout 20m ./...
+	$(GO) test -count 1 -timeout 10m ./collector
 
 .PHONY: e2e
 e2e: $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool $(TOOLS)/otelcol ## end-to-end tests with real Prometheus, Alertmanager and Collector (module test/)

@@ -47,6 +47,7 @@ func difference(missing, surplus int) []string {
 // 500 requests more in one slot and 500 fewer in the next one, of the same token: not 0 together.
 // What is found stays shown across a restart.
 func TestAuditShowsBothSigns(t *testing.T) {
+	long(t)
 	const token = "a-token-that-comes-and-goes"
 	settled := storyBegin.Add(8 * time.Hour)
 	s := audited(t,
@@ -81,6 +82,7 @@ func TestAuditShowsBothSigns(t *testing.T) {
 
 // What comes after a slot was audited is found by the second audit of it, and only by that.
 func TestAuditReadsTwice(t *testing.T) {
+	long(t)
 	at := storyBegin.Add(4*time.Hour + 10*time.Minute)
 	s := audited(t)
 	s.until(8 * time.Hour) // the slot has just settled

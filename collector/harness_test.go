@@ -23,6 +23,15 @@ import (
 
 var testKey = tokenid.Key("0123456789abcdef-token-key")
 
+// long marks a test that simulates days. The race detector has nothing to find in it, as the loop of
+// a target is one goroutine, and takes ten times as long: make test runs it without.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("simulates days")
+	}
+}
+
 // handClock is moved by hand. Sleepers wait for their context.
 type handClock struct {
 	mu  sync.Mutex

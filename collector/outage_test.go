@@ -69,6 +69,7 @@ func (s *story) countedAll() {
 
 // An outage of ABS or of its feed loses nothing, and moves nothing to other, within max-backfill.
 func TestOutageLosesNothing(t *testing.T) {
+	long(t)
 	for kind, fault := range outages {
 		for _, hours := range []int{1, 3, 6, 12, 16} {
 			t.Run(fmt.Sprint(kind, " ", hours, " h"), func(t *testing.T) {
@@ -83,6 +84,7 @@ func TestOutageLosesNothing(t *testing.T) {
 
 // The same where the exporter is restarted in the outage, while the backlog comes, and after it.
 func TestOutageWithRestartsLosesNothing(t *testing.T) {
+	long(t)
 	const length = 5 * time.Hour
 	for kind, fault := range outages {
 		t.Run(kind, func(t *testing.T) {

@@ -37,6 +37,7 @@ func (b *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 // An ABS that answers 500 to every report above its cap is read in full, whatever the cap, and also
 // where it begins to do so while slots are under way.
 func TestErrorsForTheLengthSplit(t *testing.T) {
+	long(t)
 	for _, tt := range []struct {
 		responseCap int64
 		others      float64 // share of calls that fail for other reasons
@@ -69,6 +70,7 @@ func TestErrorsForTheLengthSplit(t *testing.T) {
 // Errors that have nothing to do with the length of a report split nothing, and ABS is asked no
 // more often than where they can never be taken for that.
 func TestErrorsAtRandomSplitNothing(t *testing.T) {
+	long(t)
 	second := func(call int) bool { return call%2 == 0 }
 	random := func(seed uint64) func(int) bool {
 		r := rand.New(rand.NewPCG(seed, 0))

@@ -316,11 +316,15 @@ const shortOutage = time.Hour
 
 func eachRequestOnce(t *testing.T, longest, settle time.Duration) {
 	t.Helper()
+	n := *runs
+	if testing.Short() { // as under the race detector
+		n /= 10
+	}
 	shards := uint64(runtime.GOMAXPROCS(0))
 	for shard := range shards {
 		t.Run(fmt.Sprint("shard ", shard), func(t *testing.T) {
 			t.Parallel()
-			for seed := shard; seed < *runs; seed += shards {
+			for seed := shard; seed < n; seed += shards {
 				trial := newTrial(seed, t.TempDir(), longest, settle)
 				if err := trial.run(); err != nil {
 					t.Fatalf("%s: %v", trial.text, err)

@@ -79,6 +79,7 @@ func TestRestartWithMoreSeries(t *testing.T) {
 
 // Tokens that find no index after the restart leave nothing behind that nobody has seen.
 func TestRestartWithFewerTokens(t *testing.T) {
+	long(t)
 	for at := 12 * time.Minute; at <= 30*time.Minute; at += 2 * time.Minute {
 		o := defaults()
 		o.StateDir = t.TempDir()

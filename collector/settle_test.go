@@ -54,6 +54,7 @@ func TestOddAnswersSettleNothing(t *testing.T) {
 
 // The exporter's clock is wrong for a while, ABS's is not.
 func TestWrongClock(t *testing.T) {
+	long(t)
 	for name, tt := range map[string]struct {
 		wrong      time.Duration
 		begin, end time.Duration // of the time in which it is wrong
@@ -94,6 +95,7 @@ func TestWrongClock(t *testing.T) {
 
 // Another slot length leaves no hole.
 func TestRestartWithShorterSlots(t *testing.T) {
+	long(t)
 	o := defaults()
 	o.StateDir = t.TempDir()
 	o.Forensics = false
@@ -112,6 +114,7 @@ func TestRestartWithShorterSlots(t *testing.T) {
 // Antarctica/Troll sets its clocks back by two hours: the slot there is four hours long, which is
 // no reason to take the clock for one that was set back. The exporter starts before, or inside.
 func TestTwoHoursBack(t *testing.T) {
+	long(t)
 	troll, err := time.LoadLocation("Antarctica/Troll")
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,12 +35,16 @@ type scriptedABS struct {
 	attacks   map[string][]abs.FlaggedToken // by API
 	took      time.Duration                 // that an attack report takes
 	fails     bool
-	asked     []string
+
+	mu    sync.Mutex // several forensics calls are made at once
+	asked []string
 }
 
 var sequence = abs.Forensics{Attacks: 1, AttackTypes: []abs.Finding{{Type: "Sequence Attack", APIs: []string{"shop"}}}}
 
 func (s *scriptedABS) Forensics(_ context.Context, _ abs.Window, token []byte) (abs.Forensics, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.asked = append(s.asked, "forensics "+string(token))
 	if s.fails {
 		return abs.Forensics{}, &abs.Error{Report: abs.ReportForensics, Reason: abs.ReasonStatus, Status: 500}
@@ -52,6 +57,8 @@ func (s *scriptedABS) AttackList(context.Context, abs.Window, func([]byte) error
 }
 
 func (s *scriptedABS) Attacks(_ context.Context, _ abs.Window, api string, flagged func(abs.FlaggedToken) error) (abs.AttackSummary, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.asked = append(s.asked, "attack "+api)
 	s.clock.now = s.clock.now.Add(s.took)
 	for _, t := range s.attacks[api] {

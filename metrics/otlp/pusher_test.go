@@ -1,11 +1,14 @@
 package otlp
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -180,7 +183,13 @@ func TestRefusedConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, Config{Logs: &Signal{}})
 		up := r.links[0].transport.DialContext
-		r.links[0].transport.DialContext = refuse
+		var isUp atomic.Bool
+		r.links[0].transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			if isUp.Load() {
+				return up(ctx, network, address)
+			}
+			return refuse(ctx, network, address)
+		}
 		stop := r.run(t)
 		defer stop()
 		r.Event(event(1))
@@ -191,7 +200,7 @@ func TestRefusedConnection(t *testing.T) {
 		if !strings.Contains(r.log.String(), "connection refused") || strings.Contains(r.log.String(), "receiver.example/v1") {
 			t.Errorf("the log says %s", r.log)
 		}
-		r.links[0].transport.DialContext = up
+		isUp.Store(true)
 		time.Sleep(time.Minute)
 		if all := r.take(); len(all) != 1 || len(all[0].records) != 1 {
 			t.Errorf("%d requests came", len(all))
