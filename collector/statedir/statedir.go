@@ -33,7 +33,7 @@ func Open(path string) (*Dir, error) {
 	d.lock = flock.New(filepath.Join(path, "lock"))
 	held, err := d.lock.TryLock()
 	if err == nil && !held {
-		return nil, fmt.Errorf("another abs-exporter runs with the state directory %s: two would overwrite each other's counters. Set a --state.dir for each", path)
+		return nil, fmt.Errorf("another abs-exporter is running with the state directory %s: two would overwrite each other's counters. Set a --state.dir for each", path)
 	}
 	d.sweep()
 	return d, nil
