@@ -79,7 +79,7 @@ func page(t *testing.T, pushed bool) {
 	}
 	prom := startPrometheus(t, scrape, alertmanager)
 	if pushed {
-		settings["otlp"] = map[string]any{"endpoint": prom.url + "/api/v1/otlp", "protocol": "http/protobuf", "logs": false}
+		settings["otlp"] = map[string]any{"endpoint": prom.url + "/api/v1/otlp", "protocol": "http/protobuf", "logs": false, "interval": "1s"}
 	}
 	exporter := startExporter(t, exporterAddress, settings)
 	until(t, "both are read", func() bool {
