@@ -23,8 +23,8 @@ import (
 
 var testKey = tokenid.Key("0123456789abcdef-token-key")
 
-// long marks a test that simulates days. The race detector has nothing to find in it, as the loop of
-// a target is one goroutine, and takes ten times as long: make test runs it without.
+// long marks a test that simulates days. The race detector has nothing to find in it, as the loop
+// of a target is one goroutine, and takes ten times as long: make test runs it without.
 func long(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
