@@ -112,7 +112,7 @@ func (f *Findings) enabled() bool { return f.cfg.Forensics != nil || f.reports !
 // until, when the next cycle is due: the reports that feed the counters go first.
 func (f *Findings) Run(ctx context.Context, until time.Time) {
 	now := f.cfg.Clock.Now()
-	if ctx.Err() != nil || !now.Before(until) {
+	if ctx.Err() != nil || !f.enabled() || !now.Before(until) {
 		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
