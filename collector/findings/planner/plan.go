@@ -33,7 +33,13 @@ func (p *Planner) NewPlan(calls int, now time.Time, findings func(tokenid.ID) (a
 		planner: p, now: now, calls: calls, findings: findings,
 		skipped: map[tokenid.ID]bool{}, rechecks: map[tokenid.ID]struct{}{},
 	}
-	*p.report = reportTraffic{}
+	switch {
+	case calls == 0: // without forensics nothing is remembered
+	case p.report == nil:
+		p.traffic, p.report = new(trafficMemory), new(reportTraffic)
+	default:
+		*p.report = reportTraffic{}
+	}
 	for q, share := range map[queue]float64{recheck: recheckShare, changed: changedShare, roundRobin: 1} {
 		s.candidates[q].Reset(int(float64(calls) * share))
 	}
@@ -121,7 +127,9 @@ func (s *Plan) Commit() {
 	}
 	s.fill(roundRobin, selected)
 	p.unplanned = max(0, s.tokens()+len(s.rechecks)-len(selected))
-	p.report.remember(p.traffic)
+	if s.calls > 0 {
+		p.report.remember(p.traffic)
+	}
 }
 
 // tokens returns how many tokens round robin is to request: exactly, as long as the plan has room
@@ -129,6 +137,9 @@ func (s *Plan) Commit() {
 func (s *Plan) tokens() int {
 	if !s.full {
 		return s.candidates[roundRobin].Len()
+	}
+	if s.calls == 0 {
+		return 0
 	}
 	return s.planner.report.tokens
 }

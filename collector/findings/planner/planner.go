@@ -62,8 +62,8 @@ type Planner struct {
 // recheckAfter.
 func New(recheckAfter time.Duration) *Planner {
 	return &Planner{
-		recheckAfter: recheckAfter, traffic: new(trafficMemory), report: new(reportTraffic),
-		prioritised: map[tokenid.ID]bool{}, skipped: map[tokenid.ID]bool{},
+		recheckAfter: recheckAfter,
+		prioritised:  map[tokenid.ID]bool{}, skipped: map[tokenid.ID]bool{},
 		covered: map[tokenid.ID]bool{}, failed: map[tokenid.ID]bool{},
 	}
 }
