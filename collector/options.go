@@ -8,7 +8,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/findings"
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
-	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -55,7 +55,7 @@ type Times struct {
 type Series struct {
 	MaxTokens  int                // --series.max-tokens
 	MaxValues  int                // --series.max-values
-	Dimensions []ledger.Dimension // --series.dimensions
+	Dimensions []counts.Dimension // --series.dimensions
 	Expire     time.Duration      // --series.expire
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/findings"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -128,7 +129,7 @@ func newFindings(w *wiring, zeroFor time.Duration, events func(metrics.Event), c
 		Hooks: findings.Hooks{
 			Clock: w.clock, Log: w.log, Hash: w.ids.ID, Events: events, Changed: changed,
 			Tracked: func(id tokenid.ID) bool { return w.ledger.IsTracked(id) },
-			APIs:    func() []string { return w.ledger.Values(ledger.API) },
+			APIs:    func() []string { return w.ledger.Values(counts.API) },
 			Failed:  w.failures.add, Heartbeat: w.heartbeat,
 			Ambiguous: func(span abs.Window) bool {
 				zone := ledger.Zone{Location: w.Location, Inclusive: w.Inclusive}

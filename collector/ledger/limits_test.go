@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -31,7 +32,7 @@ func limitsLedger(maxTokens int) *Ledger {
 	l := New(Config{
 		Target: "t", Zone: Zone{Location: time.UTC}, Slot: 30 * time.Minute, Reread: 10 * time.Minute, Settle: 2 * time.Hour,
 		MaxBackfill: 24 * time.Hour, Lookback: 10 * time.Minute, MaxTokens: maxTokens, MaxValues: 100,
-		Dimensions: []Dimension{Method, API, Device}, DisplaceAfter: 30 * time.Minute, Expire: 2 * time.Hour, ZeroFor: time.Minute,
+		Dimensions: []counts.Dimension{counts.Method, counts.API, counts.Device}, DisplaceAfter: 30 * time.Minute, Expire: 2 * time.Hour, ZeroFor: time.Minute,
 	})
 	l.Advance(limitsNow, 0)
 	return l
@@ -228,32 +229,4 @@ func heapNow() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
-}
-
-// The codes of the state can be decoded.
-func TestStateCodes(t *testing.T) {
-	l := limitsLedger(1)
-	readAll(l, currentJob(t, l), limitsNow, 1, limitsRow(1))
-	for d := range Dimension(dimensions) {
-		for i := range l.labels[d].names {
-			id := newValueID(d, uint32(i))
-			if got := (&decoder{l: l, b: appendID(nil, id)}).id(); got != id {
-				t.Errorf("%v %d is decoded as %v", d, i, got)
-			}
-		}
-		past := decoder{l: l, b: appendID(nil, newValueID(d, uint32(len(l.labels[d].names))))}
-		if past.id(); !past.failed {
-			t.Errorf("%v: a value past the table was decoded", d)
-		}
-	}
-	const first = 1_772_539_800_000_000_000
-	for _, own := range []int64{0, 2, first - 2, first, first + 2, first + int64(time.Hour)} {
-		for _, first := range []int64{0, first} {
-			c := metrics.RestoredCount(7, own)
-			d := decoder{b: appendCount(nil, &c, first)}
-			if got := d.count(first); got.FirstExposed() != own || got.Value != 7 || d.failed || len(d.b) > 0 {
-				t.Errorf("first exposed %d, total %d: decoded as %+v", own, first, got)
-			}
-		}
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
@@ -297,28 +298,28 @@ func (b *books) check() error {
 	for id, i := range l.tracked.index {
 		c := &l.tracked.counters[i]
 		last := b.last[id]
-		if c.total.Value < last {
-			return fmt.Errorf("token %v fell from %d to %d", id, last, c.total.Value)
+		if c.Total.Value < last {
+			return fmt.Errorf("token %v fell from %d to %d", id, last, c.Total.Value)
 		}
-		b.byToken[id] += c.total.Value - last
-		now[id] = c.total.Value
-		sums := map[Dimension]int64{}
-		for _, v := range c.values {
-			sums[v.id.dimension()] += v.Value
+		b.byToken[id] += c.Total.Value - last
+		now[id] = c.Total.Value
+		sums := map[counts.Dimension]int64{}
+		for _, v := range c.Values {
+			sums[v.ID.Dimension()] += v.Value
 		}
 		for d, n := range sums {
-			if n > c.total.Value {
-				return fmt.Errorf("token %v: %v adds up to %d of %d", id, d, n, c.total.Value)
+			if n > c.Total.Value {
+				return fmt.Errorf("token %v: %v adds up to %d of %d", id, d, n, c.Total.Value)
 			}
 		}
 	}
 	b.last = now
-	all := l.other.total.Value
+	all := l.other.Total.Value
 	for _, n := range b.byToken {
 		all += n
 	}
-	if all != l.total.total.Value {
-		return fmt.Errorf("tokens and other add up to %d, the total is %d", all, l.total.total.Value)
+	if all != l.total.Total.Value {
+		return fmt.Errorf("tokens and other add up to %d, the total is %d", all, l.total.Total.Value)
 	}
 	return nil
 }
@@ -338,9 +339,9 @@ func (b *books) checkSlots() error {
 			return fmt.Errorf("slot %v: its last readings add up to %d, it remembers %d", s.Span, reported, s.reported.total)
 		}
 		for _, t := range all {
-			total := t.other.total
+			total := t.other.Total
 			for i := range t.tracked {
-				total += t.tracked[i].total
+				total += t.tracked[i].Total
 			}
 			if total != t.total {
 				return fmt.Errorf("slot %v remembers %d, its tokens %d", s.Span, t.total, total)
@@ -358,7 +359,7 @@ func (w *world) ledger() *Ledger {
 	return New(Config{
 		Target: "t", Zone: Zone{Location: w.location}, Slot: 30 * time.Minute, Reread: 10 * time.Minute,
 		Settle: 2 * time.Hour, MaxBackfill: 24 * time.Hour, Lookback: w.lookback,
-		MaxTokens: w.maxTokens, MaxValues: 100, Dimensions: []Dimension{Method, API, Device},
+		MaxTokens: w.maxTokens, MaxValues: 100, Dimensions: []counts.Dimension{counts.Method, counts.API, counts.Device},
 		DisplaceAfter: 30 * time.Minute, Expire: 2 * time.Hour, ResponseCap: ResponseCap(responseCap), ZeroFor: time.Minute,
 	})
 }
@@ -402,7 +403,7 @@ func (w *world) judge(b *books) error {
 		return fmt.Errorf("%d slots missed", n)
 	}
 	truth := w.truth(l)
-	got := l.total.total.Value
+	got := l.total.Total.Value
 	if err := w.judgeTotal(got, truth); err != nil {
 		return err
 	}
@@ -420,12 +421,12 @@ func (w *world) judge(b *books) error {
 	}
 	// What joins with the reading of a node that is behind leaves too much under other, and the next
 	// gain is shared out by it: the total is right, the values need not be.
-	exactValues := got == truth.atMost && (w.behind == 0 || l.other.total.Value == 0)
-	sums := map[Dimension]int64{}
-	for _, v := range l.total.values {
-		d := v.id.dimension()
+	exactValues := got == truth.atMost && (w.behind == 0 || l.other.Total.Value == 0)
+	sums := map[counts.Dimension]int64{}
+	for _, v := range l.total.Values {
+		d := v.ID.Dimension()
 		sums[d] += v.Value
-		if name := l.labels[d].names[v.id.index()]; exactValues && v.Value != truth.byValue[name] {
+		if name := l.labels.Name(v.ID); exactValues && v.Value != truth.byValue[name] {
 			return fmt.Errorf("%v %s: counted %d of %d", d, name, v.Value, truth.byValue[name])
 		}
 	}
@@ -434,7 +435,7 @@ func (w *world) judge(b *books) error {
 			return fmt.Errorf("%v adds up to %d of %d", d, n, got)
 		}
 	}
-	if got != truth.atMost || l.other.total.Value != 0 {
+	if got != truth.atMost || l.other.Total.Value != 0 {
 		return nil
 	}
 	w.alone = true

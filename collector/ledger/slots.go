@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -29,7 +30,7 @@ const doneSlots = 12
 type slot struct {
 	Span
 	state SlotState
-	total counts // counted from it, over all tokens
+	total counts.Counts // counted from it, over all tokens
 	read  time.Time
 
 	proven time.Time     // when the reading began that proved it (rule 3); zero: none did
@@ -134,7 +135,7 @@ func (l *Ledger) rewind(now time.Time) {
 }
 
 // blank reports whether nothing was ever reported of a slot that did not settle.
-func (s *slot) blank() bool { return s.state != Settled && s.total.total == 0 && s.counted.total == 0 }
+func (s *slot) blank() bool { return s.state != Settled && s.total.Total == 0 && s.counted.total == 0 }
 
 // notAfter corrects what was noted by a clock that ran ahead.
 func (s *slot) notAfter(now time.Time) {
@@ -232,7 +233,7 @@ func (l *Ledger) finishReading(s *slot, sp *slotSpan, began time.Time, bytes int
 		return
 	}
 	s.close(Settled)
-	if s.total.total > 0 { // an empty slot says nothing of the next ones
+	if s.total.Total > 0 { // an empty slot says nothing of the next ones
 		l.growSpans(s.largest)
 	}
 	l.prune()
@@ -250,7 +251,7 @@ type SlotView struct {
 func (l *Ledger) Slots(now time.Time) []SlotView {
 	views := make([]SlotView, 0, len(l.slots))
 	for _, s := range l.slots {
-		v := SlotView{Span: s.Span, State: s.state, Requests: s.total.total, Read: s.read}
+		v := SlotView{Span: s.Span, State: s.state, Requests: s.total.Total, Read: s.read}
 		if s.state == Open && l.pending(s, now) {
 			v.State = Pending
 		}

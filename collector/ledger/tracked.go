@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
@@ -12,14 +13,14 @@ import (
 // its counts in slots and readings, too.
 type tracked struct {
 	index    map[tokenid.ID]int
-	counters []counters // by index
-	free     []int      // indexes
+	counters []counts.Counters // by index
+	free     []int             // indexes
 	flagged  map[tokenid.ID]struct{}
 	order    []int // indexes in the order of their ids; nil when stale
 }
 
 func newTracked(limit int) tracked {
-	t := tracked{index: make(map[tokenid.ID]int, limit), counters: make([]counters, limit), flagged: map[tokenid.ID]struct{}{}}
+	t := tracked{index: make(map[tokenid.ID]int, limit), counters: make([]counts.Counters, limit), flagged: map[tokenid.ID]struct{}{}}
 	for i := range limit {
 		t.free = append(t.free, limit-1-i)
 	}
@@ -34,24 +35,24 @@ func (t *tracked) sorted() []int {
 		for _, i := range t.index {
 			t.order = append(t.order, i)
 		}
-		slices.SortFunc(t.order, func(a, b int) int { return cmp.Compare(t.counters[a].id, t.counters[b].id) })
+		slices.SortFunc(t.order, func(a, b int) int { return cmp.Compare(t.counters[a].ID, t.counters[b].ID) })
 	}
 	return t.order
 }
 
 // add gives the counters of a token an index.
-func (t *tracked) add(c counters) (index int) {
+func (t *tracked) add(c counts.Counters) (index int) {
 	index = t.free[len(t.free)-1]
 	t.free = t.free[:len(t.free)-1]
-	t.index[c.id] = index
+	t.index[c.ID] = index
 	t.counters[index] = c
 	t.order = nil
 	return index
 }
 
 func (t *tracked) remove(index int) {
-	delete(t.index, t.counters[index].id)
-	t.counters[index] = counters{}
+	delete(t.index, t.counters[index].ID)
+	t.counters[index] = counts.Counters{}
 	t.free = append(t.free, index)
 	t.order = nil
 }
@@ -86,7 +87,7 @@ func (l *Ledger) displaceable() []int {
 	}
 	slices.SortFunc(idle, func(a, b int) int {
 		x, y := &l.tracked.counters[a], &l.tracked.counters[b]
-		return cmp.Or(cmp.Compare(rank(x.id), rank(y.id)), cmp.Compare(x.gained, y.gained), cmp.Compare(x.id, y.id))
+		return cmp.Or(cmp.Compare(rank(x.ID), rank(y.ID)), cmp.Compare(x.Gained, y.Gained), cmp.Compare(x.ID, y.ID))
 	})
 	return idle
 }
@@ -106,7 +107,7 @@ func (l *Ledger) admit(r *Reading, sp *slotSpan) {
 	}
 	var idle []int
 	for _, c := range r.candidates.best.Sorted() {
-		if c.Value.total == 0 {
+		if c.Value.Total == 0 {
 			break
 		}
 		if len(l.tracked.free) == 0 && !displaces {
@@ -123,8 +124,8 @@ func (l *Ledger) admit(r *Reading, sp *slotSpan) {
 			l.leave(idle[0])
 			idle = idle[1:]
 		}
-		i := l.tracked.add(counters{id: c.Key, gained: l.activity.clock, trackedSince: l.readings, behind: true})
-		r.other.move(&c.Value, -1)
+		i := l.tracked.add(counts.Counters{ID: c.Key, Gained: l.activity.clock, TrackedSince: l.readings, Behind: true})
+		r.other.Move(&c.Value, -1)
 		r.tracked[i], c.Value = c.Value, r.tracked[i]
 	}
 }
@@ -143,23 +144,23 @@ func (l *Ledger) shows(r *Reading, sp *slotSpan) bool {
 
 // rises reports whether this very reading shows requests of a token that were not counted.
 func (l *Ledger) rises(r *Reading, sp *slotSpan, i int) bool {
-	reported := r.tracked[i].total
+	reported := r.tracked[i].Total
 	if !l.joined(sp, i) {
 		return reported > 0
 	}
 	s := r.job.slot
 	if len(s.spans) > 1 {
-		reported += s.reported.tracked[i].total
+		reported += s.reported.tracked[i].Total
 		if sp.last != nil {
-			reported -= sp.last.tracked[i].total
+			reported -= sp.last.tracked[i].Total
 		}
 	}
-	return reported > s.counted.tracked[i].total
+	return reported > s.counted.tracked[i].Total
 }
 
 // joined reports whether the last reading of a span had the token apart from other.
 func (l *Ledger) joined(sp *slotSpan, i int) bool {
-	return l.tracked.counters[i].trackedSince <= sp.reading
+	return l.tracked.counters[i].TrackedSince <= sp.reading
 }
 
 // leave ends the series of a token. What was counted of it in the open slots moves to other, so
@@ -192,5 +193,5 @@ func (l *Ledger) expire() {
 // ever gained was exposed.
 func (l *Ledger) idleFor(i int, d time.Duration) bool {
 	c := &l.tracked.counters[i]
-	return l.activity.clock-c.gained >= d && !c.behind && !l.staging.unpublished
+	return l.activity.clock-c.Gained >= d && !c.Behind && !l.staging.unpublished
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 )
 
 // cleanEnv removes this program's variables from the environment of a test.
@@ -230,7 +230,7 @@ func TestDefaults(t *testing.T) {
 	cleanEnv(t)
 	t.Setenv(envAccessKey, "a")
 	t.Setenv(envSecretKey, "b")
-	all := []ledger.Dimension{ledger.Method, ledger.API, ledger.Device, ledger.IP}
+	all := []counts.Dimension{counts.Method, counts.API, counts.Device, counts.IP}
 	s := parsed[Serve](t, "--abs.url=http://[::1]:8080").Settings
 	if !s.Forensics.Enabled || s.Web.ListenAddress[0] != ":10464" || s.State.Dir != "data/" ||
 		!slices.Equal(s.TokenDimensions, all[:3]) || s.ABS.ResponseCap != 100e6 || s.Log.Level != "info" {

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
-	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 )
 
 // Settings are the flags of serve, and the values made from them once they are valid.
@@ -26,7 +26,7 @@ type Settings struct {
 	// Catalogue has the severities of Forensics.Severity.
 	Catalogue *catalogue.Catalogue `kong:"-"`
 	// TokenDimensions are those of Series.Dimensions.
-	TokenDimensions []ledger.Dimension `kong:"-"`
+	TokenDimensions []counts.Dimension `kong:"-"`
 }
 
 // ABS is one target. The entries of the list targets have the same keys.

@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/exporter-toolkit/web"
 
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
-	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 )
 
 // validation collects all that is wrong with the settings of one command.
@@ -108,10 +108,10 @@ func (f *Series) validate(v *validation) {
 	}
 }
 
-func (f *Series) dimensions(v *validation) (dimensions []ledger.Dimension) {
-	all := []ledger.Dimension{ledger.Method, ledger.API, ledger.Device, ledger.IP}
+func (f *Series) dimensions(v *validation) (dimensions []counts.Dimension) {
+	all := []counts.Dimension{counts.Method, counts.API, counts.Device, counts.IP}
 	for _, name := range f.Dimensions {
-		i := slices.IndexFunc(all, func(d ledger.Dimension) bool { return d.String() == name })
+		i := slices.IndexFunc(all, func(d counts.Dimension) bool { return d.String() == name })
 		switch {
 		case name == "":
 		case i < 0:

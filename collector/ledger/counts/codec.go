@@ -1,4 +1,4 @@
-package ledger
+package counts
 
 import (
 	"encoding/binary"
@@ -19,44 +19,47 @@ type CountersState struct {
 	Bytes []byte
 }
 
-// CountsState is counts, likewise.
-type CountsState struct {
+// State is counts, likewise.
+type State struct {
 	N     int
 	Bytes []byte
 }
 
-var errState = errors.New("the state contradicts itself")
+// ErrState is returned for a state that no ledger can have written.
+var ErrState = errors.New("the state contradicts itself")
 
-func (s *CountersState) add(c *counters) {
+// Add appends counters.
+func (s *CountersState) Add(c *Counters) {
 	s.N++
-	b := binary.LittleEndian.AppendUint64(s.Bytes, uint64(c.id))
-	first := c.total.FirstExposed()
-	b = appendCount(b, &c.total, 0)
-	b = binary.AppendVarint(b, int64(c.gained))
-	b = binary.AppendUvarint(b, c.trackedSince)
-	b = binary.AppendUvarint(b, uint64(len(c.values)))
-	for i := range c.values {
-		v := &c.values[i]
-		b = appendID(b, v.id)
+	b := binary.LittleEndian.AppendUint64(s.Bytes, uint64(c.ID))
+	first := c.Total.FirstExposed()
+	b = appendCount(b, &c.Total, 0)
+	b = binary.AppendVarint(b, int64(c.Gained))
+	b = binary.AppendUvarint(b, c.TrackedSince)
+	b = binary.AppendUvarint(b, uint64(len(c.Values)))
+	for i := range c.Values {
+		v := &c.Values[i]
+		b = appendID(b, v.ID)
 		b = appendCount(b, &v.Count, first)
 	}
 	s.Bytes = b
 }
 
-func (s *CountsState) add(c *counts) {
+// Add appends counts.
+func (s *State) Add(c *Counts) {
 	s.N++
-	b := binary.AppendVarint(s.Bytes, c.total)
-	b = binary.AppendUvarint(b, uint64(len(c.values)))
-	for _, v := range c.values {
-		b = appendID(b, v.id)
-		b = binary.AppendVarint(b, v.n)
+	b := binary.AppendVarint(s.Bytes, c.Total)
+	b = binary.AppendUvarint(b, uint64(len(c.Values)))
+	for _, v := range c.Values {
+		b = appendID(b, v.ID)
+		b = binary.AppendVarint(b, v.N)
 	}
 	s.Bytes = b
 }
 
 // appendID appends an id so that the first values of each dimension take a byte.
-func appendID(b []byte, id valueID) []byte {
-	return binary.AppendUvarint(b, uint64(id.index())*dimensions+uint64(id.dimension()))
+func appendID(b []byte, id ValueID) []byte {
+	return binary.AppendUvarint(b, uint64(id.Index())*NumDimensions+uint64(id.Dimension()))
 }
 
 // appendCount appends a count. Its first exposition is written as the distance from another one,
@@ -76,7 +79,7 @@ func appendCount(b []byte, c *metrics.Count, first int64) []byte {
 
 // decoder reads numbers back. Once it has failed it returns zeros.
 type decoder struct {
-	l      *Ledger
+	tables Tables
 	b      []byte
 	failed bool
 }
@@ -127,14 +130,14 @@ func (d *decoder) length(size int) int {
 	return int(n) //nolint:gosec // not past the length of a slice
 }
 
-func (d *decoder) id() valueID {
+func (d *decoder) id() ValueID {
 	code := d.unsigned()
-	dimension, index := Dimension(code%dimensions), code/dimensions
-	if index >= uint64(len(d.l.labels[dimension].names)) {
+	dimension, index := Dimension(code%NumDimensions), code/NumDimensions
+	if index >= uint64(len(d.tables[dimension].Names)) {
 		d.fail()
 		return 0
 	}
-	return newValueID(dimension, uint32(index)) //nolint:gosec // not past the table
+	return NewValueID(dimension, uint32(index)) //nolint:gosec // not past the table
 }
 
 func (d *decoder) count(first int64) metrics.Count {
@@ -149,42 +152,44 @@ func (d *decoder) count(first int64) metrics.Count {
 }
 
 // decode reads n things of at least so many bytes each, which must be all that there is.
-func decode[T any](l *Ledger, n int, b []byte, size int, one func(d *decoder, to *T)) ([]T, error) {
+func decode[T any](tables Tables, n int, b []byte, size int, one func(d *decoder, to *T)) ([]T, error) {
 	if n < 0 || n > len(b)/size {
-		return nil, errState
+		return nil, ErrState
 	}
-	d := decoder{l: l, b: b}
+	d := decoder{tables: tables, b: b}
 	all := make([]T, n)
 	for i := range all {
 		one(&d, &all[i])
 	}
 	if d.failed || len(d.b) > 0 {
-		return nil, errState
+		return nil, ErrState
 	}
 	return all, nil
 }
 
-func (s *CountersState) decode(l *Ledger) ([]counters, error) {
-	return decode(l, s.N, s.Bytes, 13, func(d *decoder, c *counters) {
-		c.id = d.tokenID()
-		c.total = d.count(0)
-		c.gained = time.Duration(d.signed())
-		c.trackedSince = d.unsigned()
-		c.values = make([]valueCounter, d.length(3))
-		first := c.total.FirstExposed()
-		for i := range c.values {
-			c.values[i].id = d.id()
-			c.values[i].Count = d.count(first)
+// Decode returns the counters, with their ids as in tables, or ErrState.
+func (s *CountersState) Decode(tables Tables) ([]Counters, error) {
+	return decode(tables, s.N, s.Bytes, 13, func(d *decoder, c *Counters) {
+		c.ID = d.tokenID()
+		c.Total = d.count(0)
+		c.Gained = time.Duration(d.signed())
+		c.TrackedSince = d.unsigned()
+		c.Values = make([]ValueCounter, d.length(3))
+		first := c.Total.FirstExposed()
+		for i := range c.Values {
+			c.Values[i].ID = d.id()
+			c.Values[i].Count = d.count(first)
 		}
 	})
 }
 
-func (s *CountsState) decode(l *Ledger) ([]counts, error) {
-	return decode(l, s.N, s.Bytes, 2, func(d *decoder, c *counts) {
-		c.total = d.signed()
-		c.values = make([]valueCount, d.length(2))
-		for i := range c.values {
-			c.values[i] = valueCount{d.id(), d.signed()}
+// Decode returns the counts, with their ids as in tables, or ErrState.
+func (s *State) Decode(tables Tables) ([]Counts, error) {
+	return decode(tables, s.N, s.Bytes, 2, func(d *decoder, c *Counts) {
+		c.Total = d.signed()
+		c.Values = make([]ValueCount, d.length(2))
+		for i := range c.Values {
+			c.Values[i] = ValueCount{d.id(), d.signed()}
 		}
 	})
 }
