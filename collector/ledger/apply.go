@@ -49,7 +49,7 @@ func (l *Ledger) Apply(r *Reading, bytes int64) Outcome {
 	reported, other := &r.tokenCounts, &s.counted.other
 	if split {
 		s.remember(sp, reported)
-		// What is not counted under other now may be by a reading of another span.
+		// A reading of another span may have counted requests under other, which this one does not.
 		reported, other = &s.reported, &r.other
 	}
 	if sp.baseline {

@@ -43,8 +43,8 @@ type slot struct {
 
 	largest    int64       // the longest report of its settled spans, in bytes
 	bytes      int64       // of the last reports of its settled spans together
-	baseline   bool        // some of what it held at the start is not counted
-	withoutIPs bool        // it was counted from when IPs were not, and so goes on without them
+	baseline   bool        // some of its requests were there at the start and are not counted (rule 8)
+	withoutIPs bool        // counting from it began without IPs, and so continues without them
 	cuts       []time.Time // between its spans, once it is done
 	audit      SlotAudit
 }
@@ -59,7 +59,7 @@ type slotSpan struct {
 	settled  bool      // it is not read again
 
 	tooMuch   Span // what is to be halved before the next reading; empty: nothing
-	keepWhole bool // not to be split for its summary: that brought no more rows
+	keepWhole bool // rows that its summary counts are missing, and its halves had no more of them
 	probing   probing
 
 	baseline     bool         // its first reading is not counted (rule 8)
@@ -179,8 +179,8 @@ func (l *Ledger) begin(from, until time.Time) {
 	}
 }
 
-// open adds a slot, split beforehand as the last ones had to be. baseline: its first reading is;
-// cut: it is not all of a slot on the clock.
+// open adds a slot, split beforehand as the last ones had to be. With baseline, its first reading
+// is not counted; with cut, the span is only a part of a slot on the clock.
 func (l *Ledger) open(span Span, baseline, cut bool) {
 	s := &slot{Span: span, state: Open, baseline: baseline || cut, ended: l.clock.elapsed + span.To.Sub(l.clock.wall)}
 	for from := span.From; from.Before(span.To); {

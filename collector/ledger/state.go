@@ -147,8 +147,8 @@ func (l *Ledger) tokenCountsState(t *tokenCounts) (s TokenCountsState) {
 	return s
 }
 
-// Restore returns a ledger that continues from a state. Tokens that the state has past
-// Config.MaxTokens leave, those without new requests for longest first.
+// Restore returns a ledger that continues from a state. If the state has more tokens than
+// Config.MaxTokens, those whose last gain is oldest leave.
 func Restore(c Config, s *State) (*Ledger, error) {
 	l := New(c)
 	for d := range l.labels {
