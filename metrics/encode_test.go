@@ -13,7 +13,6 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
-	"google.golang.org/protobuf/proto"
 )
 
 // standardEncoding returns the families encoded by expfmt.
@@ -128,11 +127,9 @@ func TestCreatedTimestamps(t *testing.T) {
 			t.Errorf("%d ms: got %s, want %s", ms, got, want)
 		}
 		s := &Series{family: Requests, created: ms, text: mustSeries(Requests, "a").text}
-		b := appendMetric(nil, &Sample{s, 1})
-		var m dto.Metric
-		if err := proto.Unmarshal(b[1:], &m); err != nil { // without its length, one byte
-			t.Fatal(err)
-		}
+		var b bytes.Buffer
+		encode(&b, formatProtobuf, false, []group{{Requests, [][]Sample{{{s, 1}}}}})
+		m := decodeAs(t, b.String(), acceptProtobuf)[Requests.Name].Metric[0]
 		if got := m.Counter.CreatedTimestamp.AsTime(); !got.Equal(s.Created()) {
 			t.Errorf("%d ms: protobuf has %v, the series %v", ms, got, s.Created())
 		}
