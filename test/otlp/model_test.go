@@ -90,6 +90,17 @@ func (r *receiver) asked() int {
 	return r.requests
 }
 
+// tokens counts the distinct tokens of the events that it has.
+func (r *receiver) tokens() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := map[string]bool{}
+	for _, record := range r.records {
+		all[texts(record.GetAttributes())["token"]] = true
+	}
+	return len(all)
+}
+
 // serveHTTP returns the base URL of the receiver over HTTP.
 func (r *receiver) serveHTTP(t testing.TB) string {
 	mux := http.NewServeMux()
