@@ -36,7 +36,7 @@ type collector struct {
 func newCollector(s *Snapshot) *collector {
 	c := &collector{desc: prometheus.NewDesc(TokenMethodRequests.Name, TokenMethodRequests.Help, TokenMethodRequests.Labels, nil)}
 	for _, sample := range s.Blocks[0].Samples {
-		v := sample.Series.Values()
+		v := values(sample.Series)
 		c.samples = append(c.samples, struct {
 			token, method string
 			value         float64

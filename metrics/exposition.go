@@ -64,8 +64,7 @@ func NewExposition(health prometheus.Gatherer, opts Options) *Exposition {
 		opts.KeepPlain = defaultKeepPlain
 	}
 	e := &Exposition{options: opts, registry: registryBodies{
-		gatherer: health, created: opts.OpenMetricsCreated,
-		gathering: make(chan struct{}, 1), waiting: make(map[registryBodyKey]*pendingBody),
+		gatherer: health, created: opts.OpenMetricsCreated, gathering: make(chan struct{}, 1),
 	}}
 	e.handler = http.HandlerFunc(e.serve)
 	if opts.Registerer != nil {
@@ -85,8 +84,7 @@ func NewExposition(health prometheus.Gatherer, opts Options) *Exposition {
 const causeGathering = "gathering"
 
 // Publish atomically replaces the snapshot of a target; nil removes the target. It waits for no
-// scrape. The snapshot must not be written to afterwards; Snapshot.Check checks what it must
-// satisfy.
+// scrape. The snapshot must not be written to afterwards.
 func (e *Exposition) Publish(target string, s *Snapshot) {
 	e.publishing.Lock()
 	defer e.publishing.Unlock()

@@ -180,7 +180,7 @@ func standardFamily(f *Family) *dto.MetricFamily {
 
 func standardMetric(f *Family, sample Sample) *dto.Metric {
 	m := &dto.Metric{}
-	for i, v := range sample.Series.Values() {
+	for i, v := range values(sample.Series) {
 		m.Label = append(m.Label, &dto.LabelPair{Name: proto.String(f.Labels[i]), Value: proto.String(v)})
 	}
 	if f.Type != Counter {
@@ -255,6 +255,15 @@ func fullExposition(t testing.TB) *Exposition {
 	}
 	e.Publish("shop", s)
 	return e
+}
+
+// values returns the label values of a series in the order of its family's labels.
+func values(s *Series) []string {
+	var all []string
+	for _, v := range s.Labels() {
+		all = append(all, v)
+	}
+	return all
 }
 
 // manySeries returns a snapshot of n series as from a large ABS: tokens by method, in the order of
