@@ -12,23 +12,23 @@ import (
 // object needs gigabytes, so the header and each metric are marshalled as messages of their own:
 // protobuf merges messages that follow each other. The length comes first, so that all are measured
 // before.
-func encodeProtobuf(pg *page, g *group) {
-	head := &dto.MetricFamily{Name: &g.family.Name, Help: &g.family.Help, Type: dto.MetricType_GAUGE.Enum()}
-	if g.family.Type == Counter {
+func encodeProtobuf(pg *page, g *FamilySamples) {
+	head := &dto.MetricFamily{Name: &g.Family.Name, Help: &g.Family.Help, Type: dto.MetricType_GAUGE.Enum()}
+	if g.Family.Type == Counter {
 		head.Type = dto.MetricType_COUNTER.Enum()
 	}
-	if unit := g.family.exposedUnit(); unit != "" {
+	if unit := g.Family.exposedUnit(); unit != "" {
 		head.Unit = &unit
 	}
-	m := newFamilyMessage(g.family)
+	m := newFamilyMessage(g.Family)
 	size := proto.Size(head)
-	for _, block := range g.blocks {
+	for _, block := range g.Blocks {
 		for i := range block {
 			size += proto.Size(m.with(&block[i]))
 		}
 	}
 	pg.buf = appendMessage(binary.AppendUvarint(pg.buf, uint64(size)), head)
-	for _, block := range g.blocks {
+	for _, block := range g.Blocks {
 		for i := range block {
 			pg.buf = appendMessage(pg.buf, m.with(&block[i]))
 			pg.spill()

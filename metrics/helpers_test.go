@@ -240,7 +240,9 @@ func fullExposition(t testing.TB) *Exposition {
 		vec.WithLabelValues("shop").Set(1)
 	}
 	h.ReportLastSuccess.WithLabelValues("shop", "oauthtokens").Set(1)
-	NewPushHealth(reg, SignalMetrics).LastSuccess.WithLabelValues(SignalMetrics).Set(1)
+	push := NewPushHealth(reg)
+	push.Init(SignalMetrics)
+	push.LastSuccess.WithLabelValues(SignalMetrics).Set(1)
 	e := NewExposition(reg, Options{Registerer: reg})
 	s := &Snapshot{}
 	for _, f := range Table() {
