@@ -82,6 +82,7 @@ func TestReceiverThatFails(t *testing.T) {
 		{"gRPC, too long", otlp.ProtocolGRPC, tooLong, metrics.OutcomeFailure},
 		{"HTTP, 429", otlp.ProtocolHTTP, busy, metrics.OutcomeFailure},
 		{"HTTP, hanging", otlp.ProtocolHTTP, hanging, metrics.OutcomeFailure},
+		{"HTTP, 413", otlp.ProtocolHTTP, tooLong, metrics.OutcomeFailure},
 		{"HTTP, 503", otlp.ProtocolHTTP, down, metrics.OutcomeFailure},
 		{"HTTP, refusing a part", otlp.ProtocolHTTP, partly, metrics.OutcomePartial},
 	} {
