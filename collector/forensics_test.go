@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -119,8 +120,8 @@ func TestDetectionsAreExact(t *testing.T) {
 	got := map[string]int{}
 	for _, sample := range s.books.live {
 		if sample.Series.Family() == metrics.AttackDetections {
-			v := sample.Series.Values()
-			got[v[1]+"|"+v[2]] = int(sample.Value)
+			labels := maps.Collect(sample.Series.Labels())
+			got[labels["attack_type"]+"|"+labels["api"]] = int(sample.Value)
 		}
 	}
 	pairs := 0

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -82,7 +83,7 @@ func (h *Health) counter(reg prometheus.Registerer, f *Family) *prometheus.Count
 func (h *Health) gauge(reg prometheus.Registerer, f *Family) *prometheus.GaugeVec {
 	vec := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: f.Name, Help: f.Help, Unit: f.exposedUnit()}, f.Labels)
 	h.register(reg, vec)
-	if f.HasLabel("state") {
+	if slices.Contains(f.Labels, "state") {
 		h.initialize(f, func(values ...string) { vec.WithLabelValues(values...) })
 	}
 	return vec
