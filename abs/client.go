@@ -186,7 +186,7 @@ func (c *Client) send(ctx context.Context, report string, w Window, extra string
 	start := c.config.Now()
 	err = c.exchange(ctx, report, query+extra, r, read)
 	if c.config.Observe != nil {
-		c.config.Observe(Call{Report: report, Duration: c.config.Now().Sub(start), Bytes: r.read(), Err: err})
+		c.config.Observe(Call{Report: report, Duration: c.config.Now().Sub(start), Bytes: r.Read(), Err: err})
 	}
 	r.release()
 	c.readers.Put(r)
@@ -241,7 +241,7 @@ func (c *Client) exchange(
 		cause = ctx.Err() // a server whose client hangs up may still end the body properly
 	}
 	failed := c.transportError(parent, ctx, report, cause, true)
-	failed.Offset = r.read()
+	failed.Offset = r.Read()
 	return failed
 }
 
