@@ -83,6 +83,7 @@ type Call struct {
 	Report   string // ReportTokens, ReportForensics, ReportAttackList or ReportAttack
 	Duration time.Duration
 	Bytes    int64 // of the body, as far as it was read, after content decoding
+	Repeated bool  // it was sent twice: the first time on a connection that was closed under it
 	Err      error // as returned to the caller
 }
 
