@@ -79,6 +79,7 @@ func (r *reportReader) readAttacks(body io.Reader, limit int64, flagged func(Fla
 
 func (a *attackReader) readReport(body io.Reader, limit int64, report string) (AttackSummary, error) {
 	a.reset(body, limit, report)
+	a.Begin()
 	switch a.Peek() {
 	case '{':
 		a.object(0, true)

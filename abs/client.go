@@ -232,7 +232,11 @@ func (c *Client) exchange(
 		return repeated, err
 	}
 	r.clock, _ = http.ParseTime(resp.Header.Get("Date")) // zero on an error
-	body := &bodyReader{Reader: resp.Body}
+	text, err := decoded(report, resp)
+	if err != nil {
+		return repeated, err
+	}
+	body := &bodyReader{Reader: text}
 	err = read(r, body, 2*c.config.ResponseCap)
 	if err == nil {
 		return repeated, nil
@@ -247,6 +251,7 @@ func (c *Client) exchange(
 	}
 	failed := c.transportError(parent, ctx, report, cause, true)
 	failed.Offset = r.Read()
+	failed.Truncated = failed.Truncated && r.Begun()
 	return repeated, failed
 }
 

@@ -214,6 +214,14 @@ func echo(status int, header ...string) http.HandlerFunc {
 	}
 }
 
+// body answers with a status and a body.
+func body(status int, text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, text)
+	}
+}
+
 func hijack(f func(net.Conn)) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
@@ -304,7 +312,16 @@ func failures(now time.Time) []failure {
 		{"503 in seconds", echo(503, "Retry-After", " 7 "), Error{Reason: ReasonStatus, Status: 503, RetryAfter: 7 * time.Second}, "ABS answered 503 Service Unavailable, and asks to wait 7s"},
 		{"unknown status", echo(599, "Retry-After", "cAnArY"), Error{Reason: ReasonStatus, Status: 599}, "ABS answered 599"},
 		{"echo as a report", echo(200), Error{Reason: ReasonDecode}, "the answer is not JSON (byte 0)"},
-		{"nothing", echo(204), Error{Reason: ReasonDecode, Truncated: true}, "the body is empty (byte 0)"},
+		{"no content", body(204, ""), Error{Reason: ReasonDecode}, "the body is empty (byte 0)"},
+		{"an empty body", body(200, ""), Error{Reason: ReasonDecode}, "the body is empty (byte 0)"},
+		{"accepted", body(202, ""), Error{Reason: ReasonDecode}, "the body is empty (byte 0)"},
+		{"blanks", body(200, " \r\n\t"), Error{Reason: ReasonDecode, Offset: 4}, "the body has nothing but white space (byte 4)"},
+		{"a byte order mark", body(200, "\ufeff\n"), Error{Reason: ReasonDecode, Offset: 4}, "the body has nothing but white space (byte 4)"},
+		{"UTF-16", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			body(200, "\xff\xfe{\x00")(w, r)
+		}, Error{Reason: ReasonDecode}, "the answer is in UTF-16, not in UTF-8 (byte 0)"},
+		{"cut before the first byte", hijack(func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n") }), Error{Reason: ReasonDecode}, "the body is empty (byte 0)"},
 		{
 			"message", func(w http.ResponseWriter, r *http.Request) { _, _ = fmt.Fprintf(w, `{"message":%q}`, r.RequestURI) },
 			Error{Reason: ReasonDecode},

@@ -106,7 +106,15 @@ func (c TLSConfig) clientConfig(host string) (*tls.Config, error) {
 }
 
 func (c TLSConfig) certificate() (*tls.Certificate, error) {
-	pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+	cert, err := os.ReadFile(c.CertFile) // #nosec G304 -- the user names the file
+	if err != nil {
+		return nil, err
+	}
+	key, err := os.ReadFile(c.KeyFile) // #nosec G304 -- the user names the file
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.X509KeyPair(withoutMark(cert), withoutMark(key))
 	return &pair, err
 }
 
@@ -129,7 +137,7 @@ func (c TLSConfig) authorities() (*x509.CertPool, error) {
 		return nil, err
 	}
 	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
+	if !pool.AppendCertsFromPEM(withoutMark(pem)) {
 		return nil, errors.New(c.CAFile + " holds no certificate in PEM")
 	}
 	return pool, nil
