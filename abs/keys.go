@@ -15,7 +15,8 @@ type Keys interface {
 }
 
 // FileKeys reads the keys from two files for each request: a rotated key is sent from then on, and
-// a key whose file is gone is not sent any more. A last line break is not part of the key.
+// a key whose file is gone is not sent any more. A last line break and a byte order mark are not
+// part of the key.
 func FileKeys(accessFile, secretFile string) Keys { return fileKeys{accessFile, secretFile} }
 
 // StaticKeys returns keys that never change, such as those from the environment.
@@ -58,13 +59,14 @@ func readKey(which, name string) (string, error) {
 		return "", fmt.Errorf("the %s key cannot be read: %w", which, err)
 	}
 	defer f.Close() //nolint:errcheck // only read
-	// Space for a line break, and for one more byte, which shows that the file is too long.
-	var text [maxKey + 3]byte
+	// Space for a byte order mark, a line break, and for one more byte, which shows that the file is
+	// too long.
+	var text [maxKey + 6]byte
 	n, err := io.ReadFull(f, text[:])
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return "", fmt.Errorf("the %s key cannot be read: %w", which, err)
 	}
-	key := strings.TrimSuffix(strings.TrimSuffix(string(text[:n]), "\n"), "\r")
+	key := strings.TrimSuffix(strings.TrimSuffix(string(withoutMark(text[:n])), "\n"), "\r")
 	if err := CheckKey(key); err != nil {
 		return "", fmt.Errorf("the %s key in %s %w", which, name, err)
 	}
