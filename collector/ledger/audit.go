@@ -184,7 +184,8 @@ func (l *Ledger) SkipAudit(a Audit, forGood bool) {
 // counted under Other, so that no audit finds it again; of a surplus nothing is counted back.
 func (l *Ledger) ApplyAudit(r *Reading, a Audit) (found Difference) {
 	defer l.Discard(r)
-	l.finish(r)
+	r.finish()
+	r.settle()
 	for i := range r.tracked {
 		r.leave(i)
 	}
