@@ -36,7 +36,8 @@ func (l *Ledger) Apply(r *Reading, bytes int64) Outcome {
 	if split {
 		s.reported.grow(l.c.MaxTokens)
 	}
-	l.finish(r)
+	r.finish()
+	l.admitValues(r, sp)
 	out := Outcome{SlotEnd: s.To, Regressed: l.regressed(r, sp)}
 	if out.Regressed {
 		l.health.regressions.Value++
@@ -45,6 +46,7 @@ func (l *Ledger) Apply(r *Reading, bytes int64) Outcome {
 	if s.withoutIPs {
 		r.dropIPs()
 	}
+	l.joinValues(r, sp)
 	l.join(r, sp)
 	reported, other := &r.tokenCounts, &s.counted.other
 	if split {
@@ -190,6 +192,7 @@ func (l *Ledger) addGains(s *slot) {
 	for d, gains := range l.gains {
 		for i, n := range gains {
 			if n != 0 {
+				l.labels[d].Gain(uint32(i), l.activity.clock) //nolint:gosec // bounded by the table
 				id := counts.NewValueID(counts.Dimension(d), uint32(i))
 				at = l.total.Add(id, n, at)
 				s.total.Add(id, n)

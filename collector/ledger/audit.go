@@ -185,7 +185,8 @@ func (l *Ledger) SkipAudit(a Audit, forGood bool) {
 // as counters never fall.
 func (l *Ledger) ApplyAudit(r *Reading, a Audit) (found Difference) {
 	defer l.Discard(r)
-	l.finish(r)
+	r.finish()
+	r.settle()
 	for i := range r.tracked {
 		r.leave(i)
 	}

@@ -19,8 +19,8 @@ type State struct {
 	Zone       string // of ABS's wall clock
 	Inclusive  bool
 
-	Labels   [counts.NumDimensions][]string
-	Counters counts.CountersState // the total, the other tokens, then the tracked ones
+	Labels   [counts.NumDimensions][]counts.Value // by index, without Other
+	Counters counts.CountersState                 // the total, the other tokens, then the tracked ones
 	Health   map[string]CountRecord
 	Slots    []SlotRecord
 
@@ -82,7 +82,7 @@ func (l *Ledger) State() *State {
 		Audit: l.audit,
 	}
 	for d, t := range l.labels {
-		s.Labels[d] = t.Names[1:]
+		s.Labels[d] = t.State()
 	}
 	all := append([]*counts.Counters{&l.total}, l.byToken()...)
 	values := 0
@@ -152,7 +152,9 @@ func (l *Ledger) tokenCountsState(t *tokenCounts) (s TokenCountsState) {
 func Restore(c Config, s *State) (*Ledger, error) {
 	l := New(c)
 	for d := range l.labels {
-		l.labels[d] = counts.NewValueTable(c.MaxValues, s.Labels[d])
+		if err := l.labels[d].Restore(s.Labels[d]); err != nil {
+			return nil, err
+		}
 	}
 	all, err := s.Counters.Decode(l.labels)
 	if err != nil || len(all) < 2 {

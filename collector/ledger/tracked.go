@@ -180,13 +180,14 @@ func (l *Ledger) leave(i int) {
 	l.tracked.remove(i)
 }
 
-// expire ends the series of the tokens that were idle for too long.
+// expire ends the series of the tokens and values that were idle for too long.
 func (l *Ledger) expire() {
 	for _, i := range l.tracked.sorted() {
 		if l.idleFor(i, l.c.Expire) {
 			l.leave(i)
 		}
 	}
+	l.expireValues()
 }
 
 // idleFor reports whether a token may leave: it has gained nothing for so long, and all that it

@@ -134,7 +134,7 @@ func (d *decoder) length(size int) int {
 func (d *decoder) id() ValueID {
 	code := d.unsigned()
 	dimension, index := Dimension(code%NumDimensions), code/NumDimensions
-	if index >= uint64(len(d.tables[dimension].Names)) {
+	if values := d.tables[dimension].values; index >= uint64(len(values)) || !values[index].Taken {
 		d.fail()
 		return 0
 	}
