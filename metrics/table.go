@@ -245,7 +245,7 @@ var (
 		Name: "abs_exporter_unproven_slots_total", Type: Counter, Unit: "slots", Group: GroupHealth, Counted: true, Stability: Stable,
 		Labels: []string{LabelTarget},
 		Help:   "Slots that were read to the end but closed without proof that ABS had all of their requests: no later slot held any in time.",
-		Note:   "After `--collect.max-backfill`. An idle weekend looks like a feed that stands still, so this is no alarm; what ABS adds later is not counted.",
+		Note:   "After `--collect.max-backfill`. An idle weekend looks like a feed that stands still, so this is no alarm; what ABS adds later is counted by the audit, under `_other`.",
 	}
 	RequestDelay = &Family{
 		Name: "abs_request_delay_seconds", Type: Histogram, Unit: "seconds", Group: GroupHealth, Stability: Stable,
