@@ -18,6 +18,9 @@ func (w *wiring) readTokens(ctx context.Context, s ledger.Span, row func(tokenid
 		return nil
 	})
 	w.ledger.SawABS(summary.Date)
+	if err == nil && summary.Empty() {
+		w.health.EmptyReports.WithLabelValues(w.Name, abs.ReportTokens).Inc()
+	}
 	return summary, err
 }
 

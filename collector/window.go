@@ -82,7 +82,7 @@ func (r *windowReport) poll(ctx context.Context, c *cycle) (publish bool) {
 // isComplete reports whether a report has all that its summary counts: a token that it lacks is not
 // in the window. One with neither summary nor rows proves nothing.
 func isComplete(s abs.Summary) bool {
-	return s.RowRequests >= s.Requests && (s.HasSummary || s.Rows > 0)
+	return s.RowRequests >= s.Requests && !s.Empty()
 }
 
 func (r *windowReport) failed(ctx context.Context, c *cycle, err error) {

@@ -16,6 +16,7 @@ type Health struct {
 	ReportDuration    *prometheus.HistogramVec
 	ReportBytes       *prometheus.CounterVec
 	ReportFailures    *prometheus.CounterVec
+	EmptyReports      *prometheus.CounterVec
 	ReportLastSuccess *prometheus.GaugeVec
 	LastNewRequests   *prometheus.GaugeVec
 	Slots             *prometheus.GaugeVec
@@ -41,6 +42,7 @@ func NewHealth(reg prometheus.Registerer) *Health {
 	h.ReportDuration = h.histogram(reg, ReportDuration)
 	h.ReportBytes = h.counter(reg, ReportBytes)
 	h.ReportFailures = h.counter(reg, ReportFailures)
+	h.EmptyReports = h.counter(reg, EmptyReports)
 	h.ReportLastSuccess = h.gauge(reg, ReportLastSuccess)
 	h.LastNewRequests = h.gauge(reg, LastNewRequests)
 	h.Slots = h.gauge(reg, Slots)

@@ -213,6 +213,12 @@ var (
 		Help: "Requests to ABS that returned no usable report, by reason. A failed report changes no counter of requests.",
 		Note: "All reasons exist from the start, at 0.",
 	}
+	EmptyReports = &Family{
+		Name: "abs_exporter_empty_reports_total", Type: Counter, Unit: "reports", Group: GroupHealth, Stability: Stable,
+		Labels: []string{LabelTarget, "report"}, LabelValues: map[string][]string{"report": reports[:1]},
+		Help: "Reports with neither a summary nor rows. Nobody knows whether their windows are empty, so they settle no slot; they are no failures.",
+		Note: "If it rises while there is traffic, something answers in place of ABS, or ABS has nothing to report yet.",
+	}
 	ReportLastSuccess = &Family{
 		Name: "abs_exporter_report_last_success_timestamp_seconds", Type: Gauge, Unit: "seconds", Group: GroupHealth, Stability: Stable,
 		Labels: []string{LabelTarget, "report"}, LabelValues: map[string][]string{"report": reports},
@@ -239,7 +245,7 @@ var (
 		Name: "abs_exporter_unproven_slots_total", Type: Counter, Unit: "slots", Group: GroupHealth, Counted: true, Stability: Stable,
 		Labels: []string{LabelTarget},
 		Help:   "Slots that were read to the end but closed without proof that ABS had all of their requests: no later slot held any in time.",
-		Note:   "After `--collect.max-backfill`. An idle weekend looks like a feed that stands still, so this is no alarm; what ABS adds later is not counted.",
+		Note:   "After `--collect.max-backfill`. An idle weekend looks like a feed that stands still, so this is no alarm; what ABS adds later is counted by the audit, under `_other`.",
 	}
 	RequestDelay = &Family{
 		Name: "abs_request_delay_seconds", Type: Histogram, Unit: "seconds", Group: GroupHealth, Stability: Stable,
@@ -348,7 +354,7 @@ func Table() []*Family {
 		TokenAttackTypes, TokenAnomalyTypes, TokenAttackActive, TokenAnomalyActive, AttackTokens, AnomalyTokens, FlaggedTokens,
 		AttackTypeInfo,
 
-		Up, CycleDuration, ReportDuration, ReportBytes, ReportFailures, ReportLastSuccess, LastNewRequests,
+		Up, CycleDuration, ReportDuration, ReportBytes, ReportFailures, EmptyReports, ReportLastSuccess, LastNewRequests,
 		Slots, MissedSlots, UnprovenSlots, RequestDelay, ReportRegressions, AuditMissing, AuditSurplus, ForensicsTokens, ForensicsOldestAge,
 		SeriesOverflow, FindingsOverflow, StateSaveFailures, StateLastSave, BuildInfo,
 
