@@ -53,7 +53,7 @@ func statePath(dir, target string) string {
 		return '_'
 	}, target)
 	readable = readable[:min(len(readable), readableName)] // ASCII by now
-	sum := sha256.Sum256([]byte(target)) // two names may read alike
+	sum := sha256.Sum256([]byte(target))                   // two names may read alike
 	return filepath.Join(dir, "counters-"+readable+"-"+hex.EncodeToString(sum[:4])+".state")
 }
 
