@@ -51,7 +51,7 @@ func ReadFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()                                       //nolint:errcheck // only read
 	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1)) //nolint:forbidigo // limited
 	switch {
 	case err != nil:

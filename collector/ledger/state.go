@@ -222,6 +222,7 @@ func (l *Ledger) restoreTracked(saved []counters) []int {
 		keep[i] = i
 	}
 	slices.SortStableFunc(keep, func(a, b int) int { return int(saved[b].gained - saved[a].gained) })
+	l.reserve(len(saved))
 	indexes := make([]int, len(saved))
 	for n, i := range keep {
 		indexes[i] = -1
@@ -291,7 +292,7 @@ func (l *Ledger) restoreTokenCounts(t *tokenCounts, s *TokenCountsState, indexes
 	if len(all) == 0 {
 		return false, nil
 	}
-	t.grow(l.c.MaxTokens)
+	t.grow(l.tracked.size())
 	t.other = all[0]
 	t.total = all[0].total
 	for i, index := range indexes {
