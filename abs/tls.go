@@ -9,9 +9,10 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs/regular"
 )
 
 // TLSConfig is how the client verifies ABS's certificate, and which one it presents. ABS ships with
@@ -106,11 +107,11 @@ func (c TLSConfig) clientConfig(host string) (*tls.Config, error) {
 }
 
 func (c TLSConfig) certificate() (*tls.Certificate, error) {
-	cert, err := os.ReadFile(c.CertFile) // #nosec G304 -- the user names the file
+	cert, err := regular.ReadFile(c.CertFile)
 	if err != nil {
 		return nil, err
 	}
-	key, err := os.ReadFile(c.KeyFile) // #nosec G304 -- the user names the file
+	key, err := regular.ReadFile(c.KeyFile)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +133,7 @@ func (c TLSConfig) verifyChain(state tls.ConnectionState, host string) error {
 }
 
 func (c TLSConfig) authorities() (*x509.CertPool, error) {
-	pem, err := os.ReadFile(c.CAFile) // #nosec G304 -- the user names the file
+	pem, err := regular.ReadFile(c.CAFile)
 	if err != nil {
 		return nil, err
 	}

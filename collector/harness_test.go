@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -118,7 +119,7 @@ func newRig(o Options, location *time.Location, end abs.WindowEnd, responseCap i
 	r.exposed = metrics.NewExposition(r.registry, metrics.Options{})
 	r.target, err = newTarget(&o, t, Environment{
 		Key: testKey, Health: metrics.NewHealth(r.registry), Publisher: r, Clock: clock, Log: slog.New(slog.NewTextHandler(r.log, nil)),
-	}, &[]orphan{}, func() {})
+	}, &[]orphan{}, func() {}, &atomic.Pointer[Status]{})
 	return r, err
 }
 

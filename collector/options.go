@@ -74,6 +74,9 @@ type Target struct {
 	// ResponseCap is ABS's limit for the length of a report, in bytes (--abs.response-cap); 0 is ABS's
 	// default.
 	ResponseCap int64
+	// Timeout is the longest that one request may take, with its wait for the rate: liveness waits for
+	// it.
+	Timeout time.Duration
 }
 
 // ABS is the consumer contract for ABS; *abs.Client is one.

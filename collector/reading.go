@@ -17,6 +17,7 @@ func (w *wiring) readTokens(ctx context.Context, s ledger.Span, row func(tokenid
 		row(w.ids.ID(r.Token), r)
 		return nil
 	})
+	w.heartbeat()
 	w.ledger.SawABS(summary.Date)
 	if err == nil && summary.Empty() {
 		w.health.EmptyReports.WithLabelValues(w.Name, abs.ReportTokens).Inc()

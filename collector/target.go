@@ -39,7 +39,8 @@ type report interface {
 	poll(ctx context.Context, c *cycle) (publish bool)
 }
 
-// target polls one ABS deployment. All of it belongs to the goroutine of run, but for the status.
+// target polls one ABS deployment. All of it belongs to the goroutine of its loop, but for the
+// status.
 type target struct {
 	*wiring
 	reports   []report // in the order in which a cycle polls them
@@ -50,7 +51,7 @@ type target struct {
 	counters  []metrics.Block // as last published
 	up        bool            // the last cycle that requested reports got them
 	last      cycle           // the last one that ended
-	status    atomic.Pointer[Status]
+	status    *atomic.Pointer[Status]
 }
 
 // cycle is one round of all reports.
@@ -62,7 +63,11 @@ type cycle struct {
 	failed    int
 }
 
-func newTarget(o *Options, t Target, e Environment, orphans *[]orphan, heartbeat func()) (*target, error) {
+// newTarget prepares a target with the state that was saved last, and publishes it. Of the orphans
+// it removes the one that it adopts.
+func newTarget(
+	o *Options, t Target, e Environment, orphans *[]orphan, heartbeat func(), status *atomic.Pointer[Status],
+) (*target, error) {
 	if t.Location == nil {
 		t.Location = time.UTC
 	}
@@ -77,7 +82,7 @@ func newTarget(o *Options, t Target, e Environment, orphans *[]orphan, heartbeat
 		Target: t, options: o, ids: e.Key.Hasher(), health: e.Health, clock: e.Clock, log: log,
 		failures: &failures{clock: e.Clock, log: log}, heartbeat: heartbeat,
 	}
-	c := &target{wiring: w, publisher: e.Publisher, state: newStateFile(o.StateDir, t, e.Key.Check())}
+	c := &target{wiring: w, publisher: e.Publisher, state: newStateFile(o.StateDir, t, e.Key.Check()), status: status}
 	c.findings = newFindings(w, zeroFor, e.Events, func() { c.publish(w.clock.Now(), true) })
 	saved, err := c.state.load()
 	if err != nil {
@@ -144,17 +149,6 @@ func newFindings(w *wiring, zeroFor time.Duration, events func(metrics.Event), c
 		}
 	}
 	return findings.New(c)
-}
-
-// run is the loop: one cycle now, then one at each instant of the grid.
-func (t *target) run(ctx context.Context) error {
-	for {
-		began := t.runCycle(ctx)
-		t.heartbeat()
-		if err := t.clock.Sleep(ctx, wait(began, t.clock.Now(), t.options.Interval)); err != nil {
-			return nil //nolint:nilerr // the context's end is how a loop is meant to end
-		}
-	}
 }
 
 // runCycle polls every report, publishes what was counted, and spends the rest of the interval on

@@ -35,8 +35,8 @@ const (
 	GroupPush Group = "Push"
 )
 
-// LabelTarget is the first label of every family but abs_exporter_build_info and those of
-// GroupPush: the name of one ABS deployment.
+// LabelTarget is the first label of every family but abs_exporter_build_info,
+// abs_exporter_log_lines_dropped_total and those of GroupPush: the name of one ABS deployment.
 const LabelTarget = "target"
 
 // Family describes one metric family. The values in the table are shared and must not be written

@@ -12,6 +12,7 @@ import (
 // labels in the table's order.
 type Health struct {
 	Up                *prometheus.GaugeVec
+	TargetPanics      *prometheus.CounterVec
 	CycleDuration     *prometheus.HistogramVec
 	ReportDuration    *prometheus.HistogramVec
 	ReportBytes       *prometheus.CounterVec
@@ -38,6 +39,7 @@ type Health struct {
 func NewHealth(reg prometheus.Registerer) *Health {
 	h := &Health{}
 	h.Up = h.gauge(reg, Up)
+	h.TargetPanics = h.counter(reg, TargetPanics)
 	h.CycleDuration = h.histogram(reg, CycleDuration)
 	h.ReportDuration = h.histogram(reg, ReportDuration)
 	h.ReportBytes = h.counter(reg, ReportBytes)

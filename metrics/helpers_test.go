@@ -234,6 +234,7 @@ func randomSnapshot(r *rand.Rand, target string) *Snapshot {
 func fullExposition(t testing.TB) *Exposition {
 	t.Helper()
 	reg := NewRegistry(Build{Version: "1.2.3", Revision: "abc", GoVersion: "go1.26"})
+	RegisterLog(reg, func() float64 { return 0 })
 	h := NewHealth(reg)
 	h.Init("shop")
 	for _, vec := range []*prometheus.GaugeVec{h.Up, h.LastNewRequests, h.AuditMissing, h.AuditSurplus, h.ForensicsOldestAge, h.StateLastSave} {

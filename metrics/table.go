@@ -184,6 +184,12 @@ var (
 		Labels: []string{LabelTarget},
 		Help:   "1 if the last cycle read all its reports from ABS, 0 if any failed. Absent until the first cycle has ended.",
 	}
+	TargetPanics = &Family{
+		Name: "abs_exporter_target_panics_total", Type: Counter, Unit: "panics", Group: GroupHealth, Stability: Stable,
+		Labels: []string{LabelTarget},
+		Help:   "Cycles of a target that a fault of the exporter ended (a panic). After three in a row the target is polled no more.",
+		Note:   "The target is rebuilt from its saved state, so that nothing is lost or counted twice; without `--state.dir` its counters begin anew at 0. The log has the stack: please report it.",
+	}
 	CycleDuration = &Family{
 		Name: "abs_exporter_cycle_duration_seconds", Type: Histogram, Unit: "seconds", Group: GroupHealth, Stability: Stable,
 		Labels:  []string{LabelTarget},
@@ -309,11 +315,16 @@ var (
 		Labels: []string{LabelTarget},
 		Help:   "Time of the last save of the state, in seconds since 1970. Absent until the first one, and while state is kept in memory only.",
 	}
+	LogLinesDropped = &Family{
+		Name: "abs_exporter_log_lines_dropped_total", Type: Counter, Unit: "lines", Group: GroupHealth, Stability: Stable,
+		Help: "Lines of the log that were dropped, as nobody read it for long or it could not be written.",
+		Note: "A megabyte of lines waits for a slow reader. It is about the process and has no `target`. Counting and serving go on.",
+	}
 	BuildInfo = &Family{
 		Name: "abs_exporter_build_info", Type: Gauge, Group: GroupHealth, Stability: Stable,
 		Labels: []string{"version", "revision", "goversion"},
 		Help:   "Always 1: the exporter's version, commit and Go version.",
-		Note:   "The one family of this chapter without `target`: it is about the process.",
+		Note:   "It is about the process and has no `target`.",
 	}
 )
 
@@ -354,9 +365,9 @@ func Table() []*Family {
 		TokenAttackTypes, TokenAnomalyTypes, TokenAttackActive, TokenAnomalyActive, AttackTokens, AnomalyTokens, FlaggedTokens,
 		AttackTypeInfo,
 
-		Up, CycleDuration, ReportDuration, ReportBytes, ReportFailures, EmptyReports, ReportLastSuccess, LastNewRequests,
+		Up, TargetPanics, CycleDuration, ReportDuration, ReportBytes, ReportFailures, EmptyReports, ReportLastSuccess, LastNewRequests,
 		Slots, MissedSlots, UnprovenSlots, RequestDelay, ReportRegressions, AuditMissing, AuditSurplus, ForensicsTokens, ForensicsOldestAge,
-		SeriesOverflow, FindingsOverflow, StateSaveFailures, StateLastSave, BuildInfo,
+		SeriesOverflow, FindingsOverflow, StateSaveFailures, StateLastSave, LogLinesDropped, BuildInfo,
 
 		OTLPRequests, OTLPDropped, OTLPLastSuccess,
 	}

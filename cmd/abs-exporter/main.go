@@ -41,6 +41,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 	clock := newClock()
 	command, err := config.Parse(args, clock.Now(), stdout)
+	switch command.(type) {
+	case *config.Serve, *config.Demo: // outlive the readers of their output; the log counts what is lost
+		signal.Ignore(syscall.SIGPIPE)
+	}
 	if err == nil {
 		err = runCommand(ctx, command, clock, stdout, stderr)
 	}
@@ -49,7 +53,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	// Each line is a problem of its own.
 	const prefix = "abs-exporter: error: "
-	_, _ = fmt.Fprintln(stderr, prefix+strings.ReplaceAll(err.Error(), "\n", "\n"+prefix)) // the exit status says it too
+	last := newLogWriter(stderr) // whoever does not read it must not keep the process from ending
+	_, _ = fmt.Fprintln(last, prefix+strings.ReplaceAll(err.Error(), "\n", "\n"+prefix))
+	last.close()
 	if usage := (*config.UsageError)(nil); errors.As(err, &usage) {
 		return exitUsage
 	}

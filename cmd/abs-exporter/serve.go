@@ -20,7 +20,9 @@ import (
 )
 
 func runServe(ctx context.Context, c *config.Serve, clock collector.Clock, stderr io.Writer) error {
-	e, err := newExporter(&c.Settings, clock, newLogger(c.Log, stderr))
+	lines := newLogWriter(stderr)
+	defer lines.close()
+	e, err := newExporter(&c.Settings, clock, lines)
 	if err != nil {
 		return err
 	}
@@ -47,8 +49,12 @@ type exporter struct {
 }
 
 // newExporter opens the listeners and restores the state. It sends no request to ABS.
-func newExporter(s *config.Settings, clock collector.Clock, log *slog.Logger) (_ *exporter, err error) {
+func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_ *exporter, err error) {
 	b := build()
+	log := newLogger(s.Log, lines)
+	lines.onResume(func(n int64) {
+		log.Warn("log lines dropped", "lines", n, "consequence", "nobody read the log, or it could not be written; counting and serving went on")
+	})
 	log.Info("starting abs-exporter", "version", b.Version, "revision", b.Revision, "go", b.GoVersion)
 
 	e := &exporter{webConfig: s.Web.Config.File, log: log}
@@ -64,6 +70,7 @@ func newExporter(s *config.Settings, clock collector.Clock, log *slog.Logger) (_
 	}
 
 	registry := metrics.NewRegistry(b)
+	metrics.RegisterLog(registry, lines.droppedLines)
 	health := metrics.NewHealth(registry)
 	exposition := metrics.NewExposition(registry, metrics.Options{
 		OpenMetricsCreated: s.Web.OpenmetricsCreated,
@@ -105,6 +112,7 @@ func newExporter(s *config.Settings, clock collector.Clock, log *slog.Logger) (_
 			Inclusive:   t.Inclusive(),
 			Forensics:   !t.Restricted(),
 			ResponseCap: int64(t.ResponseCap),
+			Timeout:     t.RequestLimit(),
 		}
 		if t.Restricted() {
 			log.Info("polling as the restricted user", "target", t.Name, "consequence", "ABS obfuscates tokens and refuses forensics")

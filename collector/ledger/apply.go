@@ -32,9 +32,10 @@ func (l *Ledger) Apply(r *Reading, bytes int64) Outcome {
 		l.finishReading(s, sp, r.began, bytes, settled)
 		return Outcome{SlotEnd: s.To, Settled: settled}
 	}
-	s.counted.grow(l.c.MaxTokens)
+	widen(&r.tokenCounts, l.tracked.size())
+	s.counted.grow(l.tracked.size())
 	if split {
-		s.reported.grow(l.c.MaxTokens)
+		s.reported.grow(l.tracked.size())
 	}
 	r.finish()
 	l.admitValues(r, sp)

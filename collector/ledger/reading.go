@@ -29,8 +29,9 @@ func (l *Ledger) Begin(j Job, began time.Time) *Reading {
 		r, l.spare = l.spare[n-1], l.spare[:n-1]
 	} else {
 		r = &Reading{l: l}
-		r.grow(l.c.MaxTokens)
+		r.grow(l.tracked.size())
 	}
+	widen(&r.tokenCounts, l.tracked.size())
 	r.job, r.began, r.total = j, began, 0
 	r.other.Reset()
 	for i := range r.tracked {

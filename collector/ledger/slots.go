@@ -94,6 +94,7 @@ func (l *Ledger) Advance(now time.Time, elapsed time.Duration) {
 	}
 	l.prune()
 	l.expire()
+	l.shrink()
 }
 
 // tolerance is by how much the wall clock and ABS's may differ.

@@ -225,6 +225,7 @@ func (l *Ledger) restoreTracked(saved []counts.Counters) []int {
 		keep[i] = i
 	}
 	slices.SortStableFunc(keep, func(a, b int) int { return int(saved[b].Gained - saved[a].Gained) })
+	l.reserve(len(saved))
 	indexes := make([]int, len(saved))
 	for n, i := range keep {
 		indexes[i] = -1
@@ -294,7 +295,7 @@ func (l *Ledger) restoreTokenCounts(t *tokenCounts, s *TokenCountsState, indexes
 	if len(all) == 0 {
 		return false, nil
 	}
-	t.grow(l.c.MaxTokens)
+	t.grow(l.tracked.size())
 	t.other = all[0]
 	t.total = all[0].Total
 	for i, index := range indexes {

@@ -121,6 +121,8 @@ func TestBadFlags(t *testing.T) {
 		"lookback too far":     {with("--collect.lookback=25h"), nil, []string{"--collect.lookback: must not be longer than --collect.max-backfill (24h0m0s) but is 25h0m0s"}},
 		"forensics rate":       {with("--forensics.rate=0"), nil, []string{"--forensics.rate: must be above 0; to request no forensics, use --no-forensics.enabled"}},
 		"max tokens":           {with("--series.max-tokens=-1"), nil, []string{"--series.max-tokens: must not be negative but is -1"}},
+		"too many tokens":      {with("--series.max-tokens=10000001"), nil, []string{"--series.max-tokens: must be 10000000 or less but is 10000001"}},
+		"no end of tokens":     {with("--series.max-tokens=9223372036854775807"), nil, []string{"--series.max-tokens: must be 10000000 or less but is 9223372036854775807"}},
 		"max values":           {with("--series.max-values=0"), nil, []string{"--series.max-values: must be 1 or more but is 0"}},
 		"dimension":            {with("--series.dimensions=method,url"), nil, []string{`--series.dimensions: unknown dimension "url"; there are method, api, device, ip`}},
 		"dimension twice":      {with("--series.dimensions=api,api"), nil, []string{`--series.dimensions: "api" is named twice`}},

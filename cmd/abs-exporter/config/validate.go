@@ -95,8 +95,14 @@ func (c *Collect) validate(v *validation) {
 	}
 }
 
+// maxMaxTokens is more tokens than an ABS has in a window, and than a Prometheus can hold.
+const maxMaxTokens = 10_000_000
+
 func (f *Series) validate(v *validation) {
 	notNegative(v.failf, "series.max-tokens", f.MaxTokens)
+	if f.MaxTokens > maxMaxTokens {
+		v.failf("series.max-tokens", "must be %d or less but is %d", maxMaxTokens, f.MaxTokens)
+	}
 	if f.MaxValues < 1 {
 		v.failf("series.max-values", "must be 1 or more but is %d", f.MaxValues)
 	}
