@@ -69,6 +69,9 @@ func (e *Error) Error() string {
 	return text
 }
 
+// TooLong reports whether the report failed for its length: one of a shorter window may be read.
+func (e *Error) TooLong() bool { return e.Reason == ReasonSize || e.Truncated }
+
 // inBody reports whether the position in the body is part of the message.
 func (e *Error) inBody() bool { return e.Reason == ReasonDecode || e.Truncated || e.Offset > 0 }
 

@@ -20,8 +20,9 @@ func (t *target) commit(c *cycle) {
 	if err := t.state.save(now, t.ledger, t.findings.State); err != nil {
 		t.ledger.SaveFailed()
 		t.health.StateSaveFailures.WithLabelValues(t.Name).Inc()
-		t.failures.add("state not saved", err, "the exposed counters stand still until it can be saved; nothing is lost or counted twice")
+		t.failures.stateNotSaved(err)
 	} else {
+		t.failures.answered(stateSubject)
 		t.counters = staged
 		if saved := t.state.saved; !saved.IsZero() {
 			t.health.StateLastSave.WithLabelValues(t.Name).Set(float64(saved.UnixNano()) / 1e9)

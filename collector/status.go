@@ -40,10 +40,15 @@ type ForensicsStatus struct {
 	OldestAge                     time.Duration // of the oldest answer; 0: not every token was asked about yet
 }
 
-// ErrorStatus is a failure that the operator should see. What holds neither key nor token.
+// ErrorStatus is a cause of failures that the operator should see. What holds neither key nor
+// token.
 type ErrorStatus struct {
-	At   time.Time
-	What string
+	Since, At time.Time // of the first and of the last
+	Times     int
+	What      string // of the last
+
+	cause   cause
+	subject subject
 }
 
 func (t *target) recordStatus(now time.Time, f findings.Status) {

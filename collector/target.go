@@ -59,6 +59,7 @@ type cycle struct {
 	took      time.Duration
 	succeeded int // reports
 	failed    int
+	refused   bool // ABS refused the keys: nothing more is requested
 }
 
 func newTarget(o *Options, t Target, e Environment, orphans *[]orphan, heartbeat func()) (*target, error) {
@@ -74,7 +75,7 @@ func newTarget(o *Options, t Target, e Environment, orphans *[]orphan, heartbeat
 	log := e.Log.With("target", t.Name)
 	w := &wiring{
 		Target: t, options: o, ids: e.Key.Hasher(), health: e.Health, clock: e.Clock, log: log,
-		failures: &failures{clock: e.Clock, log: log}, heartbeat: heartbeat,
+		failures: newFailures(e.Clock, log), heartbeat: heartbeat,
 	}
 	c := &target{wiring: w, publisher: e.Publisher, state: newStateFile(o.StateDir, t, e.Key.Check())}
 	c.findings = newFindings(w, zeroFor, e.Events, func() { c.publish(w.clock.Now(), true) })
@@ -124,12 +125,13 @@ func newFindings(w *wiring, zeroFor time.Duration, events func(metrics.Event), c
 	o := w.options
 	c := findings.Config{
 		Target: w.Name, Rate: o.ForensicsRate, Window: o.Window, Interval: o.Interval, Reread: o.Reread,
-		MaxTokens: o.MaxTokens, ZeroFor: zeroFor, Catalogue: o.Catalogue,
+		MaxTokens: o.MaxTokens, ZeroFor: zeroFor, Catalogue: o.Catalogue, LogEvents: o.LogEvents,
 		Hooks: findings.Hooks{
 			Clock: w.clock, Log: w.log, Hash: w.ids.ID, Events: events, Changed: changed,
-			Tracked: func(id tokenid.ID) bool { return w.ledger.IsTracked(id) },
-			APIs:    func() []string { return w.ledger.Values(ledger.API) },
-			Failed:  w.failures.add, Heartbeat: w.heartbeat,
+			Tracked:  func(id tokenid.ID) bool { return w.ledger.IsTracked(id) },
+			APIs:     func() []string { return w.ledger.Values(ledger.API) },
+			Failed:   func(report string, err error, consequence string) { w.failures.reportFailed(report, err, consequence) },
+			Answered: w.failures.reportAnswered, Heartbeat: w.heartbeat,
 			Ambiguous: func(span abs.Window) bool {
 				zone := ledger.Zone{Location: w.Location, Inclusive: w.Inclusive}
 				return !zone.Certain(ledger.Span(span))
@@ -160,6 +162,8 @@ func (t *target) run(ctx context.Context) error {
 // findings. It returns when it began.
 func (t *target) runCycle(ctx context.Context) time.Time {
 	c := cycle{began: t.clock.Now()}
+	t.failures.begin()
+	defer t.failures.flush()
 	for _, r := range t.reports {
 		publish := r.poll(ctx, &c)
 		if ctx.Err() != nil {
@@ -168,9 +172,17 @@ func (t *target) runCycle(ctx context.Context) time.Time {
 		if publish {
 			t.commit(&c)
 		}
+		if c.refused {
+			break
+		}
 	}
+	t.failures.flush()
 	t.recordUp(&c)
-	t.findings.Run(ctx, nextCycle(c.began, t.options.Interval))
+	until := nextCycle(c.began, t.options.Interval)
+	if c.refused {
+		until = c.began // only what is too old ends
+	}
+	t.findings.Run(ctx, until)
 	c.took = t.clock.Now().Sub(c.began)
 	t.health.CycleDuration.WithLabelValues(t.Name).Observe(c.took.Seconds())
 	t.last = c

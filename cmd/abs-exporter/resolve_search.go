@@ -107,10 +107,7 @@ func (s *tokenSearch) read(ctx context.Context, w abs.Window) error {
 // tooLarge reports whether a request may succeed for a smaller window.
 func tooLarge(err error) bool {
 	e := (*abs.Error)(nil)
-	if !errors.As(err, &e) {
-		return false
-	}
-	return e.Truncated || e.Reason == abs.ReasonSize || e.Reason == abs.ReasonTimeout
+	return errors.As(err, &e) && (e.TooLong() || e.Reason == abs.ReasonTimeout)
 }
 
 // resolution is what ABS reports of one token in one window.

@@ -164,6 +164,7 @@ func collectorOptions(s *config.Settings) collector.Options {
 		ForensicsRate: s.Forensics.Rate,
 		Catalogue:     s.Catalogue,
 		Audit:         s.Audit.Interval,
+		LogEvents:     s.Log.Events,
 		StateDir:      s.State.Dir,
 	}
 }

@@ -114,4 +114,5 @@ const (
 type Log struct {
 	Level  string `default:"${loglevel}" enum:"debug,info,warn,error" help:"Lowest severity to log: debug, info, warn or error."`
 	Format string `default:"logfmt" enum:"logfmt,json" help:"Format of the log: logfmt or json."`
+	Events bool   `default:"true" negatable:"" help:"Log attacks and anomalies that begin or end: critical ones as an error, warnings and unknown ones as a warning, info and ends as info."`
 }
