@@ -117,3 +117,44 @@ func TestLogOfEvents(t *testing.T) {
 		s.shows(`abs_attack_detections_total{target="t",attack_type="A Type of Tomorrow",api="shop"} 1`)
 	}
 }
+
+// watched sees each request.
+type watched struct {
+	http.RoundTripper
+	see func(path string)
+}
+
+func (w watched) RoundTrip(r *http.Request) (*http.Response, error) {
+	w.see(r.URL.Path)
+	return w.RoundTripper.RoundTrip(r)
+}
+
+// While a cycle runs, its first request and its last included, the status says since when; between
+// two cycles it says when the next begins.
+func TestStatusWhileACycleRuns(t *testing.T) {
+	sim := simulator.New(simulator.Config{Seed: 1, Tokens: 3, Begin: storyBegin, Rate: 30, Now: func() time.Time { return storyBegin }})
+	clock := &handClock{now: storyBegin}
+	var r *rig
+	requests := 0
+	see := func(path string) {
+		requests++
+		if s := r.status.Load(); !s.Running.Equal(clock.Now()) {
+			t.Errorf("%s: running since %v at %v", path, s.Running, clock.Now())
+		}
+	}
+	r, err := newRig(defaults(), time.UTC, abs.Exclusive, 0, clock, watched{sim.Transport(), see},
+		func(_ *abs.Config, t *Target) { t.URL = "https://abs.example.com:8443/base" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		at := storyBegin.Add(time.Duration(i) * 2 * time.Minute)
+		r.cycle(at)
+		if s := r.status.Load(); !s.Running.IsZero() || !s.NextCycle.Equal(at.Add(2*time.Minute)) || !s.LastCycle.Equal(at) {
+			t.Errorf("after the cycle of %v: %+v", at, s)
+		}
+	}
+	if s := r.status.Load(); requests < 6 || s.Host != "abs.example.com:8443" || s.Location != time.UTC {
+		t.Errorf("%d requests, host %s, zone %v", requests, s.Host, s.Location)
+	}
+}

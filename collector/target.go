@@ -3,6 +3,7 @@ package collector
 import (
 	"context"
 	"log/slog"
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -49,6 +50,8 @@ type target struct {
 	counters  []metrics.Block // as last published
 	up        bool            // the last cycle that requested reports got them
 	last      cycle           // the last one that ended
+	running   time.Time       // when the cycle that runs began; zero between two
+	host      string          // of the URL
 	status    atomic.Pointer[Status]
 }
 
@@ -77,7 +80,7 @@ func newTarget(o *Options, t Target, e Environment, orphans *[]orphan, heartbeat
 		Target: t, options: o, ids: e.Key.Hasher(), health: e.Health, clock: e.Clock, log: log,
 		failures: newFailures(e.Clock, log), heartbeat: heartbeat,
 	}
-	c := &target{wiring: w, publisher: e.Publisher, state: newStateFile(o.StateDir, t, e.Key.Check())}
+	c := &target{wiring: w, host: hostOf(t.URL), publisher: e.Publisher, state: newStateFile(o.StateDir, t, e.Key.Check())}
 	c.findings = newFindings(w, zeroFor, e.Events, func() { c.publish(w.clock.Now(), true) })
 	saved, err := c.state.load()
 	if err != nil {
@@ -118,6 +121,15 @@ func newTarget(o *Options, t Target, e Environment, orphans *[]orphan, heartbeat
 	}
 	c.commit(&c.last)
 	return c, nil
+}
+
+// hostOf returns the host of a URL and its port, and nothing else of it.
+func hostOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 // newFindings connects findings with the target. changed publishes the gauges within a cycle.
@@ -164,6 +176,10 @@ func (t *target) runCycle(ctx context.Context) time.Time {
 	c := cycle{began: t.clock.Now()}
 	t.failures.begin()
 	defer t.failures.flush()
+	t.running = c.began
+	s := *t.status.Load()
+	s.Running = t.running
+	t.status.Store(&s)
 	for _, r := range t.reports {
 		publish := r.poll(ctx, &c)
 		if ctx.Err() != nil {
@@ -185,7 +201,7 @@ func (t *target) runCycle(ctx context.Context) time.Time {
 	t.findings.Run(ctx, until)
 	c.took = t.clock.Now().Sub(c.began)
 	t.health.CycleDuration.WithLabelValues(t.Name).Observe(c.took.Seconds())
-	t.last = c
+	t.last, t.running = c, time.Time{}
 	t.commit(&c)
 	return c.began
 }

@@ -6,6 +6,9 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/common/promslog"
@@ -20,11 +23,31 @@ import (
 )
 
 func runServe(ctx context.Context, c *config.Serve, clock collector.Clock, stderr io.Writer) error {
-	e, err := newExporter(&c.Settings, clock, newLogger(c.Log, stderr))
+	log := newLogger(c.Log, stderr)
+	ignoreHangup(ctx, log)
+	e, err := newExporter(&c.Settings, clock, log)
 	if err != nil {
 		return err
 	}
 	return e.run(ctx)
+}
+
+// ignoreHangup logs SIGHUP until ctx ends. Supervisors send it to have a configuration read again;
+// by default it would end the process.
+func ignoreHangup(ctx context.Context, log *slog.Logger) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	go func() {
+		defer signal.Stop(signals)
+		for {
+			select {
+			case <-signals:
+				log.Warn("signal ignored", "signal", "SIGHUP", "consequence", "the configuration is not read again; restart to apply changes")
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
 }
 
 func newLogger(c config.Log, w io.Writer) *slog.Logger {
@@ -50,6 +73,10 @@ type exporter struct {
 func newExporter(s *config.Settings, clock collector.Clock, log *slog.Logger) (_ *exporter, err error) {
 	b := build()
 	log.Info("starting abs-exporter", "version", b.Version, "revision", b.Revision, "go", b.GoVersion)
+
+	for _, w := range s.Warnings {
+		log.Warn("doubtful setting", "setting", w.Setting, "detail", w.Detail, "consequence", w.Consequence)
+	}
 
 	e := &exporter{webConfig: s.Web.Config.File, log: log}
 	defer func() {
@@ -125,6 +152,7 @@ func newExporter(s *config.Settings, clock collector.Clock, log *slog.Logger) (_
 		clock:         clock,
 		started:       clock.Now(),
 		refresh:       s.Collect.Interval,
+		settings:      s.Effective,
 	}
 	return e, nil
 }

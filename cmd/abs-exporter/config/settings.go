@@ -25,9 +25,17 @@ type Settings struct {
 	Targets []Target `kong:"-"`
 	// Catalogue has the severities of Forensics.Severity.
 	Catalogue *catalogue.Catalogue `kong:"-"`
+	// Effective are the settings that are in effect, and Warnings are about doubtful ones.
+	Effective []Effective `kong:"-"`
+	Warnings  []Warning   `kong:"-"`
 	// TokenDimensions are those of Series.Dimensions.
 	TokenDimensions []ledger.Dimension `kong:"-"`
 }
+
+func (s *Settings) settings() *Settings { return s }
+
+// Logging returns how the process logs.
+func (s *Settings) Logging() Log { return s.Log }
 
 // ABS is one target. The entries of the list targets have the same keys.
 type ABS struct {
