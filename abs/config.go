@@ -5,6 +5,8 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs/jsonscan"
@@ -90,15 +92,23 @@ type Call struct {
 // ConfigError says which field of Config is wrong and why, without values that may be secret.
 type ConfigError struct {
 	Field  string // such as "URL" or "TLS.CAFile"
-	Detail string
+	Detail string // names no field
+	Other  string // the field that Detail ends with, or ""
 }
 
-// Error names the field.
-func (e *ConfigError) Error() string { return "abs: " + e.Field + ": " + e.Detail }
+// Error names the fields.
+func (e *ConfigError) Error() string {
+	return strings.TrimSuffix("abs: "+e.Field+": "+e.Detail+" "+e.Other, " ")
+}
+
+func validPort(text string) bool {
+	port, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && port > 0
+}
 
 // check sets the defaults and returns the base URL.
 func (c *Config) check() (*url.URL, error) {
-	bad := func(field, detail string) (*url.URL, error) { return nil, &ConfigError{field, detail} }
+	bad := func(field, detail string) (*url.URL, error) { return nil, &ConfigError{Field: field, Detail: detail} }
 	base, err := url.Parse(c.URL)
 	switch {
 	case c.URL == "":
@@ -110,6 +120,8 @@ func (c *Config) check() (*url.URL, error) {
 		return bad("URL", "must begin with https:// or http://")
 	case base.Hostname() == "":
 		return bad("URL", "names no host")
+	case strings.HasSuffix(base.Host, ":") || base.Port() != "" && !validPort(base.Port()):
+		return bad("URL", "has no port from 1 to 65535 after its colon")
 	case base.User != nil:
 		return bad("URL", "holds a user; ABS knows keys only, and they stand elsewhere")
 	case base.RawQuery != "" || base.ForceQuery || base.Fragment != "":

@@ -25,15 +25,15 @@ func contextError(ctx context.Context, report, when string) *Error {
 	return &Error{Report: report, Reason: ReasonOther, cause: context.Canceled, detail: "cancelled " + when}
 }
 
-// statusError returns the error of a status other than 2xx, and nil otherwise. The text of the
-// answer is not in it: it may echo the URL.
+// statusError returns the error of a status other than 2xx, and nil otherwise. It names the path
+// that was requested, without the query. The text of the answer is not in it: it may echo the URL.
 func (c *Client) statusError(report string, resp *http.Response) error {
 	status := resp.StatusCode
 	if status >= 200 && status <= 299 {
 		return nil
 	}
 	e := &Error{
-		Report: report, Reason: ReasonStatus, Status: status,
+		Report: report, Reason: ReasonStatus, Status: status, Place: c.urls[report].EscapedPath(),
 		RetryAfter: retryAfter(resp.Header.Get("Retry-After"), c.config.Now()),
 	}
 	name := strconv.Itoa(status)
@@ -51,11 +51,45 @@ func (c *Client) statusError(report string, resp *http.Response) error {
 		e.detail = "ABS answered " + name + "; redirects are not followed, since they would carry keys elsewhere"
 	default:
 		e.detail = "ABS answered " + name
+		if status == http.StatusBadRequest && c.urls[report].Scheme == "http" {
+			e.detail += tlsPort(resp.Body)
+		}
 	}
 	if e.RetryAfter > 0 {
 		e.detail += ", and asks to wait " + e.RetryAfter.String()
 	}
 	return e
+}
+
+// tlsPort returns what a 400 to plain http may mean: that is how servers answer on a port for TLS,
+// and most of them say so.
+func tlsPort(body io.Reader) string {
+	begin := make([]byte, 4<<10)
+	n, _ := io.ReadFull(body, begin) // an error is that of a shorter text
+	text := strings.ToLower(string(begin[:n]))
+	for _, word := range []string{"https", "ssl", "tls"} {
+		if strings.Contains(text, word) {
+			return ": this is a TLS port, so the URL begins with https://"
+		}
+	}
+	return "; if this is a TLS port, the URL begins with https://"
+}
+
+// place returns the host and port that a request was for, and through which proxy it went. A
+// proxy's password is not in it.
+func (c *Client) place(report string) string {
+	target := c.urls[report]
+	port := target.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[target.Scheme]
+	}
+	place := net.JoinHostPort(target.Hostname(), port)
+	if t, ok := c.transport.(*http.Transport); ok && t.Proxy != nil {
+		if proxy, err := t.Proxy(&http.Request{URL: target}); err == nil && proxy != nil {
+			place += " through proxy " + proxy.Host
+		}
+	}
+	return place
 }
 
 // retryAfter parses both forms of the header, seconds and a date; 0 if absent, past or unreadable.
@@ -96,10 +130,10 @@ func (c *Client) transportError(parent, ctx context.Context, report string, err 
 		}
 		return &Error{
 			Report: report, Reason: ReasonTimeout, cause: context.DeadlineExceeded,
-			detail: detail + c.config.Timeout.String(),
+			Place: c.place(report), detail: detail + c.config.Timeout.String(),
 		}
 	}
-	e := &Error{Report: report, Reason: ReasonConnection, Truncated: inBody}
+	e := &Error{Report: report, Reason: ReasonConnection, Truncated: inBody, Place: c.place(report)}
 	var number syscall.Errno
 	switch {
 	case errors.Is(err, context.Canceled):

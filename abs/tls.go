@@ -61,15 +61,15 @@ func (c TLSConfig) clientConfig(host string) (*tls.Config, error) {
 		if c.CertFile == "" {
 			field = "TLS.CertFile"
 		}
-		return nil, &ConfigError{field, "is missing: a client certificate is two files"}
+		return nil, &ConfigError{Field: field, Detail: "is missing: a client certificate is two files"}
 	case c.Fingerprint != "" && c.InsecureSkipVerify:
-		return nil, &ConfigError{"TLS.Fingerprint", "cannot be had together with InsecureSkipVerify"}
+		return nil, &ConfigError{Field: "TLS.Fingerprint", Detail: "cannot be used together with", Other: "TLS.InsecureSkipVerify"}
 	case c.Fingerprint != "" && c.CAFile != "":
-		return nil, &ConfigError{"TLS.Fingerprint", "cannot be had together with CAFile: it replaces the check of the chain"}
+		return nil, &ConfigError{Field: "TLS.Fingerprint", Detail: "replaces the check of the chain, and cannot be used together with", Other: "TLS.CAFile"}
 	}
 	if c.CertFile != "" {
 		if _, err := c.certificate(); err != nil {
-			return nil, &ConfigError{"TLS.CertFile", err.Error()}
+			return nil, &ConfigError{Field: "TLS.CertFile", Detail: err.Error()}
 		}
 		t.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			pair, err := c.certificate()
@@ -85,7 +85,7 @@ func (c TLSConfig) clientConfig(host string) (*tls.Config, error) {
 	case c.Fingerprint != "":
 		want, err := parseFingerprint(c.Fingerprint)
 		if err != nil {
-			return nil, &ConfigError{"TLS.Fingerprint", err.Error()}
+			return nil, &ConfigError{Field: "TLS.Fingerprint", Detail: err.Error()}
 		}
 		t.InsecureSkipVerify = true // #nosec G402 -- VerifyConnection verifies instead
 		t.VerifyConnection = func(state tls.ConnectionState) error {
@@ -97,7 +97,7 @@ func (c TLSConfig) clientConfig(host string) (*tls.Config, error) {
 		}
 	case c.CAFile != "":
 		if _, err := c.authorities(); err != nil {
-			return nil, &ConfigError{"TLS.CAFile", err.Error()}
+			return nil, &ConfigError{Field: "TLS.CAFile", Detail: err.Error()}
 		}
 		// crypto/tls reads its authorities once; these are read for each connection.
 		t.InsecureSkipVerify = true // #nosec G402 -- VerifyConnection verifies instead

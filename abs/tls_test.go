@@ -134,7 +134,7 @@ func TestTLS(t *testing.T) {
 			switch {
 			case c.want == "" && err != nil:
 				t.Error(err)
-			case c.want != "" && (ReasonOf(err) != ReasonConnection || !strings.HasPrefix(err.Error(), c.want)):
+			case c.want != "" && (ReasonOf(err) != ReasonConnection || !strings.HasPrefix(placeless(err), c.want)):
 				t.Errorf("%v, want %s", err, c.want)
 			}
 		})
@@ -205,8 +205,8 @@ func TestConfigErrors(t *testing.T) {
 		{func(c *Config) { c.TLS.KeyFile = empty }, "abs: TLS.CertFile: is missing: a client certificate is two files"},
 		{func(c *Config) { c.TLS.CertFile, c.TLS.KeyFile = empty, empty }, "abs: TLS.CertFile: tls: failed to find any PEM data in certificate input"},
 		{func(c *Config) { c.TLS.Fingerprint = "cAnArY" }, "abs: TLS.Fingerprint: is not a SHA-256: 64 hexadecimal digits, with or without colons"},
-		{func(c *Config) { c.TLS = TLSConfig{Fingerprint: "00", InsecureSkipVerify: true} }, "abs: TLS.Fingerprint: cannot be had together with InsecureSkipVerify"},
-		{func(c *Config) { c.TLS = TLSConfig{Fingerprint: "00", CAFile: empty} }, "abs: TLS.Fingerprint: cannot be had together with CAFile: it replaces the check of the chain"},
+		{func(c *Config) { c.TLS = TLSConfig{Fingerprint: "00", InsecureSkipVerify: true} }, "abs: TLS.Fingerprint: cannot be used together with TLS.InsecureSkipVerify"},
+		{func(c *Config) { c.TLS = TLSConfig{Fingerprint: "00", CAFile: empty} }, "abs: TLS.Fingerprint: replaces the check of the chain, and cannot be used together with TLS.CAFile"},
 	} {
 		config := config("https://abs.example.com:8080")
 		c.change(&config)

@@ -20,7 +20,9 @@ func (t *target) commit(c *cycle) {
 	err := t.state.save(now, t.ledger, t.findings.State)
 	if err != nil {
 		t.health.StateSaveFailures.WithLabelValues(t.Name).Inc()
-		t.failures.add("state not saved", err, "the exposed counters stand still until it can be saved; nothing is lost or counted twice")
+		t.failures.stateNotSaved(err)
+	} else {
+		t.failures.answered(stateSubject)
 	}
 	// Nothing was counted before the first commit: it exposes what was restored, or zeros, and so
 	// would the next process.

@@ -93,7 +93,7 @@ func defaults() Options {
 			Window: 3 * time.Hour, MaxBackfill: 24 * time.Hour,
 		},
 		Series:    Series{MaxTokens: 1000, MaxValues: 100, Dimensions: []counts.Dimension{counts.Method, counts.API, counts.Device}, Expire: 2 * time.Hour},
-		Forensics: true, ForensicsRate: 1e6, Catalogue: types,
+		Forensics: true, ForensicsRate: 1e6, Catalogue: types, LogEvents: true,
 	}
 }
 

@@ -26,6 +26,8 @@ type Options struct {
 
 	Audit time.Duration // --audit.interval; 0: none
 
+	LogEvents bool // --log.events: what begins and ends has a log line
+
 	StateDir string // --state.dir; empty: counters live in memory only
 }
 
@@ -34,7 +36,7 @@ type Environment struct {
 	Key       tokenid.Key // what token ids are made with
 	Health    *metrics.Health
 	Publisher Publisher
-	// Events receives every attack and anomaly that begins or ends; nil: they are only logged.
+	// Events receives every attack and anomaly that begins or ends; nil: nobody does.
 	Events func(metrics.Event)
 	Clock  Clock
 	Log    *slog.Logger

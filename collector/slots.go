@@ -22,7 +22,7 @@ func (r *slotReports) poll(ctx context.Context, c *cycle) (publish bool) {
 	r.ledger.Advance(c.began, elapsed(r.began, c.began, r.options))
 	r.began = c.began
 	for _, job := range r.ledger.Due(c.began) {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || c.refused {
 			break
 		}
 		if !job.Current && r.clock.Now().Sub(c.began) > r.options.Interval {
@@ -46,10 +46,10 @@ var errNoRows = errors.New("the summary counts requests, but the report has no r
 
 func (r *slotReports) read(ctx context.Context, c *cycle, job ledger.Job) {
 	reading := r.ledger.Begin(job, r.clock.Now())
-	summary, err := r.readInto(ctx, job.Span, reading)
+	summary, err := r.readInto(ctx, c, job.Span, reading)
 	if job.Twice && refusal(err) == ledger.ServerError {
 		reading = r.ledger.Begin(job, r.clock.Now())
-		summary, err = r.readInto(ctx, job.Span, reading)
+		summary, err = r.readInto(ctx, c, job.Span, reading)
 	}
 	if err == nil && summary.Requests > 0 && summary.Rows == 0 {
 		r.ledger.Discard(reading)
@@ -78,7 +78,7 @@ func (r *slotReports) read(ctx context.Context, c *cycle, job ledger.Job) {
 // probe requests the beginning of a span that ABS answers 500 while it answers others. Nothing is
 // counted from it: the span itself was not read.
 func (r *slotReports) probe(ctx context.Context, c *cycle, job ledger.Job) {
-	if _, err := r.readTokens(ctx, job.Span, func(tokenid.ID, *abs.Row) {}); err != nil {
+	if _, err := r.readTokens(ctx, c, job.Span, func(tokenid.ID, *abs.Row) {}); err != nil {
 		r.failed(ctx, c, job, err)
 		return
 	}
@@ -100,7 +100,7 @@ func (r *slotReports) readHalves(ctx context.Context, c *cycle, job ledger.Job, 
 	for i, half := range halves {
 		readings[i] = r.ledger.Begin(half, r.clock.Now())
 		var err error
-		if summaries[i], err = r.readInto(ctx, half.Span, readings[i]); err != nil {
+		if summaries[i], err = r.readInto(ctx, c, half.Span, readings[i]); err != nil {
 			if i == 1 {
 				r.ledger.Discard(readings[0])
 			}
@@ -154,5 +154,9 @@ func (r *slotReports) failed(ctx context.Context, c *cycle, job ledger.Job, err 
 		return
 	}
 	c.failed++
-	r.failures.add("slot not read", err, "the counters stand still for "+spanText(job.Span)+" until it is read in the next cycle; nothing is lost")
+	consequence := "the counters stand still until it is read in a later cycle; nothing is lost"
+	if c.refused {
+		consequence += "; nothing else is requested in this cycle"
+	}
+	r.failures.reportFailed(abs.ReportTokens, err, consequence, "window_from", job.From.UTC(), "window_to", job.To.UTC())
 }

@@ -256,8 +256,15 @@ func TestStateCannotBeSaved(t *testing.T) {
 	if failures != 1 || !strings.Contains(s.log.String(), "the exposed counters stand still") {
 		t.Errorf("the metric or the log does not have it: %s", s.log)
 	}
+	cycles := int(90*time.Minute/o.Interval) + 1
+	if n := strings.Count(s.log.String(), `msg="state not saved"`); n != cycles {
+		t.Errorf("logged %d times in %d cycles: %s", n, cycles, s.log)
+	}
 	s.state.path = good
 	s.until(8 * time.Hour)
+	if n := strings.Count(s.log.String(), `msg="state saved again"`); n != 1 {
+		t.Errorf("the end is logged %d times: %s", n, s.log)
+	}
 	if s.counted() != s.truth() {
 		t.Errorf("counted %d of %d", s.counted(), s.truth())
 	}

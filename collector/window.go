@@ -48,7 +48,7 @@ func (r *windowReport) poll(ctx context.Context, c *cycle) (publish bool) {
 	var longest int64
 	truncated, complete := false, true
 	for _, span := range splitEvenly(window, r.spans) {
-		s, err := r.readTokens(ctx, span, func(id tokenid.ID, row *abs.Row) {
+		s, err := r.readTokens(ctx, c, span, func(id tokenid.ID, row *abs.Row) {
 			if r.ledger.IsTracked(id) {
 				tracked[id] += row.Requests
 			}
@@ -93,8 +93,7 @@ func (r *windowReport) failed(ctx context.Context, c *cycle, err error) {
 	if r.tooLarge(err) && r.spans < maxWindowSpans {
 		r.spans *= 2
 	}
-	r.failures.add("window report not read", err,
-		"its gauges hold their last value, for --collect.window at most; it is tried again in the next cycle")
+	r.failures.reportFailed(abs.ReportTokens, err, "the gauges of the window hold their last value, for --collect.window at most")
 }
 
 // splitEvenly splits a span into n of whole minutes.

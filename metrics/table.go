@@ -283,7 +283,8 @@ var (
 		Labels: []string{LabelTarget, "state"}, LabelValues: map[string][]string{
 			"state": {ForensicsDue, ForensicsCovered, ForensicsSkipped, ForensicsFailed},
 		},
-		Help: "Tokens of the sliding window by the state of their forensics.",
+		Help: "Tokens of the sliding window by the state of their forensics, each in one of them: `covered` were answered since the window report before the last one, `failed` did not answer when they were last requested, `skipped` are not accepted by ABS, `due` are all others.",
+		Note: "The sum is the number of tokens in the window. A call that failed is made again three times at most until the next window report.",
 	}
 	ForensicsOldestAge = &Family{
 		Name: "abs_exporter_forensics_oldest_age_seconds", Type: Gauge, Unit: "seconds", Group: GroupHealth, Stability: Stable,

@@ -51,15 +51,35 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitOK
 	}
-	// Each line is a problem of its own.
-	const prefix = "abs-exporter: error: "
+	usage := (*config.UsageError)(nil)
+	refused := errors.As(err, &usage)
+	logging := config.Log{}
+	if c, ok := command.(interface{ Logging() config.Log }); ok {
+		logging = c.Logging()
+	} else if refused {
+		logging = usage.Log
+	}
 	last := newLogWriter(stderr) // whoever does not read it must not keep the process from ending
-	_, _ = fmt.Fprintln(last, prefix+strings.ReplaceAll(err.Error(), "\n", "\n"+prefix))
+	printError(err, logging, last)
 	last.close()
-	if usage := (*config.UsageError)(nil); errors.As(err, &usage) {
+	if refused {
 		return exitUsage
 	}
 	return exitError
+}
+
+// printError prints the error that ends the process. Each of its lines is a problem of its own. A
+// log in JSON has nothing but JSON in it.
+func printError(err error, c config.Log, stderr io.Writer) {
+	if c.Format == "json" {
+		log := newLogger(config.Log{Level: "error", Format: c.Format}, stderr)
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			log.Error("ended with an error", "err", line)
+		}
+		return
+	}
+	const prefix = "abs-exporter: error: "
+	_, _ = fmt.Fprintln(stderr, prefix+strings.ReplaceAll(err.Error(), "\n", "\n"+prefix)) // the exit status says it too
 }
 
 func runCommand(ctx context.Context, command any, clock collector.Clock, stdout, stderr io.Writer) error {

@@ -60,7 +60,7 @@ func (s *tokenSearch) run(ctx context.Context) (*resolution, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the token was found (%s), but its forensics cannot be read: %w", masked(s.token), err)
 		}
-		res = &resolution{Forensics: true, Attacks: findings(f.AttackTypes), Anomalies: findings(f.AnomalyTypes)}
+		res = &resolution{Forensics: true, Attacks: resolvedFindings(f.AttackTypes), Anomalies: resolvedFindings(f.AnomalyTypes)}
 		res.add(&f.Metrics)
 		if f.HasSummary {
 			res.Requests = f.Requests
@@ -107,10 +107,7 @@ func (s *tokenSearch) read(ctx context.Context, w abs.Window) error {
 // tooLarge reports whether a request may succeed for a smaller window.
 func tooLarge(err error) bool {
 	e := (*abs.Error)(nil)
-	if !errors.As(err, &e) {
-		return false
-	}
-	return e.Truncated || e.Reason == abs.ReasonSize || e.Reason == abs.ReasonTimeout
+	return errors.As(err, &e) && (e.TooLong() || e.Reason == abs.ReasonTimeout)
 }
 
 // resolution is what ABS reports of one token in one window.
@@ -183,7 +180,7 @@ func addCounts(to []resolvedCount, counts []abs.Count) []resolvedCount {
 	return to
 }
 
-func findings(found []abs.Finding) []resolvedFinding {
+func resolvedFindings(found []abs.Finding) []resolvedFinding {
 	out := make([]resolvedFinding, len(found))
 	for i, f := range found {
 		out[i] = resolvedFinding{Type: f.Type, APIs: append([]string{}, f.APIs...)}

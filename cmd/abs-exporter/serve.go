@@ -6,6 +6,9 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/common/promslog"
@@ -22,11 +25,30 @@ import (
 func runServe(ctx context.Context, c *config.Serve, clock collector.Clock, stderr io.Writer) error {
 	lines := newLogWriter(stderr)
 	defer lines.close()
+	ignoreHangup(ctx, newLogger(c.Log, lines))
 	e, err := newExporter(&c.Settings, clock, lines)
 	if err != nil {
 		return err
 	}
 	return e.run(ctx)
+}
+
+// ignoreHangup logs SIGHUP until ctx ends. Supervisors send it to have a configuration read again;
+// by default it would end the process.
+func ignoreHangup(ctx context.Context, log *slog.Logger) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	go func() {
+		defer signal.Stop(signals)
+		for {
+			select {
+			case <-signals:
+				log.Warn("signal ignored", "signal", "SIGHUP", "consequence", "the configuration is not read again; restart to apply changes")
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
 }
 
 func newLogger(c config.Log, w io.Writer) *slog.Logger {
@@ -56,6 +78,10 @@ func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_
 		log.Warn("log lines dropped", "lines", n, "consequence", "nobody read the log, or it could not be written; counting and serving went on")
 	})
 	log.Info("starting abs-exporter", "version", b.Version, "revision", b.Revision, "go", b.GoVersion)
+
+	for _, w := range s.Warnings {
+		log.Warn("doubtful setting", "setting", w.Setting, "detail", w.Detail, "consequence", w.Consequence)
+	}
 
 	e := &exporter{webConfig: s.Web.Config.File, log: log}
 	defer func() {
@@ -133,6 +159,7 @@ func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_
 		clock:         clock,
 		started:       clock.Now(),
 		refresh:       s.Collect.Interval,
+		settings:      s.Effective,
 	}
 	return e, nil
 }
@@ -172,6 +199,7 @@ func collectorOptions(s *config.Settings) collector.Options {
 		ForensicsRate: s.Forensics.Rate,
 		Catalogue:     s.Catalogue,
 		Audit:         s.Audit.Interval,
+		LogEvents:     s.Log.Events,
 		StateDir:      s.State.Dir,
 	}
 }

@@ -91,12 +91,12 @@ func newRig(t *testing.T, change func(*Config)) *rig {
 	key := tokenid.Key("0123456789abcdef")
 	c := Config{
 		Target: "t", Forensics: r.abs, AttackReports: r.abs, Rate: 1e6, Window: 3 * time.Hour,
-		Interval: 2 * time.Minute, Reread: 10 * time.Minute, MaxTokens: 1000, ZeroFor: 105 * time.Second, Catalogue: types,
+		Interval: 2 * time.Minute, Reread: 10 * time.Minute, MaxTokens: 1000, LogEvents: true, ZeroFor: 105 * time.Second, Catalogue: types,
 		Hooks: Hooks{
 			Clock: r.clock, Log: slog.New(slog.NewTextHandler(r.log, nil)), Hash: key.ID,
 			Tracked: func(tokenid.ID) bool { return false }, APIs: func() []string { return r.apis },
 			Ambiguous: func(abs.Window) bool { return false }, Changed: func() { r.fresh++ },
-			Failed: func(string, error, string) {}, Heartbeat: func() {},
+			Failed: func(string, error, string) {}, Answered: func(string) {}, Heartbeat: func() {},
 		},
 	}
 	if change != nil {

@@ -39,7 +39,7 @@ func (f *Findings) askForensics(ctx context.Context, cut context.CancelFunc) {
 	defer stop()
 	publish := f.every(ctx, publishEvery)
 	calls := make(chan finished, maxConcurrent) // a call ends although nobody waits for it any more
-	running, failed := 0, false
+	running := 0
 	for {
 		for running < f.concurrency() && ctx.Err() == nil && !f.paused() {
 			q, ok := f.plan.Next()
@@ -69,11 +69,7 @@ func (f *Findings) askForensics(ctx context.Context, cut context.CancelFunc) {
 		case ctx.Err() != nil: // cut by the next cycle, not by ABS
 			f.plan.Return(c.Call)
 		default:
-			consequence := f.failed(c, cut)
-			if !failed { // one line a cycle
-				f.cfg.Failed("forensics failed", c.err, consequence)
-			}
-			failed = true
+			f.cfg.Failed(abs.ReportForensics, c.err, f.failed(c, cut))
 		}
 	}
 }
@@ -120,6 +116,7 @@ func (f *Findings) ask(ctx context.Context, q planner.Call, window abs.Window, c
 // record records an answer.
 func (f *Findings) record(c finished) {
 	now := f.cfg.Clock.Now()
+	f.cfg.Answered(abs.ReportForensics)
 	f.observeLatency(c.took)
 	events, again := f.active.answered(c.ID, c.report, c.window, f.cfg.Ambiguous(c.window), now)
 	if again {

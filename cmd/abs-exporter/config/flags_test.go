@@ -92,6 +92,18 @@ func TestBadFlags(t *testing.T) {
 		"url with query":    {with("--abs.url=https://x?token=canary"), nil, []string{"--abs.url: must have neither ? nor #"}},
 		"url of variable":   {keys[1:], map[string]string{"ABS_EXPORTER_ABS_URL": "abs.example.com"}, []string{"--abs.url (from ABS_EXPORTER_ABS_URL): is no URL of the form https://host:port or http://host:port"}},
 
+		"url with a high port": {with("--abs.url=https://x:99999"), nil, []string{"--abs.url: has no port from 1 to 65535 after its colon"}},
+		"url with no port":     {with("--abs.url=https://x:"), nil, []string{"--abs.url: has no port from 1 to 65535 after its colon"}},
+		"url with port 0":      {with("--abs.url=https://[::1]:0/x"), nil, []string{"--abs.url: has no port from 1 to 65535 after its colon"}},
+		"enum of variable":     {keys, map[string]string{"ABS_EXPORTER_ABS_USER": "root"}, []string{`--abs.user (from ABS_EXPORTER_ABS_USER) must be one of "admin","restricted" but got "root"`}},
+		"flag before variable": {with("--abs.user=root"), map[string]string{"ABS_EXPORTER_ABS_USER": "admin"}, []string{`--abs.user must be one of "admin","restricted" but got "root"`}},
+		"file of variable":     {keys, map[string]string{"ABS_EXPORTER_WEB_CONFIG_FILE": "none"}, []string{"--web.config.file (from ABS_EXPORTER_WEB_CONFIG_FILE): stat none: no such file or directory"}},
+		"secret file missing":  {with("--abs.secret-key-file=DIR/none"), nil, []string{"--abs.secret-key-file: the secret key cannot be read: open DIR/none: no such file or directory"}},
+		"secret of variable":   {[]string{url}, map[string]string{envAccessKey: "canary", envSecretKey: "canary:"}, []string{"--abs.secret-key-file: ABS_EXPORTER_ABS_SECRET_KEY: the secret key contains a colon, which ABS does not allow in keys"}},
+		"two kinds of trust":   {with("--abs.tls.ca-file=x", "--abs.tls.fingerprint=00"), nil, []string{"--abs.tls.fingerprint: replaces the check of the chain, and cannot be used together with abs.tls.ca-file"}},
+		"trust of everything":  {with("--abs.tls.insecure-skip-verify", "--abs.tls.fingerprint=00"), nil, []string{"--abs.tls.fingerprint: cannot be used together with abs.tls.insecure-skip-verify"}},
+		"high port to listen":  {with("--web.listen-address=:99999"), nil, []string{`--web.listen-address: ":99999" is no address of the form host:port or :port`}},
+
 		"user":            {with("--abs.user=root"), nil, []string{`--abs.user must be one of "admin","restricted" but got "root"`}},
 		"zone":            {with("--abs.timezone=Mars/Olympus"), nil, []string{`--abs.timezone: unknown time zone "Mars/Olympus"`}},
 		"zone Local":      {with("--abs.timezone=Local"), nil, []string{`--abs.timezone: "Local" is no name of a zone; name it, such as Asia/Kolkata`}},
@@ -137,7 +149,7 @@ func TestBadFlags(t *testing.T) {
 		"web config":           {with("--web.config.file=DIR/none"), nil, []string{"--web.config.file: stat DIR/none: no such file or directory"}},
 		"log level":            {with("--log.level=loud"), nil, []string{`--log.level must be one of "debug","info","warn","error" but got "loud"`}},
 		"config missing":       {[]string{"--config=DIR/none.yml"}, nil, []string{"--config: open DIR/none.yml: no such file or directory"}},
-		"config of variable":   {nil, map[string]string{"ABS_EXPORTER_CONFIG": "none.yml"}, []string{"--config: open none.yml: no such file or directory"}},
+		"config of variable":   {nil, map[string]string{"ABS_EXPORTER_CONFIG": "none.yml"}, []string{"--config (from ABS_EXPORTER_CONFIG): open none.yml: no such file or directory"}},
 		"two at once":          {with("--abs.rate=0", "--series.max-values=0"), nil, []string{"--abs.rate: must be above 0", "--series.max-values: must be 1 or more but is 0"}},
 
 		"demo with a url":      {[]string{"demo", url}, nil, []string{"--abs.url: the demo has its own ABS and sets this for it; --simulate.* changes that one"}},

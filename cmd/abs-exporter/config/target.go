@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"time"
@@ -142,15 +143,15 @@ func (f *ABS) validate(fail failure, v *validation) Target {
 func (f *ABS) keys(fail failure) abs.Keys {
 	access, secret := os.Getenv(envAccessKey), os.Getenv(envSecretKey)
 	var keys abs.Keys
-	var from string
+	fromFiles, env := f.AccessKeyFile != "" || f.SecretKeyFile != "", envAccessKey
 	switch {
-	case f.AccessKeyFile != "" || f.SecretKeyFile != "":
+	case fromFiles:
 		if !both(fail, "abs.access-key-file", f.AccessKeyFile, "abs.secret-key-file", f.SecretKeyFile) {
 			return nil
 		}
 		keys = abs.FileKeys(f.AccessKeyFile, f.SecretKeyFile)
 	case access != "" && secret != "":
-		keys, from = abs.StaticKeys(access, secret), envAccessKey+" and "+envSecretKey+": "
+		keys = abs.StaticKeys(access, secret)
 	case access != "":
 		fail("abs.secret-key-file", "%s is set, but not %s", envAccessKey, envSecretKey)
 		return nil
@@ -162,7 +163,14 @@ func (f *ABS) keys(fail failure) abs.Keys {
 		return nil
 	}
 	if _, _, err := keys.Keys(); err != nil {
-		fail("abs.access-key-file", "%s%s", from, err)
+		name := "abs.access-key-file"
+		if wrong := (*abs.KeyError)(nil); errors.As(err, &wrong) && wrong.Secret {
+			name, env = "abs.secret-key-file", envSecretKey
+		}
+		if !fromFiles {
+			err = fmt.Errorf("%s: %w", env, err)
+		}
+		fail(name, "%s", err)
 	}
 	return keys
 }
@@ -178,6 +186,9 @@ func (t *Target) validateClient(fail failure) {
 	name, text := "abs.url", err.Error()
 	if wrong := (*abs.ConfigError)(nil); errors.As(err, &wrong) {
 		text = wrong.Detail
+		if wrong.Other != "" {
+			text += " " + clientFlags()[wrong.Other]
+		}
 		if flag, ok := clientFlags()[wrong.Field]; ok {
 			name = flag
 		}

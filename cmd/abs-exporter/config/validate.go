@@ -19,10 +19,11 @@ import (
 
 // validation collects all that is wrong with the settings of one command.
 type validation struct {
-	origins origins
-	flags   map[string]*kong.Flag // of the command
-	now     time.Time
-	errs    []error
+	origins  origins
+	flags    map[string]*kong.Flag // of the command
+	now      time.Time
+	errs     []error
+	warnings []Warning
 }
 
 // noTarget stands for an index in the list targets where a setting is in none of its entries.
@@ -44,6 +45,7 @@ func (v *validation) err() error { return errors.Join(v.errs...) }
 func (s *Settings) validate(v *validation) {
 	s.Targets = s.targets(v)
 	s.validateShared(v)
+	s.doubtful(v)
 }
 
 // validateShared validates what all targets share.
@@ -115,7 +117,7 @@ func (f *Series) validate(v *validation) {
 }
 
 func (f *Series) dimensions(v *validation) (dimensions []counts.Dimension) {
-	all := []counts.Dimension{counts.Method, counts.API, counts.Device, counts.IP}
+	all := counts.Dimensions()
 	for _, name := range f.Dimensions {
 		i := slices.IndexFunc(all, func(d counts.Dimension) bool { return d.String() == name })
 		switch {

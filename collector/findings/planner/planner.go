@@ -53,9 +53,11 @@ type Planner struct {
 	covered       map[tokenid.ID]bool // answered since the plan was made
 	coveredBefore map[tokenid.ID]bool // answered in the plan before, but not in this one
 	failed        map[tokenid.ID]bool
-	unplanned     int       // tokens of the window that the plan has no call for
-	made          time.Time // when the plan was made
-	previous      time.Time // when the plan before was made, if it was completed; else zero
+	flagged       map[tokenid.ID]bool // tokens of the window with findings, which the traffic lacks
+	tokens        int                 // of the window
+	unplanned     int                 // those that the plan has no call for
+	made          time.Time           // when the plan was made
+	previous      time.Time           // when the plan before was made, if it was completed; else zero
 }
 
 // New returns a planner that rechecks a token with findings once its last answer is older than
@@ -132,16 +134,14 @@ func (p *Planner) Return(c Call) {
 // Answered records that ABS answered a call at a time.
 func (p *Planner) Answered(c Call, at time.Time) {
 	p.end(c, at)
-	p.covered[c.ID] = true
-	delete(p.coveredBefore, c.ID)
-	delete(p.failed, c.ID)
+	p.move(c, p.covered)
 }
 
 // Failed records that a call failed at a time, for a reason other than its token. It is retried
 // after all other calls of the plan.
 func (p *Planner) Failed(c Call, at time.Time) {
 	p.end(c, at)
-	p.failed[c.ID] = true
+	p.move(c, p.failed)
 	if c.attempts++; c.attempts == maxAttempts {
 		return
 	}
@@ -156,7 +156,18 @@ func (p *Planner) Failed(c Call, at time.Time) {
 func (p *Planner) Skipped(c Call, at time.Time) {
 	p.end(c, at)
 	if len(p.skipped) < maxSkipped {
-		p.skipped[c.ID] = true
+		p.move(c, p.skipped)
+	}
+}
+
+// move puts a token into one of the states of Coverage. What is requested by priority may not be in
+// the window, and is in none then.
+func (p *Planner) move(c Call, state map[tokenid.ID]bool) {
+	for _, other := range []map[tokenid.ID]bool{p.covered, p.coveredBefore, p.failed, p.skipped} {
+		delete(other, c.ID)
+	}
+	if c.queue != priority || p.flagged[c.ID] || p.report != nil && p.report.has(c.ID) {
+		state[c.ID] = true
 	}
 }
 
