@@ -127,8 +127,8 @@ func (e *Exposition) newPublication(snapshots map[string]*Snapshot) *publication
 }
 
 // groupByFamily puts the samples of all targets under one header per family, as the formats
-// require: families in the order of the table, then targets by name, then blocks in their order. A family
-// without samples has no header.
+// require: families in the order of the table, then targets by name, then blocks in their order. A
+// family without samples has no header.
 func groupByFamily(snapshots map[string]*Snapshot) []FamilySamples {
 	blocks := make(map[*Family][][]Sample)
 	for _, target := range slices.Sorted(maps.Keys(snapshots)) {
