@@ -30,7 +30,8 @@ func (f format) standard() expfmt.Format {
 	}
 }
 
-// FamilySamples is everything that is published of one family: the blocks of all targets.
+// FamilySamples is everything that is published of one family: the blocks of all targets, in the
+// order of a scrape.
 type FamilySamples struct {
 	Family *Family
 	Blocks [][]Sample

@@ -27,6 +27,8 @@ type Options struct {
 	// Registerer, if set, gets client_golang's promhttp_* families, which count the scrapes. It
 	// should be what the gatherer gathers from.
 	Registerer prometheus.Registerer
+	// Committed, if set, is called after each Publish but that of an interim snapshot.
+	Committed func()
 	// Logger, if set, logs when the exporter's own metrics cannot be gathered.
 	Logger *slog.Logger
 }
@@ -91,7 +93,13 @@ func (e *Exposition) Publish(target string, s *Snapshot) {
 		snapshots[target] = s
 	}
 	e.current.Store(e.newPublication(snapshots))
+	if e.options.Committed != nil && (s == nil || !s.Interim) {
+		e.options.Committed()
+	}
 }
+
+// Published returns what is published, as a scrape shows it. It must not be written to.
+func (e *Exposition) Published() []FamilySamples { return e.current.Load().groups }
 
 // Snapshots returns the current snapshots by target.
 func (e *Exposition) Snapshots() map[string]*Snapshot {
@@ -99,7 +107,7 @@ func (e *Exposition) Snapshots() map[string]*Snapshot {
 }
 
 func (e *Exposition) newPublication(snapshots map[string]*Snapshot) *publication {
-	p := &publication{snapshots: snapshots, groups: ByFamily(snapshots)}
+	p := &publication{snapshots: snapshots, groups: groupByFamily(snapshots)}
 	large := sync.OnceValue(func() bool { return estimate(p.groups) > e.keepPlain })
 	for f := range formatCount {
 		p.plain[f] = sync.OnceValue(func() *body {
@@ -118,10 +126,10 @@ func (e *Exposition) newPublication(snapshots map[string]*Snapshot) *publication
 	return p
 }
 
-// ByFamily puts the samples of all targets under one header per family, as the formats require:
-// families in the order of the table, then targets by name, then blocks in their order. A family
-// without samples has no header.
-func ByFamily(snapshots map[string]*Snapshot) []FamilySamples {
+// groupByFamily puts the samples of all targets under one header per family, as the formats
+// require: families in the order of the table, then targets by name, then blocks in their order. A
+// family without samples has no header.
+func groupByFamily(snapshots map[string]*Snapshot) []FamilySamples {
 	blocks := make(map[*Family][][]Sample)
 	for _, target := range slices.Sorted(maps.Keys(snapshots)) {
 		for _, b := range snapshots[target].Blocks {

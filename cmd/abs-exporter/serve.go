@@ -101,17 +101,25 @@ func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_
 	exposition := metrics.NewExposition(registry, metrics.Options{
 		OpenMetricsCreated: s.Web.OpenmetricsCreated,
 		Registerer:         registry,
-		Logger:             log,
+		Committed: func() {
+			if e.pusher != nil {
+				e.pusher.Commit()
+			}
+		},
+		Logger: log,
 	})
 
 	environment := collector.Environment{Health: health, Publisher: exposition, Clock: clock}
-	e.pusher, err = newPusher(&s.OTLP, b, e.listeners[0].Addr(), registry, clock, log)
+	e.pusher, err = newPusher(&s.OTLP, otlp.Options{
+		Version: b.Version, Instance: instance(e.listeners[0].Addr()), Registry: registry,
+		Published: exposition.Published, Now: clock.Now, Log: log,
+	})
 	if err != nil {
 		return nil, err
 	}
 	if e.pusher != nil {
 		e.closers = append(e.closers, func() error { e.pusher.Close(); return nil })
-		environment.Publisher, environment.Events = both{exposition, e.pusher}, e.pusher.Event
+		environment.Events = e.pusher.Event
 	}
 
 	lock, err := statedir.Open(s.State.Dir)

@@ -2,7 +2,6 @@ package otlp
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"time"
 
@@ -31,12 +30,9 @@ func (p *producer) Produce(context.Context) ([]metricdata.ScopeMetrics, error) {
 		now = p.last.Add(time.Millisecond)
 	}
 	p.last = now
-	p.mu.Lock()
-	snapshots := maps.Clone(p.snapshots)
-	p.mu.Unlock()
 	sets := make(map[*metrics.Series]attribute.Set, len(p.sets))
 	var data []metricdata.Metrics
-	for _, g := range metrics.ByFamily(snapshots) {
+	for _, g := range p.Published() {
 		f := g.Family
 		var points []metricdata.DataPoint[int64]
 		for _, block := range g.Blocks {
