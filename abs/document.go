@@ -13,8 +13,9 @@ type reportReader struct {
 	current Row       // the row being read, reused for the next
 	// arena holds the texts of current. Texts that are already in the row stay where they are when
 	// the arena grows, so they need not be moved.
-	arena []byte
-	sums  [5]int64 // of the counts of current, by kind, so that no caller can overflow
+	arena    []byte
+	keepURLs bool     // rows have their URLs
+	sums     [5]int64 // of the counts of current, by kind, so that no caller can overflow
 }
 
 // seenMembers is the set of an object's members that were read. A count that occurs twice is

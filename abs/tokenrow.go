@@ -101,7 +101,11 @@ func (r *reportReader) ipEntry(depth int) {
 			w.Methods = r.counts(w.Methods, sumMethods)
 		case "urls":
 			r.once(&seen, urls, "urls")
-			r.urls()
+			if r.keepURLs {
+				w.URLs = r.counts(w.URLs, sumURLs)
+			} else {
+				r.urls()
+			}
 		case "apis":
 			r.once(&seen, apis, "apis")
 			w.APIs = r.counts(w.APIs, sumAPIs)
@@ -126,7 +130,7 @@ func (r *reportReader) counts(dst []Count, kind int) []Count {
 	return dst
 }
 
-// urls reads the map of paths. No series has a path, so the counts are only checked.
+// urls reads the map of paths where they are not kept: the counts are only checked.
 func (r *reportReader) urls() {
 	if r.null() {
 		return
@@ -193,7 +197,7 @@ func (r *reportReader) clearRow() {
 		return c[:0]
 	}
 	w := &r.current
-	*w = Row{IPs: reuse(w.IPs), Methods: reuse(w.Methods), APIs: reuse(w.APIs), Devices: reuse(w.Devices)}
+	*w = Row{IPs: reuse(w.IPs), Methods: reuse(w.Methods), APIs: reuse(w.APIs), Devices: reuse(w.Devices), URLs: reuse(w.URLs)}
 	r.clearArena()
 	r.sums = [5]int64{}
 }
