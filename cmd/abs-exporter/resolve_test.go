@@ -141,8 +141,8 @@ func TestResolveJSON(t *testing.T) {
 	}
 }
 
-// The busiest paths are printed first, 20 of them; JSON has all. The times of an attack are those of
-// the zone of ABS. Without an attack report they are missing, and all else is printed.
+// The busiest paths are printed first, 20 of them; JSON has all. The times of an attack are those
+// of the zone of ABS. Without an attack report they are missing, and all else is printed.
 func TestResolveURLsAndTimes(t *testing.T) {
 	kolkata, err := time.LoadLocation("Asia/Kolkata")
 	if err != nil {
