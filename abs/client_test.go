@@ -160,8 +160,8 @@ func TestRequests(t *testing.T) {
 		if c.header != nil {
 			checkHeader(t, c.name, got.Header, c.header)
 		}
-		if got.ProtoMajor != 2 || got.Header.Get("Accept-Encoding") != "gzip" {
-			t.Errorf("%s: %s, Accept-Encoding %q; want HTTP/2 and gzip", c.name, got.Proto, got.Header.Get("Accept-Encoding"))
+		if got.Proto != "HTTP/1.1" || got.Header.Get("Accept-Encoding") != "gzip" {
+			t.Errorf("%s: %s, Accept-Encoding %q; want HTTP/1.1 and gzip", c.name, got.Proto, got.Header.Get("Accept-Encoding"))
 		}
 		if _, err := client.Forensics(context.Background(), hour, []byte(someToken)); err != nil {
 			t.Errorf("%s: %v", c.name, err)
@@ -211,6 +211,14 @@ func echo(status int, header ...string) http.HandlerFunc {
 		}
 		w.WriteHeader(status)
 		_, _ = fmt.Fprintf(w, "%s %v", r.RequestURI, r.Header)
+	}
+}
+
+// body answers with a status and a body.
+func body(status int, text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, text)
 	}
 }
 
@@ -304,7 +312,16 @@ func failures(now time.Time) []failure {
 		{"503 in seconds", echo(503, "Retry-After", " 7 "), Error{Reason: ReasonStatus, Status: 503, RetryAfter: 7 * time.Second}, "ABS answered 503 Service Unavailable, and asks to wait 7s"},
 		{"unknown status", echo(599, "Retry-After", "cAnArY"), Error{Reason: ReasonStatus, Status: 599}, "ABS answered 599"},
 		{"echo as a report", echo(200), Error{Reason: ReasonDecode}, "the answer is not JSON (byte 0)"},
-		{"nothing", echo(204), Error{Reason: ReasonDecode, Truncated: true}, "the body is empty (byte 0)"},
+		{"no content", body(204, ""), Error{Reason: ReasonDecode}, "the body is empty (byte 0)"},
+		{"an empty body", body(200, ""), Error{Reason: ReasonDecode}, "the body is empty (byte 0)"},
+		{"accepted", body(202, ""), Error{Reason: ReasonDecode}, "the body is empty (byte 0)"},
+		{"blanks", body(200, " \r\n\t"), Error{Reason: ReasonDecode, Offset: 4}, "the body has nothing but white space (byte 4)"},
+		{"a byte order mark", body(200, "\ufeff\n"), Error{Reason: ReasonDecode, Offset: 4}, "the body has nothing but white space (byte 4)"},
+		{"UTF-16", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			body(200, "\xff\xfe{\x00")(w, r)
+		}, Error{Reason: ReasonDecode}, "the answer is in UTF-16, not in UTF-8 (byte 0)"},
+		{"cut before the first byte", hijack(func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n") }), Error{Reason: ReasonDecode}, "the body is empty (byte 0)"},
 		{
 			"message", func(w http.ResponseWriter, r *http.Request) { _, _ = fmt.Fprintf(w, `{"message":%q}`, r.RequestURI) },
 			Error{Reason: ReasonDecode},
@@ -429,8 +446,8 @@ func TestResetInTheBody(t *testing.T) {
 	checkQuiet(t, err)
 }
 
-// An HTTP/2 server that resets the stream in the middle of a body.
-func TestResetStream(t *testing.T) {
+// A handler that gives up in the middle of a body.
+func TestAbortedBody(t *testing.T) {
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"details":[`)
 		_ = http.NewResponseController(w).Flush()

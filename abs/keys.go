@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
+
+	"github.com/abs-exporter/abs-exporter/abs/regular"
 )
 
 // Keys returns ABS's access and secret key. The client calls it before each request, so that keys
@@ -33,7 +34,8 @@ func (e *KeyError) Error() string {
 func (e *KeyError) Unwrap() error { return e.Err }
 
 // FileKeys reads the keys from two files for each request: a rotated key is sent from then on, and
-// a key whose file is gone is not sent any more. A last line break is not part of the key.
+// a key whose file is gone is not sent any more. A last line break and a byte order mark are not
+// part of the key.
 func FileKeys(accessFile, secretFile string) Keys { return fileKeys{accessFile, secretFile} }
 
 // StaticKeys returns keys that never change, such as those from the environment.
@@ -71,18 +73,19 @@ func (k staticKeys) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.Str
 const maxKey = 4096
 
 func readKey(name string) (string, error) {
-	f, err := os.Open(name) // #nosec G304 -- the user names the file
+	f, err := regular.Open(name)
 	if err != nil {
 		return "", fmt.Errorf("cannot be read: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // only read
-	// Space for a line break, and for one more byte, which shows that the file is too long.
-	var text [maxKey + 3]byte
+	// Space for a byte order mark, a line break, and for one more byte, which shows that the file is
+	// too long.
+	var text [maxKey + 6]byte
 	n, err := io.ReadFull(f, text[:])
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return "", fmt.Errorf("cannot be read: %w", err)
 	}
-	key := strings.TrimSuffix(strings.TrimSuffix(string(text[:n]), "\n"), "\r")
+	key := strings.TrimSuffix(strings.TrimSuffix(string(withoutMark(text[:n])), "\n"), "\r")
 	if err := CheckKey(key); err != nil {
 		return "", fmt.Errorf("in %s %w", name, err)
 	}

@@ -9,9 +9,10 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs/regular"
 )
 
 // TLSConfig is how the client verifies ABS's certificate, and which one it presents. ABS ships with
@@ -106,7 +107,15 @@ func (c TLSConfig) clientConfig(host string) (*tls.Config, error) {
 }
 
 func (c TLSConfig) certificate() (*tls.Certificate, error) {
-	pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+	cert, err := regular.ReadFile(c.CertFile)
+	if err != nil {
+		return nil, err
+	}
+	key, err := regular.ReadFile(c.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.X509KeyPair(withoutMark(cert), withoutMark(key))
 	return &pair, err
 }
 
@@ -124,12 +133,12 @@ func (c TLSConfig) verifyChain(state tls.ConnectionState, host string) error {
 }
 
 func (c TLSConfig) authorities() (*x509.CertPool, error) {
-	pem, err := os.ReadFile(c.CAFile) // #nosec G304 -- the user names the file
+	pem, err := regular.ReadFile(c.CAFile)
 	if err != nil {
 		return nil, err
 	}
 	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
+	if !pool.AppendCertsFromPEM(withoutMark(pem)) {
 		return nil, errors.New(c.CAFile + " holds no certificate in PEM")
 	}
 	return pool, nil
@@ -139,18 +148,19 @@ func (c TLSConfig) authorities() (*x509.CertPool, error) {
 // cycles, because a TLS handshake costs more than a small report.
 func newTransport(c *Config, tlsConfig *tls.Config) *http.Transport {
 	dialer := &net.Dialer{Timeout: c.Timeout, KeepAlive: 30 * time.Second}
+	// HTTP/1.1 only: over HTTP/2 net/http repeats requests by itself when ABS says GOAWAY, at its own
+	// pace, and reports are few and long.
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        tlsConfig,
 		TLSHandshakeTimeout:    c.Timeout,
-		ForceAttemptHTTP2:      true,
 		MaxIdleConnsPerHost:    c.Concurrency,
 		IdleConnTimeout:        5 * time.Minute,
 		ReadBufferSize:         32 << 10,
 		MaxResponseHeaderBytes: 64 << 10,
-		// Otherwise an HTTP/2 connection whose other end vanished would be reused until every
-		// request on it has timed out.
-		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
+		Protocols:              &protocols,
 	}
 }

@@ -100,7 +100,7 @@ func (a *audit) read(ctx context.Context, c *cycle, due ledger.Audit) bool {
 			a.ledger.SkipAudit(due, true) // rows were left out: sums say nothing
 			return true
 		}
-		empty = empty && !summary.HasSummary && summary.Rows == 0
+		empty = empty && summary.Empty()
 	}
 	if empty {
 		a.ledger.Discard(reading)

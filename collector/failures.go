@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/findings"
 )
 
 // keptFailures is how many failures the status page shows.
@@ -87,6 +88,13 @@ func (f *failures) reportFailed(report string, err error, consequence string, ar
 func (f *failures) stateNotSaved(err error) {
 	f.record(stateSubject, causeOf("state not saved", "", err), err,
 		"the exposed counters stand still until it can be saved; nothing is lost or counted twice")
+}
+
+// panicked records a panic of the target's loop.
+func (f *failures) panicked(p *findings.Panic, consequence string) {
+	const message = "target panicked"
+	f.log.Error(message, "err", p, "stack", p.Stack, "consequence", consequence)
+	f.show(cause{message: message}, noSubject, f.clock.Now(), message+": "+p.Error()+"; "+consequence)
 }
 
 // causeOf returns the cause of an error. What is wrong with ABS as a whole is one cause, whichever

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
-	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -91,7 +92,7 @@ func defaults() Options {
 			Interval: 2 * time.Minute, Slot: 30 * time.Minute, Reread: 10 * time.Minute, Settle: 2 * time.Hour,
 			Window: 3 * time.Hour, MaxBackfill: 24 * time.Hour,
 		},
-		Series:    Series{MaxTokens: 1000, MaxValues: 100, Dimensions: []ledger.Dimension{ledger.Method, ledger.API, ledger.Device}, Expire: 2 * time.Hour},
+		Series:    Series{MaxTokens: 1000, MaxValues: 100, Dimensions: []counts.Dimension{counts.Method, counts.API, counts.Device}, Expire: 2 * time.Hour},
 		Forensics: true, ForensicsRate: 1e6, Catalogue: types, LogEvents: true,
 	}
 }
@@ -118,7 +119,7 @@ func newRig(o Options, location *time.Location, end abs.WindowEnd, responseCap i
 	r.exposed = metrics.NewExposition(r.registry, metrics.Options{})
 	r.target, err = newTarget(&o, t, Environment{
 		Key: testKey, Health: metrics.NewHealth(r.registry), Publisher: r, Clock: clock, Log: slog.New(slog.NewTextHandler(r.log, nil)),
-	}, &[]orphan{}, func() {})
+	}, &[]orphan{}, func() {}, &atomic.Pointer[Status]{})
 	return r, err
 }
 

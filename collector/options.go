@@ -8,7 +8,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/findings"
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
-	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -57,7 +57,7 @@ type Times struct {
 type Series struct {
 	MaxTokens  int                // --series.max-tokens
 	MaxValues  int                // --series.max-values
-	Dimensions []ledger.Dimension // --series.dimensions
+	Dimensions []counts.Dimension // --series.dimensions
 	Expire     time.Duration      // --series.expire
 }
 
@@ -76,6 +76,9 @@ type Target struct {
 	// ResponseCap is ABS's limit for the length of a report, in bytes (--abs.response-cap); 0 is ABS's
 	// default.
 	ResponseCap int64
+	// Timeout is the longest that one request may take, with its wait for the rate: liveness waits for
+	// it.
+	Timeout time.Duration
 }
 
 // ABS is the consumer contract for ABS; *abs.Client is one.

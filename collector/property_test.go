@@ -15,7 +15,7 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
-	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -109,7 +109,7 @@ func newTrial(seed uint64, dir string, longest, settle time.Duration) *trial {
 	o.Audit = time.Duration(seed%2) * 2 * time.Hour
 	o.MaxTokens = pick(0, 1, 5, 1000)
 	o.MaxValues = pick(2, 100, 100)
-	o.Dimensions = []ledger.Dimension{ledger.Method, ledger.API, ledger.Device, ledger.IP}
+	o.Dimensions = []counts.Dimension{counts.Method, counts.API, counts.Device, counts.IP}
 	t.restarts = rng.IntN(2) == 0
 	if t.restarts {
 		o.StateDir = dir

@@ -17,10 +17,14 @@ func (w *wiring) readTokens(ctx context.Context, c *cycle, s ledger.Span, row fu
 		row(w.ids.ID(r.Token), r)
 		return nil
 	})
+	w.heartbeat()
 	w.ledger.SawABS(summary.Date)
 	switch {
 	case err == nil:
 		w.failures.reportAnswered(abs.ReportTokens)
+		if summary.Empty() {
+			w.health.EmptyReports.WithLabelValues(w.Name, abs.ReportTokens).Inc()
+		}
 	case abs.ReasonOf(err) == abs.ReasonAuth:
 		c.refused = true
 	}

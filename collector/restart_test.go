@@ -12,6 +12,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -55,8 +56,8 @@ func TestRestartWithMoreSeries(t *testing.T) {
 		before, after func(*Options)
 		family        *metrics.Family
 	}{
-		"a dimension more": {func(o *Options) { o.Dimensions = []ledger.Dimension{ledger.Method} }, func(o *Options) { o.Dimensions = []ledger.Dimension{ledger.Method, ledger.API} }, metrics.TokenAPIRequests},
-		"IPs":              {func(o *Options) { o.Dimensions = []ledger.Dimension{ledger.Method} }, func(o *Options) { o.Dimensions = []ledger.Dimension{ledger.Method, ledger.IP} }, metrics.TokenIPRequests},
+		"a dimension more": {func(o *Options) { o.Dimensions = []counts.Dimension{counts.Method} }, func(o *Options) { o.Dimensions = []counts.Dimension{counts.Method, counts.API} }, metrics.TokenAPIRequests},
+		"IPs":              {func(o *Options) { o.Dimensions = []counts.Dimension{counts.Method} }, func(o *Options) { o.Dimensions = []counts.Dimension{counts.Method, counts.IP} }, metrics.TokenIPRequests},
 		"tokens at all":    {func(o *Options) { o.MaxTokens = 0 }, func(o *Options) { o.MaxTokens = 10 }, metrics.TokenRequests},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -16,20 +16,23 @@ import (
 // answers replaces the bodies of an ABS for a while.
 type answers struct {
 	http.RoundTripper
-	body string // empty: ABS answers itself
+	body     string // empty: ABS answers itself
+	replaced int
 }
 
 func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := a.RoundTripper.RoundTrip(r)
 	if err == nil && a.body != "" {
 		_ = resp.Body.Close()
+		a.replaced++
 		resp.Body = io.NopCloser(strings.NewReader(a.body))
 	}
 	return resp, err
 }
 
-// A report of nothing but its name is no failure and settles nothing; one whose summary has
-// requests but no rows is a failed reading. Either lasts from the second hour to the sixth.
+// A report of nothing but its name is no failure, settles nothing and is counted apart; one whose
+// summary has requests but no rows is a failed reading. Either lasts from the second hour to the
+// sixth.
 func TestOddAnswersSettleNothing(t *testing.T) {
 	for body, up := range map[string]int{
 		`{"name":"oauth_token_metrics"}`: 1,
@@ -43,7 +46,9 @@ func TestOddAnswersSettleNothing(t *testing.T) {
 		s.until(time.Hour)
 		odd.body = body
 		s.until(6 * time.Hour)
-		s.shows(fmt.Sprintf(`abs_up{target="t"} %d`, up))
+		// up is also how many of the reports are empty, of each.
+		s.shows(fmt.Sprintf(`abs_up{target="t"} %d`, up),
+			fmt.Sprintf(`abs_exporter_empty_reports_total{report="oauthtokens",target="t"} %d`, up*odd.replaced))
 		odd.body = ""
 		s.until(14 * time.Hour)
 		if s.counted() != s.truth() {

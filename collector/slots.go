@@ -60,7 +60,7 @@ func (r *slotReports) read(ctx context.Context, c *cycle, job ledger.Job) {
 		return
 	}
 	c.succeeded++
-	if !summary.HasSummary && summary.Rows == 0 {
+	if summary.Empty() {
 		r.ledger.ApplyNothing(reading)
 		r.log.Debug("slot report is empty", "from", job.From, "to", job.To,
 			"consequence", "it has neither a summary nor rows and proves nothing; the slot stays open")

@@ -10,6 +10,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/findings"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -39,7 +40,8 @@ type report interface {
 	poll(ctx context.Context, c *cycle) (publish bool)
 }
 
-// target polls one ABS deployment. All of it belongs to the goroutine of run, but for the status.
+// target polls one ABS deployment. All of it belongs to the goroutine of its loop, but for the
+// status.
 type target struct {
 	*wiring
 	reports   []report // in the order in which a cycle polls them
@@ -52,7 +54,7 @@ type target struct {
 	last      cycle           // the last one that ended
 	running   time.Time       // when the cycle that runs began; zero between two
 	host      string          // of the URL
-	status    atomic.Pointer[Status]
+	status    *atomic.Pointer[Status]
 }
 
 // cycle is one round of all reports.
@@ -65,7 +67,11 @@ type cycle struct {
 	refused   bool // ABS refused the keys: nothing more is requested
 }
 
-func newTarget(o *Options, t Target, e Environment, orphans *[]orphan, heartbeat func()) (*target, error) {
+// newTarget prepares a target with the state that was saved last, and publishes it. Of the orphans
+// it removes the one that it adopts.
+func newTarget(
+	o *Options, t Target, e Environment, orphans *[]orphan, heartbeat func(), status *atomic.Pointer[Status],
+) (*target, error) {
 	if t.Location == nil {
 		t.Location = time.UTC
 	}
@@ -80,7 +86,7 @@ func newTarget(o *Options, t Target, e Environment, orphans *[]orphan, heartbeat
 		Target: t, options: o, ids: e.Key.Hasher(), health: e.Health, clock: e.Clock, log: log,
 		failures: newFailures(e.Clock, log), heartbeat: heartbeat,
 	}
-	c := &target{wiring: w, host: hostOf(t.URL), publisher: e.Publisher, state: newStateFile(o.StateDir, t, e.Key.Check())}
+	c := &target{wiring: w, host: hostOf(t.URL), publisher: e.Publisher, state: newStateFile(o.StateDir, t, e.Key.Check()), status: status}
 	c.findings = newFindings(w, zeroFor, e.Events, func() { c.publish(w.clock.Now(), true) })
 	saved, err := c.state.load()
 	if err != nil {
@@ -141,7 +147,7 @@ func newFindings(w *wiring, zeroFor time.Duration, events func(metrics.Event), c
 		Hooks: findings.Hooks{
 			Clock: w.clock, Log: w.log, Hash: w.ids.ID, Events: events, Changed: changed,
 			Tracked:  func(id tokenid.ID) bool { return w.ledger.IsTracked(id) },
-			APIs:     func() []string { return w.ledger.Values(ledger.API) },
+			APIs:     func() []string { return w.ledger.Values(counts.API) },
 			Failed:   func(report string, err error, consequence string) { w.failures.reportFailed(report, err, consequence) },
 			Answered: w.failures.reportAnswered, Heartbeat: w.heartbeat,
 			Ambiguous: func(span abs.Window) bool {
@@ -157,17 +163,6 @@ func newFindings(w *wiring, zeroFor time.Duration, events func(metrics.Event), c
 		}
 	}
 	return findings.New(c)
-}
-
-// run is the loop: one cycle now, then one at each instant of the grid.
-func (t *target) run(ctx context.Context) error {
-	for {
-		began := t.runCycle(ctx)
-		t.heartbeat()
-		if err := t.clock.Sleep(ctx, wait(began, t.clock.Now(), t.options.Interval)); err != nil {
-			return nil //nolint:nilerr // the context's end is how a loop is meant to end
-		}
-	}
 }
 
 // runCycle polls every report, publishes what was counted, and spends the rest of the interval on

@@ -81,7 +81,7 @@ func (r *windowReport) poll(ctx context.Context, c *cycle) (publish bool) {
 // isComplete reports whether a report has all that its summary counts: a token that it lacks is not
 // in the window. One with neither summary nor rows proves nothing.
 func isComplete(s abs.Summary) bool {
-	return s.RowRequests >= s.Requests && (s.HasSummary || s.Rows > 0)
+	return s.RowRequests >= s.Requests && !s.Empty()
 }
 
 func (r *windowReport) failed(ctx context.Context, c *cycle, err error) {
@@ -181,10 +181,10 @@ func (c *windowCounts) add(id tokenid.ID, row *abs.Row, tracked bool) {
 	c.addDistinct(&t.devices, row.Devices)
 }
 
-// addDistinct adds the names of counts; a count without a name is of nobody knows whom.
+// addDistinct adds the names of counts. Other is no name, but those that a row had no room for.
 func (c *windowCounts) addDistinct(d *distinct, counts []abs.Count) {
 	for _, count := range counts {
-		if len(count.Key) > 0 {
+		if len(count.Key) > 0 && string(count.Key) != abs.Other {
 			d.add(c.seed, count.Key)
 		}
 	}

@@ -51,8 +51,9 @@ by adding. A family marked *experimental* may still change.
 
 ## Common to all of them
 
-- Every series has the label ''target''. The exceptions are ''abs_exporter_build_info'' and ''abs_exporter_otlp_*'', which are
-  about the process, as are client_golang's ''go_*'', ''process_*'' and ''promhttp_*''.
+- Every series has the label ''target''. The exceptions are ''abs_exporter_build_info'',
+  ''abs_exporter_log_lines_dropped_total'' and ''abs_exporter_otlp_*'', which are about the process, as are
+  client_golang's ''go_*'', ''process_*'' and ''promhttp_*''.
 - **Zero-initialised.** A new counter series of requests or detections is served as 0 for one full cycle before its
   first value, so that every Prometheus sees the first increase, without a feature flag. A series restored from the
   state directory continues from its value.

@@ -51,3 +51,10 @@ func NewRegistry(b Build) *prometheus.Registry {
 	)
 	return reg
 }
+
+// RegisterLog registers abs_exporter_log_lines_dropped_total, whose value dropped returns.
+func RegisterLog(reg prometheus.Registerer, dropped func() float64) {
+	reg.MustRegister(prometheus.NewCounterFunc(
+		prometheus.CounterOpts{Name: LogLinesDropped.Name, Help: LogLinesDropped.Help}, dropped,
+	))
+}

@@ -136,12 +136,13 @@ var (
 		Name: "abs_window_ips", Type: Gauge, Unit: "addresses", Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget},
 		Help:   "Distinct client IP addresses in the sliding window, over all tokens: exactly up to 2,048, within about 2 % beyond.",
+		Note:   "A row with more than 4,096 addresses may be counted with fewer, but not with less than 4,096.",
 	}
 	TokenWindowIPs = &Family{
 		Name: "abs_token_window_ips", Type: Gauge, Unit: "addresses", Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget, "token"},
 		Help:   "Distinct client IP addresses of a token in the sliding window: exactly up to 2,048, within about 2 % beyond. Absent for a token that is not in the window.",
-		Note:   "One series per tracked token, whatever `--series.dimensions` names. Many addresses on one token may be a stolen one.",
+		Note:   "One series per tracked token, whatever `--series.dimensions` names. Many addresses on one token may be a stolen one. A row with more than 4,096 may be counted with fewer, but not with less than 4,096.",
 	}
 	TokenWindowDevices = &Family{
 		Name: "abs_token_window_devices", Type: Gauge, Unit: "devices", Group: GroupWindow, Stability: Stable,
@@ -213,6 +214,12 @@ var (
 		Labels: []string{LabelTarget},
 		Help:   "1 if the last cycle read all its reports from ABS, 0 if any failed. Absent until the first cycle has ended.",
 	}
+	TargetPanics = &Family{
+		Name: "abs_exporter_target_panics_total", Type: Counter, Unit: "panics", Group: GroupHealth, Stability: Stable,
+		Labels: []string{LabelTarget},
+		Help:   "Cycles of a target that a fault of the exporter ended (a panic). After three in a row the target is polled no more.",
+		Note:   "The target is rebuilt from its saved state, so that nothing is lost or counted twice; without `--state.dir` its counters begin anew at 0. The log has the stack: please report it.",
+	}
 	CycleDuration = &Family{
 		Name: "abs_exporter_cycle_duration_seconds", Type: Histogram, Unit: "seconds", Group: GroupHealth, Stability: Stable,
 		Labels:  []string{LabelTarget},
@@ -242,6 +249,12 @@ var (
 		Help: "Requests to ABS that returned no usable report, by reason. A failed report changes no counter of requests.",
 		Note: "All reasons exist from the start, at 0.",
 	}
+	EmptyReports = &Family{
+		Name: "abs_exporter_empty_reports_total", Type: Counter, Unit: "reports", Group: GroupHealth, Stability: Stable,
+		Labels: []string{LabelTarget, "report"}, LabelValues: map[string][]string{"report": reports[:1]},
+		Help: "Reports with neither a summary nor rows. Nobody knows whether their windows are empty, so they settle no slot; they are no failures.",
+		Note: "If it rises while there is traffic, something answers in place of ABS, or ABS has nothing to report yet.",
+	}
 	ReportLastSuccess = &Family{
 		Name: "abs_exporter_report_last_success_timestamp_seconds", Type: Gauge, Unit: "seconds", Group: GroupHealth, Stability: Stable,
 		Labels: []string{LabelTarget, "report"}, LabelValues: map[string][]string{"report": reports},
@@ -268,7 +281,7 @@ var (
 		Name: "abs_exporter_unproven_slots_total", Type: Counter, Unit: "slots", Group: GroupHealth, Counted: true, Stability: Stable,
 		Labels: []string{LabelTarget},
 		Help:   "Slots that were read to the end but closed without proof that ABS had all of their requests: no later slot held any in time.",
-		Note:   "After `--collect.max-backfill`. An idle weekend looks like a feed that stands still, so this is no alarm; what ABS adds later is not counted.",
+		Note:   "After `--collect.max-backfill`. An idle weekend looks like a feed that stands still, so this is no alarm; what ABS adds later is counted by the audit, under `_other`.",
 	}
 	RequestDelay = &Family{
 		Name: "abs_request_delay_seconds", Type: Histogram, Unit: "seconds", Group: GroupHealth, Stability: Stable,
@@ -333,11 +346,16 @@ var (
 		Labels: []string{LabelTarget},
 		Help:   "Time of the last save of the state, in seconds since 1970. Absent until the first one, and while state is kept in memory only.",
 	}
+	LogLinesDropped = &Family{
+		Name: "abs_exporter_log_lines_dropped_total", Type: Counter, Unit: "lines", Group: GroupHealth, Stability: Stable,
+		Help: "Lines of the log that were dropped, as nobody read it for long or it could not be written.",
+		Note: "A megabyte of lines waits for a slow reader. It is about the process and has no `target`. Counting and serving go on.",
+	}
 	BuildInfo = &Family{
 		Name: "abs_exporter_build_info", Type: Gauge, Group: GroupHealth, Stability: Stable,
 		Labels: []string{"version", "revision", "goversion"},
 		Help:   "Always 1: the exporter's version, commit and Go version.",
-		Note:   "The one family of this chapter without `target`: it is about the process.",
+		Note:   "It is about the process and has no `target`.",
 	}
 )
 
@@ -379,9 +397,9 @@ func Table() []*Family {
 		AttackTokens, AnomalyTokens, AttackStart, FlaggedTokens,
 		AttackTypeInfo,
 
-		Up, CycleDuration, ReportDuration, ReportBytes, ReportFailures, ReportLastSuccess, LastNewRequests,
+		Up, TargetPanics, CycleDuration, ReportDuration, ReportBytes, ReportFailures, EmptyReports, ReportLastSuccess, LastNewRequests,
 		Slots, MissedSlots, UnprovenSlots, RequestDelay, ReportRegressions, AuditMissing, AuditSurplus, ForensicsTokens, ForensicsOldestAge,
-		SeriesOverflow, FindingsOverflow, StateSaveFailures, StateLastSave, BuildInfo,
+		SeriesOverflow, FindingsOverflow, StateSaveFailures, StateLastSave, LogLinesDropped, BuildInfo,
 
 		OTLPRequests, OTLPDropped, OTLPLastSuccess,
 	}

@@ -41,6 +41,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 	clock := newClock()
 	command, err := config.Parse(args, clock.Now(), stdout)
+	switch command.(type) {
+	case *config.Serve, *config.Demo: // outlive the readers of their output; the log counts what is lost
+		signal.Ignore(syscall.SIGPIPE)
+	}
 	if err == nil {
 		err = runCommand(ctx, command, clock, stdout, stderr)
 	}
@@ -55,7 +59,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	} else if refused {
 		logging = usage.Log
 	}
-	printError(err, logging, stderr)
+	last := newLogWriter(stderr) // whoever does not read it must not keep the process from ending
+	printError(err, logging, last)
+	last.close()
 	if refused {
 		return exitUsage
 	}

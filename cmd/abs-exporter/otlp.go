@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net"
@@ -46,13 +47,7 @@ func (b both) Publish(target string, s *metrics.Snapshot) {
 // instance identifies this exporter among others, and stays the same after a restart: the host, and
 // the port, which only one process of the host can have.
 func instance(listener net.Addr) string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "localhost"
-	}
-	_, port, err := net.SplitHostPort(listener.String())
-	if err != nil {
-		return host
-	}
-	return net.JoinHostPort(host, port)
+	host, _ := os.Hostname()
+	_, port, _ := net.SplitHostPort(listener.String()) // a listener of TCP has one
+	return net.JoinHostPort(cmp.Or(host, "localhost"), port)
 }

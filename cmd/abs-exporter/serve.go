@@ -23,9 +23,10 @@ import (
 )
 
 func runServe(ctx context.Context, c *config.Serve, clock collector.Clock, stderr io.Writer) error {
-	log := newLogger(c.Log, stderr)
-	ignoreHangup(ctx, log)
-	e, err := newExporter(&c.Settings, clock, log)
+	lines := newLogWriter(stderr)
+	defer lines.close()
+	ignoreHangup(ctx, newLogger(c.Log, lines))
+	e, err := newExporter(&c.Settings, clock, lines)
 	if err != nil {
 		return err
 	}
@@ -70,8 +71,12 @@ type exporter struct {
 }
 
 // newExporter opens the listeners and restores the state. It sends no request to ABS.
-func newExporter(s *config.Settings, clock collector.Clock, log *slog.Logger) (_ *exporter, err error) {
+func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_ *exporter, err error) {
 	b := build()
+	log := newLogger(s.Log, lines)
+	lines.onResume(func(n int64) {
+		log.Warn("log lines dropped", "lines", n, "consequence", "nobody read the log, or it could not be written; counting and serving went on")
+	})
 	log.Info("starting abs-exporter", "version", b.Version, "revision", b.Revision, "go", b.GoVersion)
 
 	for _, w := range s.Warnings {
@@ -91,6 +96,7 @@ func newExporter(s *config.Settings, clock collector.Clock, log *slog.Logger) (_
 	}
 
 	registry := metrics.NewRegistry(b)
+	metrics.RegisterLog(registry, lines.droppedLines)
 	health := metrics.NewHealth(registry)
 	exposition := metrics.NewExposition(registry, metrics.Options{
 		OpenMetricsCreated: s.Web.OpenmetricsCreated,
@@ -132,6 +138,7 @@ func newExporter(s *config.Settings, clock collector.Clock, log *slog.Logger) (_
 			Inclusive:   t.Inclusive(),
 			Forensics:   !t.Restricted(),
 			ResponseCap: int64(t.ResponseCap),
+			Timeout:     t.RequestLimit(),
 		}
 		if t.Restricted() {
 			log.Info("polling as the restricted user", "target", t.Name, "consequence", "ABS obfuscates tokens and refuses forensics")

@@ -129,7 +129,11 @@ func (r *rig) series(f *metrics.Family) []string {
 	for _, b := range blocks {
 		for _, s := range b.Samples {
 			if b.Family == f {
-				all = append(all, fmt.Sprint(strings.Join(s.Series.Values()[1:], " "), " ", s.Value))
+				var labels []string
+				for _, value := range s.Series.Labels() {
+					labels = append(labels, value)
+				}
+				all = append(all, fmt.Sprint(strings.Join(labels[1:], " "), " ", s.Value))
 			}
 		}
 	}

@@ -25,6 +25,7 @@ type finished struct {
 	report abs.Forensics
 	took   time.Duration
 	err    error
+	panic  *Panic // of the call
 }
 
 // askForensics works through the plan at --forensics.rate until ctx ends; cut cancels ctx. What is
@@ -37,7 +38,7 @@ func (f *Findings) askForensics(ctx context.Context, cut context.CancelFunc) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	publish := f.every(ctx, publishEvery)
-	calls := make(chan finished)
+	calls := make(chan finished, maxConcurrent) // a call ends although nobody waits for it any more
 	running := 0
 	for {
 		for running < f.concurrency() && ctx.Err() == nil && !f.paused() {
@@ -59,6 +60,9 @@ func (f *Findings) askForensics(ctx context.Context, cut context.CancelFunc) {
 		case c = <-calls:
 		}
 		running--
+		if c.panic != nil {
+			panic(c.panic)
+		}
 		switch {
 		case c.err == nil:
 			f.record(c)
@@ -98,12 +102,15 @@ func (f *Findings) concurrency() int {
 // ask makes one call, within the rate.
 func (f *Findings) ask(ctx context.Context, q planner.Call, window abs.Window, calls chan<- finished) {
 	c := finished{Call: q, window: window}
+	defer func() {
+		c.panic = Recovered(recover())
+		calls <- c
+	}()
 	if c.err = f.limiter.Wait(ctx); c.err == nil {
 		began := f.cfg.Clock.Now()
 		c.report, c.err = f.cfg.Forensics.Forensics(ctx, window, q.Token)
 		c.took = f.cfg.Clock.Now().Sub(began)
 	}
-	calls <- c
 }
 
 // record records an answer.

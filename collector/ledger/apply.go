@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -31,11 +32,13 @@ func (l *Ledger) Apply(r *Reading, bytes int64) Outcome {
 		l.finishReading(s, sp, r.began, bytes, settled)
 		return Outcome{SlotEnd: s.To, Settled: settled}
 	}
-	s.counted.grow(l.c.MaxTokens)
+	widen(&r.tokenCounts, l.tracked.size())
+	s.counted.grow(l.tracked.size())
 	if split {
-		s.reported.grow(l.c.MaxTokens)
+		s.reported.grow(l.tracked.size())
 	}
-	l.finish(r)
+	r.finish()
+	l.admitValues(r, sp)
 	out := Outcome{SlotEnd: s.To, Regressed: l.regressed(r, sp)}
 	if out.Regressed {
 		l.health.regressions.Value++
@@ -44,11 +47,12 @@ func (l *Ledger) Apply(r *Reading, bytes int64) Outcome {
 	if s.withoutIPs {
 		r.dropIPs()
 	}
+	l.joinValues(r, sp)
 	l.join(r, sp)
 	reported, other := &r.tokenCounts, &s.counted.other
 	if split {
 		s.remember(sp, reported)
-		// What is not counted under other now may be by a reading of another span.
+		// A reading of another span may have counted requests under other, which this one does not.
 		reported, other = &s.reported, &r.other
 	}
 	if sp.baseline {
@@ -56,7 +60,7 @@ func (l *Ledger) Apply(r *Reading, bytes int64) Outcome {
 		sp.baseline = false
 	}
 	out.Gain = l.count(s, reported, r.began)
-	sp.otherCounted = sp.otherCounted || !other.isZero()
+	sp.otherCounted = sp.otherCounted || !other.IsZero()
 	out.Settled = r.job.To.Equal(sp.To) && l.settles(s, sp, r.began)
 	if !out.Settled && l.c.ResponseCap.Splits(bytes) {
 		sp.tooMuch = r.job.Span
@@ -79,7 +83,7 @@ func (l *Ledger) regressed(r *Reading, sp *slotSpan) bool {
 		return true
 	}
 	return slices.ContainsFunc(l.tracked.sorted(), func(i int) bool {
-		return l.joined(sp, i) && r.tracked[i].total < before.tracked[i].total
+		return l.joined(sp, i) && r.tracked[i].Total < before.tracked[i].Total
 	})
 }
 
@@ -112,14 +116,14 @@ func (l *Ledger) count(s *slot, reported *tokenCounts, began time.Time) int64 {
 		l.activity.gain(began, &l.c)
 	}
 	s.counted.total += gain
-	s.total.total += gain
-	l.total.total.Value += gain
+	s.total.Total += gain
+	l.total.Total.Value += gain
 	left := gain
 	for _, i := range l.tracked.sorted() {
 		c := &l.tracked.counters[i]
 		got := l.share(c, &s.counted.tracked[i], &reported.tracked[i], left)
 		if got > 0 {
-			c.gained = l.activity.clock
+			c.Gained = l.activity.clock
 		}
 		left -= got
 	}
@@ -128,7 +132,7 @@ func (l *Ledger) count(s *slot, reported *tokenCounts, began time.Time) int64 {
 	return gain
 }
 
-func (l *Ledger) shareOther(counted, reported *counts, left int64) {
+func (l *Ledger) shareOther(counted, reported *counts.Counts, left int64) {
 	got := l.share(&l.other, counted, reported, left)
 	if l.c.MaxTokens == 0 {
 		return // no token has series, so none is beyond their limit
@@ -139,47 +143,47 @@ func (l *Ledger) shareOther(counted, reported *counts, left int64) {
 // share counts the rise of one token, at most what is left of the total's gain, and inside it the
 // rise of every value, a dimension's sum at most what was counted of the token. It leaves the gains
 // of the values for addGains to add to the totals.
-func (l *Ledger) share(c *counters, counted, reported *counts, left int64) int64 {
-	got := min(max(0, reported.total-counted.total), left)
-	counted.total += got
-	c.total.Value += got
-	if got > 0 && c.values == nil {
-		c.values = make([]valueCounter, 0, len(reported.values))
+func (l *Ledger) share(c *counts.Counters, counted, reported *counts.Counts, left int64) int64 {
+	got := min(max(0, reported.Total-counted.Total), left)
+	counted.Total += got
+	c.Total.Value += got
+	if got > 0 && c.Values == nil {
+		c.Values = make([]counts.ValueCounter, 0, len(reported.Values))
 	}
-	if got > 0 && counted.values == nil {
-		counted.values = make([]valueCount, 0, len(reported.values))
+	if got > 0 && counted.Values == nil {
+		counted.Values = make([]counts.ValueCount, 0, len(reported.Values))
 	}
-	sums := counted.byDimension()
+	sums := counted.ByDimension()
 	i, at := 0, 0 // in counted.values, in c.values
-	rise := func(id valueID, n int64) int64 {
-		d := id.dimension()
-		if n = min(n, counted.total-sums[d]); n <= 0 {
+	rise := func(id counts.ValueID, n int64) int64 {
+		d := id.Dimension()
+		if n = min(n, counted.Total-sums[d]); n <= 0 {
 			return 0
 		}
 		sums[d] += n
-		at = c.add(id, n, at)
-		for int(id.index()) >= len(l.gains[d]) {
+		at = c.Add(id, n, at)
+		for int(id.Index()) >= len(l.gains[d]) {
 			l.gains[d] = append(l.gains[d], 0)
 		}
-		l.gains[d][id.index()] += n
+		l.gains[d][id.Index()] += n
 		return n
 	}
-	upTo := func(end valueID) { // those that are not reported rise if rule 2 left them below 0
-		for ; i < len(counted.values) && counted.values[i].id < end; i++ {
-			counted.values[i].n += rise(counted.values[i].id, -counted.values[i].n)
+	upTo := func(end counts.ValueID) { // those that are not reported rise if rule 2 left them below 0
+		for ; i < len(counted.Values) && counted.Values[i].ID < end; i++ {
+			counted.Values[i].N += rise(counted.Values[i].ID, -counted.Values[i].N)
 		}
 	}
-	for _, v := range reported.values {
-		upTo(v.id)
-		if i < len(counted.values) && counted.values[i].id == v.id {
-			counted.values[i].n += rise(v.id, v.n-counted.values[i].n)
+	for _, v := range reported.Values {
+		upTo(v.ID)
+		if i < len(counted.Values) && counted.Values[i].ID == v.ID {
+			counted.Values[i].N += rise(v.ID, v.N-counted.Values[i].N)
 			i++
-		} else if n := rise(v.id, v.n); n > 0 {
-			counted.values = slices.Insert(counted.values, i, valueCount{v.id, n})
+		} else if n := rise(v.ID, v.N); n > 0 {
+			counted.Values = slices.Insert(counted.Values, i, counts.ValueCount{ID: v.ID, N: n})
 			i++
 		}
 	}
-	upTo(newValueID(dimensions, 0))
+	upTo(counts.End)
 	return got
 }
 
@@ -189,13 +193,14 @@ func (l *Ledger) addGains(s *slot) {
 	for d, gains := range l.gains {
 		for i, n := range gains {
 			if n != 0 {
-				id := newValueID(Dimension(d), uint32(i))
-				at = l.total.add(id, n, at)
-				s.total.add(id, n)
+				l.labels[d].Gain(uint32(i), l.activity.clock) //nolint:gosec // bounded by the table
+				id := counts.NewValueID(counts.Dimension(d), uint32(i))
+				at = l.total.Add(id, n, at)
+				s.total.Add(id, n)
 			}
 		}
 		if len(gains) > 0 {
-			l.health.overflow[Dimension(d).String()].Value += gains[0] // Other's
+			l.health.overflow[counts.Dimension(d).String()].Value += gains[0] // Other's
 		}
 		clear(gains)
 	}

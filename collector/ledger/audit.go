@@ -4,6 +4,8 @@ import (
 	"iter"
 	"slices"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 )
 
 // stretchSlots is how many slots a stretch of the audit covers at most: stretches are aligned to
@@ -178,11 +180,13 @@ func (l *Ledger) SkipAudit(a Audit, forGood bool) {
 	}
 }
 
-// ApplyAudit ends the reading and returns how it differs from what was counted. What is missing is
-// counted under Other, so that no audit finds it again; of a surplus nothing is counted back.
+// ApplyAudit ends the reading and returns how it differs from what was counted. Missing requests
+// are counted under Other, so that no later audit finds them again. A surplus changes no counter,
+// as counters never fall.
 func (l *Ledger) ApplyAudit(r *Reading, a Audit) (found Difference) {
 	defer l.Discard(r)
-	l.finish(r)
+	r.finish()
+	r.settle()
 	for i := range r.tracked {
 		r.leave(i)
 	}
@@ -197,12 +201,12 @@ func (l *Ledger) ApplyAudit(r *Reading, a Audit) (found Difference) {
 	l.audit.Found.Missing += found.Missing
 	l.audit.Found.Surplus += found.Surplus
 	if found.Missing > 0 {
-		var counted counts
+		var counted counts.Counts
 		for _, s := range a.slots {
-			counted.move(&s.total, 1)
+			counted.Move(&s.total, 1)
 		}
-		counted.total = r.total - found.Missing
-		l.total.total.Value += found.Missing
+		counted.Total = r.total - found.Missing
+		l.total.Total.Value += found.Missing
 		l.shareOther(&counted, &r.other, found.Missing)
 		l.addGains(a.slots[len(a.slots)-1])
 	}
@@ -216,9 +220,9 @@ func (l *Ledger) compareSlot(a Audit, reported int64) (difference int64) {
 	s := a.slots[0]
 	s.audit.Reads++
 	s.audit.Read, s.audit.Reported = l.audit.Began, reported
-	difference = reported - s.total.total
+	difference = reported - s.total.Total
 	if difference > 0 {
-		s.total.total = reported
+		s.total.Total = reported
 		counted := min(difference, a.stretch.audit.AtSeams)
 		a.stretch.audit.AtSeams -= counted
 		difference -= counted

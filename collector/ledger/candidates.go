@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/collector/topk"
 )
@@ -8,7 +9,7 @@ import (
 // candidates keeps the tokens that a reading may admit, with what it reports of them, while the
 // rows go by: flagged ones first, then the busier ones.
 type candidates struct {
-	best topk.Best[tokenid.ID, counts]
+	best topk.Best[tokenid.ID, counts.Counts]
 	// rejected has the ids that were passed over or evicted. One of them that comes again cannot be
 	// admitted in this reading, as some of its rows were not kept. A token mistaken for one of them
 	// has a new chance in the next reading.
@@ -30,14 +31,14 @@ func (c *candidates) reset(limit int) {
 }
 
 // offer adds a row of a token that is not tracked. It sorts the values.
-func (c *candidates) offer(id tokenid.ID, requests int64, flagged bool, values []valueCount) {
+func (c *candidates) offer(id tokenid.ID, requests int64, flagged bool, values []counts.ValueCount) {
 	if c.best.Limit() == 0 {
 		return
 	}
 	score := uint64(requests) // never negative in a report
 	if e := c.best.Get(id); e != nil {
-		e.Value.total += requests
-		e.Value.merge(sorted(values), 1)
+		e.Value.Total += requests
+		e.Value.Merge(counts.Sorted(values), 1)
 		c.best.Raise(e, e.Score+score)
 		return
 	}
@@ -52,8 +53,8 @@ func (c *candidates) offer(id tokenid.ID, requests int64, flagged bool, values [
 		c.rejected.Add(lost)
 	}
 	if e != nil {
-		e.Value.reset()
-		e.Value.total = requests
-		e.Value.merge(sorted(values), 1)
+		e.Value.Reset()
+		e.Value.Total = requests
+		e.Value.Merge(counts.Sorted(values), 1)
 	}
 }

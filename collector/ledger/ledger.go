@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -20,9 +21,9 @@ type Config struct {
 
 	MaxTokens     int
 	MaxValues     int
-	Dimensions    []Dimension   // that get series by token
-	DisplaceAfter time.Duration // a busier token may displace one without gain for this long
-	Expire        time.Duration // a token without gain for this long leaves
+	Dimensions    []counts.Dimension // that get series by token
+	DisplaceAfter time.Duration      // a busier token may displace one without gain for this long
+	Expire        time.Duration      // a token without gain for this long leaves
 
 	Keep time.Duration // settled slots are kept for the audit for this long
 
@@ -37,10 +38,10 @@ type Ledger struct {
 	Rezoned bool
 
 	c      Config
-	labels [dimensions]*valueTable
+	labels counts.Tables
 
-	total    counters // the target's
-	other    counters // token="_other"
+	total    counts.Counters // the target's
+	other    counts.Counters // token="_other"
 	tracked  tracked
 	health   health
 	slots    []*slot // oldest first: open ones, and some that are done
@@ -52,8 +53,8 @@ type Ledger struct {
 	readings uint64 // applied so far
 
 	staging staging
-	spare   []*Reading          // whose buffers are used again
-	gains   [dimensions][]int64 // of the reading that is being counted, not yet in the totals
+	spare   []*Reading                    // whose buffers are used again
+	gains   [counts.NumDimensions][]int64 // of the reading that is being counted, not yet in the totals
 }
 
 // health holds the ledger's own counters.
@@ -79,22 +80,20 @@ func overflowDimensions() []string { return metrics.SeriesOverflow.LabelValues["
 func New(c Config) *Ledger {
 	l := &Ledger{
 		c:        c,
+		labels:   counts.NewTables(c.MaxValues),
 		tracked:  newTracked(c.MaxTokens),
 		health:   newHealth(),
 		fresh:    true,
 		schedule: schedule{length: c.Slot},
 		staging:  staging{zero: metrics.ZeroInit{ZeroFor: c.ZeroFor}},
 	}
-	for d := range l.labels {
-		l.labels[d] = newValueTable(c.MaxValues, nil)
-	}
 	return l
 }
 
-func (l *Ledger) keepsIPs() bool { return slices.Contains(l.c.Dimensions, IP) }
+func (l *Ledger) keepsIPs() bool { return slices.Contains(l.c.Dimensions, counts.IP) }
 
 // Requests returns how many requests were counted since the counters began.
-func (l *Ledger) Requests() int64 { return l.total.total.Value }
+func (l *Ledger) Requests() int64 { return l.total.Total.Value }
 
 // Tracked returns how many tokens have series of their own.
 func (l *Ledger) Tracked() int { return len(l.tracked.index) }
@@ -108,8 +107,9 @@ func (l *Ledger) IsTracked(id tokenid.ID) bool {
 // LastGain returns when the last report with new requests was asked for; zero if none was.
 func (l *Ledger) LastGain() time.Time { return l.activity.lastGain }
 
-// Values returns the values of a dimension so far, without Other, first come first.
-func (l *Ledger) Values(d Dimension) []string { return l.labels[d].names[1:] }
+// Values returns the values of a dimension that have an index, without Other, by the names that ABS
+// has for them.
+func (l *Ledger) Values(d counts.Dimension) []string { return l.labels[d].Names() }
 
 // SetFlagged sets the tokens that are tracked before all others.
 func (l *Ledger) SetFlagged(ids map[tokenid.ID]struct{}) { l.tracked.flagged = ids }

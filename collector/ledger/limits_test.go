@@ -2,10 +2,12 @@ package ledger
 
 import (
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -31,7 +33,7 @@ func limitsLedger(maxTokens int) *Ledger {
 	l := New(Config{
 		Target: "t", Zone: Zone{Location: time.UTC}, Slot: 30 * time.Minute, Reread: 10 * time.Minute, Settle: 2 * time.Hour,
 		MaxBackfill: 24 * time.Hour, Lookback: 10 * time.Minute, MaxTokens: maxTokens, MaxValues: 100,
-		Dimensions: []Dimension{Method, API, Device}, DisplaceAfter: 30 * time.Minute, Expire: 2 * time.Hour, ZeroFor: time.Minute,
+		Dimensions: []counts.Dimension{counts.Method, counts.API, counts.Device}, DisplaceAfter: 30 * time.Minute, Expire: 2 * time.Hour, ZeroFor: time.Minute,
 	})
 	l.Advance(limitsNow, 0)
 	return l
@@ -159,9 +161,12 @@ func TestStageLimits(t *testing.T) {
 		t.Errorf("a new token allocates %v times, want at most %d", got, limitNewToken)
 	}
 	l.Published()
-	s := metrics.Snapshot{Blocks: blocks}
-	if got := s.Len(); got < seriesOfEachToken*tokensOfLimits {
-		t.Fatalf("only %d series", got)
+	series := 0
+	for _, b := range blocks {
+		series += len(b.Samples)
+	}
+	if series < seriesOfEachToken*tokensOfLimits {
+		t.Fatalf("only %d series", series)
 	}
 	now := limitsNow
 	stage := func() {
@@ -170,13 +175,13 @@ func TestStageLimits(t *testing.T) {
 		l.Published()
 	}
 	if got := testing.AllocsPerRun(5, stage); got > limitStage {
-		t.Errorf("a Stage of %d series allocates %v times, want at most %d", s.Len(), got, limitStage)
+		t.Errorf("a Stage of %d series allocates %v times, want at most %d", series, got, limitStage)
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	stage()
 	runtime.ReadMemStats(&after)
-	if got := float64(after.TotalAlloc-before.TotalAlloc) / float64(s.Len()); got > limitSample {
+	if got := float64(after.TotalAlloc-before.TotalAlloc) / float64(series); got > limitSample {
 		t.Errorf("a Stage allocates %.1f bytes a series, want at most %d", got, limitSample)
 	}
 }
@@ -230,30 +235,88 @@ func heapNow() uint64 {
 	return m.HeapAlloc
 }
 
-// The codes of the state can be decoded.
-func TestStateCodes(t *testing.T) {
-	l := limitsLedger(1)
-	readAll(l, currentJob(t, l), limitsNow, 1, limitsRow(1))
-	for d := range Dimension(dimensions) {
-		for i := range l.labels[d].names {
-			id := newValueID(d, uint32(i))
-			if got := (&decoder{l: l, b: appendID(nil, id)}).id(); got != id {
-				t.Errorf("%v %d is decoded as %v", d, i, got)
-			}
-		}
-		past := decoder{l: l, b: appendID(nil, newValueID(d, uint32(len(l.labels[d].names))))}
-		if past.id(); !past.failed {
-			t.Errorf("%v: a value past the table was decoded", d)
+// A high limit costs nothing: memory follows the tokens that are there, and is given back when they
+// leave.
+func TestMemoryFollowsTheTokens(t *testing.T) {
+	const (
+		limit     = 10_000_000
+		few       = 20
+		many      = 50_000
+		limitHeap = 8 << 20
+	)
+	base := heapNow()
+	l := limitsLedger(limit)
+	held := func() uint64 { return heapNow() - min(base, heapNow()) }
+	row := limitsRow(1)
+	for i := range l.slots { // all open ones
+		s := l.slots[i]
+		readAll(l, Job{Span: s.Span, slot: s, of: s.spans[0].Span}, limitsNow, few, row)
+	}
+	if n := held(); l.Tracked() != few || n > limitHeap {
+		t.Errorf("%d tokens of %d hold %d bytes, want %d at most", l.Tracked(), limit, n, limitHeap)
+	}
+
+	j := currentJob(t, l)
+	now := limitsNow
+	readAll(l, j, now, many, row)
+	if l.Tracked() != many {
+		t.Fatalf("%d tokens are tracked", l.Tracked())
+	}
+	for range 3 { // exposed as 0, and with their values
+		now = now.Add(2 * time.Minute)
+		l.Stage(now, now)
+		l.Published()
+	}
+	total := l.Requests()
+	for n := range int64(20) { // one token goes on, the others leave
+		now = now.Add(10 * time.Minute)
+		l.Advance(now, 10*time.Minute)
+		again := limitsRow(many + n)
+		readAll(l, currentJob(t, l), now, 1, again)
+		l.Stage(now, now)
+		l.Published()
+	}
+	if l.Tracked() != 1 || l.tracked.size() > 2*fewIndexes {
+		t.Errorf("%d tokens are tracked by %d indexes", l.Tracked(), l.tracked.size())
+	}
+	if n := held(); n > limitHeap {
+		t.Errorf("one token of %d holds %d bytes, want %d at most", limit, n, limitHeap)
+	}
+	if l.Requests() <= total {
+		t.Error("nothing was counted")
+	}
+	for _, s := range l.slots {
+		if n := len(s.counted.tracked); n != 0 && n != l.tracked.size() {
+			t.Errorf("a slot has %d counts for %d indexes", n, l.tracked.size())
 		}
 	}
-	const first = 1_772_539_800_000_000_000
-	for _, own := range []int64{0, 2, first - 2, first, first + 2, first + int64(time.Hour)} {
-		for _, first := range []int64{0, first} {
-			c := metrics.RestoredCount(7, own)
-			d := decoder{b: appendCount(nil, &c, first)}
-			if got := d.count(first); got.FirstExposed() != own || got.Value != 7 || d.failed || len(d.b) > 0 {
-				t.Errorf("first exposed %d, total %d: decoded as %+v", own, first, got)
-			}
+	runtime.KeepAlive(l)
+}
+
+// A token keeps its counts when the indexes are numbered anew: what is reported again is not counted
+// again.
+func TestShrinkKeepsCounts(t *testing.T) {
+	l := limitsLedger(1000)
+	j := currentJob(t, l)
+	readAll(l, j, limitsNow, 100, limitsRow(5))
+	stay := []int{3, 57, 99}
+	for _, i := range l.tracked.sorted() {
+		id := l.tracked.counters[i].ID
+		if !slices.ContainsFunc(stay, func(n int) bool { return limitsID(n) == id }) {
+			l.leave(i)
 		}
+	}
+	before, counted := l.Requests(), l.tracked.counters[l.tracked.index[limitsID(57)]].Total.Value
+	size := l.tracked.size()
+	l.shrink()
+	if l.tracked.size() >= size || l.Tracked() != len(stay) {
+		t.Fatalf("%d of %d indexes are left, for %d tokens", l.tracked.size(), size, l.Tracked())
+	}
+	readAll(l, j, limitsNow, 100, limitsRow(5))
+	if l.Requests() != before {
+		t.Errorf("%d counted, %d after the same report", before, l.Requests())
+	}
+	if n := l.tracked.counters[l.tracked.index[limitsID(57)]].Total.Value; n != counted || n == 0 {
+		t.Errorf("the token has %d, had %d", n, counted)
 	}
 }

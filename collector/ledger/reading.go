@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
@@ -13,10 +14,10 @@ type Reading struct {
 	job   Job
 	began time.Time
 
-	tokenCounts                       // but for the values of other, which are gathered in sums
-	sums        [dimensions][]int64   // by index
-	added       [dimensions]newValues // values that the ledger has not yet
-	row         []valueCount
+	tokenCounts                                        // but for the values of other, which are gathered in sums
+	sums        [counts.NumDimensions][]int64          // by index
+	added       [counts.NumDimensions]counts.NewValues // values that the ledger has not yet
+	row         []counts.ValueCount
 	candidates  candidates
 }
 
@@ -28,16 +29,17 @@ func (l *Ledger) Begin(j Job, began time.Time) *Reading {
 		r, l.spare = l.spare[n-1], l.spare[:n-1]
 	} else {
 		r = &Reading{l: l}
-		r.grow(l.c.MaxTokens)
+		r.grow(l.tracked.size())
 	}
+	widen(&r.tokenCounts, l.tracked.size())
 	r.job, r.began, r.total = j, began, 0
-	r.other.reset()
+	r.other.Reset()
 	for i := range r.tracked {
-		r.tracked[i].reset()
+		r.tracked[i].Reset()
 	}
 	for d, t := range l.labels {
 		clear(r.sums[d])
-		r.added[d].reset(t)
+		r.added[d].Reset(t)
 	}
 	r.candidates.reset(l.admissible(j))
 	return r
@@ -50,85 +52,83 @@ func (l *Ledger) Discard(r *Reading) { l.spare = append(l.spare, r) }
 func (r *Reading) Add(id tokenid.ID, row *abs.Row) {
 	r.total += row.Requests
 	r.row = r.row[:0]
-	r.split(Method, row.Methods)
-	r.split(API, row.APIs)
-	r.split(Device, row.Devices)
+	r.split(counts.Method, row.Methods)
+	r.split(counts.API, row.APIs)
+	r.split(counts.Device, row.Devices)
 	if r.l.keepsIPs() {
-		r.split(IP, row.IPs)
+		r.split(counts.IP, row.IPs)
 	}
 	if i, ok := r.l.tracked.index[id]; ok {
 		c := &r.tracked[i]
-		c.total += row.Requests
-		c.merge(sorted(r.row), 1)
+		c.Total += row.Requests
+		c.Merge(counts.Sorted(r.row), 1)
 		return
 	}
-	r.other.total += row.Requests
+	r.other.Total += row.Requests
 	for _, v := range r.row {
-		r.sums[v.id.dimension()][v.id.index()] += v.n
+		r.sums[v.ID.Dimension()][v.ID.Index()] += v.N
 	}
 	_, flagged := r.l.tracked.flagged[id]
 	r.candidates.offer(id, row.Requests, flagged, r.row)
 }
 
-func (r *Reading) split(d Dimension, values []abs.Count) {
+func (r *Reading) split(d counts.Dimension, values []abs.Count) {
 	t := r.l.labels[d]
 	for _, v := range values {
 		if v.N == 0 {
 			continue
 		}
-		i, ok := t.indexes[string(v.Key)]
-		if !ok {
-			i = r.added[d].index(t, v.Key)
-		}
+		i := r.added[d].Index(t, v.Key, v.N)
 		for int(i) >= len(r.sums[d]) {
 			r.sums[d] = append(r.sums[d], 0)
 		}
-		r.row = append(r.row, valueCount{newValueID(d, i), v.N})
+		r.row = append(r.row, counts.ValueCount{ID: counts.NewValueID(d, i), N: v.N})
 	}
 }
 
-// finish ends the rows: their values get their places in the ledger's tables.
-func (l *Ledger) finish(r *Reading) {
+// finish ends the rows. The indexes of their values are the reading's own until settle.
+func (r *Reading) finish() {
 	for d := range r.sums {
 		for i, n := range r.sums[d] {
 			if n != 0 {
-				r.other.values = append(r.other.values, valueCount{newValueID(Dimension(d), uint32(i)), n})
+				r.other.Values = append(r.other.Values, counts.ValueCount{ID: counts.NewValueID(counts.Dimension(d), uint32(i)), N: n})
 			}
 		}
 	}
-	moved := false
-	for d, t := range l.labels {
-		for i, name := range r.added[d].names {
-			moved = t.add(name) != r.added[d].first+uint32(i) || moved
-		}
-	}
-	if !moved {
-		return
-	}
-	// A reading that was begun at the same time has added values meanwhile.
-	r.renumber(&r.other)
-	for i := range r.tracked {
-		r.renumber(&r.tracked[i])
-	}
-	for _, c := range r.candidates.best.Sorted() {
-		r.renumber(&c.Value)
-	}
 }
 
-func (r *Reading) renumber(c *counts) {
-	for i, v := range c.values {
-		d := v.id.dimension()
-		if added := &r.added[d]; v.id.index() >= added.first {
-			c.values[i].id = newValueID(d, r.l.labels[d].add(added.names[v.id.index()-added.first]))
-		}
+// settle gives the values the indexes that the ledger's tables have by now.
+func (r *Reading) settle() {
+	var settled [counts.NumDimensions][]uint32
+	changed := false
+	for d, t := range r.l.labels {
+		settled[d] = r.added[d].Settle(t)
+		changed = changed || settled[d] != nil
 	}
-	c.values = sorted(c.values)
+	if !changed {
+		return
+	}
+	settle := func(c *counts.Counts) {
+		for i, v := range c.Values {
+			if all := settled[v.ID.Dimension()]; all != nil {
+				c.Values[i].ID = counts.NewValueID(v.ID.Dimension(), all[v.ID.Index()])
+			}
+		}
+		c.Values = counts.Sorted(c.Values)
+	}
+	settle(&r.other)
+	for i := range r.tracked {
+		settle(&r.tracked[i])
+	}
+	for _, c := range r.candidates.best.Sorted() {
+		settle(&c.Value)
+	}
 }
 
 // dropIPs removes the split by IP.
 func (r *Reading) dropIPs() {
-	r.other.dropIPs()
+	r.other.DropIPs()
 	for i := range r.tracked {
-		r.tracked[i].dropIPs()
+		r.tracked[i].DropIPs()
 	}
 }

@@ -202,7 +202,7 @@ func TestLateTokenGetsAFreeIndex(tt *testing.T) {
 	}
 	t.until(20 * time.Hour)
 	t.wants(tt, 720+2160)
-	if got := t.l.other.total.Value; got != 0 {
+	if got := t.l.other.Total.Value; got != 0 {
 		tt.Errorf("%d requests were counted under other", got)
 	}
 }

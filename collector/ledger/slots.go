@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -29,7 +30,7 @@ const doneSlots = 12
 type slot struct {
 	Span
 	state SlotState
-	total counts // counted from it, over all tokens
+	total counts.Counts // counted from it, over all tokens
 	read  time.Time
 
 	proven time.Time     // when the reading began that proved it (rule 3); zero: none did
@@ -42,8 +43,8 @@ type slot struct {
 
 	largest    int64       // the longest report of its settled spans, in bytes
 	bytes      int64       // of the last reports of its settled spans together
-	baseline   bool        // some of what it held at the start is not counted
-	withoutIPs bool        // it was counted from when IPs were not, and so goes on without them
+	baseline   bool        // some of its requests were there at the start and are not counted (rule 8)
+	withoutIPs bool        // counting from it began without IPs, and so continues without them
 	cuts       []time.Time // between its spans, once it is done
 	audit      SlotAudit
 }
@@ -58,7 +59,7 @@ type slotSpan struct {
 	settled  bool      // it is not read again
 
 	tooMuch   Span // what is to be halved before the next reading; empty: nothing
-	keepWhole bool // not to be split for its summary: that brought no more rows
+	keepWhole bool // rows that its summary counts are missing, and its halves had no more of them
 	probing   probing
 
 	baseline     bool         // its first reading is not counted (rule 8)
@@ -93,6 +94,7 @@ func (l *Ledger) Advance(now time.Time, elapsed time.Duration) {
 	}
 	l.prune()
 	l.expire()
+	l.shrink()
 }
 
 // tolerance is by how much the wall clock and ABS's may differ.
@@ -134,7 +136,7 @@ func (l *Ledger) rewind(now time.Time) {
 }
 
 // blank reports whether nothing was ever reported of a slot that did not settle.
-func (s *slot) blank() bool { return s.state != Settled && s.total.total == 0 && s.counted.total == 0 }
+func (s *slot) blank() bool { return s.state != Settled && s.total.Total == 0 && s.counted.total == 0 }
 
 // notAfter corrects what was noted by a clock that ran ahead.
 func (s *slot) notAfter(now time.Time) {
@@ -178,8 +180,8 @@ func (l *Ledger) begin(from, until time.Time) {
 	}
 }
 
-// open adds a slot, split beforehand as the last ones had to be. baseline: its first reading is;
-// cut: it is not all of a slot on the clock.
+// open adds a slot, split beforehand as the last ones had to be. With baseline, its first reading
+// is not counted; with cut, the span is only a part of a slot on the clock.
 func (l *Ledger) open(span Span, baseline, cut bool) {
 	s := &slot{Span: span, state: Open, baseline: baseline || cut, ended: l.clock.elapsed + span.To.Sub(l.clock.wall)}
 	for from := span.From; from.Before(span.To); {
@@ -232,7 +234,7 @@ func (l *Ledger) finishReading(s *slot, sp *slotSpan, began time.Time, bytes int
 		return
 	}
 	s.close(Settled)
-	if s.total.total > 0 { // an empty slot says nothing of the next ones
+	if s.total.Total > 0 { // an empty slot says nothing of the next ones
 		l.growSpans(s.largest)
 	}
 	l.prune()
@@ -250,7 +252,7 @@ type SlotView struct {
 func (l *Ledger) Slots(now time.Time) []SlotView {
 	views := make([]SlotView, 0, len(l.slots))
 	for _, s := range l.slots {
-		v := SlotView{Span: s.Span, State: s.state, Requests: s.total.total, Read: s.read}
+		v := SlotView{Span: s.Span, State: s.state, Requests: s.total.Total, Read: s.read}
 		if s.state == Open && l.pending(s, now) {
 			v.State = Pending
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
@@ -54,9 +55,9 @@ func of(id tokenid.ID, method string, n int64) event {
 
 func (s *splitSlot) methods() map[string]int64 {
 	byMethod := map[string]int64{}
-	for _, v := range s.l.total.values {
-		if v.id.dimension() == Method {
-			byMethod[s.l.labels[Method].names[v.id.index()]] = v.Value
+	for _, v := range s.l.total.Values {
+		if v.ID.Dimension() == counts.Method {
+			byMethod[s.l.labels.Name(v.ID)] = v.Value
 		}
 	}
 	return byMethod
@@ -150,14 +151,14 @@ func TestJoinAfterSplit(t *testing.T) {
 func TestJoinSpanBySpan(t *testing.T) {
 	const a, b = 1, 2
 	s := newSplitSlot(t, 1, of(a, "POST", 10))
-	s.l.c.Dimensions = []Dimension{Method}
+	s.l.c.Dimensions = []counts.Dimension{counts.Method}
 	s.read(map[string][]event{"10:00": {of(a, "POST", 4), of(b, "PUT", 5)}, "10:15": {of(a, "POST", 6), of(b, "PUT", 7)}})
 	s.l.leave(s.l.tracked.index[a])
 	s.read(map[string][]event{"10:30": {of(b, "PUT", 1)}}) // b is tracked now
 	s.read(map[string][]event{"10:00": {of(a, "POST", 4), of(b, "PUT", 5)}})
 	s.read(map[string][]event{"10:00": {of(a, "POST", 9), of(b, "PUT", 5)}})
 	s.read(map[string][]event{"10:15": {of(a, "POST", 6), of(b, "PUT", 8)}})
-	if got := s.l.tracked.counters[s.l.tracked.index[b]].total.Value; got != 1 {
+	if got := s.l.tracked.counters[s.l.tracked.index[b]].Total.Value; got != 1 {
 		t.Errorf("b was counted %d since it is tracked, want 1", got)
 	}
 	want := map[string]int64{"POST": 15, "PUT": 14}

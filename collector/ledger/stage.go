@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -30,7 +31,7 @@ func (l *Ledger) Stage(now, asOf time.Time) []metrics.Block {
 	}
 	if !st.unchanged {
 		st.asOf = asOf
-		st.blocks = append(l.stage(totalFamilies(), []*counters{&l.total}), l.stageHealth()...)
+		st.blocks = append(l.stage(totalFamilies(), []*counts.Counters{&l.total}), l.stageHealth()...)
 		if l.c.MaxTokens > 0 {
 			st.blocks = append(st.blocks, l.stage(tokenFamilies(l.c.Dimensions), l.byToken())...)
 		}
@@ -50,9 +51,9 @@ func (l *Ledger) Published() {
 		return
 	}
 	for _, c := range append(l.byToken(), &l.total) {
-		st.zero.Published(&c.total)
-		for i := range c.values {
-			st.zero.Published(&c.values[i].Count)
+		st.zero.Published(&c.Total)
+		for i := range c.Values {
+			st.zero.Published(&c.Values[i].Count)
 		}
 	}
 	st.zero.Published(&l.health.missed)
@@ -71,8 +72,8 @@ func (l *Ledger) SaveFailed() {
 }
 
 // byToken returns the counters of the other tokens and then of the tracked ones.
-func (l *Ledger) byToken() []*counters {
-	all := make([]*counters, 0, 2+len(l.tracked.index)) // room for the total, too
+func (l *Ledger) byToken() []*counts.Counters {
+	all := make([]*counts.Counters, 0, 2+len(l.tracked.index)) // room for the total, too
 	all = append(all, &l.other)
 	for _, i := range l.tracked.sorted() {
 		all = append(all, &l.tracked.counters[i])
@@ -80,16 +81,16 @@ func (l *Ledger) byToken() []*counters {
 	return all
 }
 
-func (l *Ledger) stage(f families, all []*counters) []metrics.Block {
-	var sizes [dimensions]int
+func (l *Ledger) stage(f families, all []*counts.Counters) []metrics.Block {
+	var sizes [counts.NumDimensions]int
 	for _, c := range all {
 		l.makeSeries(&f, c)
-		for i := range c.values {
-			sizes[c.values[i].id.dimension()]++
+		for i := range c.Values {
+			sizes[c.Values[i].ID.Dimension()]++
 		}
 	}
 	blocks := []metrics.Block{{Family: f.total, Samples: make([]metrics.Sample, 0, len(all))}}
-	var block [dimensions]int // its index in blocks; 0: none
+	var block [counts.NumDimensions]int // its index in blocks; 0: none
 	for d, family := range f.values {
 		if family != nil {
 			block[d] = len(blocks)
@@ -97,16 +98,16 @@ func (l *Ledger) stage(f families, all []*counters) []metrics.Block {
 		}
 	}
 	for _, c := range all {
-		c.behind = false
+		c.Behind = false
 		add := func(b *metrics.Block, count *metrics.Count) {
 			s := l.staging.zero.Sample(count)
-			c.behind = c.behind || s.Value != count.Value
+			c.Behind = c.Behind || s.Value != count.Value
 			b.Samples = append(b.Samples, s)
 		}
-		add(&blocks[0], &c.total)
-		for i := range c.values {
-			if b := block[c.values[i].id.dimension()]; b > 0 {
-				add(&blocks[b], &c.values[i].Count)
+		add(&blocks[0], &c.Total)
+		for i := range c.Values {
+			if b := block[c.Values[i].ID.Dimension()]; b > 0 {
+				add(&blocks[b], &c.Values[i].Count)
 			}
 		}
 	}
@@ -114,11 +115,11 @@ func (l *Ledger) stage(f families, all []*counters) []metrics.Block {
 }
 
 // makeSeries makes the series that counters do not have yet, all in one.
-func (l *Ledger) makeSeries(f *families, c *counters) {
-	wanted := func(v *valueCounter) bool { return f.values[v.id.dimension()] != nil && !v.HasSeries() }
-	missing := !c.total.HasSeries()
-	for i := range c.values {
-		missing = missing || wanted(&c.values[i])
+func (l *Ledger) makeSeries(f *families, c *counts.Counters) {
+	wanted := func(v *counts.ValueCounter) bool { return f.values[v.ID.Dimension()] != nil && !v.HasSeries() }
+	missing := !c.Total.HasSeries()
+	for i := range c.Values {
+		missing = missing || wanted(&c.Values[i])
 	}
 	if !missing {
 		return
@@ -130,15 +131,15 @@ func (l *Ledger) makeSeries(f *families, c *counters) {
 	case &l.other:
 		labels = append(labels, metrics.Other)
 	default:
-		labels = append(labels, c.id.String())
+		labels = append(labels, c.ID.String())
 	}
-	l.staging.zero.Init(&c.total, f.total, labels...)
+	l.staging.zero.Init(&c.Total, f.total, labels...)
 	n := len(labels)
 	labels = append(labels, "")
-	for i := range c.values {
-		if v := &c.values[i]; wanted(v) {
-			labels[n] = l.labels[v.id.dimension()].names[v.id.index()]
-			l.staging.zero.Init(&v.Count, f.values[v.id.dimension()], labels...)
+	for i := range c.Values {
+		if v := &c.Values[i]; wanted(v) {
+			labels[n] = l.labels.Name(v.ID)
+			l.staging.zero.Init(&v.Count, f.values[v.ID.Dimension()], labels...)
 		}
 	}
 	l.staging.zero.Make()

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -13,13 +14,13 @@ import (
 type State struct {
 	// What was counted with. Where the configuration differs by now, Restore makes sure that no
 	// series has what was counted while it was not there.
-	Dimensions []Dimension
+	Dimensions []counts.Dimension
 	Tokens     bool   // there were series of tokens
 	Zone       string // of ABS's wall clock
 	Inclusive  bool
 
-	Labels   [dimensions][]string
-	Counters CountersState // the total, the other tokens, then the tracked ones
+	Labels   [counts.NumDimensions][]counts.Value // by index, without Other
+	Counters counts.CountersState                 // the total, the other tokens, then the tracked ones
 	Health   map[string]CountRecord
 	Slots    []SlotRecord
 
@@ -46,7 +47,7 @@ type SlotRecord struct {
 	From, To, Read, Proven time.Time
 	Ended                  time.Duration // the ledger's own time at its end
 	State                  string
-	Total                  CountsState // one
+	Total                  counts.State // one
 	Counted                TokenCountsState
 	Spans                  []SpanRecord
 	Largest, Bytes         int64
@@ -66,7 +67,7 @@ type SpanRecord struct {
 
 // TokenCountsState is the counts of the other tokens and then of the tracked ones, in the order of
 // State.Counters; none before the first reading.
-type TokenCountsState struct{ CountsState }
+type TokenCountsState struct{ counts.State }
 
 // State returns the ledger's, as staged. A series that is staged as 0 is exposed anew as 0.
 func (l *Ledger) State() *State {
@@ -81,16 +82,16 @@ func (l *Ledger) State() *State {
 		Audit: l.audit,
 	}
 	for d, t := range l.labels {
-		s.Labels[d] = t.names[1:]
+		s.Labels[d] = t.State()
 	}
-	all := append([]*counters{&l.total}, l.byToken()...)
+	all := append([]*counts.Counters{&l.total}, l.byToken()...)
 	values := 0
 	for _, c := range all {
-		values += len(c.values)
+		values += len(c.Values)
 	}
 	s.Counters.Bytes = make([]byte, 0, 32*len(all)+4*values) // as long as it becomes, or nearly
 	for _, c := range all {
-		s.Counters.add(c)
+		s.Counters.Add(c)
 	}
 	for name, c := range l.health.byName() {
 		s.Health[name] = CountRecord{c.Value, c.FirstExposed()}
@@ -113,7 +114,7 @@ func (l *Ledger) slotRecord(s *slot) SlotRecord {
 		From: s.From, To: s.To, Read: s.read, Proven: s.proven, Ended: s.ended, State: string(s.state), Counted: l.tokenCountsState(&s.counted),
 		Largest: s.largest, Bytes: s.bytes, Baseline: s.baseline, WithoutIPs: s.withoutIPs, Cuts: s.cuts, Audit: s.audit,
 	}
-	v.Total.add(&s.total)
+	v.Total.Add(&s.total)
 	for i := range s.spans {
 		sp := &s.spans[i]
 		rec := SpanRecord{
@@ -130,32 +131,34 @@ func (l *Ledger) slotRecord(s *slot) SlotRecord {
 }
 
 func (l *Ledger) tokenCountsState(t *tokenCounts) (s TokenCountsState) {
-	if len(t.tracked) == 0 && t.other.isZero() {
+	if len(t.tracked) == 0 && t.other.IsZero() {
 		return s
 	}
 	order := l.tracked.sorted()
-	values := len(t.other.values)
+	values := len(t.other.Values)
 	for _, i := range order {
-		values += len(t.tracked[i].values)
+		values += len(t.tracked[i].Values)
 	}
 	s.Bytes = make([]byte, 0, 4*(1+len(order))+3*values) // as long as it becomes, or nearly
-	s.add(&t.other)
+	s.Add(&t.other)
 	for _, i := range order {
-		s.add(&t.tracked[i])
+		s.Add(&t.tracked[i])
 	}
 	return s
 }
 
-// Restore returns a ledger that continues from a state. Tokens that the state has past
-// Config.MaxTokens leave, those without new requests for longest first.
+// Restore returns a ledger that continues from a state. If the state has more tokens than
+// Config.MaxTokens, those whose last gain is oldest leave.
 func Restore(c Config, s *State) (*Ledger, error) {
 	l := New(c)
 	for d := range l.labels {
-		l.labels[d] = newValueTable(c.MaxValues, s.Labels[d])
+		if err := l.labels[d].Restore(s.Labels[d]); err != nil {
+			return nil, err
+		}
 	}
-	all, err := s.Counters.decode(l)
+	all, err := s.Counters.Decode(l.labels)
 	if err != nil || len(all) < 2 {
-		return nil, errState
+		return nil, counts.ErrState
 	}
 	l.total, l.other = all[0], all[1]
 	l.readings = s.Readings
@@ -184,17 +187,17 @@ func Restore(c Config, s *State) (*Ledger, error) {
 // adapt adapts the ledger to settings that differ from those of the state.
 func (l *Ledger) adapt(s *State) {
 	if !s.Tokens {
-		l.other = counters{} // it was not exposed, and starts at 0 now
+		l.other = counts.Counters{} // it was not exposed, and starts at 0 now
 	}
 	for _, d := range l.c.Dimensions {
 		if slices.Contains(s.Dimensions, d) {
 			continue
 		}
-		l.other.drop(d) // what it counted meanwhile was not exposed either
+		l.other.Drop(d) // what it counted meanwhile was not exposed either
 		for i := range l.tracked.counters {
-			l.tracked.counters[i].drop(d)
+			l.tracked.counters[i].Drop(d)
 		}
-		if d == IP {
+		if d == counts.IP {
 			for _, o := range l.slots {
 				o.withoutIPs = true
 			}
@@ -216,12 +219,13 @@ func (l *Ledger) adapt(s *State) {
 }
 
 // restoreTracked tracks the tokens of a state, and returns their indexes: -1 for those that leave.
-func (l *Ledger) restoreTracked(saved []counters) []int {
+func (l *Ledger) restoreTracked(saved []counts.Counters) []int {
 	keep := make([]int, len(saved))
 	for i := range keep {
 		keep[i] = i
 	}
-	slices.SortStableFunc(keep, func(a, b int) int { return int(saved[b].gained - saved[a].gained) })
+	slices.SortStableFunc(keep, func(a, b int) int { return int(saved[b].Gained - saved[a].Gained) })
+	l.reserve(len(saved))
 	indexes := make([]int, len(saved))
 	for n, i := range keep {
 		indexes[i] = -1
@@ -236,22 +240,22 @@ func (l *Ledger) restoreTracked(saved []counters) []int {
 
 // inherit gives other what a token gained that leaves and nobody has seen: its series were still
 // exposed as 0 (rule 8).
-func (l *Ledger) inherit(c *counters) {
-	if c.total.FirstExposed() == 0 {
-		l.other.total.Value += c.total.Value
-		l.health.overflow[metrics.DimensionToken].Value += c.total.Value
+func (l *Ledger) inherit(c *counts.Counters) {
+	if c.Total.FirstExposed() == 0 {
+		l.other.Total.Value += c.Total.Value
+		l.health.overflow[metrics.DimensionToken].Value += c.Total.Value
 	}
-	for i := range c.values {
-		if v := &c.values[i]; v.FirstExposed() == 0 && v.Value != 0 {
-			l.other.add(v.id, v.Value, 0)
+	for i := range c.Values {
+		if v := &c.Values[i]; v.FirstExposed() == 0 && v.Value != 0 {
+			l.other.Add(v.ID, v.Value, 0)
 		}
 	}
 }
 
 func (l *Ledger) restoreSlot(v *SlotRecord, indexes []int) (*slot, error) {
-	total, err := v.Total.decode(l)
+	total, err := v.Total.Decode(l.labels)
 	if err != nil || len(total) != 1 || (v.State == string(Open)) != (len(v.Spans) > 0) {
-		return nil, errState
+		return nil, counts.ErrState
 	}
 	s := &slot{
 		Span: Span{v.From, v.To}, state: SlotState(v.State), total: total[0], read: v.Read, proven: v.Proven, ended: v.Ended,
@@ -284,24 +288,24 @@ func (l *Ledger) restoreSlot(v *SlotRecord, indexes []int) (*slot, error) {
 // restoreTokenCounts restores counts. Those of tokens that leave move to other; it reports whether
 // there were any.
 func (l *Ledger) restoreTokenCounts(t *tokenCounts, s *TokenCountsState, indexes []int) (moved bool, err error) {
-	all, err := s.decode(l)
+	all, err := s.Decode(l.labels)
 	if err != nil || len(all) != 0 && len(all) != 1+len(indexes) {
-		return false, errState
+		return false, counts.ErrState
 	}
 	if len(all) == 0 {
 		return false, nil
 	}
-	t.grow(l.c.MaxTokens)
+	t.grow(l.tracked.size())
 	t.other = all[0]
-	t.total = all[0].total
+	t.total = all[0].Total
 	for i, index := range indexes {
 		c := &all[1+i]
-		t.total += c.total
+		t.total += c.Total
 		switch {
 		case index >= 0:
 			t.tracked[index] = *c
-		case !c.isZero():
-			t.other.move(c, 1)
+		case !c.IsZero():
+			t.other.Move(c, 1)
 			moved = true
 		}
 	}

@@ -2,28 +2,109 @@ package ledger
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
 // tracked is the set of tokens that have series of their own. Each has an index, which is that of
 // its counts in slots and readings, too.
 type tracked struct {
+	limit    int
 	index    map[tokenid.ID]int
-	counters []counters // by index
-	free     []int      // indexes
+	counters []counts.Counters // by index
+	free     []int             // indexes
 	flagged  map[tokenid.ID]struct{}
 	order    []int // indexes in the order of their ids; nil when stale
 }
 
+// fewIndexes is how many indexes there are at least, up to the limit. Their number doubles when
+// they are taken, and falls when few are, so that memory follows the tokens that are there.
+const fewIndexes = 4
+
 func newTracked(limit int) tracked {
-	t := tracked{index: make(map[tokenid.ID]int, limit), counters: make([]counters, limit), flagged: map[tokenid.ID]struct{}{}}
-	for i := range limit {
-		t.free = append(t.free, limit-1-i)
-	}
+	t := tracked{limit: limit, index: map[tokenid.ID]int{}, flagged: map[tokenid.ID]struct{}{}}
+	t.extend(min(limit, fewIndexes))
 	return t
+}
+
+// size returns how many indexes there are. Counts by token are empty, or as long.
+func (t *tracked) size() int { return len(t.counters) }
+
+// room returns how many more tokens can be tracked.
+func (t *tracked) room() int { return t.limit - len(t.index) }
+
+// extend adds indexes, up to a number of them.
+func (t *tracked) extend(size int) {
+	for i := size - 1; i >= t.size(); i-- {
+		t.free = append(t.free, i)
+	}
+	t.counters = append(t.counters, make([]counts.Counters, size-t.size())...)
+}
+
+// reserve makes indexes for more tokens, as far as the limit allows.
+func (l *Ledger) reserve(more int) {
+	t := &l.tracked
+	want := len(t.index) + min(more, t.room())
+	if want <= t.size() {
+		return
+	}
+	t.extend(min(max(want, 2*t.size()), t.limit))
+	for c := range l.byTokens() {
+		widen(c, t.size())
+	}
+}
+
+// widen makes counts as long as there are indexes; empty ones stay so.
+func widen(c *tokenCounts, size int) {
+	if n := len(c.tracked); n > 0 && n < size {
+		c.tracked = append(c.tracked, make([]counts.Counts, size-n)...)
+	}
+}
+
+// shrink gives memory back once few indexes are taken: the tokens get the lowest ones. No reading
+// may be under way.
+func (l *Ledger) shrink() {
+	t := &l.tracked
+	size := min(max(fewIndexes, 2*len(t.index)), t.limit)
+	if t.size() < 2*size {
+		return
+	}
+	order, former := t.sorted(), t.counters
+	*t = tracked{limit: t.limit, index: make(map[tokenid.ID]int, len(order)), flagged: t.flagged}
+	t.extend(size)
+	for _, i := range order {
+		t.add(former[i])
+	}
+	for c := range l.byTokens() {
+		if len(c.tracked) > 0 {
+			all := make([]counts.Counts, size)
+			for to, from := range order {
+				all[to] = c.tracked[from]
+			}
+			c.tracked = all
+		}
+	}
+	l.spare = nil // as long as before
+}
+
+// byTokens returns all counts by token of the slots.
+func (l *Ledger) byTokens() iter.Seq[*tokenCounts] {
+	return func(yield func(*tokenCounts) bool) {
+		for _, s := range l.slots {
+			if !yield(&s.counted) || !yield(&s.reported) {
+				return
+			}
+			for i := range s.spans {
+				if last := s.spans[i].last; last != nil && !yield(last) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // sorted returns the indexes in the order of their ids: an order that does not change from run to
@@ -34,24 +115,24 @@ func (t *tracked) sorted() []int {
 		for _, i := range t.index {
 			t.order = append(t.order, i)
 		}
-		slices.SortFunc(t.order, func(a, b int) int { return cmp.Compare(t.counters[a].id, t.counters[b].id) })
+		slices.SortFunc(t.order, func(a, b int) int { return cmp.Compare(t.counters[a].ID, t.counters[b].ID) })
 	}
 	return t.order
 }
 
 // add gives the counters of a token an index.
-func (t *tracked) add(c counters) (index int) {
+func (t *tracked) add(c counts.Counters) (index int) {
 	index = t.free[len(t.free)-1]
 	t.free = t.free[:len(t.free)-1]
-	t.index[c.id] = index
+	t.index[c.ID] = index
 	t.counters[index] = c
 	t.order = nil
 	return index
 }
 
 func (t *tracked) remove(index int) {
-	delete(t.index, t.counters[index].id)
-	t.counters[index] = counters{}
+	delete(t.index, t.counters[index].ID)
+	t.counters[index] = counts.Counters{}
 	t.free = append(t.free, index)
 	t.order = nil
 }
@@ -63,9 +144,9 @@ func (l *Ledger) admissible(j Job) int {
 	case j.admitsNone:
 		return 0
 	case j.slot.From.Before(l.schedule.newest):
-		return len(l.tracked.free)
+		return l.tracked.room()
 	default:
-		return len(l.tracked.free) + len(l.displaceable())
+		return l.tracked.room() + len(l.displaceable())
 	}
 }
 
@@ -86,7 +167,7 @@ func (l *Ledger) displaceable() []int {
 	}
 	slices.SortFunc(idle, func(a, b int) int {
 		x, y := &l.tracked.counters[a], &l.tracked.counters[b]
-		return cmp.Or(cmp.Compare(rank(x.id), rank(y.id)), cmp.Compare(x.gained, y.gained), cmp.Compare(x.id, y.id))
+		return cmp.Or(cmp.Compare(rank(x.ID), rank(y.ID)), cmp.Compare(x.Gained, y.Gained), cmp.Compare(x.ID, y.ID))
 	})
 	return idle
 }
@@ -104,9 +185,11 @@ func (l *Ledger) admit(r *Reading, sp *slotSpan) {
 	case sp.baseline || !l.shows(r, sp):
 		return // nobody has new requests in it: whoever left before would return
 	}
+	l.reserve(r.candidates.best.Len())
+	widen(&r.tokenCounts, l.tracked.size())
 	var idle []int
 	for _, c := range r.candidates.best.Sorted() {
-		if c.Value.total == 0 {
+		if c.Value.Total == 0 {
 			break
 		}
 		if len(l.tracked.free) == 0 && !displaces {
@@ -123,8 +206,8 @@ func (l *Ledger) admit(r *Reading, sp *slotSpan) {
 			l.leave(idle[0])
 			idle = idle[1:]
 		}
-		i := l.tracked.add(counters{id: c.Key, gained: l.activity.clock, trackedSince: l.readings, behind: true})
-		r.other.move(&c.Value, -1)
+		i := l.tracked.add(counts.Counters{ID: c.Key, Gained: l.activity.clock, TrackedSince: l.readings, Behind: true})
+		r.other.Move(&c.Value, -1)
 		r.tracked[i], c.Value = c.Value, r.tracked[i]
 	}
 }
@@ -143,23 +226,23 @@ func (l *Ledger) shows(r *Reading, sp *slotSpan) bool {
 
 // rises reports whether this very reading shows requests of a token that were not counted.
 func (l *Ledger) rises(r *Reading, sp *slotSpan, i int) bool {
-	reported := r.tracked[i].total
+	reported := r.tracked[i].Total
 	if !l.joined(sp, i) {
 		return reported > 0
 	}
 	s := r.job.slot
 	if len(s.spans) > 1 {
-		reported += s.reported.tracked[i].total
+		reported += s.reported.tracked[i].Total
 		if sp.last != nil {
-			reported -= sp.last.tracked[i].total
+			reported -= sp.last.tracked[i].Total
 		}
 	}
-	return reported > s.counted.tracked[i].total
+	return reported > s.counted.tracked[i].Total
 }
 
 // joined reports whether the last reading of a span had the token apart from other.
 func (l *Ledger) joined(sp *slotSpan, i int) bool {
-	return l.tracked.counters[i].trackedSince <= sp.reading
+	return l.tracked.counters[i].TrackedSince <= sp.reading
 }
 
 // leave ends the series of a token. What was counted of it in the open slots moves to other, so
@@ -179,18 +262,19 @@ func (l *Ledger) leave(i int) {
 	l.tracked.remove(i)
 }
 
-// expire ends the series of the tokens that were idle for too long.
+// expire ends the series of the tokens and values that were idle for too long.
 func (l *Ledger) expire() {
 	for _, i := range l.tracked.sorted() {
 		if l.idleFor(i, l.c.Expire) {
 			l.leave(i)
 		}
 	}
+	l.expireValues()
 }
 
 // idleFor reports whether a token may leave: it has gained nothing for so long, and all that it
 // ever gained was exposed.
 func (l *Ledger) idleFor(i int, d time.Duration) bool {
 	c := &l.tracked.counters[i]
-	return l.activity.clock-c.gained >= d && !c.behind && !l.staging.unpublished
+	return l.activity.clock-c.Gained >= d && !c.Behind && !l.staging.unpublished
 }

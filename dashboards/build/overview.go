@@ -16,7 +16,7 @@ func overview() *Dashboard {
 		stat("Flagged tokens", "Tokens with any active attack, each once, whatever API and attack type are chosen above. "+
 			"Now is ABS's sliding window (3 h unless set otherwise): an attack that is over stays until the window has passed it.",
 			"short", steps(colourGood, 1, colourCritical),
-			query{"sum(" + gauge("target", "abs_flagged_tokens", target) + ")", ""}),
+			query{or("sum("+gauge("target", "abs_flagged_tokens", target)+") > 0", known()), ""}),
 		stat("Attacks that page", "Pairs of attack type and API that are under way with severity critical or unknown: somebody should look now.",
 			"short", steps(colourGood, 1, colourCritical),
 			query{or("count("+attackNow+" unless on (target, attack_type) "+lessBad+")", known()), ""}),

@@ -36,9 +36,10 @@ func (p *producer) Produce(context.Context) ([]metricdata.ScopeMetrics, error) {
 	p.mu.Unlock()
 	sets := make(map[*metrics.Series]attribute.Set, len(p.sets))
 	var data []metricdata.Metrics
-	for f, blocks := range metrics.Families(snapshots) {
+	for _, g := range metrics.ByFamily(snapshots) {
+		f := g.Family
 		var points []metricdata.DataPoint[int64]
-		for _, block := range blocks {
+		for _, block := range g.Blocks {
 			points = slices.Grow(points, len(block))
 			for _, sample := range block {
 				s := sample.Series

@@ -139,14 +139,14 @@ func (b *baseline) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// counts are the requests of one token, or of all that are not kept.
-type counts struct {
+// tokenRequests are the requests of one token, or of all that are not kept.
+type tokenRequests struct {
 	id                     string
 	total                  int64
 	methods, apis, devices map[string]int64
 }
 
-func (b *baseline) read(ctx context.Context) ([]counts, error) {
+func (b *baseline) read(ctx context.Context) ([]tokenRequests, error) {
 	b.start.Store(time.Now().UnixNano())
 	resp, err := b.get(ctx, b.client)
 	if err != nil {
@@ -168,7 +168,7 @@ func (b *baseline) read(ctx context.Context) ([]counts, error) {
 		})
 		details, others = details[:b.keep], details[b.keep:]
 	}
-	tokens := make([]counts, 0, len(details)+1)
+	tokens := make([]tokenRequests, 0, len(details)+1)
 	for i := range details {
 		c := newCounts(b.id(details[i].Token))
 		c.add(&details[i])
@@ -184,11 +184,11 @@ func (b *baseline) read(ctx context.Context) ([]counts, error) {
 	return tokens, nil
 }
 
-func newCounts(id string) counts {
-	return counts{id: id, methods: map[string]int64{}, apis: map[string]int64{}, devices: map[string]int64{}}
+func newCounts(id string) tokenRequests {
+	return tokenRequests{id: id, methods: map[string]int64{}, apis: map[string]int64{}, devices: map[string]int64{}}
 }
 
-func (c *counts) add(d *tokenDetail) {
+func (c *tokenRequests) add(d *tokenDetail) {
 	c.total += d.TotalRequests
 	for i := range d.IPList {
 		for name, n := range d.IPList[i].Methods {
@@ -212,7 +212,7 @@ func (b *baseline) id(token string) string {
 
 // stream decodes the rows one by one, which needs methods of json.Decoder that few use: it is here
 // so that the comparison of memory is not with json.Unmarshal alone.
-func (b *baseline) stream(body io.Reader) ([]counts, error) {
+func (b *baseline) stream(body io.Reader) ([]tokenRequests, error) {
 	dec := json.NewDecoder(bufio.NewReaderSize(body, 64<<10))
 	for {
 		t, err := dec.Token()
@@ -247,7 +247,7 @@ func (b *baseline) stream(body io.Reader) ([]counts, error) {
 		i, _ := slices.BinarySearchFunc(kept, d, worst)
 		kept = slices.Insert(kept, i, d)
 	}
-	tokens := make([]counts, 0, len(kept)+1)
+	tokens := make([]tokenRequests, 0, len(kept)+1)
 	for i := range kept {
 		c := newCounts(b.id(kept[i].Token))
 		c.add(&kept[i])

@@ -15,7 +15,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector"
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
-	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/statedir"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
@@ -160,7 +160,7 @@ func (e *exporter) prepare() (*collector.Collector, error) {
 			Settle: 2 * time.Hour, Window: 3 * time.Hour, Lookback: slotLength, MaxBackfill: 24 * time.Hour,
 		},
 		Series: collector.Series{
-			MaxTokens: e.tracked, MaxValues: 100, Dimensions: []ledger.Dimension{ledger.Method, ledger.API, ledger.Device}, Expire: 2 * time.Hour,
+			MaxTokens: e.tracked, MaxValues: 100, Dimensions: []counts.Dimension{counts.Method, counts.API, counts.Device}, Expire: 2 * time.Hour,
 		},
 		Forensics: e.forensics > 0, ForensicsRate: 10, Catalogue: types, StateDir: e.state,
 	}, []collector.Target{{

@@ -17,7 +17,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 	"github.com/abs-exporter/abs-exporter/collector"
-	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 	"github.com/abs-exporter/abs-exporter/test/promtest"
@@ -97,7 +97,7 @@ func TestChurn(t *testing.T) {
 			MaxBackfill: 24 * time.Hour,
 		},
 		Series: collector.Series{
-			MaxTokens: tracked, MaxValues: 100, Dimensions: []ledger.Dimension{ledger.Method, ledger.API, ledger.Device}, Expire: 2 * time.Hour,
+			MaxTokens: tracked, MaxValues: 100, Dimensions: []counts.Dimension{counts.Method, counts.API, counts.Device}, Expire: 2 * time.Hour,
 		},
 	}, []collector.Target{{Name: "t", ABS: client, ResponseCap: 1 << 40}}, collector.Environment{
 		Key: tokenid.Key("0123456789abcdef"), Health: metrics.NewHealth(registry), Publisher: exposition,

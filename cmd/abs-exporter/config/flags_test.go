@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 )
 
 // cleanEnv removes this program's variables from the environment of a test.
@@ -133,6 +133,8 @@ func TestBadFlags(t *testing.T) {
 		"lookback too far":     {with("--collect.lookback=25h"), nil, []string{"--collect.lookback: must not be longer than --collect.max-backfill (24h0m0s) but is 25h0m0s"}},
 		"forensics rate":       {with("--forensics.rate=0"), nil, []string{"--forensics.rate: must be above 0; to request no forensics, use --no-forensics.enabled"}},
 		"max tokens":           {with("--series.max-tokens=-1"), nil, []string{"--series.max-tokens: must not be negative but is -1"}},
+		"too many tokens":      {with("--series.max-tokens=10000001"), nil, []string{"--series.max-tokens: must be 10000000 or less but is 10000001"}},
+		"no end of tokens":     {with("--series.max-tokens=9223372036854775807"), nil, []string{"--series.max-tokens: must be 10000000 or less but is 9223372036854775807"}},
 		"max values":           {with("--series.max-values=0"), nil, []string{"--series.max-values: must be 1 or more but is 0"}},
 		"dimension":            {with("--series.dimensions=method,url"), nil, []string{`--series.dimensions: unknown dimension "url"; there are method, api, device, ip`}},
 		"dimension twice":      {with("--series.dimensions=api,api"), nil, []string{`--series.dimensions: "api" is named twice`}},
@@ -242,7 +244,7 @@ func TestDefaults(t *testing.T) {
 	cleanEnv(t)
 	t.Setenv(envAccessKey, "a")
 	t.Setenv(envSecretKey, "b")
-	all := []ledger.Dimension{ledger.Method, ledger.API, ledger.Device, ledger.IP}
+	all := []counts.Dimension{counts.Method, counts.API, counts.Device, counts.IP}
 	s := parsed[Serve](t, "--abs.url=http://[::1]:8080").Settings
 	if !s.Forensics.Enabled || s.Web.ListenAddress[0] != ":10464" || s.State.Dir != "data/" ||
 		!slices.Equal(s.TokenDimensions, all[:3]) || s.ABS.ResponseCap != 100e6 || s.Log.Level != "info" {

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
-	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 )
 
 // Settings are the flags of serve, and the values made from them once they are valid.
@@ -29,7 +29,7 @@ type Settings struct {
 	Effective []Effective `kong:"-"`
 	Warnings  []Warning   `kong:"-"`
 	// TokenDimensions are those of Series.Dimensions.
-	TokenDimensions []ledger.Dimension `kong:"-"`
+	TokenDimensions []counts.Dimension `kong:"-"`
 }
 
 func (s *Settings) settings() *Settings { return s }

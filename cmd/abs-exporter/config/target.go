@@ -30,6 +30,14 @@ func (f *ABS) Restricted() bool { return f.User == "restricted" }
 // Inclusive reports whether the minute of later_date is in the window.
 func (f *ABS) Inclusive() bool { return f.WindowEnd == "inclusive" }
 
+// RequestLimit returns how long one request takes at most: its wait for those that were sent before
+// it at --abs.rate, and --abs.timeout twice, as the client may repeat it once.
+func (t *Target) RequestLimit() time.Duration {
+	const most = 365 * 24 * time.Hour // of the wait
+	wait := min(float64(t.Concurrency)/t.Rate, most.Seconds())
+	return time.Duration(wait*float64(time.Second)) + 2*min(t.Timeout, most)
+}
+
 // ClientConfig returns the settings of the target's client.
 func (t *Target) ClientConfig() abs.Config {
 	config := abs.Config{

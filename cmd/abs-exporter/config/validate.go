@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/exporter-toolkit/web"
 
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
-	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 )
 
 // validation collects all that is wrong with the settings of one command.
@@ -97,8 +97,14 @@ func (c *Collect) validate(v *validation) {
 	}
 }
 
+// maxMaxTokens is more tokens than an ABS has in a window, and than a Prometheus can hold.
+const maxMaxTokens = 10_000_000
+
 func (f *Series) validate(v *validation) {
 	notNegative(v.failf, "series.max-tokens", f.MaxTokens)
+	if f.MaxTokens > maxMaxTokens {
+		v.failf("series.max-tokens", "must be %d or less but is %d", maxMaxTokens, f.MaxTokens)
+	}
 	if f.MaxValues < 1 {
 		v.failf("series.max-values", "must be 1 or more but is %d", f.MaxValues)
 	}
@@ -110,10 +116,10 @@ func (f *Series) validate(v *validation) {
 	}
 }
 
-func (f *Series) dimensions(v *validation) (dimensions []ledger.Dimension) {
-	all := ledger.Dimensions()
+func (f *Series) dimensions(v *validation) (dimensions []counts.Dimension) {
+	all := counts.Dimensions()
 	for _, name := range f.Dimensions {
-		i := slices.IndexFunc(all, func(d ledger.Dimension) bool { return d.String() == name })
+		i := slices.IndexFunc(all, func(d counts.Dimension) bool { return d.String() == name })
 		switch {
 		case name == "":
 		case i < 0:

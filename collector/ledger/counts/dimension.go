@@ -1,0 +1,42 @@
+package counts
+
+import "github.com/abs-exporter/abs-exporter/metrics"
+
+// Dimension is one way in which ABS splits the requests of a token.
+type Dimension uint8
+
+// The dimensions. IP has no total of its own; it is kept only where it is wanted.
+const (
+	Method Dimension = iota
+	API
+	Device
+	IP
+	// NumDimensions is the number of dimensions.
+	NumDimensions = 4
+)
+
+// Dimensions returns all dimensions.
+func Dimensions() []Dimension { return []Dimension{Method, API, Device, IP} }
+
+// String returns the name of the dimension, which is also that of its label.
+func (d Dimension) String() string {
+	return [NumDimensions]string{metrics.DimensionMethod, metrics.DimensionAPI, metrics.DimensionDevice, metrics.DimensionIP}[d]
+}
+
+// ValueID is a value of a dimension: the dimension in the upper bits, below it the index of the
+// value in the dimension's table.
+type ValueID uint32
+
+const indexBits = 28
+
+// NewValueID returns the id of the value with an index.
+func NewValueID(d Dimension, index uint32) ValueID { return ValueID(uint32(d)<<indexBits | index) }
+
+// End is greater than all ids.
+const End = ValueID(NumDimensions << indexBits)
+
+// Dimension returns the dimension of a value.
+func (v ValueID) Dimension() Dimension { return Dimension(v >> indexBits) }
+
+// Index returns the index of a value in its dimension's table.
+func (v ValueID) Index() uint32 { return uint32(v) & (1<<indexBits - 1) }
