@@ -53,7 +53,11 @@ func NewClient(config Config) (*Client, error) {
 		limiter:   rate.NewLimiter(rate.Limit(config.Rate), 1),
 		slots:     make(chan struct{}, config.Concurrency),
 	}
-	c.readers.New = func() any { return newReportReader() }
+	c.readers.New = func() any {
+		r := newReportReader()
+		r.keepURLs = config.URLs
+		return r
+	}
 	if c.transport == nil {
 		t, err := config.TLS.clientConfig(base.Hostname())
 		if err != nil {

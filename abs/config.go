@@ -69,8 +69,10 @@ type Config struct {
 	// ResponseCap is ABS's response_size in bytes. A body longer than twice that, after content
 	// decoding, is refused with ReasonSize.
 	ResponseCap int64
-	TLS         TLSConfig
-	UserAgent   string
+	// URLs: rows have their URLs.
+	URLs      bool
+	TLS       TLSConfig
+	UserAgent string
 	// Transport replaces the client's own, and with it TLS, unless it is nil.
 	Transport http.RoundTripper
 	// Observe, unless nil, is called at the end of every request, failed or not, in the goroutine

@@ -16,6 +16,7 @@ type reportReader struct {
 	position
 	clock time.Time // ABS's clock, as the answer's header has it; zero where it has none
 	rowReader
+	keepURLs bool // rows have their URLs
 }
 
 func newReportReader() *reportReader {

@@ -36,6 +36,7 @@ type Row struct {
 	Methods  []Count
 	APIs     []Count
 	Devices  []Count
+	URLs     []Count // paths; none without Config.URLs, as no series has a path
 	// Saturated says that one of the lists has Other: there are more names than it holds.
 	Saturated bool
 }
@@ -110,9 +111,9 @@ type Forensics struct {
 type FlaggedToken struct {
 	Token           []byte // valid until the callback returns; obfuscated for the restricted user
 	AttackType, API string // "" where the report does not say
-	// LastAccess is the newest access time of the entry, in ABS's wall clock as if it were UTC: only
-	// good to be compared with another one. Zero where the report has none that can be read.
-	LastAccess time.Time
+	// FirstAccess and LastAccess are the oldest and the newest access time of the entry, in ABS's wall
+	// clock as if it were UTC. Zero where the report has none that can be read.
+	FirstAccess, LastAccess time.Time
 }
 
 // AttackSummary is what was found in an attack list or an attack report.

@@ -25,6 +25,7 @@ const (
 	devices
 	methods
 	apis
+	urls // only with keepURLs
 	dimensions
 )
 
@@ -108,6 +109,7 @@ func (r *reportReader) row(depth int, strict bool) (whole bool) {
 	}
 	w.IPs, w.Devices = r.names[ips].take(), r.names[devices].take()
 	w.Methods, w.APIs = r.names[methods].take(), r.names[apis].take()
+	w.URLs = r.names[urls].take()
 	for i := range r.names {
 		w.Saturated = w.Saturated || r.names[i].other > 0
 	}
@@ -162,6 +164,7 @@ func (r *reportReader) ipEntry(depth int) {
 		deviceMap
 		methodMap
 		apiMap
+		urlMap
 	)
 	if r.Peek() != '{' {
 		r.wrongShape(depth, SkipShape, "an object")
@@ -190,8 +193,13 @@ func (r *reportReader) ipEntry(depth int) {
 		case "apis":
 			r.onceInRow(&seen, apiMap, "apis")
 			r.counts(depth+1, apis)
-		case "urls": // no series has a path
-			r.at = "urls"
+		case "urls":
+			if r.keepURLs {
+				r.onceInRow(&seen, urlMap, "urls")
+				r.counts(depth+1, urls)
+				continue
+			}
+			r.at = "urls" // no series has a path
 			r.Skip(depth + 1)
 		default:
 			r.Skip(depth + 1)

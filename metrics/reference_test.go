@@ -139,7 +139,7 @@ func labelMeanings() []struct{ name, meaning string } {
 		{"severity", "the severity of the attack type by the exporter's catalogue or the configuration, not by ABS; `unknown` for a type that is in neither"},
 		{"report", "the requested report: `oauthtokens` is token metrics, `forensics` is one token, `attacklist` and `attack` are the attack reports, which name flagged tokens"},
 		{"reason", "why the request failed: keys refused (`auth`), no complete answer in time (`timeout`), no connection or TLS (`connection`), another HTTP status (`status`), a body that is not the requested report (`decode`), a body above the limit (`size`), anything else (`other`)"},
-		{"state", "of a slot: `open` (read again until settled) or `pending` (still to be read after a pause); of a token: `due` (its forensics are still to be read), `covered` (they were read), `skipped` (ABS refuses the request for this token) or `failed`"},
+		{"state", "of a slot: `open` (read again until settled) or `pending` (still to be read after a pause); of the forensics of a token, which is in one of them: `covered` (answered since the window report before the last one), `failed` (the last call failed), `skipped` (ABS accepts no call about it) or `due` (all others)"},
 		{"dimension", "the label whose limit of series was reached"},
 		{"signal", "what is pushed over OTLP: `metrics` or `logs` (events)"},
 		{"outcome", "what the OTLP receiver did with a request: accepted all of it (`success`), refused some of it (`partial`), accepted none of it (`failure`)"},

@@ -132,6 +132,24 @@ var (
 		Labels: []string{LabelTarget, "token"},
 		Help:   "Requests of a token in the sliding window. Absent for a token that is not in the window.",
 	}
+	WindowIPs = &Family{
+		Name: "abs_window_ips", Type: Gauge, Unit: "addresses", Group: GroupWindow, Stability: Stable,
+		Labels: []string{LabelTarget},
+		Help:   "Distinct client IP addresses in the sliding window, over all tokens: exactly up to 2,048, within about 2 % beyond.",
+		Note:   "A row with more than 4,096 addresses may be counted with fewer, but not with less than 4,096.",
+	}
+	TokenWindowIPs = &Family{
+		Name: "abs_token_window_ips", Type: Gauge, Unit: "addresses", Group: GroupWindow, Stability: Stable,
+		Labels: []string{LabelTarget, "token"},
+		Help:   "Distinct client IP addresses of a token in the sliding window: exactly up to 2,048, within about 2 % beyond. Absent for a token that is not in the window.",
+		Note:   "One series per tracked token, whatever `--series.dimensions` names. Many addresses on one token may be a stolen one. A row with more than 4,096 may be counted with fewer, but not with less than 4,096.",
+	}
+	TokenWindowDevices = &Family{
+		Name: "abs_token_window_devices", Type: Gauge, Unit: "devices", Group: GroupWindow, Stability: Stable,
+		Labels: []string{LabelTarget, "token"},
+		Help:   "Distinct devices of a token in the sliding window, as ABS names them: exactly up to 2,048, within about 2 % beyond. Absent for a token that is not in the window.",
+		Note:   "One series per tracked token, whatever `--series.dimensions` names.",
+	}
 	TokenAttackTypes = &Family{
 		Name: "abs_token_attack_types", Type: Gauge, Unit: "attacks", Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget, "token"},
@@ -163,6 +181,18 @@ var (
 		Name: "abs_anomaly_tokens", Type: Gauge, Unit: "tokens", Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget, "anomaly_type", "api"},
 		Help:   "Tokens for which ABS reports an anomaly of this type on this API now. 0 after the anomaly; absent if there never was one.",
+	}
+	AttackStart = &Family{
+		Name: "abs_attack_start_timestamp_seconds", Type: Gauge, Unit: "seconds", Group: GroupWindow, Stability: Stable,
+		Labels: []string{LabelTarget, "attack_type", "api"},
+		Help:   "When ABS was first seen to flag one of the tokens that it flags now for an attack of this type on this API, in seconds since 1970. Absent while there is none.",
+		Note:   "The attack began before: ABS is usually half an hour late, and forensics some minutes more.",
+	}
+	TokenAttackStart = &Family{
+		Name: "abs_token_attack_start_timestamp_seconds", Type: Gauge, Unit: "seconds", Group: GroupWindow, Stability: Stable,
+		Labels: []string{LabelTarget, "token", "attack_type", "api"},
+		Help:   "When ABS was first seen to flag a token for an attack of this type on this API that is still active, in seconds since 1970. Absent while there is none.",
+		Note:   "At most `--series.max-tokens` tokens, as `abs_token_attack_active`. It survives restarts.",
 	}
 	FlaggedTokens = &Family{
 		Name: "abs_flagged_tokens", Type: Gauge, Unit: "tokens", Group: GroupWindow, Stability: Stable,
@@ -283,8 +313,8 @@ var (
 		Labels: []string{LabelTarget, "state"}, LabelValues: map[string][]string{
 			"state": {ForensicsDue, ForensicsCovered, ForensicsSkipped, ForensicsFailed},
 		},
-		Help: "Tokens of the sliding window by the state of their forensics, each in one of them: `covered` were answered since the window report before the last one, `failed` did not answer when they were last requested, `skipped` are not accepted by ABS, `due` are all others.",
-		Note: "The sum is the number of tokens in the window. A call that failed is made again three times at most until the next window report.",
+		Help: "Tokens of the sliding window by the state of their forensics, each in one state.",
+		Note: "`covered`: answered since the window report before the last one; `failed`: the last call failed; `skipped`: ABS does not accept calls about it; `due`: all others. The sum is the number of tokens in the window.",
 	}
 	ForensicsOldestAge = &Family{
 		Name: "abs_exporter_forensics_oldest_age_seconds", Type: Gauge, Unit: "seconds", Group: GroupHealth, Stability: Stable,
@@ -362,8 +392,9 @@ func Table() []*Family {
 		Requests, TokenRequests, TokenMethodRequests, TokenAPIRequests, TokenDeviceRequests, TokenIPRequests,
 		MethodRequests, APIRequests, DeviceRequests, AttackDetections, AnomalyDetections,
 
-		WindowSeconds, WindowTokens, WindowRequests, WindowUnattributedRequests, TokenWindowRequests,
-		TokenAttackTypes, TokenAnomalyTypes, TokenAttackActive, TokenAnomalyActive, AttackTokens, AnomalyTokens, FlaggedTokens,
+		WindowSeconds, WindowTokens, WindowRequests, WindowUnattributedRequests, WindowIPs, TokenWindowRequests,
+		TokenWindowIPs, TokenWindowDevices, TokenAttackTypes, TokenAnomalyTypes, TokenAttackActive, TokenAnomalyActive, TokenAttackStart,
+		AttackTokens, AnomalyTokens, AttackStart, FlaggedTokens,
 		AttackTypeInfo,
 
 		Up, TargetPanics, CycleDuration, ReportDuration, ReportBytes, ReportFailures, EmptyReports, ReportLastSuccess, LastNewRequests,

@@ -133,7 +133,7 @@ func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_
 	}
 	targets := make([]collector.Target, len(s.Targets))
 	for i, t := range s.Targets {
-		client, err := newClient(&t, collector.ObserveCalls(health, t.Name, clock), log)
+		client, err := newClient(&t, func(c *abs.Config) { c.Observe = collector.ObserveCalls(health, t.Name, clock) }, log)
 		if err != nil {
 			return nil, fmt.Errorf("target %s: %w", t.Name, err)
 		}
@@ -172,10 +172,12 @@ func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_
 	return e, nil
 }
 
-// newClient returns the client of a target, and logs a warning for each unsafe setting.
-func newClient(t *config.Target, observe func(abs.Call), log *slog.Logger) (*abs.Client, error) {
+// newClient returns the client of a target, whose settings configure completes, and logs a warning
+// for each unsafe setting.
+func newClient(t *config.Target, configure func(*abs.Config), log *slog.Logger) (*abs.Client, error) {
 	c := t.ClientConfig()
-	c.UserAgent, c.Observe = "abs-exporter/"+build().Version, observe
+	c.UserAgent = "abs-exporter/" + build().Version
+	configure(&c)
 	client, err := abs.NewClient(c)
 	if err != nil {
 		return nil, err

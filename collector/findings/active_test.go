@@ -487,3 +487,49 @@ func BenchmarkGauges(b *testing.B) {
 		})
 	}
 }
+
+// An attack has a time at which it was first seen: per token while it is active, per type and API
+// that of the first token that still has it. A restart does not change it, and an end ends it.
+func TestAttackStart(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.AttackReports = nil })
+	at := func(d time.Duration) string { return fmt.Sprint(begin.Add(d).Unix()) }
+	id := func(token string) string { return r.cfg.Hash([]byte(token)).String() }
+	perToken := func(lines ...string) []string { slices.Sort(lines); return lines }
+	const attack = "Sequence Attack shop "
+	r.want(metrics.AttackStart)
+	r.abs.forensics["a"] = sequence
+	r.window(true, "a", "b")
+	r.cycle()
+	r.want(metrics.AttackStart, attack+at(2*time.Minute))
+	r.clock.now = r.clock.now.Add(8 * time.Minute)
+	r.abs.forensics["b"] = sequence
+	r.window(true, "a", "b")
+	r.cycle()
+	r.want(metrics.AttackStart, attack+at(2*time.Minute))
+	both := perToken(id("a")+" "+attack+at(2*time.Minute), id("b")+" "+attack+at(12*time.Minute))
+	r.want(metrics.TokenAttackStart, both...)
+
+	restarted := newRig(t, func(c *Config) { c.AttackReports = nil })
+	restarted.clock.now = r.clock.now
+	restarted.Restore(r.State())
+	restarted.want(metrics.TokenAttackStart, both...)
+	restarted.want(metrics.AttackStart, attack+at(2*time.Minute))
+
+	delete(r.abs.forensics, "a")
+	for range 3 {
+		r.clock.now = r.clock.now.Add(8 * time.Minute)
+		r.window(true, "a", "b")
+		r.cycle()
+	}
+	r.want(metrics.TokenAttackStart, id("b")+" "+attack+at(12*time.Minute))
+	r.want(metrics.AttackStart, attack+at(12*time.Minute))
+	delete(r.abs.forensics, "b")
+	for range 3 {
+		r.clock.now = r.clock.now.Add(8 * time.Minute)
+		r.window(true, "a", "b")
+		r.cycle()
+	}
+	r.want(metrics.TokenAttackStart)
+	r.want(metrics.AttackStart)
+	r.want(metrics.AttackTokens, attack+"0")
+}
