@@ -147,7 +147,9 @@ func TestFoundIsServed(t *testing.T) {
 					t.Fatalf("%v after it was found, there is no %s", time.Since(since), series)
 				}
 			}
-			lines = slices.DeleteFunc(lines, func(line string) bool { return !strings.Contains(line, "_total{") || strings.HasPrefix(line, "abs_exporter_report") })
+			lines = slices.DeleteFunc(lines, func(line string) bool {
+				return !strings.Contains(line, "_total{") || strings.HasPrefix(line, "abs_exporter_report")
+			})
 			if slices.Equal(lines, counters) {
 				continue
 			}
