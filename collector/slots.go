@@ -67,8 +67,9 @@ func (r *slotReports) read(ctx context.Context, c *cycle, job ledger.Job) {
 		return
 	}
 	if r.truncated(summary) {
-		if halves, ok := r.ledger.Halves(job); ok && !r.readHalves(ctx, c, job, halves, summary) {
+		if halves, ok := r.ledger.Halves(job); ok {
 			r.ledger.Discard(reading)
+			r.readHalves(ctx, c, job, halves, summary)
 			return
 		}
 	}
@@ -90,10 +91,10 @@ func (r *slotReports) probe(ctx context.Context, c *cycle, job ledger.Job) {
 }
 
 // readHalves reads a truncated span in halves and keeps them if they hold what was left out: if
-// their summaries add up to the whole's. It returns true if they don't, and the whole is to be
-// counted as it stands. As long as a half cannot be read, nobody knows, and the whole counts as not
-// read either: it might be settled by half of its rows otherwise.
-func (r *slotReports) readHalves(ctx context.Context, c *cycle, job ledger.Job, halves [2]ledger.Job, whole abs.Summary) bool {
+// their summaries add up to the whole's. Otherwise they are of a node that is behind, and are read
+// again in the next cycle. The whole counts as not read either way: it might be settled, or be a
+// baseline, by half of its rows otherwise.
+func (r *slotReports) readHalves(ctx context.Context, c *cycle, job ledger.Job, halves [2]ledger.Job, whole abs.Summary) {
 	var readings [2]*ledger.Reading
 	var summaries [2]abs.Summary
 	var requests int64
@@ -105,26 +106,20 @@ func (r *slotReports) readHalves(ctx context.Context, c *cycle, job ledger.Job, 
 				r.ledger.Discard(readings[0])
 			}
 			r.failed(ctx, c, job, err)
-			return false
+			return
 		}
 		requests += summaries[i].Requests
-	}
-	if requests < whole.Requests {
-		r.ledger.Discard(readings[0])
-		r.ledger.Discard(readings[1])
-		r.ledger.KeepWhole(job)
-		return true
 	}
 	r.ledger.Split(job)
 	for i, half := range halves {
 		// A half that is truncated itself waits for its own halves in the next cycle.
-		if _, ok := r.ledger.Halves(half); ok && r.truncated(summaries[i]) {
+		_, splits := r.ledger.Halves(half)
+		if requests < whole.Requests || splits && r.truncated(summaries[i]) {
 			r.ledger.Discard(readings[i])
 			continue
 		}
 		r.apply(readings[i], half, summaries[i])
 	}
-	return false
 }
 
 func (r *slotReports) apply(reading *ledger.Reading, job ledger.Job, s abs.Summary) {

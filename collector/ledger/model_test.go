@@ -263,25 +263,37 @@ func (w *world) cycle(l *Ledger, now time.Time, check func(string)) {
 				add(late, w.report(halves[1].Span, now))
 				l.Discard(r)
 				l.Split(j)
+				if early.total+late.total < sum(rows) { // of a node that is behind
+					l.Discard(early)
+					l.Discard(late)
+					continue
+				}
 				l.Apply(early, rowLength)
 				check("early half")
 				l.Apply(late, rowLength)
 				check("late half")
 				continue
 			}
+			w.apply(l, j, r, rows, now, check)
+			continue
 		}
 		add(r, rows)
-		if j.span().baseline {
-			w.first[j.From] = sum(rows)
-		}
-		w.most[j.From] = max(w.most[j.From], sum(rows)-w.first[j.From])
-		out := l.Apply(r, int64(len(rows)*rowLength))
-		w.checkProof(l, j, rows, now, out)
-		check("apply " + j.From.Format("15:04"))
+		w.apply(l, j, r, rows, now, check)
 	}
 	l.Close()
 	l.Stage(now, now)
 	l.Published()
+}
+
+// apply counts a whole report.
+func (w *world) apply(l *Ledger, j Job, r *Reading, rows []event, now time.Time, check func(string)) {
+	if j.span().baseline {
+		w.first[j.From] = sum(rows)
+	}
+	w.most[j.From] = max(w.most[j.From], sum(rows)-w.first[j.From])
+	out := l.Apply(r, int64(len(rows)*rowLength))
+	w.checkProof(l, j, rows, now, out)
+	check("apply " + j.From.Format("15:04"))
 }
 
 // checkProof checks that a slot settles only after its settle time, and after a reading of a later

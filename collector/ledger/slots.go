@@ -58,9 +58,8 @@ type slotSpan struct {
 	timeouts int       // in a row
 	settled  bool      // it is not read again
 
-	tooMuch   Span // what is to be halved before the next reading; empty: nothing
-	keepWhole bool // rows that its summary counts are missing, and its halves had no more of them
-	probing   probing
+	tooMuch Span // what is to be halved before the next reading; empty: nothing
+	probing probing
 
 	baseline     bool         // its first reading is not counted (rule 8)
 	otherCounted bool         // requests of it may have been counted under other (rule 2)

@@ -58,11 +58,11 @@ type SlotRecord struct {
 
 // SpanRecord is a span of an open slot.
 type SpanRecord struct {
-	From, To, Read                                     time.Time
-	Reading                                            uint64
-	Timeouts                                           int
-	Failed, Settled, KeepWhole, Baseline, OtherCounted bool
-	Last                                               *TokenCountsState // nil: none
+	From, To, Read                          time.Time
+	Reading                                 uint64
+	Timeouts                                int
+	Failed, Settled, Baseline, OtherCounted bool
+	Last                                    *TokenCountsState // nil: none
 }
 
 // TokenCountsState is the counts of the other tokens and then of the tracked ones, in the order of
@@ -119,7 +119,7 @@ func (l *Ledger) slotRecord(s *slot) SlotRecord {
 		sp := &s.spans[i]
 		rec := SpanRecord{
 			From: sp.From, To: sp.To, Read: sp.read, Reading: sp.reading, Timeouts: sp.timeouts,
-			Failed: sp.failed, Settled: sp.settled, KeepWhole: sp.keepWhole, Baseline: sp.baseline, OtherCounted: sp.otherCounted,
+			Failed: sp.failed, Settled: sp.settled, Baseline: sp.baseline, OtherCounted: sp.otherCounted,
 		}
 		if sp.last != nil {
 			last := l.tokenCountsState(sp.last)
@@ -269,7 +269,7 @@ func (l *Ledger) restoreSlot(v *SlotRecord, indexes []int) (*slot, error) {
 		rec := &v.Spans[i]
 		sp := slotSpan{
 			Span: Span{rec.From, rec.To}, read: rec.Read, reading: rec.Reading, timeouts: rec.Timeouts,
-			failed: rec.Failed, settled: rec.Settled, keepWhole: rec.KeepWhole, baseline: rec.Baseline, otherCounted: rec.OtherCounted || left,
+			failed: rec.Failed, settled: rec.Settled, baseline: rec.Baseline, otherCounted: rec.OtherCounted || left,
 		}
 		if rec.Last != nil {
 			sp.last = &tokenCounts{}
