@@ -26,6 +26,8 @@ type Options struct {
 	Registerer prometheus.Registerer
 	// Logger, if set, logs when the exporter's own metrics cannot be gathered.
 	Logger *slog.Logger
+	// MaxRequests is how many scrapes are answered at once; the others get status 503. 0: all are.
+	MaxRequests int
 	// KeepPlain is how large, in bytes, an uncompressed exposition may be to be kept. A larger one
 	// is kept compressed only, a tenth of the size, and is rendered again for each scrape without
 	// compression: that is as fast as decompressing it, and does not wait for the compression. 0:
@@ -68,6 +70,9 @@ func NewExposition(health prometheus.Gatherer, opts Options) *Exposition {
 		gathering: make(chan struct{}, 1), waiting: make(map[registryBodyKey]*pendingBody),
 	}}
 	e.handler = http.HandlerFunc(e.serve)
+	if opts.MaxRequests > 0 {
+		e.handler = atMost(opts.MaxRequests, e.handler)
+	}
 	if opts.Registerer != nil {
 		e.errors = prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "promhttp_metric_handler_errors_total",

@@ -78,6 +78,7 @@ func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_
 	health := metrics.NewHealth(registry)
 	exposition := metrics.NewExposition(registry, metrics.Options{
 		OpenMetricsCreated: s.Web.OpenmetricsCreated,
+		MaxRequests:        s.Web.MaxRequests,
 		Registerer:         registry,
 		Logger:             log,
 	})
