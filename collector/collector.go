@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -35,13 +36,36 @@ func New(o Options, targets []Target, e Environment) (*Collector, error) {
 	return c, nil
 }
 
-// Run polls until ctx ends; the running cycle is cut then. It returns nil on a clean end.
+// ErrLeftBehind is the error of Run where a cycle did not end in time.
+var ErrLeftBehind = errors.New("a cycle was left behind")
+
+// stopTime is how long Run waits for a cycle that computes when ctx ends: a cycle is cut between
+// its steps, and a step may be long where there are hundreds of thousands of slots.
+const stopTime = 3 * time.Second
+
+// Run polls until ctx ends; the running cycle is cut then. It returns nil on a clean end, and
+// ErrLeftBehind if a cycle still runs: the process is to end with the lock on its state directory,
+// and leaves what a kill would leave.
 func (c *Collector) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, l := range c.loops {
 		group.Go(func() error { return l.run(ctx) })
 	}
-	return group.Wait()
+	ended := make(chan error, 1)
+	go func() { ended <- group.Wait() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	limit := time.NewTimer(stopTime)
+	defer limit.Stop()
+	select {
+	case err := <-ended:
+		return err
+	case <-limit.C:
+		return ErrLeftBehind
+	}
 }
 
 // Status returns the status as of the last commit of each target, in the order of the targets.

@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"strconv"
@@ -303,6 +304,43 @@ func TestLivenessKnowsTheTimeOut(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A cycle that computes for long does not keep the process from ending.
+func TestRunLeavesALongCycleBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		busy := make(computing)
+		registry := prometheus.NewRegistry()
+		c, err := New(defaults(), []Target{{Name: "t", ABS: busy}}, Environment{
+			Key: testKey, Health: metrics.NewHealth(registry), Publisher: metrics.NewExposition(registry, metrics.Options{}),
+			Clock: SystemClock{}, Log: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- c.Run(ctx) }()
+		time.Sleep(time.Minute)
+		cancel()
+		begun := time.Now()
+		if err := <-ended; !errors.Is(err, ErrLeftBehind) || time.Since(begun) > stopTime {
+			t.Errorf("%v after %v", err, time.Since(begun))
+		}
+		close(busy)
+	})
+}
+
+// computing is an ABS whose answers take as long as they take, whether anybody waits or not.
+type computing chan struct{}
+
+func (c computing) Tokens(ctx context.Context, _ abs.Window, _ func(*abs.Row) error) (abs.Summary, error) {
+	<-c
+	return abs.Summary{}, ctx.Err()
+}
+
+func (c computing) Forensics(ctx context.Context, _ abs.Window, _ []byte) (abs.Forensics, error) {
+	return abs.Forensics{}, ctx.Err()
 }
 
 // hanging is an ABS that answers when the process ends.

@@ -2,6 +2,7 @@ package collector
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -80,7 +81,7 @@ func (f *stateFile) load() (*savedState, error) {
 }
 
 func (f *stateFile) unusable(err error) error {
-	return fmt.Errorf("state file %s: %w. Nothing of it was used. Remove it to begin the counters anew at 0, which Prometheus handles as a restart; an older copy of it would make Prometheus count every request since the counters began once more", f.path, err)
+	return fmt.Errorf("state file %s: %w. Nothing of it was used. Remove it to begin the counters anew at 0, which Prometheus handles as a restart; an older copy of it would make Prometheus count every request since the counters began once more", cmp.Or(f.adopted, f.path), err)
 }
 
 // newLedger returns the ledger as the last process left it, or a new one.

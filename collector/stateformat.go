@@ -114,5 +114,8 @@ func decodePayload(payload []byte) (*savedState, error) {
 	if s.Ledger == nil {
 		return nil, contentErrorf("it cannot be read: it has no counters")
 	}
+	if err := s.Findings.Check(); err != nil {
+		return nil, &contentError{err}
+	}
 	return &s, nil
 }

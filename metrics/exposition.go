@@ -31,6 +31,8 @@ type Options struct {
 	Committed func()
 	// Logger, if set, logs when the exporter's own metrics cannot be gathered.
 	Logger *slog.Logger
+	// MaxRequests is how many scrapes are answered at once; the others get status 503. 0: all are.
+	MaxRequests int
 }
 
 // Exposition serves /metrics: the latest snapshots of the targets, and after them the exporter's
@@ -65,6 +67,9 @@ func NewExposition(health prometheus.Gatherer, opts Options) *Exposition {
 		gatherer: health, created: opts.OpenMetricsCreated, gathering: make(chan struct{}, 1),
 	}}
 	e.handler = http.HandlerFunc(e.serve)
+	if opts.MaxRequests > 0 {
+		e.handler = atMost(opts.MaxRequests, e.handler)
+	}
 	if opts.Registerer != nil {
 		e.errors = prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "promhttp_metric_handler_errors_total",

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -68,6 +70,8 @@ type exporter struct {
 	webConfig string
 	log       *slog.Logger
 	closers   []func() error
+
+	leftBehind atomic.Bool // a cycle, by the collector
 }
 
 // newExporter opens the listeners and restores the state. It sends no request to ABS.
@@ -100,6 +104,7 @@ func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_
 	health := metrics.NewHealth(registry)
 	exposition := metrics.NewExposition(registry, metrics.Options{
 		OpenMetricsCreated: s.Web.OpenmetricsCreated,
+		MaxRequests:        s.Web.MaxRequests,
 		Registerer:         registry,
 		Committed: func() {
 			if e.pusher != nil {
@@ -126,7 +131,12 @@ func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_
 	if err != nil {
 		return nil, err
 	}
-	e.closers = append(e.closers, lock.Close)
+	e.closers = append(e.closers, func() error {
+		if e.leftBehind.Load() {
+			return nil // it may still write; the end of the process unlocks the directory
+		}
+		return lock.Close()
+	})
 	environment.Log = log
 	if environment.Key, err = tokenKey(s.Series.TokenKeyFile, s.State.Dir, log); err != nil {
 		return nil, err
@@ -228,7 +238,13 @@ func (e *exporter) run(ctx context.Context) error {
 	polled, ended := context.WithCancel(context.WithoutCancel(ctx))
 	group.Go(func() error {
 		defer ended()
-		return e.collector.Run(ctx)
+		err := e.collector.Run(ctx)
+		if errors.Is(err, collector.ErrLeftBehind) {
+			e.leftBehind.Store(true)
+			e.log.Warn("cycle cut after the drain time", "consequence", "the next start goes on from the last saved state; nothing is lost or counted twice")
+			return nil
+		}
+		return err
 	})
 
 	// Pushes what is published, if --otlp.endpoint is set.

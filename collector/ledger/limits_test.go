@@ -320,3 +320,31 @@ func TestShrinkKeepsCounts(t *testing.T) {
 		t.Errorf("the token has %d, had %d", n, counted)
 	}
 }
+
+// A long pause leaves many slots, each to be read in as many spans as the last ones were: the time
+// to find what is due grows with the spans, not with their square.
+func TestDueIsLinear(t *testing.T) {
+	due := func(slot time.Duration) time.Duration {
+		least := time.Hour
+		for range 3 {
+			l := New(Config{
+				Target: "t", Zone: Zone{Location: time.UTC}, Slot: slot, Reread: 10 * time.Minute, Settle: 2 * time.Hour,
+				MaxBackfill: 60 * 24 * time.Hour, Lookback: 30 * 24 * time.Hour, MaxTokens: 10, MaxValues: 10,
+			})
+			l.schedule.length = time.Minute
+			l.Advance(limitsNow, 0)
+			jobs := l.Due(limitsNow)
+			if len(jobs) < 30*24*60 {
+				t.Fatalf("%d jobs", len(jobs))
+			}
+			begun := time.Now()
+			l.probe(jobs, limitsNow) // which looks at the span of each job
+			least = min(least, time.Since(begun))
+		}
+		return least
+	}
+	few, many := due(time.Hour), due(24*time.Hour)
+	if t.Logf("%v and %v", few, many); many > 5*few {
+		t.Errorf("%v for slots of 60 spans, %v for as many spans in slots of 1440", few, many)
+	}
+}

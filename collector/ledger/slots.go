@@ -85,6 +85,7 @@ func (l *Ledger) Advance(now time.Time, elapsed time.Duration) {
 		*next = time.Time{}
 		l.begin(l.clock.start().Add(-l.c.Lookback), now)
 	}
+	l.skip(now)
 	for next.Before(now) {
 		span := l.c.Zone.Slot(*next, l.c.Slot)
 		span.From = *next
@@ -94,6 +95,21 @@ func (l *Ledger) Advance(now time.Time, elapsed time.Duration) {
 	l.prune()
 	l.expire()
 	l.shrink()
+}
+
+// mostSlots is how many slots are opened at once, at least; Config.MaxBackfill may ask for more.
+const mostSlots = 100_000
+
+// skip passes over slots that are as many as a wrong clock makes, such as that of a machine which
+// begins in 1970: they are too old to be read, and only counted as missed.
+func (l *Ledger) skip(now time.Time) {
+	next := &l.schedule.next
+	if (now.Sub(*next)-l.c.MaxBackfill)/l.c.Slot <= mostSlots {
+		return
+	}
+	from := l.c.Zone.Slot(now.Add(-l.c.MaxBackfill-l.c.Slot), l.c.Slot).From
+	l.health.missed.Value += int64(from.Sub(*next) / l.c.Slot)
+	*next = from
 }
 
 // tolerance is by how much the wall clock and ABS's may differ.

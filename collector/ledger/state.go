@@ -150,6 +150,9 @@ func (l *Ledger) tokenCountsState(t *tokenCounts) (s TokenCountsState) {
 // Restore returns a ledger that continues from a state. If the state has more tokens than
 // Config.MaxTokens, those whose last gain is oldest leave.
 func Restore(c Config, s *State) (*Ledger, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
 	l := New(c)
 	for d := range l.labels {
 		if err := l.labels[d].Restore(s.Labels[d]); err != nil {
@@ -160,11 +163,14 @@ func Restore(c Config, s *State) (*Ledger, error) {
 	if err != nil || len(all) < 2 {
 		return nil, counts.ErrState
 	}
+	if err := checkCounters(all); err != nil {
+		return nil, err
+	}
 	l.total, l.other = all[0], all[1]
 	l.readings = s.Readings
 	l.schedule.next, l.schedule.newest = s.Next, s.Newest
-	l.schedule.length = max(time.Minute, min(s.Length, c.Slot))
-	l.schedule.probes = probes{readings: s.Readings, length: s.ProbeLength, proven: s.ProbeProven}
+	l.schedule.length = max(time.Minute, min(s.Length, c.Slot).Truncate(time.Minute))
+	l.schedule.probes = probes{readings: s.Readings, length: max(0, s.ProbeLength.Truncate(time.Minute)), proven: s.ProbeProven}
 	l.activity = activity{s.Clock, s.LastGain, s.Resumed}
 	l.clock, l.fresh = clock{wall: s.Wall, elapsed: s.Elapsed}, false
 	l.audit = s.Audit
@@ -254,8 +260,11 @@ func (l *Ledger) inherit(c *counts.Counters) {
 
 func (l *Ledger) restoreSlot(v *SlotRecord, indexes []int) (*slot, error) {
 	total, err := v.Total.Decode(l.labels)
-	if err != nil || len(total) != 1 || (v.State == string(Open)) != (len(v.Spans) > 0) {
+	if err != nil || len(total) != 1 {
 		return nil, counts.ErrState
+	}
+	if err := checkCounts(total); err != nil {
+		return nil, err
 	}
 	s := &slot{
 		Span: Span{v.From, v.To}, state: SlotState(v.State), total: total[0], read: v.Read, proven: v.Proven, ended: v.Ended,
@@ -278,6 +287,7 @@ func (l *Ledger) restoreSlot(v *SlotRecord, indexes []int) (*slot, error) {
 				return nil, err
 			}
 			sp.otherCounted = sp.otherCounted || moved
+			sp.last.grow(l.tracked.size()) // a last reading is never empty, whatever the state says
 			s.reported.move(sp.last, 1)
 		}
 		s.spans = append(s.spans, sp)
@@ -294,6 +304,9 @@ func (l *Ledger) restoreTokenCounts(t *tokenCounts, s *TokenCountsState, indexes
 	}
 	if len(all) == 0 {
 		return false, nil
+	}
+	if err := checkCounts(all); err != nil {
+		return false, err
 	}
 	t.grow(l.tracked.size())
 	t.other = all[0]

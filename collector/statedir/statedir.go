@@ -73,11 +73,11 @@ func (d *Dir) Close() error {
 
 // Write replaces a file in one step that no crash can halve: once it returns, the content is on the
 // disk, name and all. The temporary file is in the same directory, so that it is never on another
-// disk and Open finds what is left of it. Only the owner may read the file.
+// disk and Open finds what is left of it. Only the owner may read the file, whatever the mode of the
+// one that it replaces.
 func Write(path string, content []byte) error {
 	dir := filepath.Dir(path)
-	err := renameio.WriteFile(path, content, 0o600, renameio.WithTempDir(dir), renameio.WithStaticPermissions(0o600))
-	if err != nil {
+	if err := replace(path, dir, content); err != nil {
 		return err
 	}
 	d, err := os.Open(dir)
@@ -85,6 +85,18 @@ func Write(path string, content []byte) error {
 		return err
 	}
 	return errors.Join(syncDir(d), d.Close())
+}
+
+func replace(path, dir string, content []byte) error {
+	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(dir), renameio.WithPermissions(0o600))
+	if err != nil {
+		return err
+	}
+	defer f.Cleanup() //nolint:errcheck // what is left of it, the next Open removes
+	if _, err := f.Write(content); err != nil {
+		return err
+	}
+	return f.CloseAtomicallyReplace()
 }
 
 // syncDir writes the names of a directory to the disk. File systems on which that does not exist

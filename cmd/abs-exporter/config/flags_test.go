@@ -141,6 +141,7 @@ func TestBadFlags(t *testing.T) {
 		"expire":               {with("--series.expire=0s"), nil, []string{"--series.expire: must be above 0s but is 0s"}},
 		"token key missing":    {with("--series.token-key-file=DIR/none"), nil, []string{"--series.token-key-file: open DIR/none: no such file or directory"}},
 		"token key short":      {with("--series.token-key-file=DIR/short"), nil, []string{"--series.token-key-file: DIR/short: the key has 15 bytes; it needs 16 or more"}},
+		"max requests":         {with("--web.max-requests=-1"), nil, []string{"--web.max-requests: must not be negative but is -1"}},
 		"address":              {with("--web.listen-address=10464"), nil, []string{`--web.listen-address: "10464" is no address of the form host:port or :port`}},
 		"address without port": {with("--web.probe-address=localhost:"), nil, []string{`--web.probe-address: "localhost:" is no address of the form host:port or :port`}},
 		"path":                 {with("--web.telemetry-path=metrics"), nil, []string{`--web.telemetry-path: must be a plain path that begins with / but is "metrics"`}},

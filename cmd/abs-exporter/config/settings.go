@@ -106,6 +106,7 @@ type Web struct {
 	ListenAddress      []string `default:"${listen}" help:"Address to listen on; repeatable."`
 	TelemetryPath      string   `default:"/metrics" help:"Path of the metrics."`
 	OpenmetricsCreated bool     `help:"Write _created lines in OpenMetrics text. A Prometheus without the feature for them stores them as series."`
+	MaxRequests        int      `default:"40" help:"Scrapes at the same time at most; others are answered with status 503. 0: no limit."`
 	Config             struct {
 		File string `placeholder:"FILE" help:"TLS and basic auth of the listeners, as in every Prometheus exporter (exporter-toolkit)."`
 	} `embed:"" prefix:"config."`

@@ -143,6 +143,7 @@ func (f *Web) validate(v *validation) {
 	if f.ProbeAddress != "" {
 		address(v.failf, "web.probe-address", f.ProbeAddress)
 	}
+	notNegative(v.failf, "web.max-requests", f.MaxRequests)
 	switch path := f.TelemetryPath; {
 	case !strings.HasPrefix(path, "/") || strings.ContainsAny(path, " {}?#%") || strings.Contains(path, "//") || strings.Contains(path, "/."):
 		v.failf("web.telemetry-path", "must be a plain path that begins with / but is %q", path)
