@@ -18,7 +18,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 	"github.com/abs-exporter/abs-exporter/collector"
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
-	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/metrics"
 	"github.com/abs-exporter/abs-exporter/test/promtest"
 )
@@ -176,7 +176,7 @@ func newCollector(t *testing.T, sim *simulator.Simulator, health *metrics.Health
 			Window: 3 * time.Hour, MaxBackfill: 24 * time.Hour,
 		},
 		Series: collector.Series{
-			MaxTokens: 1000, MaxValues: 100, Expire: 2 * time.Hour, Dimensions: []ledger.Dimension{ledger.Method, ledger.API, ledger.Device},
+			MaxTokens: 1000, MaxValues: 100, Expire: 2 * time.Hour, Dimensions: []counts.Dimension{counts.Method, counts.API, counts.Device},
 		},
 		Forensics: true, ForensicsRate: 10, Catalogue: types, Audit: 24 * time.Hour,
 	}, []collector.Target{{Name: "prod", Location: time.UTC, ABS: client, Forensics: true, AttackReports: client}}, collector.Environment{
