@@ -85,6 +85,7 @@ type Call struct {
 	Bytes    int64 // of the body, as far as it was read, after content decoding
 	Repeated bool  // it was sent twice: the first time on a connection that was closed under it
 	Err      error // as returned to the caller
+	Oddities       // of a report that was read
 }
 
 // ConfigError says which field of Config is wrong and why, without values that may be secret.

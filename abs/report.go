@@ -65,6 +65,16 @@ type Skipped struct {
 // Rows returns how many rows were left out.
 func (s *Skipped) Rows() int64 { return s.Token + s.Count + s.Shape }
 
+// Oddities are what is odd about an answer that was read all the same.
+type Oddities struct {
+	Skipped Skipped
+	// OtherDates says that the dates of the report are not those that were requested, to the minute.
+	// No page says how ABS echoes them. Dates that are absent or unreadable are not odd.
+	OtherDates bool
+	// OtherToken says that a forensics report names another token than the requested one.
+	OtherToken bool
+}
+
 // Summary is what the oauthtokens report says of itself, and what was read of it.
 type Summary struct {
 	Tokens, Requests int64     // summary.tokens, summary.total_requests
@@ -72,9 +82,9 @@ type Summary struct {
 	Earlier, Later   time.Time // as echoed: not always what was requested; zero where absent or unreadable
 	Rows             int64     // without those of Skipped
 	RowRequests      int64     // the sum of Row.Requests
-	Skipped          Skipped
 	Bytes            int64     // of the body, after content decoding
 	Date             time.Time // ABS's clock: the header Date of the answer; zero where absent
+	Oddities
 }
 
 // Truncated reports whether ABS seems to have left rows out for the length of the report: the rows
@@ -97,8 +107,8 @@ type Forensics struct {
 	AttackTypes, AnomalyTypes    []Finding // in the order of the report
 	Earlier, Later               time.Time
 	Metrics                      Row // details.metrics; empty where absent or skipped. Not reused.
-	Skipped                      Skipped
 	Bytes                        int64
+	Oddities
 }
 
 // FlaggedToken is a token that the attack report names, with the attack type in ABS's spelling; the

@@ -44,6 +44,9 @@ func (r *slotReports) poll(ctx context.Context, c *cycle) (publish bool) {
 // errNoRows is no error of the package abs: the window's gauges need the summary only.
 var errNoRows = errors.New("the summary counts requests, but the report has no rows")
 
+// noRows reports whether a report had no rows, not even such as were left out.
+func noRows(s abs.Summary) bool { return s.Rows+s.Skipped.Rows() == 0 }
+
 func (r *slotReports) read(ctx context.Context, c *cycle, job ledger.Job) {
 	reading := r.ledger.Begin(job, r.clock.Now())
 	summary, err := r.readInto(ctx, job.Span, reading)
@@ -51,7 +54,7 @@ func (r *slotReports) read(ctx context.Context, c *cycle, job ledger.Job) {
 		reading = r.ledger.Begin(job, r.clock.Now())
 		summary, err = r.readInto(ctx, job.Span, reading)
 	}
-	if err == nil && summary.Requests > 0 && summary.Rows == 0 {
+	if err == nil && summary.Requests > 0 && noRows(summary) {
 		r.ledger.Discard(reading)
 		err = errNoRows
 	}
@@ -60,7 +63,7 @@ func (r *slotReports) read(ctx context.Context, c *cycle, job ledger.Job) {
 		return
 	}
 	c.succeeded++
-	if !summary.HasSummary && summary.Rows == 0 {
+	if !summary.HasSummary && noRows(summary) {
 		r.ledger.ApplyNothing(reading)
 		r.log.Debug("slot report is empty", "from", job.From, "to", job.To,
 			"consequence", "it has neither a summary nor rows and proves nothing; the slot stays open")

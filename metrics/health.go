@@ -15,6 +15,9 @@ type Health struct {
 	ReportDuration    *prometheus.HistogramVec
 	ReportBytes       *prometheus.CounterVec
 	ReportFailures    *prometheus.CounterVec
+	ReportRowsSkipped *prometheus.CounterVec
+	ReportMismatches  *prometheus.CounterVec
+	ReportRepeats     *prometheus.CounterVec
 	ReportLastSuccess *prometheus.GaugeVec
 	LastNewRequests   *prometheus.GaugeVec
 	Slots             *prometheus.GaugeVec
@@ -40,6 +43,9 @@ func NewHealth(reg prometheus.Registerer) *Health {
 	h.ReportDuration = h.histogram(reg, ReportDuration)
 	h.ReportBytes = h.counter(reg, ReportBytes)
 	h.ReportFailures = h.counter(reg, ReportFailures)
+	h.ReportRowsSkipped = h.counter(reg, ReportRowsSkipped)
+	h.ReportMismatches = h.counter(reg, ReportMismatches)
+	h.ReportRepeats = h.counter(reg, ReportRepeats)
 	h.ReportLastSuccess = h.gauge(reg, ReportLastSuccess)
 	h.LastNewRequests = h.gauge(reg, LastNewRequests)
 	h.Slots = h.gauge(reg, Slots)
