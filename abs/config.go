@@ -121,7 +121,7 @@ func (c *Config) check() (*url.URL, error) {
 		return bad("WindowEnd", "must be Exclusive or Inclusive")
 	case c.Timeout < 0:
 		return bad("Timeout", "must not be negative")
-	case c.Rate < 0 || math.IsNaN(c.Rate):
+	case c.Rate < 0 || math.IsNaN(c.Rate) || math.IsInf(c.Rate, 1):
 		return bad("Rate", "must be a number of requests a second, above 0")
 	case c.Concurrency < 0:
 		return bad("Concurrency", "must not be negative")
