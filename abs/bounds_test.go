@@ -144,12 +144,12 @@ func hostileAnswers() []hostile {
 // is read, busy names keep their requests, and what was large is given back.
 func TestMemoryFollowsWhatIsKept(t *testing.T) {
 	for i, c := range hostileAnswers() {
-		size := 180 << 20
+		size := 90 << 20
 		switch {
 		case testing.Short():
 			size = 6 << 20
 		case i > 3:
-			size = 40 << 20
+			size = 12 << 20
 		}
 		t.Run(c.name, func(t *testing.T) {
 			server := serve(t, func(w http.ResponseWriter, _ *http.Request) {

@@ -1,6 +1,7 @@
 package abs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -94,7 +95,12 @@ func (c *Client) Close() {
 // The error is an *Error or the error of row. (ABS reference guide, "OAuth2 token metrics".)
 func (c *Client) Tokens(ctx context.Context, w Window, row func(*Row) error) (Summary, error) {
 	return request(ctx, c, ReportTokens, w, "", func(r *reportReader, body io.Reader, limit int64) (Summary, error) {
-		return r.readTokens(body, limit, c.config.Location, row)
+		sum, err := r.readTokens(body, limit, c.config.Location, row)
+		if err == nil {
+			r.OtherDates = c.otherDates(w, sum.Earlier, sum.Later)
+			sum.Oddities = r.Oddities
+		}
+		return sum, err
 	})
 }
 
@@ -106,7 +112,13 @@ func (c *Client) Forensics(ctx context.Context, w Window, token []byte) (Forensi
 	}
 	extra := "&token=" + escape(string(token))
 	return request(ctx, c, ReportForensics, w, extra, func(r *reportReader, body io.Reader, limit int64) (Forensics, error) {
-		return r.readForensics(body, limit, c.config.Location)
+		f, err := r.readForensics(body, limit, c.config.Location)
+		if err == nil {
+			r.OtherDates = c.otherDates(w, f.Earlier, f.Later)
+			r.OtherToken = len(f.Metrics.Token) > 0 && !bytes.Equal(f.Metrics.Token, token)
+			f.Oddities = r.Oddities
+		}
+		return f, err
 	})
 }
 
@@ -192,6 +204,7 @@ func (c *Client) send(ctx context.Context, report string, w Window, extra string
 	if c.config.Observe != nil {
 		c.config.Observe(Call{
 			Report: report, Duration: c.config.Now().Sub(start), Bytes: r.Read(), Repeated: repeated, Err: err,
+			Oddities: r.Oddities,
 		})
 	}
 	r.release()
@@ -287,10 +300,25 @@ func (c *Client) query(report string, w Window) (string, error) {
 	case from.Year() < 1 || to.Year() > 9999:
 		return bad("the window is not within the years 1 to 9999")
 	}
-	if c.config.WindowEnd == Inclusive {
-		to = to.Add(-time.Minute)
-	}
+	from, to = c.dates(w)
 	return "later_date=" + to.Format(queryLayout) + "&earlier_date=" + from.Format(queryLayout), nil
+}
+
+// dates returns earlier_date and later_date of a request.
+func (c *Client) dates(w Window) (earlier, later time.Time) {
+	if c.config.WindowEnd == Inclusive {
+		w.To = w.To.Add(-time.Minute)
+	}
+	return w.From.In(c.config.Location), w.To.In(c.config.Location)
+}
+
+// otherDates reports whether the dates of a report are not those that were requested.
+func (c *Client) otherDates(w Window, earlier, later time.Time) bool {
+	other := func(reported, requested time.Time) bool {
+		return !reported.IsZero() && reported.Format(queryLayout) != requested.Format(queryLayout)
+	}
+	from, to := c.dates(w)
+	return other(earlier, from) || other(later, to)
 }
 
 // escape encodes any text as a value of the query.

@@ -89,6 +89,7 @@ type Call struct {
 	Bytes    int64 // of the body, as far as it was read, after content decoding
 	Repeated bool  // it was sent twice: the first time on a connection that was closed under it
 	Err      error // as returned to the caller
+	Oddities       // of a report that was read
 }
 
 // ConfigError says which field of Config is wrong and why, without values that may be secret.
@@ -134,7 +135,7 @@ func (c *Config) check() (*url.URL, error) {
 		return bad("WindowEnd", "must be Exclusive or Inclusive")
 	case c.Timeout < 0:
 		return bad("Timeout", "must not be negative")
-	case c.Rate < 0 || math.IsNaN(c.Rate):
+	case c.Rate < 0 || math.IsNaN(c.Rate) || math.IsInf(c.Rate, 1):
 		return bad("Rate", "must be a number of requests a second, above 0")
 	case c.Concurrency < 0:
 		return bad("Concurrency", "must not be negative")

@@ -14,6 +14,7 @@ import (
 type reportReader struct {
 	*jsonscan.Scanner
 	position
+	Oddities
 	clock time.Time // ABS's clock, as the answer's header has it; zero where it has none
 	rowReader
 	keepURLs bool // rows have their URLs
@@ -29,6 +30,7 @@ func newReportReader() *reportReader {
 func (r *reportReader) reset(body io.Reader, limit int64, report string) {
 	r.Reset(body, limit)
 	r.position = position{report: report, rowAt: -1, ipAt: -1, topAt: -1}
+	r.Oddities = Oddities{}
 }
 
 // refused returns the error for a body that the scanner refuses.

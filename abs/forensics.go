@@ -24,8 +24,9 @@ func (r *reportReader) readForensics(body io.Reader, limit int64, loc *time.Loca
 		func() { r.forensicsDetails(&f) },
 	)
 	if r.Err() != nil {
-		f = Forensics{}
+		f, r.Oddities = Forensics{}, Oddities{}
 	}
+	f.Oddities = r.Oddities
 	f.Bytes = r.Read()
 	return f, r.Err()
 }
@@ -62,7 +63,7 @@ func (r *reportReader) forensicsMetrics(f *Forensics) {
 	whole := r.row(2, false)
 	r.metrics = false
 	if !whole {
-		r.skipRow(&f.Skipped)
+		r.skipRow()
 		r.clearRow()
 		return
 	}

@@ -1,6 +1,7 @@
 package abs
 
 import (
+	"cmp"
 	"compress/flate"
 	"compress/gzip"
 	"context"
@@ -44,6 +45,8 @@ func (c *Client) statusError(report string, resp *http.Response) error {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		e.Reason = ReasonAuth
 		e.detail = "ABS refused the keys, or what their user may not read: " + name
+	case status == http.StatusProxyAuthRequired:
+		e.detail = "a proxy answered " + name + " in place of ABS; name its user and password in HTTP_PROXY, or ABS in NO_PROXY"
 	case status == http.StatusRequestEntityTooLarge:
 		e.Reason = ReasonSize
 		e.detail = "ABS answered " + name
@@ -158,7 +161,7 @@ func connectionText(err error) string {
 	var dns *net.DNSError
 	var op *net.OpError
 	var record tls.RecordHeaderError
-	text := certificateText(err)
+	text := cmp.Or(certificateText(err), handshakeText(err))
 	switch {
 	case text != "":
 		return text
@@ -198,8 +201,13 @@ func certificateText(err error) string {
 		refused *tls.CertificateVerificationError
 	)
 	switch {
+	case errors.As(err, &unknown) && insecureAlgorithm.MatchString(err.Error()):
+		return "the chain of ABS's certificate is signed with " + insecureAlgorithm.FindStringSubmatch(err.Error())[1] +
+			", which is not trusted: a new certificate is needed; until then, " + pin
 	case errors.As(err, &unknown):
 		return "the certificate of ABS is signed by an unknown authority: name its CA file, or its fingerprint"
+	case errors.As(err, &host) && len(host.Certificate.DNSNames)+len(host.Certificate.IPAddresses) == 0:
+		return "the certificate of ABS names no host: " + pin + ", or a new certificate is needed"
 	case errors.As(err, &host):
 		return "the certificate of ABS is for another host: name the server name that it has, or its fingerprint"
 	case errors.As(err, &invalid):

@@ -30,8 +30,9 @@ func (r *reportReader) readTokens(body io.Reader, limit int64, loc *time.Locatio
 	)
 	sum.Date = r.clock
 	if r.Err() != nil {
-		sum = Summary{}
+		sum, r.Oddities = Summary{}, Oddities{}
 	}
+	sum.Oddities = r.Oddities
 	sum.Bytes = r.Read()
 	return sum, r.Err()
 }
@@ -51,7 +52,7 @@ func (r *reportReader) rows(sum *Summary, row func(*Row) error) {
 			return
 		}
 		if !whole {
-			r.skipRow(&sum.Skipped)
+			r.skipRow()
 			continue
 		}
 		sum.Rows++
@@ -63,9 +64,9 @@ func (r *reportReader) rows(sum *Summary, row func(*Row) error) {
 		r.Stop(row(&r.current))
 	}
 	r.rowAt = -1
-	bad := sum.Skipped.Rows()
+	bad := r.Skipped.Rows()
 	if all := sum.Rows + bad; bad > maxBadRows && bad*badRowShare > all {
-		e := *sum.Skipped.First
+		e := *r.Skipped.First
 		e.detail = fmt.Sprintf("%d of %d rows cannot be read, the first because %s", bad, all, e.detail)
 		r.Stop(&e)
 	}

@@ -66,6 +66,16 @@ type Skipped struct {
 // Rows returns how many rows were left out.
 func (s *Skipped) Rows() int64 { return s.Token + s.Count + s.Shape }
 
+// Oddities are what is odd about an answer that was read all the same.
+type Oddities struct {
+	Skipped Skipped
+	// OtherDates says that the dates of the report are not those that were requested, to the minute.
+	// No page says how ABS echoes them. Dates that are absent or unreadable are not odd.
+	OtherDates bool
+	// OtherToken says that a forensics report names another token than the requested one.
+	OtherToken bool
+}
+
 // Summary is what the oauthtokens report says of itself, and what was read of it.
 type Summary struct {
 	Tokens, Requests int64     // summary.tokens, summary.total_requests
@@ -73,14 +83,17 @@ type Summary struct {
 	Earlier, Later   time.Time // as echoed: not always what was requested; zero where absent or unreadable
 	Rows             int64     // without those of Skipped
 	RowRequests      int64     // the sum of Row.Requests
-	Skipped          Skipped
 	Bytes            int64     // of the body, after content decoding
 	Date             time.Time // ABS's clock: the header Date of the answer; zero where absent
+	Oddities
 }
+
+// NoRows reports whether the report has no rows, not even such as were left out.
+func (s *Summary) NoRows() bool { return s.Rows+s.Skipped.Rows() == 0 }
 
 // Empty reports whether the report has neither a summary nor rows: nobody knows whether that is what
 // ABS answers about an empty window.
-func (s *Summary) Empty() bool { return !s.HasSummary && s.Rows == 0 }
+func (s *Summary) Empty() bool { return !s.HasSummary && s.NoRows() }
 
 // Truncated reports whether ABS seems to have left rows out for the length of the report: the rows
 // have fewer requests than the summary, and the body is at nine tenths of ABS's limit or more.
@@ -102,8 +115,8 @@ type Forensics struct {
 	AttackTypes, AnomalyTypes    []Finding // in the order of the report
 	Earlier, Later               time.Time
 	Metrics                      Row // details.metrics; empty where absent or skipped. Not reused.
-	Skipped                      Skipped
 	Bytes                        int64
+	Oddities
 }
 
 // FlaggedToken is a token that the attack report names, with the attack type in ABS's spelling; the

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,6 +89,9 @@ func (c TLSConfig) clientConfig(host string) (*tls.Config, error) {
 			return nil, &ConfigError{Field: "TLS.Fingerprint", Detail: err.Error()}
 		}
 		t.InsecureSkipVerify = true // #nosec G402 -- VerifyConnection verifies instead
+		// Who has the key of the pinned certificate is ABS: it may speak what its Java speaks.
+		t.MinVersion = tls.VersionTLS11
+		t.CipherSuites = pinnedSuites()
 		t.VerifyConnection = func(state tls.ConnectionState) error {
 			got := sha256.Sum256(state.PeerCertificates[0].Raw)
 			if subtle.ConstantTimeCompare(got[:], want) != 1 {
@@ -154,6 +158,7 @@ func newTransport(c *Config, tlsConfig *tls.Config) *http.Transport {
 	protocols.SetHTTP1(true)
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
+		OnProxyConnectResponse: proxyAnswer,
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        tlsConfig,
 		TLSHandshakeTimeout:    c.Timeout,
@@ -163,4 +168,14 @@ func newTransport(c *Config, tlsConfig *tls.Config) *http.Transport {
 		MaxResponseHeaderBytes: 64 << 10,
 		Protocols:              &protocols,
 	}
+}
+
+// pinnedSuites returns the cipher suites of crypto/tls, those with RSA key exchange included.
+func pinnedSuites() (ids []uint16) {
+	for _, s := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
+		if !strings.Contains(s.Name, "RC4") && !strings.Contains(s.Name, "3DES") {
+			ids = append(ids, s.ID)
+		}
+	}
+	return ids
 }

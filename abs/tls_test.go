@@ -14,6 +14,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"math"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -195,6 +196,7 @@ func TestConfigErrors(t *testing.T) {
 		{func(c *Config) { c.WindowEnd = -1 }, "abs: WindowEnd: must be Exclusive or Inclusive"},
 		{func(c *Config) { c.Timeout = -1 }, "abs: Timeout: must not be negative"},
 		{func(c *Config) { c.Rate = -1 }, "abs: Rate: must be a number of requests a second, above 0"},
+		{func(c *Config) { c.Rate = math.Inf(1) }, "abs: Rate: must be a number of requests a second, above 0"},
 		{func(c *Config) { c.Concurrency = -1 }, "abs: Concurrency: must not be negative"},
 		{func(c *Config) { c.ResponseCap = -1 }, "abs: ResponseCap: must be between 0 and 2^53 bytes"},
 		{func(c *Config) { c.Keys = nil }, "abs: Keys: are missing; ABS answers nobody without"},

@@ -117,7 +117,8 @@ func (r *reportReader) row(depth int, strict bool) (whole bool) {
 }
 
 // skipRow counts the row that was just read as left out.
-func (r *reportReader) skipRow(s *Skipped) {
+func (r *reportReader) skipRow() {
+	s := &r.Skipped
 	if r.Err() != nil {
 		return
 	}

@@ -200,7 +200,7 @@ func TestForensicsOfAnotherToken(t *testing.T) {
 			return answer(strings.Replace(body, "TOKEN", reported, 1)), nil
 		})
 		f, err := mustClient(t, c).Forensics(context.Background(), hour, []byte(someToken))
-		if err != nil || string(f.Metrics.Token) != reported || f.Attacks != 1 || len(f.AttackTypes) != 1 {
+		if err != nil || string(f.Metrics.Token) != reported || f.Attacks != 1 || len(f.AttackTypes) != 1 || f.OtherToken != (reported == "another") {
 			t.Errorf("%q: %+v %v", reported, f, err)
 		}
 	}

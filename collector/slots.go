@@ -51,7 +51,7 @@ func (r *slotReports) read(ctx context.Context, c *cycle, job ledger.Job) {
 		reading = r.ledger.Begin(job, r.clock.Now())
 		summary, err = r.readInto(ctx, c, job.Span, reading)
 	}
-	if err == nil && summary.Requests > 0 && summary.Rows == 0 {
+	if err == nil && summary.Requests > 0 && summary.NoRows() {
 		r.ledger.Discard(reading)
 		err = errNoRows
 	}

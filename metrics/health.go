@@ -18,6 +18,9 @@ type Health struct {
 	ReportBytes       *prometheus.CounterVec
 	ReportFailures    *prometheus.CounterVec
 	EmptyReports      *prometheus.CounterVec
+	ReportRowsSkipped *prometheus.CounterVec
+	ReportMismatches  *prometheus.CounterVec
+	ReportRepeats     *prometheus.CounterVec
 	ReportLastSuccess *prometheus.GaugeVec
 	LastNewRequests   *prometheus.GaugeVec
 	Slots             *prometheus.GaugeVec
@@ -45,6 +48,9 @@ func NewHealth(reg prometheus.Registerer) *Health {
 	h.ReportBytes = h.counter(reg, ReportBytes)
 	h.ReportFailures = h.counter(reg, ReportFailures)
 	h.EmptyReports = h.counter(reg, EmptyReports)
+	h.ReportRowsSkipped = h.counter(reg, ReportRowsSkipped)
+	h.ReportMismatches = h.counter(reg, ReportMismatches)
+	h.ReportRepeats = h.counter(reg, ReportRepeats)
 	h.ReportLastSuccess = h.gauge(reg, ReportLastSuccess)
 	h.LastNewRequests = h.gauge(reg, LastNewRequests)
 	h.Slots = h.gauge(reg, Slots)

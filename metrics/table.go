@@ -33,6 +33,16 @@ const Other = "_other"
 var (
 	reports = []string{"oauthtokens", "forensics", "attacklist", "attack"}
 	reasons = []string{"auth", "timeout", "connection", "status", "decode", "size", "other"}
+
+	reportsOfRows = []string{"oauthtokens", "forensics"}
+	skipReasons   = []string{"token", "count", "shape"} // abs.Skip…
+)
+
+// What a report may say that was not asked for: the values of the label "field" of
+// ReportMismatches.
+const (
+	MismatchDates = "dates"
+	MismatchToken = "token"
 )
 
 // Counters: each request that ABS reports within the settle time is counted once.
@@ -255,6 +265,27 @@ var (
 		Help: "Reports with neither a summary nor rows. Nobody knows whether their windows are empty, so they settle no slot; they are no failures.",
 		Note: "If it rises while there is traffic, something answers in place of ABS, or ABS has nothing to report yet.",
 	}
+	ReportRowsSkipped = &Family{
+		Name: "abs_exporter_report_rows_skipped_total", Type: Counter, Unit: "rows", Group: GroupHealth, Stability: Stable,
+		Labels:      []string{LabelTarget, "report", "reason"},
+		LabelValues: map[string][]string{"report": reportsOfRows, "reason": skipReasons},
+		Help:        "Rows of reports that could not be read and were left out, each time they were read. Their requests are unattributed.",
+		Note: "`token`: the row names no token. `count`: a number of requests is absent, negative, not whole, or past 2^53. `shape`: a " +
+			"member is of another type, or comes twice. A report with more than ten such rows that are more than one in ten fails.",
+	}
+	ReportMismatches = &Family{
+		Name: "abs_exporter_report_mismatches_total", Type: Counter, Unit: "reports", Group: GroupHealth, Stability: Stable,
+		Labels:      []string{LabelTarget, "report", "field"},
+		LabelValues: map[string][]string{"report": reportsOfRows, "field": {MismatchDates, MismatchToken}},
+		Help:        "Reports that are not about what was asked for: about other dates, or, of forensics, about another token.",
+		Note:        "They are counted as they stand: no page of ABS says how it echoes dates and tokens.",
+	}
+	ReportRepeats = &Family{
+		Name: "abs_exporter_report_repeats_total", Type: Counter, Unit: "requests", Group: GroupHealth, Stability: Stable,
+		Labels: []string{LabelTarget, "report"}, LabelValues: map[string][]string{"report": reports},
+		Help: "Requests that were sent a second time, because the reused connection of the first was closed before an answer.",
+		Note: "Harmless where ABS, or a proxy before it, closes idle connections. A request is repeated once, within `--abs.rate`.",
+	}
 	ReportLastSuccess = &Family{
 		Name: "abs_exporter_report_last_success_timestamp_seconds", Type: Gauge, Unit: "seconds", Group: GroupHealth, Stability: Stable,
 		Labels: []string{LabelTarget, "report"}, LabelValues: map[string][]string{"report": reports},
@@ -397,7 +428,8 @@ func Table() []*Family {
 		AttackTokens, AnomalyTokens, AttackStart, FlaggedTokens,
 		AttackTypeInfo,
 
-		Up, TargetPanics, CycleDuration, ReportDuration, ReportBytes, ReportFailures, EmptyReports, ReportLastSuccess, LastNewRequests,
+		Up, TargetPanics, CycleDuration, ReportDuration, ReportBytes, ReportFailures, EmptyReports, ReportRowsSkipped,
+		ReportMismatches, ReportRepeats, ReportLastSuccess, LastNewRequests,
 		Slots, MissedSlots, UnprovenSlots, RequestDelay, ReportRegressions, AuditMissing, AuditSurplus, ForensicsTokens, ForensicsOldestAge,
 		SeriesOverflow, FindingsOverflow, StateSaveFailures, StateLastSave, LogLinesDropped, BuildInfo,
 

@@ -106,13 +106,19 @@ func TestBadFlags(t *testing.T) {
 
 		"user":            {with("--abs.user=root"), nil, []string{`--abs.user must be one of "admin","restricted" but got "root"`}},
 		"zone":            {with("--abs.timezone=Mars/Olympus"), nil, []string{`--abs.timezone: unknown time zone "Mars/Olympus"`}},
-		"zone Local":      {with("--abs.timezone=Local"), nil, []string{`--abs.timezone: "Local" is no name of a zone; name it, such as Asia/Kolkata`}},
+		"zone Local":      {with("--abs.timezone=Local"), nil, []string{`--abs.timezone: "Local" is ABS's word for the zone of its host, which is not known here; name that zone, such as Asia/Kolkata`}},
+		"zone local":      {with("--abs.timezone=local"), nil, []string{`--abs.timezone: "local" is ABS's word for the zone of its host, which is not known here; name that zone, such as Asia/Kolkata`}},
+		"no zone":         {with("--abs.timezone="), nil, []string{`--abs.timezone: "" is no name of a zone; name it, such as Asia/Kolkata`}},
 		"window end":      {with("--abs.window-end=open"), nil, []string{`--abs.window-end must be one of "exclusive","inclusive" but got "open"`}},
 		"timeout":         {with("--abs.timeout=0s"), nil, []string{"--abs.timeout: must be above 0s but is 0s"}},
 		"no duration":     {with("--abs.timeout=60"), nil, []string{`--abs.timeout: expected duration but got "60": time: missing unit in duration "60"`}},
 		"env no duration": {keys, map[string]string{"ABS_EXPORTER_COLLECT_SLOT": "x"}, []string{`--collect.slot: expected duration but got "x": time: invalid duration "x" (from envar ABS_EXPORTER_COLLECT_SLOT="x")`}},
 		"rate":            {with("--abs.rate=0"), nil, []string{"--abs.rate: must be above 0"}},
-		"rate NaN":        {with("--abs.rate=NaN"), nil, []string{"--abs.rate: must be above 0"}},
+		"rate NaN":        {with("--abs.rate=NaN"), nil, []string{"--abs.rate: must be a number but is NaN"}},
+		"rate inf":        {with("--abs.rate=inf"), nil, []string{"--abs.rate: must be a number but is +Inf"}},
+		"rate infinity":   {with("--abs.rate=-Infinity"), nil, []string{"--abs.rate: must be a number but is -Inf"}},
+		"forensics nan":   {with("--forensics.rate=nan"), nil, []string{"--forensics.rate: must be a number but is NaN"}},
+		"forensics inf":   {with("--forensics.rate=+inf"), nil, []string{"--forensics.rate: must be a number but is +Inf"}},
 		"concurrency":     {with("--abs.concurrency=0"), nil, []string{"--abs.concurrency: must be 1 or more"}},
 		"cap":             {with("--abs.response-cap=0MB"), nil, []string{"--abs.response-cap: must be above 0"}},
 		"cap unit":        {with("--abs.response-cap=100"), nil, []string{`--abs.response-cap: expected a size such as 100MB or 64KiB but got "100"`}},
@@ -202,6 +208,18 @@ func parsed[C any](t *testing.T, args ...string) *C {
 		t.Fatalf("the command is %T, want %T", command, c)
 	}
 	return c
+}
+
+// ABS's own spelling of UTC is a time zone.
+func TestSpellingsOfUTC(t *testing.T) {
+	cleanEnv(t)
+	dir := keyFiles(t)
+	for _, spelling := range []string{"utc", "Utc", "UTC", "uTC"} {
+		s := parsed[Serve](t, "--abs.url=https://abs.example.com", "--abs.access-key-file="+dir+"/access", "--abs.secret-key-file="+dir+"/secret", "--abs.timezone="+spelling)
+		if s.Targets[0].Location != time.UTC {
+			t.Errorf("%s is %v", spelling, s.Targets[0].Location)
+		}
+	}
 }
 
 func TestPrecedence(t *testing.T) {

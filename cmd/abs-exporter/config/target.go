@@ -3,8 +3,10 @@ package config
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
@@ -112,16 +114,9 @@ func (f *ABS) validate(fail failure, v *validation) Target {
 	case f.Name == "":
 		t.Name = u.Hostname()
 	}
-	switch loc, err := time.LoadLocation(f.Timezone); {
-	case f.Timezone == "" || f.Timezone == "Local":
-		fail("abs.timezone", "%q is no name of a zone; name it, such as Asia/Kolkata", f.Timezone)
-	case err != nil:
-		fail("abs.timezone", "unknown time zone %q", f.Timezone)
-	default:
-		t.Location = loc
-	}
+	t.Location = zone(fail, "abs.timezone", f.Timezone)
 	positive(fail, "abs.timeout", f.Timeout)
-	if !(f.Rate > 0) {
+	if isRate(fail, "abs.rate", f.Rate) && f.Rate <= 0 {
 		fail("abs.rate", "must be above 0")
 	}
 	if f.Concurrency < 1 {
@@ -136,6 +131,33 @@ func (f *ABS) validate(fail failure, v *validation) Target {
 		t.validateClient(fail)
 	}
 	return t
+}
+
+// zone returns the time zone of the given name: an IANA name, or ABS's own spelling of UTC in its
+// abs.properties, whose other value is local.
+func zone(fail failure, setting, name string) *time.Location {
+	switch loc, err := time.LoadLocation(name); {
+	case strings.EqualFold(name, "utc"):
+		return time.UTC
+	case strings.EqualFold(name, "local"):
+		fail(setting, "%q is ABS's word for the zone of its host, which is not known here; name that zone, such as Asia/Kolkata", name)
+	case name == "":
+		fail(setting, "%q is no name of a zone; name it, such as Asia/Kolkata", name)
+	case err != nil:
+		fail(setting, "unknown time zone %q", name)
+	default:
+		return loc
+	}
+	return nil
+}
+
+// isRate reports whether a number can be a rate, and fails if it cannot.
+func isRate(fail failure, setting string, rate float64) bool {
+	if math.IsNaN(rate) || math.IsInf(rate, 0) {
+		fail(setting, "must be a number but is %v", rate)
+		return false
+	}
+	return true
 }
 
 // keys finds the keys of a target and reads them once, so that a wrong file or an unusable key is

@@ -62,7 +62,7 @@ func (s *Settings) validateShared(v *validation) {
 	if s.Catalogue, err = catalogue.New(s.Forensics.Severity); err != nil {
 		v.failf("forensics.severity", "%s", err)
 	}
-	if !(s.Forensics.Rate > 0) {
+	if isRate(v.failf, "forensics.rate", s.Forensics.Rate) && s.Forensics.Rate <= 0 {
 		v.failf("forensics.rate", "must be above 0; to request no forensics, use --no-forensics.enabled")
 	}
 }

@@ -53,8 +53,10 @@ func (p *Planner) NewPlan(calls int, now time.Time, findings func(tokenid.ID) (a
 // keeps it. A token may have several rows: its requests are their sum.
 func (s *Plan) Offer(id tokenid.ID, token []byte, requests int64) {
 	p := s.planner
-	if p.skipped[id] {
-		s.skipped[id] = true
+	if p.skipped[id] || len(token) > maxToken {
+		if len(s.skipped) < maxSkipped {
+			s.skipped[id] = true
+		}
 		return
 	}
 	if s.calls == 0 {

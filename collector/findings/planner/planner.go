@@ -28,6 +28,9 @@ const (
 	maxAttempts = 3     // calls for one token in one plan
 	maxPriority = 10000 // tokens in the priority queue
 	maxSkipped  = 65536 // skipped tokens that are remembered
+	// maxToken bounds, in bytes, the tokens that are asked about: longer ones are skipped, since
+	// servers refuse such a request line, and a plan holds thousands of tokens.
+	maxToken = 16 << 10
 )
 
 // Call is a forensics call to make.
@@ -80,7 +83,7 @@ func (p *Planner) Resume(cursor tokenid.ID) { p.cursor.at = cursor }
 // AddPriority puts a token that an attack report names into the priority queue. It returns false if
 // the queue is full: round robin then requests the token later. A skipped token is not added.
 func (p *Planner) AddPriority(id tokenid.ID, token []byte) bool {
-	if p.prioritised[id] || p.skipped[id] {
+	if p.prioritised[id] || p.skipped[id] || len(token) > maxToken {
 		return true
 	}
 	if len(p.prioritised) >= maxPriority {
