@@ -21,21 +21,16 @@ var (
 )
 
 // proxyError is the answer of a proxy that makes no connection to ABS.
-type proxyError struct {
-	proxy  string // host and port
-	status int
-}
+type proxyError struct{ status int }
 
-func (e *proxyError) Error() string {
-	return "the proxy " + e.proxy + " answered " + strconv.Itoa(e.status)
-}
+func (e *proxyError) Error() string { return "the proxy answered " + strconv.Itoa(e.status) }
 
 // proxyAnswer is for http.Transport.OnProxyConnectResponse.
-func proxyAnswer(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
+func proxyAnswer(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode == http.StatusOK {
 		return nil
 	}
-	return &proxyError{proxy.Host, resp.StatusCode}
+	return &proxyError{resp.StatusCode}
 }
 
 // handshakeText says why a proxy or TLS made no connection, and what to do; nothing if that is not
@@ -43,7 +38,7 @@ func proxyAnswer(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.
 func handshakeText(err error) string {
 	var proxy *proxyError
 	if errors.As(err, &proxy) {
-		text := "the proxy " + proxy.proxy + " makes no connection to ABS: it answered " + strconv.Itoa(proxy.status) + " " + http.StatusText(proxy.status)
+		text := "the proxy makes no connection to ABS: it answered " + strconv.Itoa(proxy.status) + " " + http.StatusText(proxy.status)
 		if proxy.status == http.StatusProxyAuthRequired {
 			return text + "; name its user and password in HTTPS_PROXY, or ABS in NO_PROXY"
 		}

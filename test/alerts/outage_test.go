@@ -161,7 +161,7 @@ func newCollector(t *testing.T, sim *simulator.Simulator, health *metrics.Health
 	t.Helper()
 	client, err := abs.NewClient(abs.Config{
 		URL: "http://abs.test", Keys: abs.StaticKeys("abs_ak", "abs_sk"), Location: time.UTC, Rate: 20, Concurrency: 8,
-		Transport: sim.Transport(), Observe: collector.ObserveCalls(health, "prod", collector.SystemClock{}),
+		Transport: sim.Transport(), Observe: collector.ObserveCalls(health, "prod", collector.SystemClock{}, slog.New(slog.DiscardHandler)),
 	})
 	if err != nil {
 		t.Fatal(err)
