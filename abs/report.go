@@ -45,8 +45,8 @@ type Summary struct {
 	Date             time.Time // ABS's clock: the header Date of the answer; zero where absent
 }
 
-// Empty reports whether the report has neither a summary nor rows: nobody knows whether that is what
-// ABS answers about an empty window.
+// Empty reports whether the report has neither a summary nor rows: nobody knows whether that is
+// what ABS answers about an empty window.
 func (s *Summary) Empty() bool { return !s.HasSummary && s.Rows == 0 }
 
 // Truncated reports whether ABS seems to have left rows out for the length of the report: the rows
