@@ -91,8 +91,8 @@ type Summary struct {
 // NoRows reports whether the report has no rows, not even such as were left out.
 func (s *Summary) NoRows() bool { return s.Rows+s.Skipped.Rows() == 0 }
 
-// Empty reports whether the report has neither a summary nor rows: nobody knows whether that is what
-// ABS answers about an empty window.
+// Empty reports whether the report has neither a summary nor rows: nobody knows whether that is
+// what ABS answers about an empty window.
 func (s *Summary) Empty() bool { return !s.HasSummary && s.NoRows() }
 
 // Truncated reports whether ABS seems to have left rows out for the length of the report: the rows

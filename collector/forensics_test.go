@@ -136,21 +136,11 @@ func TestFoundIsServed(t *testing.T) {
 			time.Sleep(time.Second)
 			synctest.Wait()
 			for ; len(found) > 0; within++ {
-				e := <-found
-				for _, api := range e.APIs {
-					series := fmt.Sprintf("abs_token_%s_active{target=\"t\",token=%q,%s_type=%q,api=%q} 1", e.Kind(), e.Token, e.Kind(), e.Type, api)
-					began[series] = e.At
-				}
+				note(began, <-found)
 			}
 			lines := r.scrape(t)
-			for series, since := range began {
-				if time.Since(since) > 5*time.Second && !slices.Contains(lines, series) {
-					t.Fatalf("%v after it was found, there is no %s", time.Since(since), series)
-				}
-			}
-			lines = slices.DeleteFunc(lines, func(line string) bool {
-				return !strings.Contains(line, "_total{") || strings.HasPrefix(line, "abs_exporter_report")
-			})
+			checkServed(t, began, lines)
+			lines = slices.DeleteFunc(lines, isNoCounter)
 			if slices.Equal(lines, counters) {
 				continue
 			}
@@ -163,6 +153,29 @@ func TestFoundIsServed(t *testing.T) {
 			t.Errorf("%d findings began and the counters moved %d times: nothing was tested", within, moved)
 		}
 	})
+}
+
+// note adds the series of a finding that began.
+func note(began map[string]time.Time, e metrics.Event) {
+	for _, api := range e.APIs {
+		series := fmt.Sprintf("abs_token_%s_active{target=\"t\",token=%q,%s_type=%q,api=%q} 1", e.Kind(), e.Token, e.Kind(), e.Type, api)
+		began[series] = e.At
+	}
+}
+
+// checkServed checks that what began more than 5 s ago is exposed.
+func checkServed(t *testing.T, began map[string]time.Time, lines []string) {
+	t.Helper()
+	for series, since := range began {
+		if time.Since(since) > 5*time.Second && !slices.Contains(lines, series) {
+			t.Fatalf("%v after it was found, there is no %s", time.Since(since), series)
+		}
+	}
+}
+
+// isNoCounter reports whether a line of the exposition is not one of a counter that is saved.
+func isNoCounter(line string) bool {
+	return !strings.Contains(line, "_total{") || strings.HasPrefix(line, "abs_exporter_report")
 }
 
 // Each attack is counted once, whatever fails in between and however often the exporter

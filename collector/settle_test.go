@@ -180,8 +180,8 @@ func (d *disagreeing) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // A report is truncated, and its halves come from a node that is behind. What the whole had is no
-// baseline then, and no reading: the rows that were left out of it would be counted later as if they
-// were new.
+// baseline then, and no reading: the rows that were left out of it would be counted later as if
+// they were new.
 func TestHalvesOfANodeBehind(t *testing.T) {
 	const responseCap = 8_000
 	o := defaults()

@@ -22,9 +22,9 @@ func gauge(by, name, matchers string) string {
 }
 
 // known is a zero for as long as the state of attacks at all chosen targets is known. It replaces
-// the value where no attack was ever seen. Where it is not known of one of them, because its ABS has
-// been silent for long or its exporter is gone, it is absent: a zero would be a false all-clear. A
-// target that is gone counts for 6 h, as in ABSExporterAbsent.
+// the value where no attack was ever seen. Where it is not known of one of them, because its ABS
+// has been silent for long or its exporter is gone, it is absent: a zero would be a false
+// all-clear. A target that is gone counts for 6 h, as in ABSExporterAbsent.
 func known() string {
 	flagged := where("abs_flagged_tokens", target)
 	return "(0 * sum(" + flagged + ") unless on () (last_over_time(" +

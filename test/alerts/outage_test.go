@@ -78,8 +78,8 @@ func TestAlertsOfAnOutage(t *testing.T) {
 	}
 }
 
-// checkFired checks that exactly the firings of an outage were there, each once, and when. The rules
-// are evaluated each five minutes for most of the time, and ABS works in batches of ten.
+// checkFired checks that exactly the firings of an outage were there, each once, and when. The
+// rules are evaluated each five minutes for most of the time, and ABS works in batches of ten.
 func checkFired(t *testing.T, want []firing, length time.Duration, begin, end time.Time, fired []promtest.Firing) {
 	t.Helper()
 	near := func(at, wanted time.Time, within time.Duration) bool { return at.Sub(wanted).Abs() <= within }

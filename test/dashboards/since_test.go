@@ -113,7 +113,7 @@ func TestFirstSeen(t *testing.T) {
 // clear. Attacks of the known one are shown all the same.
 func TestOneUnknownTargetIsNotClear(t *testing.T) {
 	const (
-		clear  = ` abs_exporter_slots{target="clear", state="open"} 4x480` + "\n" + ` abs_flagged_tokens{target="clear"} 0x480` + "\n"
+		calm   = ` abs_exporter_slots{target="clear", state="open"} 4x480` + "\n" + ` abs_flagged_tokens{target="clear"} 0x480` + "\n"
 		silent = ` abs_exporter_slots{target="silent", state="open"} 4x480` + "\n" + ` abs_flagged_tokens{target="silent"} 0x100` + "\n"
 		gone   = ` abs_exporter_slots{target="gone", state="open"} 4x100` + "\n" + ` abs_flagged_tokens{target="gone"} 0x100` + "\n"
 		attack = ` abs_exporter_slots{target="hit", state="open"} 4x480
@@ -130,13 +130,13 @@ func TestOneUnknownTargetIsNotClear(t *testing.T) {
 		name, series, chosen string
 		want                 float64 // shown at least; -1: nothing is shown
 	}{
-		{"clear", clear, ".*", 0},
-		{"clear and silent", clear + silent, ".*", -1},
-		{"clear and gone", clear + gone, ".*", -1},
+		{"clear", calm, ".*", 0},
+		{"clear and silent", calm + silent, ".*", -1},
+		{"clear and gone", calm + gone, ".*", -1},
 		{"silent", silent, ".*", -1},
-		{"only the clear one is chosen", clear + silent, "clear", 0},
+		{"only the clear one is chosen", calm + silent, "clear", 0},
 		{"attacked and silent", attack + silent, ".*", 1},
-		{"attacked and clear", attack + clear, ".*", 1},
+		{"attacked and clear", attack + calm, ".*", 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			ask := asking(t, tc.series)
