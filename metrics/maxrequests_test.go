@@ -27,7 +27,9 @@ func TestMaxRequests(t *testing.T) {
 	const limit = 3
 	registry := prometheus.NewRegistry()
 	e := NewExposition(registry, Options{MaxRequests: limit, Registerer: registry})
-	request := func() *http.Request { return httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil) }
+	request := func() *http.Request {
+		return httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil)
+	}
 	scrape := func() *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
 		e.ServeHTTP(w, request())
