@@ -165,7 +165,7 @@ func TestStateWithWrongContent(t *testing.T) {
 	if err := gob.NewEncoder(&payload).Encode(good); err != nil {
 		t.Fatal(err)
 	}
-	cases := 2000
+	cases := 1000
 	if testing.Short() {
 		cases = 100
 	}

@@ -74,8 +74,11 @@ func (d *Dir) Close() error {
 // Write replaces a file in one step that no crash can halve: once it returns, the content is on the
 // disk, name and all. The temporary file is in the same directory, so that it is never on another
 // disk and Open finds what is left of it. Only the owner may read the file, whatever the mode of
-// the one that it replaces.
+// the one that it replaces. A link stays, and what it leads to is replaced.
 func Write(path string, content []byte) error {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
 	dir := filepath.Dir(path)
 	if err := replace(path, dir, content); err != nil {
 		return err
