@@ -76,8 +76,8 @@ func (d *Dir) Close() error {
 // disk and Open finds what is left of it. Only the owner may read the file, whatever the mode of
 // the one that it replaces. A link stays, and what it leads to is replaced.
 func Write(path string, content []byte) error {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
 	}
 	dir := filepath.Dir(path)
 	if err := replace(path, dir, content); err != nil {
