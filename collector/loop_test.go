@@ -151,17 +151,7 @@ func TestPanicEndsOneCycle(t *testing.T) {
 						t.Errorf("%s counted %s of %d", target, n, truth)
 					}
 				}
-				log := p.log.String()
-				for _, want := range []string{`level=ERROR msg="target panicked" target=a err="panic: `, "stack=", "_test.go:", "goes on from its saved state"} {
-					if !strings.Contains(log, want) {
-						t.Errorf("the log has no %s", want)
-					}
-				}
-				for line := range strings.Lines(log) {
-					if len(line) > 4000 {
-						t.Errorf("a line of %d bytes", len(line))
-					}
-				}
+				p.hasLogged(t)
 				if errs := p.Status()[0].Errors; len(errs) == 0 || !strings.Contains(errs[0].What, "target panicked") {
 					t.Errorf("the status has %v", errs)
 				}
@@ -170,6 +160,22 @@ func TestPanicEndsOneCycle(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// hasLogged checks the line of a panic: it has the stack, and is bounded.
+func (p *panicking) hasLogged(t *testing.T) {
+	t.Helper()
+	log := p.log.String()
+	for _, want := range []string{`level=ERROR msg="target panicked" target=a err="panic: `, "stack=", "_test.go:", "goes on from its saved state"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log has no %s", want)
+		}
+	}
+	for line := range strings.Lines(log) {
+		if len(line) > 4000 {
+			t.Errorf("a line of %d bytes", len(line))
+		}
 	}
 }
 

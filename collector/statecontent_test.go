@@ -136,32 +136,36 @@ func allocated() uint64 {
 	return s[0].Value.Uint64()
 }
 
-// A state whose checksum holds may have any content: a fault of the exporter wrote it, or of the
-// disk before the checksum was made, or somebody who wanted to. It is refused, or it is a state that
-// can be gone on from: nothing panics, hangs or takes memory without bound.
+// A state whose checksum holds may have any content: a fault of the exporter wrote it, or somebody
+// who wanted to. It is refused, or it can be gone on from: nothing panics, hangs or takes memory
+// without bound.
 func TestStateWithWrongContent(t *testing.T) {
 	o := defaults()
 	o.StateDir, o.Audit, o.MaxTokens = t.TempDir(), 2*time.Hour, 6
-	s := newStory(t, simulator.Config{Seed: 3, Tokens: 8, Delay: 5 * time.Minute, AttackEvery: 10 * time.Minute}, o, abs.Exclusive)
-	s.until(time.Hour)
-	for i := range s.ledger.Due(s.clock.Now()) { // some slots are read in spans
-		job := s.ledger.Due(s.clock.Now())[i]
-		if _, ok := s.ledger.Halves(job); ok {
-			s.ledger.Split(job)
-			break
-		}
-	}
-	s.until(90 * time.Minute)
+	// Reports that seem long are read in spans.
+	short := func(_ *abs.Config, t *Target) { t.ResponseCap = 8000 }
+	s := newStory(t, simulator.Config{Seed: 3, Tokens: 8, Delay: 5 * time.Minute, AttackEvery: 10 * time.Minute}, o, abs.Exclusive, short)
+	s.until(150 * time.Minute)
 	good, err := s.state.load()
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := s.clock.Now()
+	spans := 0
+	for _, slot := range good.Ledger.Slots {
+		if len(slot.Spans) > 1 {
+			spans += len(slot.Spans)
+		}
+	}
+	if spans == 0 || len(good.Findings.Tokens) == 0 || len(good.Ledger.Labels[0]) == 0 {
+		t.Fatalf("the state is too simple: %d spans", spans)
+	}
+	t.Logf("%d spans, %d slots", spans, len(good.Ledger.Slots))
 	var payload bytes.Buffer
 	if err := gob.NewEncoder(&payload).Encode(good); err != nil {
 		t.Fatal(err)
 	}
-	cases := 2000
+	cases := 1000
 	if testing.Short() {
 		cases = 100
 	}
@@ -233,7 +237,7 @@ func goesOn(t *testing.T, s *story, what string, state *savedState, now time.Tim
 	if err != nil {
 		return false
 	}
-	for _, d := range []time.Duration{2, 4, 12, 30, 120, 200, 202, 26 * 60} {
+	for _, d := range []time.Duration{2, 12, 40, 202, 26 * 60} {
 		r.cycle(now.Add(d * time.Minute))
 	}
 	return true

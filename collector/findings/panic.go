@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Panic is a panic of a target's loop, or of a call that it waits for: that of a call passes through
-// the loop, as it would end the process where it happens.
+// Panic is a panic of a target's loop, or of a call that it waits for: that of a call passes
+// through the loop, as it would end the process where it happens.
 type Panic struct {
 	Value any
 	Stack string // innermost call first

@@ -293,8 +293,8 @@ func TestMemoryFollowsTheTokens(t *testing.T) {
 	runtime.KeepAlive(l)
 }
 
-// A token keeps its counts when the indexes are numbered anew: what is reported again is not counted
-// again.
+// A token keeps its counts when the indexes are numbered anew: what is reported again is not
+// counted again.
 func TestShrinkKeepsCounts(t *testing.T) {
 	l := limitsLedger(1000)
 	j := currentJob(t, l)

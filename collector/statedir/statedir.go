@@ -73,9 +73,12 @@ func (d *Dir) Close() error {
 
 // Write replaces a file in one step that no crash can halve: once it returns, the content is on the
 // disk, name and all. The temporary file is in the same directory, so that it is never on another
-// disk and Open finds what is left of it. Only the owner may read the file, whatever the mode of the
-// one that it replaces.
+// disk and Open finds what is left of it. Only the owner may read the file, whatever the mode of
+// the one that it replaces. A link stays, and what it leads to is replaced.
 func Write(path string, content []byte) error {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
 	dir := filepath.Dir(path)
 	if err := replace(path, dir, content); err != nil {
 		return err

@@ -156,3 +156,24 @@ func TestWriteRestrictsTheMode(t *testing.T) {
 		t.Errorf("mode %v, %v; want 0600", info.Mode(), err)
 	}
 }
+
+// A state that is a link to another disk stays there.
+func TestWriteFollowsALink(t *testing.T) {
+	dir, other := t.TempDir(), filepath.Join(t.TempDir(), "elsewhere.state")
+	link := filepath.Join(dir, "counters.state")
+	if err := os.WriteFile(other, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(other, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(link, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(other); err != nil || string(text) != "new" {
+		t.Errorf("the file behind the link holds %q, %v", text, err)
+	}
+	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("the link is gone: %v", err)
+	}
+}
