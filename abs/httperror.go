@@ -188,10 +188,11 @@ func corrupt(err error) bool {
 // certificateText says why a certificate was refused, and nothing if that is not what happened. It
 // names what ABS's certificate says, which is no secret.
 func certificateText(err error) string {
-	for _, own := range []error{errFingerprint, errCAFile, errClientCert} {
-		if errors.Is(err, own) {
-			return own.Error()
-		}
+	if file := (*fileError)(nil); errors.As(err, &file) {
+		return file.Error()
+	}
+	if errors.Is(err, errFingerprint) {
+		return errFingerprint.Error()
 	}
 	var (
 		unknown x509.UnknownAuthorityError

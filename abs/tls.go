@@ -34,12 +34,13 @@ type TLSConfig struct {
 	InsecureSkipVerify bool
 }
 
-// The reasons of this package to refuse a connection.
-var (
-	errFingerprint = errors.New("the certificate of ABS does not have the fingerprint that is configured")
-	errCAFile      = errors.New("the file of certificate authorities cannot be read or holds none")
-	errClientCert  = errors.New("the client certificate or its key cannot be read")
-)
+// errFingerprint is this package's own reason to refuse a connection.
+var errFingerprint = errors.New("the certificate of ABS does not have the fingerprint that is configured")
+
+// fileError is a reason of this package that lies in files.
+type fileError struct{ what, files string }
+
+func (e *fileError) Error() string { return e.what + ": " + e.files }
 
 // parseFingerprint parses hex with or without colons, in upper or lower case.
 func parseFingerprint(text string) ([]byte, error) {
@@ -75,7 +76,7 @@ func (c TLSConfig) clientConfig(host string) (*tls.Config, error) {
 		t.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			pair, err := c.certificate()
 			if err != nil {
-				return nil, errClientCert
+				return nil, &fileError{"the client certificate or its key cannot be read", c.CertFile + ", " + c.KeyFile}
 			}
 			return pair, nil
 		}
@@ -126,7 +127,7 @@ func (c TLSConfig) certificate() (*tls.Certificate, error) {
 func (c TLSConfig) verifyChain(state tls.ConnectionState, host string) error {
 	roots, err := c.authorities()
 	if err != nil {
-		return errCAFile
+		return &fileError{"the file of certificate authorities cannot be read or holds none", c.CAFile}
 	}
 	opts := x509.VerifyOptions{Roots: roots, DNSName: host, Intermediates: x509.NewCertPool()}
 	for _, cert := range state.PeerCertificates[1:] {

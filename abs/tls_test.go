@@ -18,6 +18,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -237,5 +238,19 @@ func TestWarnings(t *testing.T) {
 		if got := mustClient(t, config).Warnings(); len(got) != c.want {
 			t.Errorf("%s %+v: %q", c.url, c.tls, got)
 		}
+	}
+}
+
+// The file that a connection failed for is named: it was there when the client was made.
+func TestFilesThatVanishAreNamed(t *testing.T) {
+	server := serve(t, func(http.ResponseWriter, *http.Request) {})
+	c := trusting(t, server)
+	client := mustClient(t, c)
+	if err := os.Remove(c.TLS.CAFile); err != nil {
+		t.Fatal(err)
+	}
+	_, err := client.Tokens(context.Background(), hour, noRows)
+	if want := "abs: oauthtokens: the file of certificate authorities cannot be read or holds none: " + c.TLS.CAFile; err == nil || placeless(err) != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
