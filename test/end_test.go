@@ -46,8 +46,8 @@ func (d *demo) hasHangingCall(t *testing.T) bool {
 	return false
 }
 
-// SIGTERM while the look-back of years is computed: nothing is to be waited for, as every state of the
-// directory is one to go on from.
+// SIGTERM while the look-back of years is computed: nothing is to be waited for, as every state of
+// the directory is one to go on from.
 func TestServeEndsDuringAVeryLongLookback(t *testing.T) {
 	t.Parallel()
 	for _, after := range []time.Duration{0, 2 * time.Second} {

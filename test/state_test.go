@@ -250,25 +250,32 @@ func TestFilesThatAreNoFiles(t *testing.T) {
 				t.Parallel()
 				own, args := t.TempDir(), flags
 				odd := filepath.Join(own, "odd")
-				if tc.in != "" {
-					odd = filepath.Join(own, tc.in)
-					if tc.name == "state" { // the key that it was made with
-						copyFile(t, filepath.Join(dir, "token-id.key"), filepath.Join(own, "token-id.key"))
-					}
-				} else {
+				if tc.in == "" {
 					args = tc.args(own, odd)
+				} else {
+					odd = filepath.Join(own, tc.in)
 				}
-				if err := create(odd); err != nil {
-					t.Fatal(err)
+				if tc.name == "state" { // the key that it was made with
+					copyFile(t, filepath.Join(dir, "token-id.key"), filepath.Join(own, "token-id.key"))
 				}
-				p := start(t, nil, append([]string{"serve", "--web.listen-address=127.0.0.1:0", "--state.dir=" + own}, args...)...)
-				if status := p.status(t); status != 1 && status != 2 {
-					t.Errorf("it ended with status %d", status)
-				}
-				says(t, p, odd+" is not a regular file")
+				refusesFile(t, own, odd, create, args)
 			})
 		}
 	}
+}
+
+// refusesFile starts serve with a state directory after odd was created, and expects it to refuse
+// that by name.
+func refusesFile(t *testing.T, dir, odd string, create func(string) error, args []string) {
+	t.Helper()
+	if err := create(odd); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, nil, append([]string{"serve", "--web.listen-address=127.0.0.1:0", "--state.dir=" + dir}, args...)...)
+	if status := p.status(t); status != 1 && status != 2 {
+		t.Errorf("it ended with status %d", status)
+	}
+	says(t, p, odd+" is not a regular file")
 }
 
 func copyFile(t *testing.T, from, to string) {
