@@ -216,6 +216,7 @@ func (c *Client) exchange(
 	req.Header.Set(secretName, secret)
 
 	// Not through http.Client: it follows redirects and puts the URL into its errors.
+	r.clock = Clock{Sent: c.config.Now()}
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
 		return c.transportError(parent, ctx, report, err, false)
@@ -226,7 +227,8 @@ func (c *Client) exchange(
 		_, _ = io.CopyN(io.Discard, resp.Body, 16<<10)
 		return err
 	}
-	r.clock, _ = http.ParseTime(resp.Header.Get("Date")) // zero on an error
+	r.clock.Received = c.config.Now()
+	r.clock.Date, _ = http.ParseTime(resp.Header.Get("Date")) // zero on an error
 	body := &bodyReader{Reader: resp.Body}
 	err = read(r, body, 2*c.config.ResponseCap)
 	if err == nil {

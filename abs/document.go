@@ -9,8 +9,8 @@ import (
 // Like scanner it does nothing after its first error, so that callers check once, at the end.
 type reportReader struct {
 	scanner
-	clock   time.Time // ABS's clock, as the answer's header has it; zero where it has none
-	current Row       // the row being read, reused for the next
+	clock   Clock // as the answer's header has it
+	current Row   // the row being read, reused for the next
 	// arena holds the texts of current. Texts that are already in the row stay where they are when
 	// the arena grows, so they need not be moved.
 	arena []byte

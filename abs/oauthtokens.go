@@ -25,7 +25,7 @@ func (r *reportReader) readTokens(body io.Reader, limit int64, loc *time.Locatio
 		},
 		func() { r.rows(&sum, row) },
 	)
-	sum.Date = r.clock
+	sum.Clock = r.clock
 	if r.err != nil {
 		sum = Summary{}
 	}

@@ -17,7 +17,11 @@ func (w *wiring) readTokens(ctx context.Context, s ledger.Span, row func(tokenid
 		row(w.ids.ID(r.Token), r)
 		return nil
 	})
-	w.ledger.SawABS(summary.Date)
+	w.ledger.SawABS(summary.Clock.Date)
+	w.absClock.saw(summary.Clock)
+	if err == nil {
+		w.absClock.held(s, summary.RowRequests, w.clock.Now())
+	}
 	return summary, err
 }
 

@@ -236,7 +236,7 @@ func fullExposition(t testing.TB) *Exposition {
 	reg := NewRegistry(Build{Version: "1.2.3", Revision: "abc", GoVersion: "go1.26"})
 	h := NewHealth(reg)
 	h.Init("shop")
-	for _, vec := range []*prometheus.GaugeVec{h.Up, h.LastNewRequests, h.AuditMissing, h.AuditSurplus, h.ForensicsOldestAge, h.StateLastSave} {
+	for _, vec := range []*prometheus.GaugeVec{h.Up, h.LastNewRequests, h.ServerClockSkew, h.AuditMissing, h.AuditSurplus, h.ForensicsOldestAge, h.StateLastSave} {
 		vec.WithLabelValues("shop").Set(1)
 	}
 	h.ReportLastSuccess.WithLabelValues("shop", "oauthtokens").Set(1)

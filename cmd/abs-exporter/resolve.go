@@ -37,7 +37,7 @@ func runResolve(ctx context.Context, c *config.Resolve, now time.Time, stdout, s
 }
 
 func resolveAt(ctx context.Context, c *config.Resolve, t *config.Target, now time.Time, log *slog.Logger) (*resolution, error) {
-	client, err := newClient(t, nil, log)
+	client, err := newClient(t, nil, nil, log)
 	if err != nil {
 		return nil, err
 	}

@@ -92,7 +92,7 @@ func newExporter(s *config.Settings, clock collector.Clock, log *slog.Logger) (_
 	}
 	targets := make([]collector.Target, len(s.Targets))
 	for i, t := range s.Targets {
-		client, err := newClient(&t, collector.ObserveCalls(health, t.Name, clock), log)
+		client, err := newClient(&t, collector.ObserveCalls(health, t.Name, clock), clock.Now, log)
 		if err != nil {
 			return nil, fmt.Errorf("target %s: %w", t.Name, err)
 		}
@@ -130,9 +130,9 @@ func newExporter(s *config.Settings, clock collector.Clock, log *slog.Logger) (_
 }
 
 // newClient returns the client of a target, and logs a warning for each unsafe setting.
-func newClient(t *config.Target, observe func(abs.Call), log *slog.Logger) (*abs.Client, error) {
+func newClient(t *config.Target, observe func(abs.Call), now func() time.Time, log *slog.Logger) (*abs.Client, error) {
 	c := t.ClientConfig()
-	c.UserAgent, c.Observe = "abs-exporter/"+build().Version, observe
+	c.UserAgent, c.Observe, c.Now = "abs-exporter/"+build().Version, observe, now
 	client, err := abs.NewClient(c)
 	if err != nil {
 		return nil, err
