@@ -44,7 +44,7 @@ func (c *clock) sawABS(date time.Time, tolerance time.Duration) (back bool) {
 	if c.guessed && !c.abs.IsZero() {
 		passed := c.seen + max(0, date.Sub(c.abs))
 		back = passed-c.elapsed > tolerance && c.wall.Sub(date).Abs() <= tolerance
-		if back || passed < c.elapsed {
+		if back || c.elapsed-passed > tolerance {
 			c.elapsed = passed
 		}
 	}
