@@ -18,10 +18,12 @@ func (w *wiring) readTokens(ctx context.Context, c *cycle, s ledger.Span, row fu
 		return nil
 	})
 	w.heartbeat()
-	w.ledger.SawABS(summary.Date)
+	w.ledger.SawABS(summary.Clock.Date)
+	w.absClock.saw(summary.Clock)
 	switch {
 	case err == nil:
 		w.failures.reportAnswered(abs.ReportTokens)
+		w.absClock.held(s, summary.RowRequests, w.clock.Now())
 		if summary.Empty() {
 			w.health.EmptyReports.WithLabelValues(w.Name, abs.ReportTokens).Inc()
 		}

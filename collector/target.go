@@ -24,6 +24,7 @@ type wiring struct {
 	Target
 	options   *Options
 	ids       *tokenid.Hasher
+	absClock  *absClock
 	ledger    *ledger.Ledger
 	health    *metrics.Health
 	clock     Clock
@@ -85,6 +86,7 @@ func newTarget(
 	w := &wiring{
 		Target: t, options: o, ids: e.Key.Hasher(), health: e.Health, clock: e.Clock, log: log,
 		failures: newFailures(e.Clock, log), heartbeat: heartbeat,
+		absClock: &absClock{log: log, skew: func(seconds float64) { e.Health.ServerClockSkew.WithLabelValues(t.Name).Set(seconds) }},
 	}
 	c := &target{wiring: w, host: hostOf(t.URL), publisher: e.Publisher, state: newStateFile(o.StateDir, t, e.Key.Check()), status: status}
 	c.findings = newFindings(w, zeroFor, e.Events, func() { c.publish(w.clock.Now(), true) })
@@ -120,11 +122,12 @@ func newTarget(
 		}
 	}
 	c.window = &windowReport{wiring: w, findings: c.findings, spans: 1}
-	c.reports = []report{&slotReports{wiring: w}, c.window, &windowEndCheck{wiring: w}, newAudit(w)}
+	c.reports = []report{&slotReports{wiring: w}, c.window, &windowEndCheck{wiring: w}, &zoneCheck{wiring: w}, newAudit(w)}
 	w.health.Init(t.Name)
 	if last := w.ledger.LastGain(); !last.IsZero() {
 		w.health.LastNewRequests.WithLabelValues(t.Name).Set(float64(last.Unix()))
 	}
+	logTarget(log, &t, e.Clock.Now())
 	c.commit(&c.last)
 	return c, nil
 }

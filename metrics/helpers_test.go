@@ -237,7 +237,7 @@ func fullExposition(t testing.TB) *Exposition {
 	RegisterLog(reg, func() float64 { return 0 })
 	h := NewHealth(reg)
 	h.Init("shop")
-	for _, vec := range []*prometheus.GaugeVec{h.Up, h.LastNewRequests, h.AuditMissing, h.AuditSurplus, h.ForensicsOldestAge, h.StateLastSave} {
+	for _, vec := range []*prometheus.GaugeVec{h.Up, h.LastNewRequests, h.ServerClockSkew, h.AuditMissing, h.AuditSurplus, h.ForensicsOldestAge, h.StateLastSave} {
 		vec.WithLabelValues("shop").Set(1)
 	}
 	h.ReportLastSuccess.WithLabelValues("shop", "oauthtokens").Set(1)

@@ -297,6 +297,12 @@ var (
 		Help:   "Time of the last report with more requests than before, in seconds since 1970. Absent until there was one.",
 		Note:   "If it stands still although there is traffic, ABS gets no logs: a full disk, or a feed that stopped.",
 	}
+	ServerClockSkew = &Family{
+		Name: "abs_server_clock_skew_seconds", Type: Gauge, Unit: "seconds", Group: GroupHealth, Stability: Stable,
+		Labels: []string{LabelTarget},
+		Help:   "ABS's clock less the exporter's, in seconds: from the header Date of ABS's last answer, to half a second. Absent until an answer has one.",
+		Note:   "Not the time zone, which the header does not have: for that see `--abs.timezone`. Past a minute the log says so.",
+	}
 	Slots = &Family{
 		Name: "abs_exporter_slots", Type: Gauge, Unit: "slots", Group: GroupHealth, Stability: Stable,
 		Labels: []string{LabelTarget, "state"}, LabelValues: map[string][]string{"state": {SlotOpen, SlotPending}},
@@ -429,7 +435,7 @@ func Table() []*Family {
 		AttackTypeInfo,
 
 		Up, TargetPanics, CycleDuration, ReportDuration, ReportBytes, ReportFailures, EmptyReports, ReportRowsSkipped,
-		ReportMismatches, ReportRepeats, ReportLastSuccess, LastNewRequests,
+		ReportMismatches, ReportRepeats, ReportLastSuccess, LastNewRequests, ServerClockSkew,
 		Slots, MissedSlots, UnprovenSlots, RequestDelay, ReportRegressions, AuditMissing, AuditSurplus, ForensicsTokens, ForensicsOldestAge,
 		SeriesOverflow, FindingsOverflow, StateSaveFailures, StateLastSave, LogLinesDropped, BuildInfo,
 

@@ -143,7 +143,9 @@ func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_
 	}
 	targets := make([]collector.Target, len(s.Targets))
 	for i, t := range s.Targets {
-		client, err := newClient(&t, func(c *abs.Config) { c.Observe = collector.ObserveCalls(health, t.Name, clock, log) }, log)
+		client, err := newClient(&t, func(c *abs.Config) {
+			c.Observe, c.Now = collector.ObserveCalls(health, t.Name, clock, log), clock.Now
+		}, log)
 		if err != nil {
 			return nil, fmt.Errorf("target %s: %w", t.Name, err)
 		}
