@@ -35,6 +35,7 @@ func (r *reportReader) readTokens(body io.Reader, limit int64, loc *time.Locatio
 
 // rows reads details.
 func (r *reportReader) rows(sum *Summary, row func(*Row) error) {
+	var sums [len(r.sums)]int64 // as in reportReader, of all rows
 	for range r.elements() {
 		r.rowAt++
 		r.row(2, true)
@@ -46,6 +47,13 @@ func (r *reportReader) rows(sum *Summary, row func(*Row) error) {
 			r.at = "total_requests"
 			r.fail(r.offset(), "the rows add up to more than 2^53")
 			return
+		}
+		for kind, n := range r.sums {
+			if sums[kind] += n; sums[kind] > maxCount && kind != sumURLs {
+				r.at = "ip_list"
+				r.fail(r.offset(), "the counts of the rows add up to more than 2^53")
+				return
+			}
 		}
 		if r.err = row(&r.current); r.err != nil {
 			return

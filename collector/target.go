@@ -99,7 +99,9 @@ func newTarget(o *Options, t Target, e Environment, orphans *[]orphan, heartbeat
 		return nil, err
 	}
 	if saved != nil {
-		c.findings.Restore(saved.Findings)
+		if err := c.findings.Restore(saved.Findings); err != nil {
+			return nil, c.state.unusable(err)
+		}
 		if c.state.adopted != "" { // restored values under a new label would look like one huge increase
 			w.ledger.RestartSeries()
 			c.findings.RestartSeries()
@@ -125,7 +127,7 @@ func newFindings(w *wiring, zeroFor time.Duration, events func(metrics.Event), c
 	o := w.options
 	c := findings.Config{
 		Target: w.Name, Rate: o.ForensicsRate, Window: o.Window, Interval: o.Interval, Reread: o.Reread,
-		MaxTokens: o.MaxTokens, ZeroFor: zeroFor, Catalogue: o.Catalogue,
+		MaxTokens: o.MaxTokens, Expire: o.Expire, ZeroFor: zeroFor, Catalogue: o.Catalogue,
 		Hooks: findings.Hooks{
 			Clock: w.clock, Log: w.log, Hash: w.ids.ID, Events: events, Changed: changed,
 			Tracked: func(id tokenid.ID) bool { return w.ledger.IsTracked(id) },
