@@ -99,6 +99,10 @@ func refusedTokens() []refusal {
 		{row(`{"token":"a","total_requests":true}`), "abs: oauthtokens: the count is not a number (details[0].total_requests, byte 71)"},
 		{row(`{"token":"a","total_requests":9007199254740993}`), "abs: oauthtokens: the count is past 2^53 (details[0].total_requests, byte 71)"},
 		{row(`{"token":"a","total_requests":` + strings.Repeat("9", 400) + `}`), "abs: oauthtokens: the count is past 2^53 (details[0].total_requests, byte 71)"},
+		{
+			row(`{"token":"a","total_requests":1,"ip_list":[{"methods":{"GET":9007199254740992}}]},{"token":"b","total_requests":1,"ip_list":[{"methods":{"GET":1}}]}`),
+			"abs: oauthtokens: the counts of the rows add up to more than 2^53 (details[1].ip_list, byte 189)",
+		},
 		{row(`{"token":"a","total_requests":9007199254740992},{"token":"b","total_requests":1}`), "abs: oauthtokens: the rows add up to more than 2^53 (details[1].total_requests, byte 121)"},
 		{row(`{"token":"a","total_requests":1,"ip_list":{}}`), "abs: oauthtokens: an array expected (details[0].ip_list, byte 83)"},
 		{row(`{"token":"a","total_requests":1,"ip_list":["cAnArY"]}`), "abs: oauthtokens: an object expected (details[0].ip_list[0], byte 84)"},
