@@ -16,7 +16,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// hostileABS answers every request for the token report with the same rows, and others with nothing.
+// hostileABS answers requests for the token report with rows, and others with nothing.
 type hostileABS func(*http.Request) (rows string)
 
 func (h hostileABS) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -30,8 +30,8 @@ func (w *wiring) readInto(ctx context.Context, s ledger.Span, r *ledger.Reading)
 	return summary, err
 }
 
-// check discards a reading that would take a counter past 2^53. It counts as a report that could not
-// be decoded: no ABS has counted so many requests.
+// check discards a reading that would take a counter past 2^53. It counts as a report that could
+// not be decoded: no ABS has counted so many requests.
 func (w *wiring) check(r *ledger.Reading) error {
 	err := w.ledger.Check(r)
 	if err != nil {

@@ -18,7 +18,7 @@ func TestLogValuesAreBounded(t *testing.T) {
 	for _, format := range []string{"logfmt", "json"} {
 		var out strings.Builder
 		log := newLogger(config.Log{Level: "info", Format: format}, &out)
-		log.With("with", long).WithGroup("group").Warn("report failed"+long,
+		log.With("with", long).WithGroup("group").Warn("report failed"+long, //nolint:sloglint // to be cut
 			"text", long, "err", errors.New(long), "apis", []string{"a", long}, "in", slog.GroupValue(slog.String("group", long)))
 		if line := out.String(); len(line) > 8<<10 || len(line) < 6<<10 || !utf8.ValidString(line) || !strings.Contains(line, "ä…") {
 			t.Errorf("%s: a line of %d bytes", format, len(line))

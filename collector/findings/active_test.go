@@ -435,7 +435,9 @@ func TestStateContinues(t *testing.T) {
 	want := r.series(metrics.TokenAttackActive)
 	next := newRig(t, nil)
 	next.clock.now = r.clock.now
-	next.Restore(r.State())
+	if err := next.Restore(r.State()); err != nil {
+		t.Fatal(err)
+	}
 	if got := next.series(metrics.TokenAttackActive); !slices.Equal(got, want) || len(got) == 0 {
 		t.Errorf("after a restart %q, before %q", got, want)
 	}

@@ -151,7 +151,7 @@ func TestLongNames(t *testing.T) {
 	r.abs.attacks[""] = []abs.FlaggedToken{{Token: []byte("a"), AttackType: "v" + long}}
 	r.window(true, "a")
 	r.cycle()
-	r.abs.forensics, r.abs.attacks, apis, long = nil, nil, nil, ""
+	r.abs.forensics, r.abs.attacks = nil, nil
 	r.atMost(held{series: 500, scrape: 250 << 10, log: 20 << 10, state: 60 << 10, heap: 64})
 	for _, b := range append(r.Gauges(r.clock.now), r.Stage(r.clock.now, r.clock.now)...) {
 		for _, s := range b.Samples {

@@ -53,7 +53,7 @@ func (l *Ledger) Begin(j Job, began time.Time) *Reading {
 // exactly.
 const maxCount = 1 << 53
 
-// ErrTooMany is the error of a reading that would take a counter past 2^53. It is not to be counted.
+// ErrTooMany is the error of a reading that would take a counter past 2^53, and is not counted.
 var ErrTooMany = errors.New("the requests of the report, or a counter with them, are past 2^53, which Prometheus does not hold exactly")
 
 // Check returns ErrTooMany if a reading must not be applied.
