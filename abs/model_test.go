@@ -222,11 +222,18 @@ func modelTokens(body []byte) (rows []string, sum Summary, err error) {
 		}
 		list, ok := m["details"].([]any)
 		refuse(!ok && m["details"] != nil)
+		var sums [4]int64
 		for _, v := range list {
 			row := modelRow(v, true)
 			sum.Rows++
 			sum.RowRequests += row.Requests
 			refuse(sum.RowRequests > 1<<53)
+			for i, of := range [][]Count{row.IPs, row.Devices, row.Methods, row.APIs} {
+				for _, c := range of {
+					sums[i] += c.N
+				}
+				refuse(sums[i] > 1<<53)
+			}
 			rows = append(rows, rowText(row))
 		}
 	})
