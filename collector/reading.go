@@ -42,6 +42,17 @@ func (w *wiring) readInto(ctx context.Context, c *cycle, s ledger.Span, r *ledge
 	return summary, err
 }
 
+// check discards a reading that would take a counter past 2^53. It counts as a report that could
+// not be decoded: no ABS has counted so many requests.
+func (w *wiring) check(r *ledger.Reading) error {
+	err := w.ledger.Check(r)
+	if err != nil {
+		w.ledger.Discard(r)
+		w.health.ReportFailures.WithLabelValues(w.Name, abs.ReportTokens, string(abs.ReasonDecode)).Inc()
+	}
+	return err
+}
+
 // truncated reports whether ABS seems to have left rows out for the length of its answer.
 func (w *wiring) truncated(s abs.Summary) bool {
 	return s.Truncated(w.ResponseCap)

@@ -110,7 +110,9 @@ func newTarget(
 		return nil, err
 	}
 	if saved != nil {
-		c.findings.Restore(saved.Findings)
+		if err := c.findings.Restore(saved.Findings); err != nil {
+			return nil, c.state.unusable(err)
+		}
 		if c.state.adopted != "" { // restored values under a new label would look like one huge increase
 			w.ledger.RestartSeries()
 			c.findings.RestartSeries()
@@ -146,7 +148,7 @@ func newFindings(w *wiring, zeroFor time.Duration, events func(metrics.Event), c
 	o := w.options
 	c := findings.Config{
 		Target: w.Name, Rate: o.ForensicsRate, Window: o.Window, Interval: o.Interval, Reread: o.Reread,
-		MaxTokens: o.MaxTokens, ZeroFor: zeroFor, Catalogue: o.Catalogue, LogEvents: o.LogEvents,
+		MaxTokens: o.MaxTokens, ZeroFor: zeroFor, Catalogue: o.Catalogue, LogEvents: o.LogEvents, Expire: o.Expire,
 		Hooks: findings.Hooks{
 			Clock: w.clock, Log: w.log, Hash: w.ids.ID, Events: events, Changed: changed,
 			Tracked:  func(id tokenid.ID) bool { return w.ledger.IsTracked(id) },

@@ -56,7 +56,7 @@ func ignoreHangup(ctx context.Context, log *slog.Logger) {
 func newLogger(c config.Log, w io.Writer) *slog.Logger {
 	level, format := promslog.NewLevel(), promslog.NewFormat()
 	_, _ = level.Set(c.Level), format.Set(c.Format) // valid: the flags accept nothing else
-	return promslog.New(&promslog.Config{Level: level, Format: format, Writer: w})
+	return slog.New(boundedLog{promslog.New(&promslog.Config{Level: level, Format: format, Writer: w}).Handler()})
 }
 
 // exporter is serve, ready to run: the collector that polls ABS and the listeners that answer
