@@ -2,6 +2,7 @@ package findings
 
 import (
 	"bytes"
+	"context"
 	"encoding/gob"
 	"fmt"
 	"math"
@@ -182,6 +183,29 @@ func TestFloodOfTokens(t *testing.T) {
 	r.cycle()
 	r.atMost(held{series: 4000, scrape: 600 << 10, log: 100 << 10, state: 12 << 20, heap: 180})
 	r.want(metrics.FlaggedTokens, " 100000")
+}
+
+// The end of a cycle, or of the process, does not wait for the rest of a long report.
+func TestLongReportIsCut(t *testing.T) {
+	r := newRig(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	entries := 0
+	r.abs.flood = func(flagged func(abs.FlaggedToken) error) error {
+		for ; entries < 1000; entries++ {
+			if entries == 10 {
+				cancel()
+			}
+			if err := flagged(abs.FlaggedToken{Token: fmt.Append(nil, entries), AttackType: "Sequence Attack"}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	r.Run(ctx, r.clock.now.Add(r.cfg.Interval))
+	if entries != 10 {
+		t.Errorf("%d entries were read, though the cycle ended at the tenth", entries)
+	}
+	r.want(metrics.FlaggedTokens)
 }
 
 // Ten times the findings take at most fifteen times the time.
