@@ -223,7 +223,7 @@ func TestFloodOfDevices(t *testing.T) {
 	if err := gob.NewEncoder(&state).Encode(l.State()); err != nil {
 		t.Fatal(err)
 	}
-	held := int64(after-before) >> 20 //nolint:gosec // far from the limits
+	held := int64(after-before) >> 20
 	t.Logf("%d MiB of heap, %d bytes of state", held, state.Len())
 	if held > 64 || state.Len() > 2<<20 {
 		t.Errorf("%d MiB of heap and %d bytes of state are held", held, state.Len())
