@@ -15,7 +15,7 @@ import (
 func (w *wiring) readTokens(ctx context.Context, c *cycle, s ledger.Span, row func(tokenid.ID, *abs.Row)) (abs.Summary, error) {
 	summary, err := w.ABS.Tokens(ctx, abs.Window(s), func(r *abs.Row) error {
 		row(w.ids.ID(r.Token), r)
-		return nil
+		return ctx.Err() // a report may be very long
 	})
 	w.countEmpty(summary, err)
 	w.heartbeat()
