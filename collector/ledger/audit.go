@@ -95,7 +95,7 @@ func (l *Ledger) DueAudit(apart time.Duration) (a Audit, ok bool) {
 			seams = seams && s.audit.Read.Equal(began) && s.audit.Reported >= 0
 		}
 		if first := stretch[0]; seams && due(first.audit.SeamReads, first.audit.SeamRead) {
-			span := Span{first.From, stretch[len(stretch)-1].To}
+			span := Span{From: first.From, To: stretch[len(stretch)-1].To}
 			return Audit{Span: span, Reports: []Span{span}, slots: stretch, stretch: first}, true
 		}
 	}
@@ -154,7 +154,7 @@ func (s *slot) reports() []Span {
 	spans := make([]Span, 0, len(s.cuts)+1)
 	from := s.From
 	for _, to := range append(slices.Clone(s.cuts), s.To) {
-		spans = append(spans, Span{from, to})
+		spans = append(spans, Span{From: from, To: to})
 		from = to
 	}
 	return spans

@@ -158,3 +158,11 @@ func TestStretchesAreAlignedToTheClock(t *testing.T) {
 		}
 	}
 }
+
+func at(s string) time.Time {
+	t, err := time.Parse("2006-01-02T15:04Z", s)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}

@@ -4,10 +4,17 @@ import (
 	"slices"
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/collector/ledger/clocks"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
+
+// Span is a stretch of time in whole minutes.
+type Span = clocks.Span
+
+// Zone knows which instants ABS's wall clock names unambiguously.
+type Zone = clocks.Zone
 
 // Config holds the settings of a ledger. Zero values are not defaults.
 type Config struct {
@@ -46,7 +53,7 @@ type Ledger struct {
 	health   health
 	slots    []*slot // oldest first: open ones, and some that are done
 	schedule schedule
-	clock    clock
+	clock    clocks.Clock
 	fresh    bool // no slot was dropped since counting began: what is not in slots was not counted
 	activity activity
 	audit    AuditState
@@ -128,7 +135,7 @@ func (a *activity) notAfter(now time.Time) {
 
 // SawABS records ABS's clock as an answer has it; zero where it has none.
 func (l *Ledger) SawABS(date time.Time) {
-	l.schedule.clockBack = l.clock.sawABS(date, l.c.tolerance()) || l.schedule.clockBack
+	l.schedule.clockBack = l.clock.SawABS(date, l.c.tolerance()) || l.schedule.clockBack
 }
 
 // twoBatches is two of ABS's batches of ten minutes.

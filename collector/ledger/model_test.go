@@ -311,7 +311,7 @@ func (w *world) checkProof(l *Ledger, j Job, rows []event, now time.Time, out Ou
 func (w *world) unsplit() bool { return w.rowCap == 0 && (w.failures == 0 || !w.slow) }
 
 func splittable(l *Ledger, j Job) bool {
-	_, ok := l.c.Zone.middle(j.Span)
+	_, ok := l.c.Zone.Middle(j.Span)
 	return ok
 }
 
@@ -529,7 +529,7 @@ func (w *world) judge(b *books) error {
 		return nil
 	}
 	// In a repeated hour it would count from the end of that hour.
-	started := !l.c.Zone.repeated(w.start)
+	started := !l.c.Zone.Repeated(w.start)
 	if started && (got < truth.sure || got > truth.atMost) {
 		return fmt.Errorf("counted %d, requested were %d to %d", got, truth.sure, truth.atMost)
 	}
@@ -586,7 +586,7 @@ type truth struct {
 
 func (w *world) truth(l *Ledger) truth {
 	from := w.start.Add(-w.lookback)
-	from = l.c.Zone.firstUnambiguous(from, l.c.Zone.Slot(from, l.c.Slot).To)
+	from = l.c.Zone.FirstUnambiguous(from, l.c.Zone.Slot(from, l.c.Slot).To)
 	t := truth{byMinute: map[time.Time][]event{}, byValue: map[string]int64{}, byToken: map[tokenid.ID]int64{}}
 	for _, e := range w.events {
 		switch {

@@ -134,7 +134,7 @@ func (l *Ledger) probe(jobs []Job, now time.Time) {
 			q.length = known
 		}
 	}
-	to := l.c.Zone.firstUnambiguous(j.From.Add(q.length), j.To)
+	to := l.c.Zone.FirstUnambiguous(j.From.Add(q.length), j.To)
 	if !to.Before(j.To) { // nothing shorter can be requested
 		l.probedInVain(j.span(), now)
 		return
@@ -162,7 +162,7 @@ func (l *Ledger) ProbeRead(j Job) (split bool) {
 	p.length, p.wait, p.after, p.doubts = q.length, 0, time.Time{}, 0
 	var cuts []time.Time
 	for from := sp.From; ; {
-		from = l.c.Zone.firstUnambiguous(from.Add(q.length), sp.To)
+		from = l.c.Zone.FirstUnambiguous(from.Add(q.length), sp.To)
 		if !from.Before(sp.To) {
 			break
 		}

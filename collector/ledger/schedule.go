@@ -68,7 +68,7 @@ func (l *Ledger) Due(now time.Time) []Job {
 			if ask.To.After(minute) {
 				ask.To = minute
 			}
-			if l.due(s, sp, now) && ask.To.After(ask.From) && (ask.To.Equal(sp.To) || !l.c.Zone.endRepeated(ask.To)) {
+			if l.due(s, sp, now) && ask.To.After(ask.From) && (ask.To.Equal(sp.To) || !l.c.Zone.EndRepeated(ask.To)) {
 				jobs = append(jobs, Job{Span: ask, Current: s.To.After(now), slot: s, of: sp.Span, at: i, timeouts: sp.timeouts})
 			}
 		}

@@ -22,7 +22,7 @@ func (l *Ledger) proves(s *slot, began time.Time) {
 // settles reports whether a reading of a span that begins at a time is its last one.
 func (l *Ledger) settles(s *slot, sp *slotSpan, began time.Time) bool {
 	switch {
-	case s.proven.IsZero(), began.Sub(l.activity.lastGain) > l.c.quiet(), !l.clock.trusted(l.c.MaxBackfill):
+	case s.proven.IsZero(), began.Sub(l.activity.lastGain) > l.c.quiet(), !l.clock.Trusted(l.c.MaxBackfill):
 		return false
 	case s.proven.Sub(s.To) > l.c.Settle/2:
 		return !began.Before(later(s.proven, l.activity.resumed).Add(l.c.Settle))
@@ -49,12 +49,12 @@ func (l *Ledger) wait(sp *slotSpan, now time.Time) time.Duration {
 }
 
 // tooOld reports whether a slot is past Config.MaxBackfill, whatever the wall clock did meanwhile.
-func (l *Ledger) tooOld(s *slot) bool { return l.clock.elapsed-s.ended > l.c.MaxBackfill }
+func (l *Ledger) tooOld(s *slot) bool { return l.clock.Elapsed()-s.ended > l.c.MaxBackfill }
 
 // Close closes the slots that are too old, unless the clock disagrees with ABS's. It ends the
 // readings of a cycle.
 func (l *Ledger) Close() {
-	if !l.clock.trusted(l.c.MaxBackfill) {
+	if !l.clock.Trusted(l.c.MaxBackfill) {
 		return
 	}
 	for _, s := range l.slots {

@@ -71,19 +71,19 @@ type slotSpan struct {
 // state sets where counting begins. Close must follow the readings.
 func (l *Ledger) Advance(now time.Time, elapsed time.Duration) {
 	l.staging.blocks = nil
-	wasTrusted := l.clock.trusted(l.c.MaxBackfill)
-	l.schedule.clockBack = l.clock.advance(now, elapsed, l.c.tolerance()) || l.schedule.clockBack
+	wasTrusted := l.clock.Trusted(l.c.MaxBackfill)
+	l.schedule.clockBack = l.clock.Advance(now, elapsed, l.c.tolerance()) || l.schedule.clockBack
 	next := &l.schedule.next
-	corrected := !wasTrusted && l.clock.trusted(l.c.MaxBackfill)
+	corrected := !wasTrusted && l.clock.Trusted(l.c.MaxBackfill)
 	switch {
 	case next.IsZero():
 		l.begin(now.Add(-l.c.Lookback), now)
-	case l.schedule.clockBack && l.clock.trusted(l.c.MaxBackfill):
+	case l.schedule.clockBack && l.clock.Trusted(l.c.MaxBackfill):
 		l.rewind(now)
-	case l.fresh && corrected && next.Before(l.clock.start().Add(-l.c.Lookback-l.c.Settle-l.c.Slot)):
+	case l.fresh && corrected && next.Before(l.clock.Start().Add(-l.c.Lookback-l.c.Settle-l.c.Slot)):
 		// The clock was behind when counting began: what lies before the start is not counted.
 		*next = time.Time{}
-		l.begin(l.clock.start().Add(-l.c.Lookback), now)
+		l.begin(l.clock.Start().Add(-l.c.Lookback), now)
 	}
 	l.skip(now)
 	for next.Before(now) {
@@ -132,7 +132,7 @@ func (l *Ledger) rewind(now time.Time) {
 	if sc.newest.After(now) {
 		sc.newest = time.Time{}
 	}
-	start := l.clock.start().Add(-l.c.Lookback)
+	start := l.clock.Start().Add(-l.c.Lookback)
 	sc.next = time.Time{}
 	switch {
 	case len(l.slots) == 0 && l.fresh:
@@ -173,9 +173,9 @@ func earlier(a, b time.Time) time.Time {
 // its place (rule 8).
 func (l *Ledger) begin(from, until time.Time) {
 	next := &l.schedule.next
-	now := l.clock.wall
+	now := l.clock.Wall()
 	from = from.Truncate(time.Minute)
-	for *next = l.c.Zone.Slot(earlier(from, l.clock.start().Add(-l.c.Settle)), l.c.Slot).From; next.Before(until); {
+	for *next = l.c.Zone.Slot(earlier(from, l.clock.Start().Add(-l.c.Settle)), l.c.Slot).From; next.Before(until); {
 		span := l.c.Zone.Slot(*next, l.c.Slot)
 		*next = span.To
 		if until.Before(now) {
@@ -185,12 +185,12 @@ func (l *Ledger) begin(from, until time.Time) {
 			l.open(span, false, false)
 			continue
 		}
-		at := l.c.Zone.firstUnambiguous(from, span.To)
-		if l.clock.start().Sub(span.To) < l.c.Settle {
-			l.open(Span{span.From, at}, true, true)
+		at := l.c.Zone.FirstUnambiguous(from, span.To)
+		if l.clock.Start().Sub(span.To) < l.c.Settle {
+			l.open(Span{From: span.From, To: at}, true, true)
 		}
 		if at.Before(span.To) {
-			l.open(Span{at, span.To}, false, true)
+			l.open(Span{From: at, To: span.To}, false, true)
 		}
 	}
 }
@@ -198,10 +198,10 @@ func (l *Ledger) begin(from, until time.Time) {
 // open adds a slot, split beforehand as the last ones had to be. With baseline, its first reading
 // is not counted; with cut, the span is only a part of a slot on the clock.
 func (l *Ledger) open(span Span, baseline, cut bool) {
-	s := &slot{Span: span, state: Open, baseline: baseline || cut, ended: l.clock.elapsed + span.To.Sub(l.clock.wall)}
+	s := &slot{Span: span, state: Open, baseline: baseline || cut, ended: l.clock.Elapsed() + span.To.Sub(l.clock.Wall())}
 	for from := span.From; from.Before(span.To); {
-		to := l.c.Zone.firstUnambiguous(from.Add(l.schedule.length), span.To)
-		s.spans = append(s.spans, slotSpan{Span: Span{from, to}, baseline: baseline})
+		to := l.c.Zone.FirstUnambiguous(from.Add(l.schedule.length), span.To)
+		s.spans = append(s.spans, slotSpan{Span: Span{From: from, To: to}, baseline: baseline})
 		from = to
 	}
 	l.slots = append(l.slots, s)

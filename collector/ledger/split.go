@@ -47,7 +47,7 @@ func (l *Ledger) Failed(j Job, why Refusal) bool {
 	if why == Unavailable || why == TimedOut && (sp.timeouts < 2 || l.schedule.timeoutSplit) {
 		return true
 	}
-	if _, ok := l.c.Zone.middle(j.Span); !ok {
+	if _, ok := l.c.Zone.Middle(j.Span); !ok {
 		return false
 	}
 	l.schedule.timeoutSplit = l.schedule.timeoutSplit || why == TimedOut
@@ -59,13 +59,13 @@ func (l *Ledger) Failed(j Job, why Refusal) bool {
 // Nothing is split yet.
 func (l *Ledger) Halves(j Job) (halves [2]Job, ok bool) {
 	sp := j.span()
-	at, ok := l.c.Zone.middle(j.Span)
+	at, ok := l.c.Zone.Middle(j.Span)
 	if sp == nil || !ok {
 		return halves, false
 	}
 	early, late := j, j
-	early.Span, early.of, early.admitsNone = Span{j.From, at}, Span{sp.From, at}, true
-	late.Span, late.of = Span{at, j.To}, Span{at, sp.To}
+	early.Span, early.of, early.admitsNone = Span{From: j.From, To: at}, Span{From: sp.From, To: at}, true
+	late.Span, late.of = Span{From: at, To: j.To}, Span{From: at, To: sp.To}
 	return [2]Job{early, late}, true
 }
 
@@ -89,7 +89,7 @@ func (l *Ledger) split(s *slot) {
 		sp := &s.spans[i]
 		span := sp.tooMuch // of a slot that has not ended, only what was asked for
 		sp.tooMuch = Span{}
-		at, ok := l.c.Zone.middle(span)
+		at, ok := l.c.Zone.Middle(span)
 		if !ok {
 			continue
 		}
@@ -109,7 +109,7 @@ func (s *slot) cut(i int, at ...time.Time) {
 	from := sp.From
 	for _, to := range append(at, sp.To) {
 		parts = append(parts, slotSpan{
-			Span: Span{from, to}, reading: sp.reading, baseline: sp.baseline, otherCounted: sp.otherCounted,
+			Span: Span{From: from, To: to}, reading: sp.reading, baseline: sp.baseline, otherCounted: sp.otherCounted,
 		})
 		from = to
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/collector/ledger/clocks"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -79,7 +80,7 @@ func (l *Ledger) State() *State {
 		Health: map[string]CountRecord{},
 		Next:   l.schedule.next, Newest: l.schedule.newest, Length: l.schedule.length,
 		Clock: l.activity.clock, LastGain: l.activity.lastGain, Resumed: l.activity.resumed, Readings: l.readings,
-		Wall: l.clock.wall, Elapsed: l.clock.elapsed, ABS: l.clock.showsABS(), Fresh: l.fresh,
+		Wall: l.clock.Wall(), Elapsed: l.clock.Elapsed(), ABS: l.clock.ShowsABS(), Fresh: l.fresh,
 		ProbeLength: l.schedule.probes.length, ProbeProven: l.schedule.probes.proven,
 		Audit: l.audit,
 	}
@@ -174,7 +175,7 @@ func Restore(c Config, s *State) (*Ledger, error) {
 	l.schedule.length = max(time.Minute, min(s.Length, c.Slot).Truncate(time.Minute))
 	l.schedule.probes = probes{readings: s.Readings, length: max(0, s.ProbeLength.Truncate(time.Minute)), proven: s.ProbeProven}
 	l.activity = activity{s.Clock, s.LastGain, s.Resumed}
-	l.clock = clock{wall: s.Wall, elapsed: s.Elapsed, abs: s.ABS, seen: s.Elapsed}
+	l.clock = clocks.Restored(s.Wall, s.Elapsed, s.ABS)
 	// Without ABS's clock, nobody knows how long no process ran if ours was wrong.
 	l.fresh = s.Fresh && !s.ABS.IsZero()
 	l.audit = s.Audit
@@ -271,7 +272,7 @@ func (l *Ledger) restoreSlot(v *SlotRecord, indexes []int) (*slot, error) {
 		return nil, err
 	}
 	s := &slot{
-		Span: Span{v.From, v.To}, state: SlotState(v.State), total: total[0], read: v.Read, proven: v.Proven, ended: v.Ended,
+		Span: Span{From: v.From, To: v.To}, state: SlotState(v.State), total: total[0], read: v.Read, proven: v.Proven, ended: v.Ended,
 		largest: v.Largest, bytes: v.Bytes, baseline: v.Baseline, withoutIPs: v.WithoutIPs, cuts: v.Cuts, audit: v.Audit,
 	}
 	left, err := l.restoreTokenCounts(&s.counted, &v.Counted, indexes)
@@ -281,7 +282,7 @@ func (l *Ledger) restoreSlot(v *SlotRecord, indexes []int) (*slot, error) {
 	for i := range v.Spans {
 		rec := &v.Spans[i]
 		sp := slotSpan{
-			Span: Span{rec.From, rec.To}, read: rec.Read, reading: rec.Reading, timeouts: rec.Timeouts,
+			Span: Span{From: rec.From, To: rec.To}, read: rec.Read, reading: rec.Reading, timeouts: rec.Timeouts,
 			failed: rec.Failed, settled: rec.Settled, baseline: rec.Baseline, otherCounted: rec.OtherCounted || left,
 		}
 		if rec.Last != nil {

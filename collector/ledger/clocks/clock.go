@@ -1,10 +1,10 @@
-package ledger
+package clocks
 
 import "time"
 
-// clock is what the ledger knows of time: the wall clock as of the last Advance, a time of its own
+// Clock is what the ledger knows of time: the wall clock as of the last Advance, a time of its own
 // that no step of the wall clock moves, and ABS's clock.
-type clock struct {
+type Clock struct {
 	wall    time.Time     // as of the last Advance; zero before the first
 	elapsed time.Duration // since the first Advance ever, with the time that no process ran
 	running bool          // this process advanced it before
@@ -14,17 +14,29 @@ type clock struct {
 	apart   time.Duration // elapsed, when the wall clock began to disagree with ABS's; 0: it agrees
 }
 
-// advance moves the clock. A process that continues from a state takes the time since then for
+// Restored returns a clock as another process left it. shown is what ABS's clock showed then; zero
+// where that is not known.
+func Restored(wall time.Time, elapsed time.Duration, shown time.Time) Clock {
+	return Clock{wall: wall, elapsed: elapsed, abs: shown, seen: elapsed}
+}
+
+// Wall returns the wall clock as of the last Advance; zero before the first.
+func (c *Clock) Wall() time.Time { return c.wall }
+
+// Elapsed returns the time since the first Advance ever, with the time that no process ran.
+func (c *Clock) Elapsed() time.Duration { return c.elapsed }
+
+// Advance moves the clock. A process that continues from a state takes the time since then for
 // elapsed; where the wall clock was set back meanwhile, the time since what ABS's clock showed. It
 // reports whether the wall clock was set back.
-func (c *clock) advance(now time.Time, elapsed time.Duration, tolerance time.Duration) (back bool) {
+func (c *Clock) Advance(now time.Time, elapsed time.Duration, tolerance time.Duration) (back bool) {
 	back = now.Before(c.wall)
 	switch {
 	case c.running:
 	case c.wall.IsZero():
 		elapsed = 0
 	case back && !c.abs.IsZero():
-		elapsed = max(0, now.Sub(c.showsABS()))
+		elapsed = max(0, now.Sub(c.ShowsABS()))
 	default:
 		elapsed = max(0, now.Sub(c.wall))
 	}
@@ -35,9 +47,9 @@ func (c *clock) advance(now time.Time, elapsed time.Duration, tolerance time.Dur
 	return back
 }
 
-// sawABS records ABS's clock. The first time in a process, it corrects how long no process ran: the
+// SawABS records ABS's clock. The first time in a process, it corrects how long no process ran: the
 // wall clock may be ahead, or was before. It reports whether it was, and so was set back meanwhile.
-func (c *clock) sawABS(date time.Time, tolerance time.Duration) (back bool) {
+func (c *Clock) SawABS(date time.Time, tolerance time.Duration) (back bool) {
 	if date.IsZero() {
 		return false
 	}
@@ -54,8 +66,8 @@ func (c *clock) sawABS(date time.Time, tolerance time.Duration) (back bool) {
 	return back
 }
 
-// showsABS returns what ABS's clock must show by now; zero where it was never seen.
-func (c *clock) showsABS() time.Time {
+// ShowsABS returns what ABS's clock must show by now; zero where it was never seen.
+func (c *Clock) ShowsABS() time.Time {
 	if c.abs.IsZero() {
 		return c.abs
 	}
@@ -63,8 +75,8 @@ func (c *clock) showsABS() time.Time {
 }
 
 // compare compares the wall clock with ABS's.
-func (c *clock) compare(tolerance time.Duration) {
-	difference := c.wall.Sub(c.showsABS())
+func (c *Clock) compare(tolerance time.Duration) {
+	difference := c.wall.Sub(c.ShowsABS())
 	switch {
 	case c.abs.IsZero(), difference.Abs() <= tolerance:
 		c.apart = 0
@@ -73,11 +85,11 @@ func (c *clock) compare(tolerance time.Duration) {
 	}
 }
 
-// trusted reports whether the wall clock agrees with ABS's, as far as that is known. One that
+// Trusted reports whether the wall clock agrees with ABS's, as far as that is known. One that
 // disagrees for longer than limit is trusted, too: then ABS's is wrong.
-func (c *clock) trusted(limit time.Duration) bool {
+func (c *Clock) Trusted(limit time.Duration) bool {
 	return c.apart == 0 || c.elapsed-c.apart > limit
 }
 
-// start returns when counting began, by the wall clock as it is now.
-func (c *clock) start() time.Time { return c.wall.Add(-c.elapsed) }
+// Start returns when counting began, by the wall clock as it is now.
+func (c *Clock) Start() time.Time { return c.wall.Add(-c.elapsed) }

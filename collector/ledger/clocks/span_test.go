@@ -1,4 +1,4 @@
-package ledger
+package clocks
 
 import (
 	"testing"
@@ -109,7 +109,7 @@ func TestMiddle(t *testing.T) {
 		{"2026-10-24T23:30Z", "2026-10-25T02:00Z", "2026-10-24T23:59Z"},
 		{"2026-10-24T23:59Z", "2026-10-25T02:00Z", ""},
 	} {
-		got, ok := Zone{Location: berlin}.middle(Span{at(tt.from), at(tt.to)})
+		got, ok := Zone{Location: berlin}.Middle(Span{at(tt.from), at(tt.to)})
 		if ok != (tt.at != "") || ok && !got.Equal(at(tt.at)) {
 			t.Errorf("%s to %s: %v, %v; want %s", tt.from, tt.to, got, ok, tt.at)
 		}

@@ -1,4 +1,4 @@
-package ledger
+package clocks
 
 import "time"
 
@@ -17,14 +17,14 @@ type Zone struct {
 	Inclusive bool
 }
 
-// unambiguous reports whether a window may begin and end at t.
-func (z Zone) unambiguous(t time.Time) bool {
+// Unambiguous reports whether a window may begin and end at t.
+func (z Zone) Unambiguous(t time.Time) bool {
 	return !z.ambiguous(t) && (!z.Inclusive || !z.ambiguous(t.Add(-time.Minute)))
 }
 
 // Certain reports whether ABS's wall clock names both ends of a span without ambiguity. Otherwise
 // its report may be that of another span.
-func (z Zone) Certain(s Span) bool { return z.unambiguous(s.From) && z.unambiguous(s.To) }
+func (z Zone) Certain(s Span) bool { return z.Unambiguous(s.From) && z.Unambiguous(s.To) }
 
 // ambiguous reports whether the wall-clock time of t occurs at another instant too.
 func (z Zone) ambiguous(t time.Time) bool {
@@ -37,11 +37,11 @@ func (z Zone) ambiguous(t time.Time) bool {
 			return true
 		}
 	}
-	return z.repeated(t)
+	return z.Repeated(t)
 }
 
-// repeated reports whether the wall-clock time of t occurred before.
-func (z Zone) repeated(t time.Time) bool {
+// Repeated reports whether the wall-clock time of t occurred before.
+func (z Zone) Repeated(t time.Time) bool {
 	local := t.In(z.Location)
 	_, offset := local.Zone()
 	start, _ := local.ZoneBounds()
@@ -52,9 +52,9 @@ func (z Zone) repeated(t time.Time) bool {
 	return t.Before(start.Add(time.Duration(before-offset) * time.Second))
 }
 
-// endRepeated reports whether the bound that is sent for a window ending at t occurred before.
-func (z Zone) endRepeated(t time.Time) bool {
-	return z.repeated(t) || z.Inclusive && z.repeated(t.Add(-time.Minute))
+// EndRepeated reports whether the bound that is sent for a window ending at t occurred before.
+func (z Zone) EndRepeated(t time.Time) bool {
+	return z.Repeated(t) || z.Inclusive && z.Repeated(t.Add(-time.Minute))
 }
 
 // Slot returns the slot that t lies in: a multiple of length on the clock, merged with its
@@ -62,19 +62,19 @@ func (z Zone) endRepeated(t time.Time) bool {
 func (z Zone) Slot(t time.Time, length time.Duration) Span {
 	s := Span{From: t.Truncate(length)}
 	s.To = s.From.Add(length)
-	for !z.unambiguous(s.From) {
+	for !z.Unambiguous(s.From) {
 		s.From = s.From.Add(-length)
 	}
-	for !z.unambiguous(s.To) {
+	for !z.Unambiguous(s.To) {
 		s.To = s.To.Add(length)
 	}
 	return s
 }
 
-// firstUnambiguous returns the first minute at or after t that a window may begin at; limit where
+// FirstUnambiguous returns the first minute at or after t that a window may begin at; limit where
 // there is none before it.
-func (z Zone) firstUnambiguous(t, limit time.Time) time.Time {
-	for t.Before(limit) && !z.unambiguous(t) {
+func (z Zone) FirstUnambiguous(t, limit time.Time) time.Time {
+	for t.Before(limit) && !z.Unambiguous(t) {
 		t = t.Add(time.Minute)
 	}
 	if t.After(limit) {
@@ -83,17 +83,17 @@ func (z Zone) firstUnambiguous(t, limit time.Time) time.Time {
 	return t
 }
 
-// middle returns where a span is split in two: the unambiguous minute nearest to its middle; ok is
+// Middle returns where a span is split in two: the unambiguous minute nearest to its middle; ok is
 // false where there is none inside.
-func (z Zone) middle(s Span) (at time.Time, ok bool) {
+func (z Zone) Middle(s Span) (at time.Time, ok bool) {
 	middle := s.From.Add(s.To.Sub(s.From) / 2).Truncate(time.Minute)
 	for d := time.Duration(0); ; d += time.Minute {
 		early, late := middle.Add(-d), middle.Add(d)
 		earlyInside, lateInside := early.After(s.From), late.Before(s.To) && late.After(s.From)
 		switch {
-		case earlyInside && z.unambiguous(early):
+		case earlyInside && z.Unambiguous(early):
 			return early, true
-		case lateInside && z.unambiguous(late):
+		case lateInside && z.Unambiguous(late):
 			return late, true
 		case !earlyInside && !late.Before(s.To):
 			return time.Time{}, false
