@@ -2,6 +2,10 @@ package metrics
 
 import "time"
 
+// MaxCount is the highest number of a counter: a float64, and so Prometheus, holds all up to it
+// exactly.
+const MaxCount = 1 << 53
+
 // Count is the value of one counter series that ZeroInit exposes. The zero value is a counter at 0
 // that was never exposed. It is small, because a process may hold millions.
 type Count struct {

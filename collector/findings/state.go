@@ -51,12 +51,9 @@ type SightingsState struct {
 	Refuted                                          bool
 }
 
-// maxCount is the highest number that all formats of an exposition hold exactly.
-const maxCount = 1 << 53
-
 // Check returns why a state cannot be one that findings saved; nil if it may be.
 func (s *State) Check() error {
-	outside := func(n int64) bool { return n < 0 || n > maxCount }
+	outside := func(n int64) bool { return n < 0 || n > metrics.MaxCount }
 	for i := range s.Pairs {
 		p := &s.Pairs[i]
 		switch {
@@ -146,8 +143,8 @@ func (f *Findings) Restore(s State) error {
 			}
 			t.findings = append(t.findings, sightings{
 				Finding: s.Pairs[saved.Pair].Finding, Began: fromNanos(saved.Began),
-				Forensics: fromNanos(saved.Forensics), LackedIn: fromNanos(saved.LackedIn), Reported: fromNanos(saved.Reported), LastAccess: fromNanos(saved.LastAccess),
-				Lacked: saved.Lacked, Missing: saved.Missing, Refuted: saved.Refuted,
+				Forensics: fromNanos(saved.Forensics), LackedIn: fromNanos(saved.LackedIn), Reported: fromNanos(saved.Reported),
+				LastAccess: fromNanos(saved.LastAccess), Lacked: saved.Lacked, Missing: saved.Missing, Refuted: saved.Refuted,
 			})
 		}
 		a.remembered += len(t.findings)

@@ -21,21 +21,21 @@ func (l *Ledger) Apply(r *Reading, bytes int64) Outcome {
 	defer l.Discard(r)
 	l.readings++
 	s, sp := r.job.slot, r.job.span()
-	if r.total > 0 {
+	if r.Total > 0 {
 		l.proves(s, r.began)
 	}
 	split := len(s.spans) > 1
-	if r.total == 0 && s.counted.total == 0 && !split && len(s.counted.tracked) == 0 {
+	if r.Total == 0 && s.counted.Total == 0 && !split && len(s.counted.Tracked) == 0 {
 		// Nothing so far: an idle weekend has many such slots, and they are to need no memory.
 		sp.baseline = false
 		settled := r.job.To.Equal(sp.To) && l.settles(s, sp, r.began)
 		l.finishReading(s, sp, r.began, bytes, settled)
 		return Outcome{SlotEnd: s.To, Settled: settled}
 	}
-	widen(&r.tokenCounts, l.tracked.size())
-	s.counted.grow(l.tracked.size())
+	r.Widen(l.tracked.size())
+	s.counted.Grow(l.tracked.size())
 	if split {
-		s.reported.grow(l.tracked.size())
+		s.reported.Grow(l.tracked.size())
 	}
 	r.finish()
 	l.admitValues(r, sp)
@@ -49,14 +49,14 @@ func (l *Ledger) Apply(r *Reading, bytes int64) Outcome {
 	}
 	l.joinValues(r, sp)
 	l.join(r, sp)
-	reported, other := &r.tokenCounts, &s.counted.other
+	reported, other := &r.ByToken, &s.counted.Other
 	if split {
 		s.remember(sp, reported)
 		// A reading of another span may have counted requests under other, which this one does not.
-		reported, other = &s.reported, &r.other
+		reported, other = &s.reported, &r.Other
 	}
 	if sp.baseline {
-		s.counted.move(&r.tokenCounts, 1)
+		s.counted.Move(&r.ByToken, 1)
 		sp.baseline = false
 	}
 	out.Gain = l.count(s, reported, r.began)
@@ -79,11 +79,11 @@ func (l *Ledger) regressed(r *Reading, sp *slotSpan) bool {
 	if before == nil || sp.baseline || sp.read.IsZero() {
 		return false
 	}
-	if r.total < before.total {
+	if r.Total < before.Total {
 		return true
 	}
 	return slices.ContainsFunc(l.tracked.sorted(), func(i int) bool {
-		return l.joined(sp, i) && r.tracked[i].Total < before.tracked[i].Total
+		return l.joined(sp, i) && r.Tracked[i].Total < before.Tracked[i].Total
 	})
 }
 
@@ -95,39 +95,39 @@ func (l *Ledger) join(r *Reading, sp *slotSpan) {
 	}
 	for _, i := range l.tracked.sorted() {
 		if !l.joined(sp, i) {
-			r.job.slot.counted.join(i, &r.tracked[i])
+			r.job.slot.counted.Join(i, &r.Tracked[i])
 		}
 	}
 }
 
 // remember makes a reading the last one of a span of a split slot (rule 4).
-func (s *slot) remember(sp *slotSpan, r *tokenCounts) {
+func (s *slot) remember(sp *slotSpan, r *counts.ByToken) {
 	if sp.last != nil {
-		s.reported.move(sp.last, -1)
+		s.reported.Move(sp.last, -1)
 	}
-	sp.last = r.clone()
-	s.reported.move(sp.last, 1)
+	sp.last = r.Clone()
+	s.reported.Move(sp.last, 1)
 }
 
 // count is rule 1: the total first, then its shares.
-func (l *Ledger) count(s *slot, reported *tokenCounts, began time.Time) int64 {
-	gain := max(0, reported.total-s.counted.total)
+func (l *Ledger) count(s *slot, reported *counts.ByToken, began time.Time) int64 {
+	gain := max(0, reported.Total-s.counted.Total)
 	if gain > 0 {
 		l.activity.gain(began, &l.c)
 	}
-	s.counted.total += gain
+	s.counted.Total += gain
 	s.total.Total += gain
 	l.total.Total.Value += gain
 	left := gain
 	for _, i := range l.tracked.sorted() {
 		c := &l.tracked.counters[i]
-		got := l.share(c, &s.counted.tracked[i], &reported.tracked[i], left)
+		got := l.share(c, &s.counted.Tracked[i], &reported.Tracked[i], left)
 		if got > 0 {
 			c.Gained = l.activity.clock
 		}
 		left -= got
 	}
-	l.shareOther(&s.counted.other, &reported.other, left)
+	l.shareOther(&s.counted.Other, &reported.Other, left)
 	l.addGains(s)
 	return gain
 }

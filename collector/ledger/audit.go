@@ -187,15 +187,15 @@ func (l *Ledger) ApplyAudit(r *Reading, a Audit) (found Difference) {
 	defer l.Discard(r)
 	r.finish()
 	r.settle()
-	for i := range r.tracked {
-		r.leave(i)
+	for i := range r.Tracked {
+		r.Leave(i)
 	}
 	l.audit.Read++
 	var difference int64
 	if a.Seams() {
-		difference = l.compareSeams(a, r.total)
+		difference = l.compareSeams(a, r.Total)
 	} else {
-		difference = l.compareSlot(a, r.total)
+		difference = l.compareSlot(a, r.Total)
 	}
 	found = Difference{Missing: max(0, difference), Surplus: max(0, -difference)}
 	l.audit.Found.Missing += found.Missing
@@ -205,9 +205,9 @@ func (l *Ledger) ApplyAudit(r *Reading, a Audit) (found Difference) {
 		for _, s := range a.slots {
 			counted.Move(&s.total, 1)
 		}
-		counted.Total = r.total - found.Missing
+		counted.Total = r.Total - found.Missing
 		l.total.Total.Value += found.Missing
-		l.shareOther(&counted, &r.other, found.Missing)
+		l.shareOther(&counted, &r.Other, found.Missing)
 		l.addGains(a.slots[len(a.slots)-1])
 	}
 	return found

@@ -12,7 +12,7 @@ import (
 // (rule 6), and then the reading the indexes that the tables have by now.
 func (l *Ledger) admitValues(r *Reading, sp *slotSpan) {
 	displaces := !r.job.slot.From.Before(l.schedule.newest)
-	if r.total > 0 && (displaces || !sp.baseline) {
+	if r.Total > 0 && (displaces || !sp.baseline) {
 		for _, d := range counts.Dimensions() {
 			if len(r.added[d].All) > 0 {
 				l.admitValuesOf(d, r, sp, displaces)
@@ -63,12 +63,12 @@ func (l *Ledger) admitValuesOf(d counts.Dimension, r *Reading, sp *slotSpan, dis
 func (l *Ledger) valueSums(d counts.Dimension, r *Reading, sp *slotSpan) (reported, counted []int64) {
 	s, n := r.job.slot, r.added[d].First()
 	reported, counted = make([]int64, n), make([]int64, n)
-	r.addValues(d, reported, 1)
-	s.counted.addValues(d, counted, 1)
+	r.AddValues(d, reported, 1)
+	s.counted.AddValues(d, counted, 1)
 	if len(s.spans) > 1 {
-		s.reported.addValues(d, reported, 1)
+		s.reported.AddValues(d, reported, 1)
 		if sp.last != nil {
-			sp.last.addValues(d, reported, -1)
+			sp.last.AddValues(d, reported, -1)
 		}
 	}
 	return reported, counted
@@ -105,11 +105,11 @@ func (l *Ledger) leaveValue(id counts.ValueID) {
 	other := counts.NewValueID(id.Dimension(), 0)
 	for _, s := range l.slots {
 		s.total.Leave(id, other)
-		s.counted.leaveValue(id, other)
-		s.reported.leaveValue(id, other)
+		s.counted.LeaveValue(id, other)
+		s.reported.LeaveValue(id, other)
 		for i := range s.spans {
 			if last := s.spans[i].last; last != nil {
-				last.leaveValue(id, other)
+				last.LeaveValue(id, other)
 			}
 		}
 	}
@@ -144,15 +144,15 @@ func (l *Ledger) joinValues(r *Reading, sp *slotSpan) {
 				}
 			}
 		}
-		all := counts.Counts{Values: slices.Clone(r.other.Values)}
+		all := counts.Counts{Values: slices.Clone(r.Other.Values)}
 		for _, i := range l.tracked.sorted() {
 			switch {
 			case l.joined(sp, i):
-				join(&s.counted.tracked[i], &r.tracked[i])
+				join(&s.counted.Tracked[i], &r.Tracked[i])
 			case sp.otherCounted:
-				all.Merge(r.tracked[i].Values, 1)
+				all.Merge(r.Tracked[i].Values, 1)
 			}
 		}
-		join(&s.counted.other, &all)
+		join(&s.counted.Other, &all)
 	}
 }

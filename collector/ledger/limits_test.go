@@ -286,7 +286,7 @@ func TestMemoryFollowsTheTokens(t *testing.T) {
 		t.Error("nothing was counted")
 	}
 	for _, s := range l.slots {
-		if n := len(s.counted.tracked); n != 0 && n != l.tracked.size() {
+		if n := len(s.counted.Tracked); n != 0 && n != l.tracked.size() {
 			t.Errorf("a slot has %d counts for %d indexes", n, l.tracked.size())
 		}
 	}

@@ -263,7 +263,7 @@ func (w *world) cycle(l *Ledger, now time.Time, check func(string)) {
 				add(late, w.report(halves[1].Span, now))
 				l.Discard(r)
 				l.Split(j)
-				if early.total+late.total < sum(rows) { // of a node that is behind
+				if early.Total+late.Total < sum(rows) { // of a node that is behind
 					l.Discard(early)
 					l.Discard(late)
 					continue
@@ -427,23 +427,23 @@ func (b *books) checkValues() error {
 func (b *books) checkSlots() error {
 	for _, s := range b.l.slots {
 		var reported int64
-		all := []*tokenCounts{&s.counted, &s.reported}
+		all := []*counts.ByToken{&s.counted, &s.reported}
 		for i := range s.spans {
 			if last := s.spans[i].last; last != nil {
 				all = append(all, last)
-				reported += last.total
+				reported += last.Total
 			}
 		}
-		if reported != s.reported.total {
-			return fmt.Errorf("slot %v: its last readings add up to %d, it remembers %d", s.Span, reported, s.reported.total)
+		if reported != s.reported.Total {
+			return fmt.Errorf("slot %v: its last readings add up to %d, it remembers %d", s.Span, reported, s.reported.Total)
 		}
 		for _, t := range all {
-			total := t.other.Total
-			for i := range t.tracked {
-				total += t.tracked[i].Total
+			total := t.Other.Total
+			for i := range t.Tracked {
+				total += t.Tracked[i].Total
 			}
-			if total != t.total {
-				return fmt.Errorf("slot %v remembers %d, its tokens %d", s.Span, t.total, total)
+			if total != t.Total {
+				return fmt.Errorf("slot %v remembers %d, its tokens %d", s.Span, t.Total, total)
 			}
 		}
 	}

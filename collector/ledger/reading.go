@@ -8,6 +8,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
+	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
 // Reading gathers the rows of one report. It changes nothing in the ledger, which Apply does.
@@ -16,13 +17,13 @@ type Reading struct {
 	job   Job
 	began time.Time
 
-	tokenCounts                                        // but for the values of other, which are gathered in sums
-	sums        [counts.NumDimensions][]int64          // by index
-	added       [counts.NumDimensions]counts.NewValues // values that the ledger has not yet
-	row         []counts.ValueCount
-	bySums      [counts.NumDimensions]int64 // of all values, by dimension
-	tooMany     bool                        // some sum is past maxCount
-	candidates  candidates
+	counts.ByToken                                        // but for the values of other, which are gathered in sums
+	sums           [counts.NumDimensions][]int64          // by index
+	added          [counts.NumDimensions]counts.NewValues // values that the ledger has not yet
+	row            []counts.ValueCount
+	bySums         [counts.NumDimensions]int64 // of all values, by dimension
+	tooMany        bool                        // some sum is past metrics.MaxCount
+	candidates     candidates
 }
 
 // Begin starts the reading of a job whose request was sent at began. Apply or Discard must end it.
@@ -33,17 +34,17 @@ func (l *Ledger) Begin(j Job, began time.Time) *Reading {
 		r, l.spare = l.spare[n-1], l.spare[:n-1]
 	} else {
 		r = &Reading{l: l}
-		r.grow(l.tracked.size())
+		r.Grow(l.tracked.size())
 	}
-	widen(&r.tokenCounts, l.tracked.size())
-	r.job, r.began, r.total = j, began, 0
+	r.Widen(l.tracked.size())
+	r.job, r.began, r.Total = j, began, 0
 	r.bySums, r.tooMany = [counts.NumDimensions]int64{}, false
-	r.other.Reset()
+	r.Other.Reset()
 	if cap(r.row) > maxKept {
 		r.row = nil
 	}
-	for i := range r.tracked {
-		r.tracked[i].Reset()
+	for i := range r.Tracked {
+		r.Tracked[i].Reset()
 	}
 	for d, t := range l.labels {
 		clear(r.sums[d])
@@ -53,28 +54,24 @@ func (l *Ledger) Begin(j Job, began time.Time) *Reading {
 	return r
 }
 
-// maxCount is the largest counter: the largest count that a float64, and so Prometheus, holds
-// exactly.
-const maxCount = 1 << 53
-
 // ErrTooMany is the error of a reading that would take a counter past 2^53, and is not counted.
 var ErrTooMany = errors.New("the requests of the report, or a counter with them, are past 2^53, which Prometheus does not hold exactly")
 
 // Check returns ErrTooMany if a reading must not be applied.
 func (l *Ledger) Check(r *Reading) error {
-	reported, gain := r.total, r.total
+	reported, gain := r.Total, r.Total
 	if s, sp := r.job.slot, r.job.span(); sp != nil {
 		if len(s.spans) > 1 {
-			reported += s.reported.total
+			reported += s.reported.Total
 			if sp.last != nil {
-				reported -= sp.last.total
+				reported -= sp.last.Total
 			}
 		}
-		if gain = reported - s.counted.total; sp.baseline {
-			gain, reported = 0, r.total+s.counted.total
+		if gain = reported - s.counted.Total; sp.baseline {
+			gain, reported = 0, r.Total+s.counted.Total
 		}
 	}
-	if r.tooMany || reported > maxCount || gain > maxCount-l.total.Total.Value {
+	if r.tooMany || reported > metrics.MaxCount || gain > metrics.MaxCount-l.total.Total.Value {
 		return ErrTooMany
 	}
 	return nil
@@ -88,7 +85,7 @@ func (l *Ledger) Discard(r *Reading) { l.spare = append(l.spare, r) }
 
 // Add adds one row. The rows of a token add up.
 func (r *Reading) Add(id tokenid.ID, row *abs.Row) {
-	r.total += row.Requests
+	r.Total += row.Requests
 	r.row = r.row[:0]
 	r.split(counts.Method, row.Methods)
 	r.split(counts.API, row.APIs)
@@ -96,14 +93,14 @@ func (r *Reading) Add(id tokenid.ID, row *abs.Row) {
 	if r.l.keepsIPs() {
 		r.split(counts.IP, row.IPs)
 	}
-	r.tooMany = r.tooMany || r.total > maxCount || slices.Max(r.bySums[:]) > maxCount
+	r.tooMany = r.tooMany || r.Total > metrics.MaxCount || slices.Max(r.bySums[:]) > metrics.MaxCount
 	if i, ok := r.l.tracked.index[id]; ok {
-		c := &r.tracked[i]
+		c := &r.Tracked[i]
 		c.Total += row.Requests
 		c.Merge(counts.Sorted(r.row), 1)
 		return
 	}
-	r.other.Total += row.Requests
+	r.Other.Total += row.Requests
 	for _, v := range r.row {
 		r.sums[v.ID.Dimension()][v.ID.Index()] += v.N
 	}
@@ -131,7 +128,7 @@ func (r *Reading) finish() {
 	for d := range r.sums {
 		for i, n := range r.sums[d] {
 			if n != 0 {
-				r.other.Values = append(r.other.Values, counts.ValueCount{ID: counts.NewValueID(counts.Dimension(d), uint32(i)), N: n})
+				r.Other.Values = append(r.Other.Values, counts.ValueCount{ID: counts.NewValueID(counts.Dimension(d), uint32(i)), N: n})
 			}
 		}
 	}
@@ -156,9 +153,9 @@ func (r *Reading) settle() {
 		}
 		c.Values = counts.Sorted(c.Values)
 	}
-	settle(&r.other)
-	for i := range r.tracked {
-		settle(&r.tracked[i])
+	settle(&r.Other)
+	for i := range r.Tracked {
+		settle(&r.Tracked[i])
 	}
 	for _, c := range r.candidates.best.Sorted() {
 		settle(&c.Value)
@@ -167,8 +164,8 @@ func (r *Reading) settle() {
 
 // dropIPs removes the split by IP.
 func (r *Reading) dropIPs() {
-	r.other.DropIPs()
-	for i := range r.tracked {
-		r.tracked[i].DropIPs()
+	r.Other.DropIPs()
+	for i := range r.Tracked {
+		r.Tracked[i].DropIPs()
 	}
 }

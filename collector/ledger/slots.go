@@ -36,10 +36,10 @@ type slot struct {
 	proven time.Time     // when the reading began that proved it (rule 3); zero: none did
 	ended  time.Duration // the ledger's own time at its end
 
-	spans   []slotSpan  // one, until it is split; none once it is done
-	counted tokenCounts // counted from it, baseline included
+	spans   []slotSpan     // one, until it is split; none once it is done
+	counted counts.ByToken // counted from it, baseline included
 	// reported is the sum of the last readings of the spans of a split slot (rule 4).
-	reported tokenCounts
+	reported counts.ByToken
 
 	largest    int64       // the longest report of its settled spans, in bytes
 	bytes      int64       // of the last reports of its settled spans together
@@ -61,9 +61,9 @@ type slotSpan struct {
 	tooMuch Span // what is to be halved before the next reading; empty: nothing
 	probing probing
 
-	baseline     bool         // its first reading is not counted (rule 8)
-	otherCounted bool         // requests of it may have been counted under other (rule 2)
-	last         *tokenCounts // its last reading where the slot is split; nil: not read since
+	baseline     bool            // its first reading is not counted (rule 8)
+	otherCounted bool            // requests of it may have been counted under other (rule 2)
+	last         *counts.ByToken // its last reading where the slot is split; nil: not read since
 }
 
 // Advance opens the slots that have begun by now. elapsed is the time since the last Advance by a
@@ -151,7 +151,7 @@ func (l *Ledger) rewind(now time.Time) {
 }
 
 // blank reports whether nothing was ever reported of a slot that did not settle.
-func (s *slot) blank() bool { return s.state != Settled && s.total.Total == 0 && s.counted.total == 0 }
+func (s *slot) blank() bool { return s.state != Settled && s.total.Total == 0 && s.counted.Total == 0 }
 
 // notAfter corrects what was noted by a clock that ran ahead.
 func (s *slot) notAfter(now time.Time) {
@@ -212,7 +212,7 @@ func (s *slot) close(state SlotState) {
 	for i := range s.spans[:max(0, len(s.spans)-1)] {
 		s.cuts = append(s.cuts, s.spans[i].To)
 	}
-	s.spans, s.counted, s.reported = nil, tokenCounts{}, tokenCounts{}
+	s.spans, s.counted, s.reported = nil, counts.ByToken{}, counts.ByToken{}
 }
 
 // prune removes the oldest slots that are done and that neither people nor the audit want any more.

@@ -103,7 +103,7 @@ func (l *Ledger) split(s *slot) {
 func (s *slot) cut(i int, at ...time.Time) {
 	sp := s.spans[i]
 	if sp.last != nil {
-		s.reported.move(sp.last, -1)
+		s.reported.Move(sp.last, -1)
 	}
 	parts := make([]slotSpan, 0, len(at)+1)
 	from := sp.From

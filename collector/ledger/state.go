@@ -133,19 +133,19 @@ func (l *Ledger) slotRecord(s *slot) SlotRecord {
 	return v
 }
 
-func (l *Ledger) tokenCountsState(t *tokenCounts) (s TokenCountsState) {
-	if len(t.tracked) == 0 && t.other.IsZero() {
+func (l *Ledger) tokenCountsState(t *counts.ByToken) (s TokenCountsState) {
+	if len(t.Tracked) == 0 && t.Other.IsZero() {
 		return s
 	}
 	order := l.tracked.sorted()
-	values := len(t.other.Values)
+	values := len(t.Other.Values)
 	for _, i := range order {
-		values += len(t.tracked[i].Values)
+		values += len(t.Tracked[i].Values)
 	}
 	s.Bytes = make([]byte, 0, 4*(1+len(order))+3*values) // as long as it becomes, or nearly
-	s.Add(&t.other)
+	s.Add(&t.Other)
 	for _, i := range order {
-		s.Add(&t.tracked[i])
+		s.Add(&t.Tracked[i])
 	}
 	return s
 }
@@ -166,7 +166,7 @@ func Restore(c Config, s *State) (*Ledger, error) {
 	if err != nil || len(all) < 2 {
 		return nil, counts.ErrState
 	}
-	if err := checkCounters(all); err != nil {
+	if err := counts.CheckCounters(all); err != nil {
 		return nil, err
 	}
 	l.total, l.other = all[0], all[1]
@@ -222,7 +222,7 @@ func (l *Ledger) adapt(s *State) {
 	l.Rezoned, l.fresh = true, false
 	for _, o := range l.slots {
 		o.baseline = true
-		o.counted, o.reported = tokenCounts{}, tokenCounts{}
+		o.counted, o.reported = counts.ByToken{}, counts.ByToken{}
 		for i := range o.spans {
 			o.spans[i] = slotSpan{Span: o.spans[i].Span, baseline: true}
 		}
@@ -268,7 +268,7 @@ func (l *Ledger) restoreSlot(v *SlotRecord, indexes []int) (*slot, error) {
 	if err != nil || len(total) != 1 {
 		return nil, counts.ErrState
 	}
-	if err := checkCounts(total); err != nil {
+	if err := counts.CheckCounts(total); err != nil {
 		return nil, err
 	}
 	s := &slot{
@@ -286,14 +286,14 @@ func (l *Ledger) restoreSlot(v *SlotRecord, indexes []int) (*slot, error) {
 			failed: rec.Failed, settled: rec.Settled, baseline: rec.Baseline, otherCounted: rec.OtherCounted || left,
 		}
 		if rec.Last != nil {
-			sp.last = &tokenCounts{}
+			sp.last = &counts.ByToken{}
 			moved, err := l.restoreTokenCounts(sp.last, rec.Last, indexes)
 			if err != nil {
 				return nil, err
 			}
 			sp.otherCounted = sp.otherCounted || moved
-			sp.last.grow(l.tracked.size()) // a last reading is never empty, whatever the state says
-			s.reported.move(sp.last, 1)
+			sp.last.Grow(l.tracked.size()) // a last reading is never empty, whatever the state says
+			s.reported.Move(sp.last, 1)
 		}
 		s.spans = append(s.spans, sp)
 	}
@@ -302,7 +302,7 @@ func (l *Ledger) restoreSlot(v *SlotRecord, indexes []int) (*slot, error) {
 
 // restoreTokenCounts restores counts. Those of tokens that leave move to other; it reports whether
 // there were any.
-func (l *Ledger) restoreTokenCounts(t *tokenCounts, s *TokenCountsState, indexes []int) (moved bool, err error) {
+func (l *Ledger) restoreTokenCounts(t *counts.ByToken, s *TokenCountsState, indexes []int) (moved bool, err error) {
 	all, err := s.Decode(l.labels)
 	if err != nil || len(all) != 0 && len(all) != 1+len(indexes) {
 		return false, counts.ErrState
@@ -310,20 +310,20 @@ func (l *Ledger) restoreTokenCounts(t *tokenCounts, s *TokenCountsState, indexes
 	if len(all) == 0 {
 		return false, nil
 	}
-	if err := checkCounts(all); err != nil {
+	if err := counts.CheckCounts(all); err != nil {
 		return false, err
 	}
-	t.grow(l.tracked.size())
-	t.other = all[0]
-	t.total = all[0].Total
+	t.Grow(l.tracked.size())
+	t.Other = all[0]
+	t.Total = all[0].Total
 	for i, index := range indexes {
 		c := &all[1+i]
-		t.total += c.Total
+		t.Total += c.Total
 		switch {
 		case index >= 0:
-			t.tracked[index] = *c
+			t.Tracked[index] = *c
 		case !c.IsZero():
-			t.other.Move(c, 1)
+			t.Other.Move(c, 1)
 			moved = true
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
-	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -29,7 +28,7 @@ func (s *State) check() error {
 		return contradiction("time runs backwards")
 	}
 	for name, c := range s.Health {
-		if c.Value < 0 || c.Value > maxCount {
+		if c.Value < 0 || c.Value > metrics.MaxCount {
 			return contradiction("%q is %d", name, c.Value)
 		}
 	}
@@ -85,53 +84,6 @@ func (v *SlotRecord) check() error {
 	}
 	if len(v.Spans) > 0 && !from.Equal(v.To) {
 		return contradiction("the spans of a slot end at %v", from)
-	}
-	return nil
-}
-
-// checkCounters returns why counters cannot be those of a ledger.
-func checkCounters(all []counts.Counters) error {
-	ids := make(map[tokenid.ID]bool, len(all))
-	for i := range all {
-		c := &all[i]
-		if i >= 2 { // the total and the other tokens have no id
-			if ids[c.ID] {
-				return contradiction("a token is there twice")
-			}
-			ids[c.ID] = true
-		}
-		if outside(&c.Total) {
-			return contradiction("a counter is %d", c.Total.Value)
-		}
-		for k := range c.Values {
-			if outside(&c.Values[k].Count) {
-				return contradiction("a counter is %d", c.Values[k].Value)
-			}
-			if k > 0 && c.Values[k].ID <= c.Values[k-1].ID {
-				return contradiction("label values in no order")
-			}
-		}
-	}
-	return nil
-}
-
-func outside(c *metrics.Count) bool { return c.Value < 0 || c.Value > maxCount }
-
-// checkCounts returns why counts cannot be those of a slot. They may be below 0 (rule 2).
-func checkCounts(all []counts.Counts) error {
-	for i := range all {
-		c := &all[i]
-		if c.Total < -maxCount || c.Total > maxCount {
-			return contradiction("%d requests", c.Total)
-		}
-		for k, v := range c.Values {
-			if v.N < -maxCount || v.N > maxCount {
-				return contradiction("%d requests", v.N)
-			}
-			if k > 0 && v.ID <= c.Values[k-1].ID {
-				return contradiction("label values in no order")
-			}
-		}
 	}
 	return nil
 }

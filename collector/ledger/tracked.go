@@ -54,14 +54,7 @@ func (l *Ledger) reserve(more int) {
 	}
 	t.extend(min(max(want, 2*t.size()), t.limit))
 	for c := range l.byTokens() {
-		widen(c, t.size())
-	}
-}
-
-// widen makes counts as long as there are indexes; empty ones stay so.
-func widen(c *tokenCounts, size int) {
-	if n := len(c.tracked); n > 0 && n < size {
-		c.tracked = append(c.tracked, make([]counts.Counts, size-n)...)
+		c.Widen(t.size())
 	}
 }
 
@@ -80,20 +73,20 @@ func (l *Ledger) shrink() {
 		t.add(former[i])
 	}
 	for c := range l.byTokens() {
-		if len(c.tracked) > 0 {
+		if len(c.Tracked) > 0 {
 			all := make([]counts.Counts, size)
 			for to, from := range order {
-				all[to] = c.tracked[from]
+				all[to] = c.Tracked[from]
 			}
-			c.tracked = all
+			c.Tracked = all
 		}
 	}
 	l.spare = nil // as long as before
 }
 
 // byTokens returns all counts by token of the slots.
-func (l *Ledger) byTokens() iter.Seq[*tokenCounts] {
-	return func(yield func(*tokenCounts) bool) {
+func (l *Ledger) byTokens() iter.Seq[*counts.ByToken] {
+	return func(yield func(*counts.ByToken) bool) {
 		for _, s := range l.slots {
 			if !yield(&s.counted) || !yield(&s.reported) {
 				return
@@ -175,7 +168,7 @@ func (l *Ledger) displaceable() []int {
 // admit tracks the best candidates of a reading. What it reports of them moves from other to them.
 func (l *Ledger) admit(r *Reading, sp *slotSpan) {
 	s := r.job.slot
-	if r.total == 0 || r.job.admitsNone {
+	if r.Total == 0 || r.job.admitsNone {
 		return
 	}
 	displaces := !s.From.Before(l.schedule.newest)
@@ -186,7 +179,7 @@ func (l *Ledger) admit(r *Reading, sp *slotSpan) {
 		return // nobody has new requests in it: whoever left before would return
 	}
 	l.reserve(r.candidates.best.Len())
-	widen(&r.tokenCounts, l.tracked.size())
+	r.Widen(l.tracked.size())
 	var idle []int
 	for _, c := range r.candidates.best.Sorted() {
 		if c.Value.Total == 0 {
@@ -202,42 +195,42 @@ func (l *Ledger) admit(r *Reading, sp *slotSpan) {
 			if len(idle) == 0 {
 				break
 			}
-			r.leave(idle[0])
+			r.Leave(idle[0])
 			l.leave(idle[0])
 			idle = idle[1:]
 		}
 		i := l.tracked.add(counts.Counters{ID: c.Key, Gained: l.activity.clock, TrackedSince: l.readings, Behind: true})
-		r.other.Move(&c.Value, -1)
-		r.tracked[i], c.Value = c.Value, r.tracked[i]
+		r.Other.Move(&c.Value, -1)
+		r.Tracked[i], c.Value = c.Value, r.Tracked[i]
 	}
 }
 
 // shows reports whether a reading shows requests that were not counted.
 func (l *Ledger) shows(r *Reading, sp *slotSpan) bool {
-	s, reported := r.job.slot, r.total
+	s, reported := r.job.slot, r.Total
 	if len(s.spans) > 1 {
-		reported += s.reported.total
+		reported += s.reported.Total
 		if sp.last != nil {
-			reported -= sp.last.total
+			reported -= sp.last.Total
 		}
 	}
-	return reported > s.counted.total
+	return reported > s.counted.Total
 }
 
 // rises reports whether this very reading shows requests of a token that were not counted.
 func (l *Ledger) rises(r *Reading, sp *slotSpan, i int) bool {
-	reported := r.tracked[i].Total
+	reported := r.Tracked[i].Total
 	if !l.joined(sp, i) {
 		return reported > 0
 	}
 	s := r.job.slot
 	if len(s.spans) > 1 {
-		reported += s.reported.tracked[i].Total
+		reported += s.reported.Tracked[i].Total
 		if sp.last != nil {
-			reported -= sp.last.tracked[i].Total
+			reported -= sp.last.Tracked[i].Total
 		}
 	}
-	return reported > s.counted.tracked[i].Total
+	return reported > s.counted.Tracked[i].Total
 }
 
 // joined reports whether the last reading of a span had the token apart from other.
@@ -249,12 +242,12 @@ func (l *Ledger) joined(sp *slotSpan, i int) bool {
 // that nothing is counted again when the token returns.
 func (l *Ledger) leave(i int) {
 	for _, s := range l.slots {
-		had := s.counted.leave(i)
-		had = s.reported.leave(i) || had
+		had := s.counted.Leave(i)
+		had = s.reported.Leave(i) || had
 		for k := range s.spans {
 			sp := &s.spans[k]
 			if sp.last != nil {
-				sp.last.leave(i)
+				sp.last.Leave(i)
 			}
 			sp.otherCounted = sp.otherCounted || had && l.joined(sp, i)
 		}
