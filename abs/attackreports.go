@@ -3,6 +3,8 @@ package abs
 import (
 	"io"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs/jsonscan"
 )
 
 const (
@@ -30,7 +32,7 @@ type attackReader struct {
 	// each open object has said so far, by its depth.
 	waiting      []waitingToken
 	waitingTexts []byte
-	labels       [maxDepth + 1]attackLabels
+	labels       [jsonscan.MaxDepth + 1]attackLabels
 
 	last attackLabels // the last ones read, so that repeated texts share one string
 
@@ -77,12 +79,12 @@ func (r *reportReader) readAttacks(body io.Reader, limit int64, flagged func(Fla
 
 func (a *attackReader) readReport(body io.Reader, limit int64, report string) (AttackSummary, error) {
 	a.reset(body, limit, report)
-	switch a.peek() {
+	switch a.Peek() {
 	case '{':
 		a.object(0, true)
 		a.flush()
 	case '[':
-		for range a.elements() {
+		for range a.Elements() {
 			a.topAt++
 			a.value(1, true)
 			a.flush()
@@ -91,46 +93,46 @@ func (a *attackReader) readReport(body io.Reader, limit int64, report string) (A
 	default:
 		a.beginsObject() // fails, with what the body is instead
 	}
-	a.finish()
+	a.Finish()
 	switch {
 	case a.known:
 	case a.message:
 		a.failMessage()
 	case a.strange && !a.named:
-		a.fail(a.offset(), "nothing in the answer belongs to "+a.title)
+		a.Fail(a.Offset(), "nothing in the answer belongs to "+a.title)
 	}
-	if a.err != nil {
+	if a.Err() != nil {
 		a.sum = AttackSummary{}
 	}
-	a.sum.Bytes = a.read()
-	return a.sum, a.err
+	a.sum.Bytes = a.Read()
+	return a.sum, a.Err()
 }
 
 // value looks for lists in a value whose name says nothing. report is true for a report of its own:
 // an element of the array that is the answer.
 func (a *attackReader) value(depth int, report bool) {
-	switch a.peek() {
+	switch a.Peek() {
 	case '{':
 		a.object(depth, report)
 	case '[':
 		a.strange = true
-		if a.tooDeep(depth) {
+		if a.TooDeep(depth) {
 			return
 		}
-		for range a.elements() {
+		for range a.Elements() {
 			a.value(depth+1, false)
 		}
 	case 'n':
-		a.literal("null")
+		a.Literal("null")
 	default:
 		a.strange = true
-		a.skip(depth)
+		a.Skip(depth)
 	}
 }
 
 // object reads an object that is a report or may hold one.
 func (a *attackReader) object(depth int, report bool) {
-	if a.tooDeep(depth) {
+	if a.TooDeep(depth) {
 		return
 	}
 	labels := &a.labels[depth]
@@ -145,16 +147,16 @@ func (a *attackReader) object(depth int, report bool) {
 			a.label(name, depth+1, &a.last.api, &labels.api)
 		case "ips", "cookies", "api_keys", "usernames": // clients of other kinds
 			a.known = true
-			a.skip(depth + 1)
+			a.Skip(depth + 1)
 		case "name":
 			if report {
 				a.checkName()
 			} else {
-				a.skip(depth + 1)
+				a.Skip(depth + 1)
 			}
 		case "message":
 			a.message = a.message || report
-			a.skip(depth + 1)
+			a.Skip(depth + 1)
 		default:
 			a.strange = true
 			a.value(depth+1, false)
@@ -172,24 +174,24 @@ func (a *attackReader) object(depth int, report bool) {
 // accepted, because not all names are published.
 func (a *attackReader) checkName() {
 	a.at, a.named = "name", true
-	at := a.startOf()
-	if a.peek() != '"' {
-		a.skip(1)
+	at := a.StartOf()
+	if a.Peek() != '"' {
+		a.Skip(1)
 		return
 	}
-	if got := string(a.str()); a.err == nil && got != a.reportName && isKnownReport(got) {
-		a.fail(at, "this is the report "+got+", not "+a.title)
+	if got := string(a.Str()); a.Err() == nil && got != a.reportName && isKnownReport(got) {
+		a.Fail(at, "this is the report "+got+", not "+a.title)
 	}
 }
 
 // label reads an attack type or an API into dst. Anything but a text that is not empty is ignored.
 func (a *attackReader) label(at string, depth int, last, dst *string) {
 	a.at = at
-	if a.peek() != '"' {
-		a.skip(depth)
+	if a.Peek() != '"' {
+		a.Skip(depth)
 		return
 	}
-	text := a.str()
+	text := a.Str()
 	if len(text) == 0 || !a.labelled {
 		return
 	}
@@ -203,15 +205,15 @@ func (a *attackReader) label(at string, depth int, last, dst *string) {
 // a list of one.
 func (a *attackReader) list(at string, depth int) {
 	a.known, a.at = true, at
-	if a.null() {
+	if a.Null() {
 		return
 	}
 	a.sum.Lists++
 	a.section, a.at = at, ""
-	if a.peek() != '[' {
+	if a.Peek() != '[' {
 		a.entry(depth, depth+1)
-	} else if !a.tooDeep(depth + 1) {
-		for range a.elements() {
+	} else if !a.TooDeep(depth + 1) {
+		for range a.Elements() {
 			a.rowAt++
 			a.entry(depth, depth+2)
 		}
@@ -222,22 +224,22 @@ func (a *attackReader) list(at string, depth int) {
 // entry reads one entry of a list: a token, or an object with one. of is the depth of the object
 // that has the list.
 func (a *attackReader) entry(of, depth int) {
-	switch a.peek() {
+	switch a.Peek() {
 	case '"':
-		a.found(a.str(), of, attackLabels{}, time.Time{})
+		a.found(a.Str(), of, attackLabels{}, time.Time{})
 	case '{':
 		a.entryObject(of, depth)
 	case 'n':
-		a.literal("null")
+		a.Literal("null")
 	default:
 		a.sum.Unread++
-		a.skip(depth)
+		a.Skip(depth)
 	}
 }
 
 // entryObject reads an entry that is an object. The first member that can be the token is it.
 func (a *attackReader) entryObject(of, depth int) {
-	if a.tooDeep(depth) {
+	if a.TooDeep(depth) {
 		return
 	}
 	a.clearArena()
@@ -252,10 +254,10 @@ func (a *attackReader) entryObject(of, depth int) {
 		switch string(key) {
 		case "access_token", "token", "oauth_token":
 			a.at = "access_token"
-			if len(token) == 0 && a.peek() == '"' {
-				token = a.keep(a.str())
+			if len(token) == 0 && a.Peek() == '"' {
+				token = a.keep(a.Str())
 			} else {
-				a.skip(depth + 1)
+				a.Skip(depth + 1)
 			}
 		case "attack_type", "ioc_type":
 			a.label("attack_type", depth+1, &a.last.attackType, &labels.attackType)
@@ -264,7 +266,7 @@ func (a *attackReader) entryObject(of, depth int) {
 		case "access_time", "details": // the times, or objects with one each in newer versions
 			a.newestTime(depth+1, &access)
 		default:
-			a.skip(depth + 1)
+			a.Skip(depth + 1)
 		}
 	}
 	if !empty {
@@ -274,34 +276,34 @@ func (a *attackReader) entryObject(of, depth int) {
 
 // newestTime raises newest to the newest date among the texts of a value, whatever its shape.
 func (a *attackReader) newestTime(depth int, newest *time.Time) {
-	switch a.peek() {
+	switch a.Peek() {
 	case '"':
-		if t := parseDate(a.str(), time.UTC); t.After(*newest) {
+		if t := parseDate(a.Str(), time.UTC); t.After(*newest) {
 			*newest = t
 		}
 	case '[':
-		if a.tooDeep(depth) {
+		if a.TooDeep(depth) {
 			return
 		}
-		for range a.elements() {
+		for range a.Elements() {
 			a.newestTime(depth+1, newest)
 		}
 	case '{':
-		if a.tooDeep(depth) {
+		if a.TooDeep(depth) {
 			return
 		}
 		for range a.members() {
 			a.newestTime(depth+1, newest)
 		}
 	default:
-		a.skip(depth)
+		a.Skip(depth)
 	}
 }
 
 // found delivers a token, or makes it wait for labels that the object at depth of has not named
 // yet.
 func (a *attackReader) found(token []byte, of int, labels attackLabels, lastAccess time.Time) {
-	if a.err != nil {
+	if a.Err() != nil {
 		return
 	}
 	if len(token) == 0 {
@@ -324,9 +326,9 @@ func (a *attackReader) found(token []byte, of int, labels attackLabels, lastAcce
 }
 
 func (a *attackReader) deliver(token []byte, labels attackLabels, lastAccess time.Time) {
-	if a.err == nil {
+	if a.Err() == nil {
 		a.sum.Tokens++
-		a.err = a.flagged(FlaggedToken{Token: token, AttackType: labels.attackType, API: labels.api, LastAccess: lastAccess})
+		a.Stop(a.flagged(FlaggedToken{Token: token, AttackType: labels.attackType, API: labels.api, LastAccess: lastAccess}))
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/abs-exporter/abs-exporter/abs/jsonscan"
 )
 
 // The samples of the attack report as ABS's pages have them (across APIs, and about one API in the
@@ -212,7 +214,7 @@ func refusedAttackReports() []refusal {
 		{`{"api_name":[}`, "a value expected (api_name, byte 13)"},
 		{`{"cAnArY":[1,{"cAnArY":}]}`, "a value expected (byte 23)"},
 		{`{"ips":[}`, "a value expected (byte 8)"},
-		{`{"oauth_tokens":["` + strings.Repeat("t", maxString+1) + `"]}`, "a string is longer than 1 MiB (oauth_tokens[0], byte 17)"},
+		{`{"oauth_tokens":["` + strings.Repeat("t", jsonscan.MaxString+1) + `"]}`, "a string is longer than 1 MiB (oauth_tokens[0], byte 17)"},
 		{strings.Repeat("[", 65), "values are nested deeper than 64 ([0], byte 64)"},
 		{strings.Repeat(`{"x":`, 65), "values are nested deeper than 64 (byte 320)"},
 		{strings.Repeat(`{"x":`, 63) + `{"oauth_tokens":[`, "values are nested deeper than 64 (oauth_tokens, byte 331)"},

@@ -14,9 +14,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Client sends requests to one ABS: GET and nothing else. It follows no redirect and sends no
-// request twice: the caller decides on retries by Reason and RetryAfter. It is safe for concurrent
-// use.
+// Client sends requests to one ABS: GET and nothing else. It follows no redirect, and sends
+// a request again only once, and only where a reused connection was closed before ABS answered: the
+// caller decides on all other retries by Reason and RetryAfter. It is safe for concurrent use.
 //
 // The client logs nothing. But net/http prints unsolicited response bytes through the standard
 // logger of package log, and they may echo a token: a program that uses Client has to discard the
@@ -184,25 +184,30 @@ func (c *Client) send(ctx context.Context, report string, w Window, extra string
 
 	r := c.readers.Get().(*reportReader)
 	start := c.config.Now()
-	err = c.exchange(ctx, report, query+extra, r, read)
+	repeated, err := c.exchange(ctx, report, query+extra, r, read)
 	if c.config.Observe != nil {
-		c.config.Observe(Call{Report: report, Duration: c.config.Now().Sub(start), Bytes: r.read(), Err: err})
+		c.config.Observe(Call{
+			Report: report, Duration: c.config.Now().Sub(start), Bytes: r.Read(), Repeated: repeated, Err: err,
+		})
 	}
 	r.release()
 	c.readers.Put(r)
 	return err
 }
 
-// exchange sends one request and reads its response within the timeout.
+// exchange sends one request and reads its response within the timeout. repeated says that the
+// request was sent twice.
 func (c *Client) exchange(
 	parent context.Context, report, query string, r *reportReader, read func(*reportReader, io.Reader, int64) error,
-) error {
+) (repeated bool, err error) {
 	r.reset(http.NoBody, 0, report)
 	ctx, cancel := context.WithTimeout(parent, c.config.Timeout)
 	defer cancel()
+	ctx, refuse := context.WithCancelCause(ctx)
+	defer refuse(nil)
 	access, secret, err := c.config.Keys.Keys()
 	if err != nil {
-		return &Error{Report: report, Reason: ReasonAuth, cause: err, detail: err.Error() + "; the request was not sent"}
+		return false, &Error{Report: report, Reason: ReasonAuth, cause: err, detail: err.Error() + "; the request was not sent"}
 	}
 	target := c.urls[report]
 	req := (&http.Request{
@@ -216,33 +221,33 @@ func (c *Client) exchange(
 	req.Header.Set(secretName, secret)
 
 	// Not through http.Client: it follows redirects and puts the URL into its errors.
-	resp, err := c.transport.RoundTrip(req)
+	resp, repeated, err := c.roundTrip(req, refuse)
 	if err != nil {
-		return c.transportError(parent, ctx, report, err, false)
+		return repeated, c.transportError(parent, ctx, report, err, false)
 	}
 	defer resp.Body.Close() //nolint:errcheck // what was read counts
 	if err := c.statusError(report, resp); err != nil {
 		// A short body is read to its end, so that the connection can be used again.
 		_, _ = io.CopyN(io.Discard, resp.Body, 16<<10)
-		return err
+		return repeated, err
 	}
 	r.clock, _ = http.ParseTime(resp.Header.Get("Date")) // zero on an error
 	body := &bodyReader{Reader: resp.Body}
 	err = read(r, body, 2*c.config.ResponseCap)
 	if err == nil {
-		return nil
+		return repeated, nil
 	}
 	cause := body.err
 	if err != cause { //nolint:errorlint // the very error of the body, not one like it
 		var cut *Error
 		if ctx.Err() == nil || !errors.As(err, &cut) || !cut.Truncated {
-			return err
+			return repeated, err
 		}
 		cause = ctx.Err() // a server whose client hangs up may still end the body properly
 	}
 	failed := c.transportError(parent, ctx, report, cause, true)
-	failed.Offset = r.read()
-	return failed
+	failed.Offset = r.Read()
+	return repeated, failed
 }
 
 // bodyReader remembers the error that ended the body, to distinguish it from errors of callbacks.

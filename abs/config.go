@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs/jsonscan"
 )
 
 // User selects one of ABS's two users. The restricted one gets obfuscated tokens and no forensics
@@ -81,6 +83,7 @@ type Call struct {
 	Report   string // ReportTokens, ReportForensics, ReportAttackList or ReportAttack
 	Duration time.Duration
 	Bytes    int64 // of the body, as far as it was read, after content decoding
+	Repeated bool  // it was sent twice: the first time on a connection that was closed under it
 	Err      error // as returned to the caller
 }
 
@@ -121,7 +124,7 @@ func (c *Config) check() (*url.URL, error) {
 		return bad("Rate", "must be a number of requests a second, above 0")
 	case c.Concurrency < 0:
 		return bad("Concurrency", "must not be negative")
-	case c.ResponseCap < 0 || c.ResponseCap > maxCount:
+	case c.ResponseCap < 0 || c.ResponseCap > jsonscan.MaxCount:
 		return bad("ResponseCap", "must be between 0 and 2^53 bytes")
 	case c.Keys == nil:
 		return bad("Keys", "are missing; ABS answers nobody without")

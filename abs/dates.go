@@ -63,9 +63,9 @@ func parseDigits(text []byte) (n int, ok bool) {
 
 // date reads a date of a report. A value that is not a string is ignored, as if it were absent.
 func (r *reportReader) date(loc *time.Location) time.Time {
-	if r.peek() != '"' {
-		r.skip(1)
+	if r.Peek() != '"' {
+		r.Skip(1)
 		return time.Time{}
 	}
-	return parseDate(r.str(), loc)
+	return parseDate(r.Str(), loc)
 }

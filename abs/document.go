@@ -1,20 +1,62 @@
 package abs
 
 import (
+	"io"
+	"iter"
 	"slices"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs/jsonscan"
 )
 
 // reportReader reads any of the reports, one after the other, and keeps its buffers between them.
-// Like scanner it does nothing after its first error, so that callers check once, at the end.
+// Like its scanner it does nothing after its first error, so that callers check once, at the end.
 type reportReader struct {
-	scanner
+	*jsonscan.Scanner
+	position
 	clock   time.Time // ABS's clock, as the answer's header has it; zero where it has none
 	current Row       // the row being read, reused for the next
 	// arena holds the texts of current. Texts that are already in the row stay where they are when
 	// the arena grows, so they need not be moved.
 	arena []byte
 	sums  [5]int64 // of the counts of current, by kind, so that no caller can overflow
+}
+
+func newReportReader() *reportReader {
+	r := &reportReader{}
+	r.Scanner = jsonscan.New(r.refused)
+	return r
+}
+
+// reset prepares the reader for another body.
+func (r *reportReader) reset(body io.Reader, limit int64, report string) {
+	r.Reset(body, limit)
+	r.position = position{report: report, rowAt: -1, ipAt: -1, topAt: -1}
+}
+
+// refused returns the error for a body that the scanner refuses.
+func (r *reportReader) refused(f jsonscan.Failure) error {
+	e := &Error{Report: r.report, Reason: ReasonDecode, Field: r.path(), Offset: f.Offset, detail: f.Detail}
+	switch f.Kind {
+	case jsonscan.TooLong:
+		e.Reason, e.Field = ReasonSize, ""
+	case jsonscan.Early:
+		e.Truncated = true
+	}
+	return e
+}
+
+// members yields the names of an object's members, up to the end or a failure. The loop's body must
+// consume the value of each and may set at.
+func (r *reportReader) members() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for key, more := r.Open(); more; key, more = r.Next() {
+			if !yield(key) {
+				return
+			}
+			r.at = ""
+		}
+	}
 }
 
 // seenMembers is the set of an object's members that were read. A count that occurs twice is
@@ -25,7 +67,7 @@ type seenMembers uint16
 func (r *reportReader) once(seen *seenMembers, bit int, name string) {
 	r.at = name
 	if *seen&(1<<bit) != 0 {
-		r.fail(r.offset(), "the member comes twice")
+		r.Fail(r.Offset(), "the member comes twice")
 	}
 	*seen |= 1 << bit
 }
@@ -45,7 +87,7 @@ func (r *reportReader) document(wantName string, loc *time.Location, summary, de
 		return earlier, later
 	}
 	section := func(name string, read func()) {
-		if !r.null() {
+		if !r.Null() {
 			r.section, r.at = name, ""
 			read()
 			r.section = ""
@@ -74,18 +116,18 @@ func (r *reportReader) document(wantName string, loc *time.Location, summary, de
 			section("details", details)
 		case "message":
 			message = true
-			r.skip(1)
+			r.Skip(1)
 		default:
-			r.skip(1)
+			r.Skip(1)
 		}
 	}
-	r.finish()
-	if r.err == nil && seen&(1<<name) == 0 {
+	r.Finish()
+	if r.Err() == nil && seen&(1<<name) == 0 {
 		if message {
 			r.failMessage()
 		} else {
 			r.at = "name"
-			r.fail(r.offset(), "the answer does not say which report it is")
+			r.Fail(r.Offset(), "the answer does not say which report it is")
 		}
 	}
 	return earlier, later
@@ -94,17 +136,17 @@ func (r *reportReader) document(wantName string, loc *time.Location, summary, de
 // beginsObject reports whether the body begins as an object; otherwise it fails and says what the
 // body is, such as the web page of a proxy.
 func (r *reportReader) beginsObject() bool {
-	switch c := r.peek(); {
+	switch c := r.Peek(); {
 	case c == '{':
 		return true
 	case c == '<':
-		r.fail(r.offset(), "the answer is a web page (HTML or XML), not a report")
+		r.Fail(r.Offset(), "the answer is a web page (HTML or XML), not a report")
 	case c == '[':
-		r.fail(r.offset(), "the answer is an array, not a report")
-	case r.pos == r.end:
-		r.ended()
+		r.Fail(r.Offset(), "the answer is an array, not a report")
+	case r.AtEnd():
+		r.Ended()
 	default:
-		r.fail(r.offset(), "the answer is not JSON")
+		r.Fail(r.Offset(), "the answer is not JSON")
 	}
 	return false
 }
@@ -112,22 +154,22 @@ func (r *reportReader) beginsObject() bool {
 // failMessage refuses an answer that is a message of ABS. The text is not repeated: it may echo the
 // token.
 func (r *reportReader) failMessage() {
-	r.fail(r.offset(), "ABS answered with a message instead of a report")
+	r.Fail(r.Offset(), "ABS answered with a message instead of a report")
 }
 
 // checkName reads the name of the report and fails if it is not the one that was requested.
 func (r *reportReader) checkName(want string) {
-	at := r.startOf()
-	if r.peek() != '"' {
-		r.expected("a string")
+	at := r.StartOf()
+	if r.Peek() != '"' {
+		r.Expected("a string")
 		return
 	}
-	switch got := string(r.str()); {
-	case r.err != nil || got == want:
+	switch got := string(r.Str()); {
+	case r.Err() != nil || got == want:
 	case isKnownReport(got):
-		r.fail(at, "this is the report "+got+", not "+want)
+		r.Fail(at, "this is the report "+got+", not "+want)
 	default:
-		r.fail(at, "this is another report than "+want)
+		r.Fail(at, "this is another report than "+want)
 	}
 }
 
@@ -154,11 +196,11 @@ func (r *reportReader) summary(counts ...summaryCount) bool {
 	for key := range r.members() {
 		i := slices.IndexFunc(counts, func(c summaryCount) bool { return c.name == string(key) })
 		if i < 0 {
-			r.skip(2)
+			r.Skip(2)
 			continue
 		}
 		r.once(&seen, i, counts[i].name)
-		*counts[i].n = r.count()
+		*counts[i].n = r.Count()
 	}
 	return seen == 1<<len(counts)-1
 }
@@ -166,8 +208,5 @@ func (r *reportReader) summary(counts ...summaryCount) bool {
 // release drops what belongs to the last report, buffers that it made unusually large included.
 func (r *reportReader) release() {
 	r.clearRow()
-	r.reset(nil, 0, "")
-	if cap(r.scratch) > maxKept/8 {
-		r.scratch = nil
-	}
+	r.Release(maxKept / 8)
 }

@@ -23,11 +23,11 @@ func (r *reportReader) readForensics(body io.Reader, limit int64, loc *time.Loca
 		},
 		func() { r.forensicsDetails(&f) },
 	)
-	if r.err != nil {
+	if r.Err() != nil {
 		f = Forensics{}
 	}
-	f.Bytes = r.read()
-	return f, r.err
+	f.Bytes = r.Read()
+	return f, r.Err()
 }
 
 func (r *reportReader) forensicsDetails(f *Forensics) {
@@ -49,13 +49,13 @@ func (r *reportReader) forensicsDetails(f *Forensics) {
 			r.once(&seen, anomalyTypes, "anomaly_types")
 			f.AnomalyTypes = r.findings()
 		default:
-			r.skip(2)
+			r.Skip(2)
 		}
 	}
 }
 
 func (r *reportReader) forensicsMetrics(f *Forensics) {
-	if r.null() {
+	if r.Null() {
 		return
 	}
 	r.metrics, r.at = true, ""
@@ -69,12 +69,12 @@ func (r *reportReader) forensicsMetrics(f *Forensics) {
 // one API, or null; or [] or null where there are none. A type that occurs twice is one, and so is
 // an API of a type.
 func (r *reportReader) findings() []Finding {
-	if r.null() {
+	if r.Null() {
 		return nil
 	}
-	if r.peek() == '[' {
-		if r.openArray() {
-			r.fail(r.startOf(), "attack types as an array without APIs are not known")
+	if r.Peek() == '[' {
+		if r.OpenArray() {
+			r.Fail(r.StartOf(), "attack types as an array without APIs are not known")
 		}
 		return nil
 	}
@@ -84,7 +84,7 @@ func (r *reportReader) findings() []Finding {
 		index = map[string]int{} // of all, by type
 		known = map[pair]bool{}
 	)
-	for key, more := r.open(); more; key, more = r.next() {
+	for key, more := r.Open(); more; key, more = r.Next() {
 		name := string(key)
 		i, ok := index[name]
 		if !ok {
@@ -93,19 +93,19 @@ func (r *reportReader) findings() []Finding {
 			all = append(all, Finding{Type: name})
 		}
 		add := func() {
-			if r.peek() != '"' {
-				r.expected("an API's name")
+			if r.Peek() != '"' {
+				r.Expected("an API's name")
 				return
 			}
-			if p := (pair{name, string(r.str())}); r.err == nil && !known[p] {
+			if p := (pair{name, string(r.Str())}); r.Err() == nil && !known[p] {
 				known[p] = true
 				all[i].APIs = append(all[i].APIs, p.api)
 			}
 		}
 		switch {
-		case r.null():
-		case r.peek() == '[':
-			for range r.elements() {
+		case r.Null():
+		case r.Peek() == '[':
+			for range r.Elements() {
 				add()
 			}
 		default:

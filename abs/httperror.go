@@ -81,6 +81,12 @@ func (c *Client) transportError(parent, ctx context.Context, report string, err 
 	if parent.Err() != nil {
 		return contextError(parent, report, when)
 	}
+	if errors.Is(context.Cause(ctx), errConnectionTwice) {
+		return &Error{
+			Report: report, Reason: ReasonConnection,
+			detail: "the connection ended without an answer, and the transport would have sent the request again",
+		}
+	}
 	var timeout net.Error
 	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) ||
 		errors.As(err, &timeout) && timeout.Timeout() {
@@ -94,16 +100,12 @@ func (c *Client) transportError(parent, ctx context.Context, report string, err 
 		}
 	}
 	e := &Error{Report: report, Reason: ReasonConnection, Truncated: inBody}
-	var stream streamError
 	var number syscall.Errno
 	switch {
 	case errors.Is(err, context.Canceled):
 		e.Reason, e.cause, e.detail = ReasonOther, context.Canceled, "cancelled "+when
 	case errors.As(err, &number):
 		e.cause, e.detail = number, "the connection failed "+when+": "+number.Error()
-	case inBody && errors.As(err, &stream):
-		// HTTP/2's way to end a body early.
-		e.Reason, e.detail = ReasonDecode, "the body ends early: ABS reset the stream"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		e.detail = "ABS closed the connection without an answer"
 	case inBody && corrupt(err):
@@ -175,14 +177,3 @@ func certificateText(err error) string {
 	}
 	return ""
 }
-
-// streamError has the shape by which net/http lets errors.As match HTTP/2's stream errors.
-type streamError struct {
-	StreamID uint32
-	Code     streamCode
-	Cause    error
-}
-
-type streamCode uint32
-
-func (streamError) Error() string { return "stream error" }

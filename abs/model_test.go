@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs/jsonscan"
 )
 
 // The model parses a report into a tree with encoding/json and applies the rules that the package
@@ -67,7 +69,7 @@ func tree(d *json.Decoder, depth int) (any, error) {
 	if !ok {
 		return t, nil
 	}
-	if depth == maxDepth {
+	if depth == jsonscan.MaxDepth {
 		return nil, errModel
 	}
 	var (

@@ -3,6 +3,8 @@ package abs
 import (
 	"io"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs/jsonscan"
 )
 
 const nameTokens = "oauth_token_metrics" // #nosec G101 -- the name of a report
@@ -26,30 +28,28 @@ func (r *reportReader) readTokens(body io.Reader, limit int64, loc *time.Locatio
 		func() { r.rows(&sum, row) },
 	)
 	sum.Date = r.clock
-	if r.err != nil {
+	if r.Err() != nil {
 		sum = Summary{}
 	}
-	sum.Bytes = r.read()
-	return sum, r.err
+	sum.Bytes = r.Read()
+	return sum, r.Err()
 }
 
 // rows reads details.
 func (r *reportReader) rows(sum *Summary, row func(*Row) error) {
-	for range r.elements() {
+	for range r.Elements() {
 		r.rowAt++
 		r.row(2, true)
-		if r.err != nil {
+		if r.Err() != nil {
 			return
 		}
 		sum.Rows++
-		if sum.RowRequests += r.current.Requests; sum.RowRequests > maxCount {
+		if sum.RowRequests += r.current.Requests; sum.RowRequests > jsonscan.MaxCount {
 			r.at = "total_requests"
-			r.fail(r.offset(), "the rows add up to more than 2^53")
+			r.Fail(r.Offset(), "the rows add up to more than 2^53")
 			return
 		}
-		if r.err = row(&r.current); r.err != nil {
-			return
-		}
+		r.Stop(row(&r.current))
 	}
 	r.rowAt = -1
 }

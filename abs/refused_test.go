@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs/jsonscan"
 )
 
 // canary is in bodies where a token or a key may be; no error may contain it.
@@ -103,8 +105,8 @@ func refusedTokens() []refusal {
 		{row(`{"token":"a","total_requests":1,"ip_list":{}}`), "abs: oauthtokens: an array expected (details[0].ip_list, byte 83)"},
 		{row(`{"token":"a","total_requests":1,"ip_list":["cAnArY"]}`), "abs: oauthtokens: an object expected (details[0].ip_list[0], byte 84)"},
 		{row(`{"token":"a","total_requests":1,"ip_list":[{}}]`), "abs: oauthtokens: a comma or the array's end expected (details[0].ip_list[0], byte 86)"},
-		{row(`{"token":"` + strings.Repeat("t", maxString+1) + `","total_requests":1}`), "abs: oauthtokens: a string is longer than 1 MiB (details[0].token, byte 50)"},
-		{row(`{"token":"` + strings.Repeat(`\n`, maxString+1) + `","total_requests":1}`), "abs: oauthtokens: a string is longer than 1 MiB (details[0].token, byte 50)"},
+		{row(`{"token":"` + strings.Repeat("t", jsonscan.MaxString+1) + `","total_requests":1}`), "abs: oauthtokens: a string is longer than 1 MiB (details[0].token, byte 50)"},
+		{row(`{"token":"` + strings.Repeat(`\n`, jsonscan.MaxString+1) + `","total_requests":1}`), "abs: oauthtokens: a string is longer than 1 MiB (details[0].token, byte 50)"},
 		{address(`"ip":1`), "abs: oauthtokens: a string expected (details[1].ip_list[1].ip, byte 136)"},
 		{address(`"total_requests":null`), "abs: oauthtokens: the count is not a number (details[1].ip_list[1].total_requests, byte 148)"},
 		{address(`"methods":[]`), "abs: oauthtokens: an object expected (details[1].ip_list[1].methods, byte 141)"},

@@ -139,18 +139,19 @@ func (c TLSConfig) authorities() (*x509.CertPool, error) {
 // cycles, because a TLS handshake costs more than a small report.
 func newTransport(c *Config, tlsConfig *tls.Config) *http.Transport {
 	dialer := &net.Dialer{Timeout: c.Timeout, KeepAlive: 30 * time.Second}
+	// HTTP/1.1 only: over HTTP/2 net/http repeats requests by itself when ABS says GOAWAY, at its own
+	// pace, and reports are few and long.
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        tlsConfig,
 		TLSHandshakeTimeout:    c.Timeout,
-		ForceAttemptHTTP2:      true,
 		MaxIdleConnsPerHost:    c.Concurrency,
 		IdleConnTimeout:        5 * time.Minute,
 		ReadBufferSize:         32 << 10,
 		MaxResponseHeaderBytes: 64 << 10,
-		// Otherwise an HTTP/2 connection whose other end vanished would be reused until every
-		// request on it has timed out.
-		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
+		Protocols:              &protocols,
 	}
 }

@@ -1,5 +1,7 @@
 package abs
 
+import "github.com/abs-exporter/abs-exporter/abs/jsonscan"
+
 // maxKept bounds, in bytes, the buffers that one unusual row leaves allocated for the rows after
 // it.
 const maxKept = 1 << 20
@@ -23,7 +25,7 @@ func (r *reportReader) row(depth int, strict bool) {
 		ipList
 	)
 	r.clearRow()
-	start := r.startOf()
+	start := r.StartOf()
 	var seen seenMembers
 	w := &r.current
 	for key := range r.members() {
@@ -33,33 +35,33 @@ func (r *reportReader) row(depth int, strict bool) {
 			w.Token = r.text()
 		case "total_requests":
 			r.once(&seen, totalRequests, "total_requests")
-			w.Requests = r.count()
+			w.Requests = r.Count()
 		case "ip_list":
 			r.once(&seen, ipList, "ip_list")
 			r.ipList(depth + 1)
 		default:
-			r.skip(depth + 1)
+			r.Skip(depth + 1)
 		}
 	}
 	switch {
-	case r.err != nil || !strict:
+	case r.Err() != nil || !strict:
 	case seen&(1<<token) == 0:
 		r.at = "token"
-		r.fail(start, "the row has no token")
+		r.Fail(start, "the row has no token")
 	case len(w.Token) == 0:
 		r.at = "token"
-		r.fail(start, "the row's token is empty")
+		r.Fail(start, "the row's token is empty")
 	case seen&(1<<totalRequests) == 0:
 		r.at = "total_requests"
-		r.fail(start, "the row has no total_requests")
+		r.Fail(start, "the row has no total_requests")
 	}
 }
 
 func (r *reportReader) ipList(depth int) {
-	if r.null() {
+	if r.Null() {
 		return
 	}
-	for range r.elements() {
+	for range r.Elements() {
 		r.ipAt++
 		r.at = ""
 		r.ipEntry(depth + 1)
@@ -86,12 +88,12 @@ func (r *reportReader) ipEntry(depth int) {
 		switch string(key) {
 		case "ip":
 			r.once(&seen, ip, "ip")
-			if !r.null() {
+			if !r.Null() {
 				total.Key = r.text()
 			}
 		case "total_requests":
 			r.once(&seen, totalRequests, "total_requests")
-			total.N = r.count()
+			total.N = r.Count()
 			r.sum(sumIPs, total.N)
 		case "devices":
 			r.once(&seen, devices, "devices")
@@ -106,7 +108,7 @@ func (r *reportReader) ipEntry(depth int) {
 			r.once(&seen, apis, "apis")
 			w.APIs = r.counts(w.APIs, sumAPIs)
 		default:
-			r.skip(depth + 1)
+			r.Skip(depth + 1)
 		}
 	}
 	w.IPs = append(w.IPs, total)
@@ -114,12 +116,12 @@ func (r *reportReader) ipEntry(depth int) {
 
 // counts reads a map from names to counts and appends it to dst.
 func (r *reportReader) counts(dst []Count, kind int) []Count {
-	if r.null() {
+	if r.Null() {
 		return dst
 	}
-	for key, more := r.open(); more; key, more = r.next() {
+	for key, more := r.Open(); more; key, more = r.Next() {
 		name := r.keep(key)
-		n := r.count()
+		n := r.Count()
 		r.sum(kind, n)
 		dst = append(dst, Count{Key: name, N: n})
 	}
@@ -128,34 +130,34 @@ func (r *reportReader) counts(dst []Count, kind int) []Count {
 
 // urls reads the map of paths. No series has a path, so the counts are only checked.
 func (r *reportReader) urls() {
-	if r.null() {
+	if r.Null() {
 		return
 	}
-	if !r.is('{') {
-		r.expected("an object")
+	if !r.Is('{') {
+		r.Expected("an object")
 		return
 	}
-	if r.is('}') {
+	if r.Is('}') {
 		return
 	}
-	for r.err == nil {
-		if r.peek() != '"' {
-			r.expected("a member's name")
+	for r.Err() == nil {
+		if r.Peek() != '"' {
+			r.Expected("a member's name")
 			return
 		}
-		r.skipString()
-		if r.err == nil && !r.is(':') {
-			r.expected("a colon")
+		r.SkipString()
+		if r.Err() == nil && !r.Is(':') {
+			r.Expected("a colon")
 			return
 		}
-		r.sum(sumURLs, r.count())
+		r.sum(sumURLs, r.Count())
 		switch {
-		case r.err != nil:
+		case r.Err() != nil:
 			return
-		case r.is(','):
+		case r.Is(','):
 			continue
-		case !r.is('}'):
-			r.expected("a comma or the object's end")
+		case !r.Is('}'):
+			r.Expected("a comma or the object's end")
 		}
 		return
 	}
@@ -163,18 +165,18 @@ func (r *reportReader) urls() {
 
 // sum adds n to the row's sum of one kind.
 func (r *reportReader) sum(kind int, n int64) {
-	if r.sums[kind] += n; r.sums[kind] > maxCount {
-		r.fail(r.offset(), "the counts of the row add up to more than 2^53")
+	if r.sums[kind] += n; r.sums[kind] > jsonscan.MaxCount {
+		r.Fail(r.Offset(), "the counts of the row add up to more than 2^53")
 	}
 }
 
 // text reads a string into the arena.
 func (r *reportReader) text() []byte {
-	if r.peek() != '"' {
-		r.expected("a string")
+	if r.Peek() != '"' {
+		r.Expected("a string")
 		return nil
 	}
-	return r.keep(r.str())
+	return r.keep(r.Str())
 }
 
 // keep copies a text into the arena.

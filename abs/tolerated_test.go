@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs/jsonscan"
 )
 
 // rowText formats a row as one line.
@@ -105,10 +107,10 @@ func TestToleratedTokens(t *testing.T) {
 			`{` + named + `,"x":` + strings.Repeat("[", 63) + strings.Repeat("]", 63) + `}`, nil,
 		},
 		"a kept string at the bound": {
-			`{` + named + `,"details":[{"token":"` + strings.Repeat("t", maxString) + `","total_requests":1}]}`,
-			[]string{strings.Repeat("t", maxString) + " 1 ips[] methods[] apis[] devices[]"},
+			`{` + named + `,"details":[{"token":"` + strings.Repeat("t", jsonscan.MaxString) + `","total_requests":1}]}`,
+			[]string{strings.Repeat("t", jsonscan.MaxString) + " 1 ips[] methods[] apis[] devices[]"},
 		},
-		"a skipped string past it": {`{` + named + `,"x":"` + strings.Repeat("t", 3*maxString) + `"}`, nil},
+		"a skipped string past it": {`{` + named + `,"x":"` + strings.Repeat("t", 3*jsonscan.MaxString) + `"}`, nil},
 		"dates of another kind":    {`{` + named + `,"earlier_date":17,"later_date":{"a":[]}}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,4 +1,5 @@
-package abs
+// Package jsonscan reads JSON from a stream, token by token.
+package jsonscan
 
 import (
 	"encoding/binary"
@@ -13,19 +14,19 @@ import (
 
 const (
 	bufferSize = 64 << 10
-	// maxString bounds, in bytes, one string that is kept: the only buffer that the data can grow.
-	maxString = 1 << 20
-	// maxDepth bounds how deep values are nested; ABS's reports need 6.
-	maxDepth = 64
-	// maxCount is the largest count that a float64, and so Prometheus, holds exactly.
-	maxCount = 1 << 53
+	// MaxString bounds, in bytes, one string that is kept: the only buffer that the data can grow.
+	MaxString = 1 << 20
+	// MaxDepth bounds how deep values are nested; ABS's reports need 6.
+	MaxDepth = 64
+	// MaxCount is the largest count that a float64, and so Prometheus, holds exactly.
+	MaxCount = 1 << 53
 )
 
-// scanner reads JSON from a stream, token by token, as far as the reports need it. It checks the
+// Scanner reads JSON from a stream, token by token, as far as the reports need it. It checks the
 // structure, accepts raw line breaks in strings (ABS publishes such a report), and keeps nothing
 // but the current buffer. Like bufio.Scanner it remembers its first error and does nothing from
 // then on, so that callers need not check after each step.
-type scanner struct {
+type Scanner struct {
 	r     io.Reader
 	limit int64 // of the body in bytes; 0: none
 
@@ -40,44 +41,81 @@ type scanner struct {
 	scratch []byte // a string that had to be put together
 	key     []byte // a member's name that must outlive the buffer
 
-	// The position in the report, for errors.
-	report  string
-	section string // "summary", "details", a list of tokens, or "" outside of these
-	rowAt   int    // the current element of section; -1: none
-	ipAt    int    // the current element of ip_list; -1: none
-	metrics bool   // inside details.metrics of forensics
-	topAt   int    // the current report of an answer that is an array of reports; -1: it is none
-	at      string // the current member, if it is a known one
+	refused func(Failure) error
 }
 
-func newReportReader() *reportReader {
-	return &reportReader{scanner: scanner{buf: make([]byte, bufferSize+8)}}
+// Failure is why the scanner refuses a body.
+type Failure struct {
+	Kind   Kind
+	Offset int64 // in the body, in bytes
+	Detail string
 }
 
-// reset prepares the scanner for another body.
-func (s *scanner) reset(r io.Reader, limit int64, report string) {
-	*s = scanner{
-		r: r, limit: limit, report: report, rowAt: -1, ipAt: -1, topAt: -1,
-		buf: s.buf, scratch: s.scratch[:0], key: s.key[:0],
-	}
+// Kind classifies a Failure.
+type Kind int
+
+// The kinds of failures.
+const (
+	Malformed Kind = iota // not JSON, or not what was expected
+	Early                 // the body ends where more must follow
+	TooLong               // the body is longer than the limit
+)
+
+// New returns a scanner whose error, where it refuses a body, is what refused returns. An error of
+// the stream is returned unchanged.
+func New(refused func(Failure) error) *Scanner {
+	return &Scanner{buf: make([]byte, bufferSize+8), refused: refused}
+}
+
+// Reset prepares the scanner for another body, of limit bytes at most; 0: no limit.
+func (s *Scanner) Reset(r io.Reader, limit int64) {
+	*s = Scanner{r: r, limit: limit, refused: s.refused, buf: s.buf, scratch: s.scratch[:0], key: s.key[:0]}
 	s.buf[0] = 0
 }
 
-// read returns how many bytes of the body were read.
-func (s *scanner) read() int64 { return s.base + int64(s.end) }
+// Release drops the body, and the buffers that it made larger than limit.
+func (s *Scanner) Release(limit int) {
+	s.Reset(nil, 0)
+	if cap(s.scratch) > limit {
+		s.scratch = nil
+	}
+	if cap(s.key) > limit {
+		s.key = nil
+	}
+}
 
-// offset returns how many of them were consumed.
-func (s *scanner) offset() int64 { return s.base + int64(s.pos) }
+// Kept returns how many bytes the buffers have.
+func (s *Scanner) Kept() int { return cap(s.buf) + cap(s.scratch) + cap(s.key) }
 
-// startOf returns the offset of the next value.
-func (s *scanner) startOf() int64 {
-	s.peek()
-	return s.offset()
+// Err returns what stopped the scanner: nil, the error for a Failure, the error of the stream, or
+// that of Stop.
+func (s *Scanner) Err() error { return s.err }
+
+// Stop stops the scanner with an error of the caller, unless it has stopped already or err is nil.
+func (s *Scanner) Stop(err error) {
+	if s.err == nil {
+		s.err = err
+	}
+}
+
+// AtEnd reports whether all that was read is consumed: after Peek, whether the body has ended.
+func (s *Scanner) AtEnd() bool { return s.pos == s.end }
+
+// Read returns how many bytes of the body were read.
+func (s *Scanner) Read() int64 { return s.base + int64(s.end) }
+
+// Offset returns how many of them were consumed.
+func (s *Scanner) Offset() int64 { return s.base + int64(s.pos) }
+
+// StartOf returns the offset of the next value.
+func (s *Scanner) StartOf() int64 {
+	s.Peek()
+	return s.Offset()
 }
 
 // fill reads more when the whole buffer is consumed. It returns false at the end of the stream,
 // whatever the reason, and once the scanner has failed.
-func (s *scanner) fill() bool {
+func (s *Scanner) fill() bool {
 	if s.err != nil || s.streamErr != nil {
 		return false
 	}
@@ -98,11 +136,11 @@ func (s *scanner) fill() bool {
 	if s.end == 0 && s.streamErr == nil {
 		s.streamErr = io.ErrNoProgress
 	}
-	if s.limit > 0 && s.read() > s.limit {
-		s.err = &Error{
-			Report: s.report, Reason: ReasonSize, Offset: s.limit,
-			detail: "the body is longer than " + strconv.FormatInt(s.limit, 10) + " bytes, twice the response cap",
-		}
+	if s.limit > 0 && s.Read() > s.limit {
+		s.err = s.refused(Failure{
+			TooLong, s.limit,
+			"the body is longer than " + strconv.FormatInt(s.limit, 10) + " bytes, twice the response cap",
+		})
 		s.pos, s.end = 0, 0
 		s.buf[0] = 0
 		return false
@@ -110,77 +148,40 @@ func (s *scanner) fill() bool {
 	return s.end > 0
 }
 
-// fail refuses the body at an offset. Only the first failure counts.
-func (s *scanner) fail(offset int64, detail string) {
+// Fail refuses the body at an offset. Only the first failure counts.
+func (s *Scanner) Fail(offset int64, detail string) {
 	if s.err == nil {
-		s.err = &Error{Report: s.report, Reason: ReasonDecode, Field: s.path(), Offset: offset, detail: detail}
+		s.err = s.refused(Failure{Malformed, offset, detail})
 	}
 }
 
-// path names the current member by what this package knows of reports, not by what the body says,
-// which may be a token.
-func (s *scanner) path() string {
-	p := make([]byte, 0, 64)
-	name := func(n string) {
-		if n == "" {
-			return
-		}
-		if len(p) > 0 {
-			p = append(p, '.')
-		}
-		p = append(p, n...)
-	}
-	index := func(i int) {
-		if i >= 0 {
-			p = append(p, '[')
-			p = strconv.AppendInt(p, int64(i), 10)
-			p = append(p, ']')
-		}
-	}
-	index(s.topAt)
-	name(s.section)
-	index(s.rowAt)
-	if s.metrics {
-		name("metrics")
-	}
-	if s.ipAt >= 0 {
-		name("ip_list")
-		index(s.ipAt)
-	}
-	name(s.at)
-	return string(p)
-}
-
-// ended fails because the body ends where more must follow.
-func (s *scanner) ended() {
+// Ended fails because the body ends where more must follow.
+func (s *Scanner) Ended() {
 	switch {
 	case s.err != nil:
 	case errors.Is(s.streamErr, io.EOF), errors.Is(s.streamErr, io.ErrUnexpectedEOF):
 		detail := "the body ends early"
-		if s.read() == 0 {
+		if s.Read() == 0 {
 			detail = "the body is empty"
 		}
-		s.err = &Error{
-			Report: s.report, Reason: ReasonDecode, Field: s.path(), Offset: s.read(),
-			Truncated: true, detail: detail,
-		}
+		s.err = s.refused(Failure{Early, s.Read(), detail})
 	default:
 		s.err = s.streamErr
 	}
 }
 
-// expected fails because something other than want follows.
-func (s *scanner) expected(want string) {
+// Expected fails because something other than want follows.
+func (s *Scanner) Expected(want string) {
 	if s.pos == s.end && !s.fill() {
-		s.ended()
+		s.Ended()
 		return
 	}
-	s.fail(s.offset(), want+" expected")
+	s.Fail(s.Offset(), want+" expected")
 }
 
-// peek skips white space and returns the next byte without consuming it: 0 at the end of the
+// Peek skips white space and returns the next byte without consuming it: 0 at the end of the
 // stream. (For a zero in the data pos < end; no caller accepts one.)
-func (s *scanner) peek() byte {
+func (s *Scanner) Peek() byte {
 	if c := s.buf[s.pos]; c > ' ' {
 		return c
 	}
@@ -188,7 +189,7 @@ func (s *scanner) peek() byte {
 }
 
 // peekSlow is peek where there is white space, or the end of the buffer.
-func (s *scanner) peekSlow() byte {
+func (s *Scanner) peekSlow() byte {
 	for {
 		i := s.pos
 		c := s.buf[i]
@@ -203,9 +204,9 @@ func (s *scanner) peekSlow() byte {
 	}
 }
 
-// is consumes the next byte if it is c; c is never 0.
-func (s *scanner) is(c byte) bool {
-	if s.peek() != c {
+// Is consumes the next byte if it is c; c is never 0.
+func (s *Scanner) Is(c byte) bool {
+	if s.Peek() != c {
 		return false
 	}
 	s.pos++
@@ -213,37 +214,37 @@ func (s *scanner) is(c byte) bool {
 }
 
 // nextByte returns the next byte, white space or not, without consuming it; 0 at the end.
-func (s *scanner) nextByte() byte {
+func (s *Scanner) nextByte() byte {
 	if s.pos == s.end && !s.fill() {
 		return 0
 	}
 	return s.buf[s.pos]
 }
 
-// open enters an object and returns the name of its first member, which is valid until the next
+// Open enters an object and returns the name of its first member, which is valid until the next
 // call; name and colon are consumed. It returns false for an object without members and after a
 // failure.
-func (s *scanner) open() ([]byte, bool) {
+func (s *Scanner) Open() ([]byte, bool) {
 	if s.err != nil {
 		return nil, false
 	}
-	if !s.is('{') {
-		s.expected("an object")
+	if !s.Is('{') {
+		s.Expected("an object")
 		return nil, false
 	}
-	if s.is('}') {
+	if s.Is('}') {
 		return nil, false
 	}
 	return s.name()
 }
 
-// next returns the name of the next member of an object as open does. After the last one it
+// Next returns the name of the next member of an object as open does. After the last one it
 // consumes the brace and returns false, as it does after a failure.
-func (s *scanner) next() ([]byte, bool) {
+func (s *Scanner) Next() ([]byte, bool) {
 	if s.err != nil {
 		return nil, false
 	}
-	switch s.peek() {
+	switch s.Peek() {
 	case ',':
 		s.pos++
 		return s.name()
@@ -251,16 +252,16 @@ func (s *scanner) next() ([]byte, bool) {
 		s.pos++
 		return nil, false
 	}
-	s.expected("a comma or the object's end")
+	s.Expected("a comma or the object's end")
 	return nil, false
 }
 
-func (s *scanner) name() ([]byte, bool) {
-	if s.peek() != '"' {
-		s.expected("a member's name")
+func (s *Scanner) name() ([]byte, bool) {
+	if s.Peek() != '"' {
+		s.Expected("a member's name")
 		return nil, false
 	}
-	key := s.str()
+	key := s.Str()
 	if s.err != nil {
 		return nil, false
 	}
@@ -270,44 +271,31 @@ func (s *scanner) name() ([]byte, bool) {
 	}
 	// Skipping to the colon may refill the buffer and overwrite the name.
 	s.key = append(s.key[:0], key...)
-	if !s.is(':') {
-		s.expected("a colon")
+	if !s.Is(':') {
+		s.Expected("a colon")
 		return nil, false
 	}
 	return s.key, true
 }
 
-// members yields the names of an object's members, up to the end or a failure. The loop's body must
-// consume the value of each and may set at.
-func (s *scanner) members() iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
-		for key, more := s.open(); more; key, more = s.next() {
-			if !yield(key) {
-				return
-			}
-			s.at = ""
-		}
-	}
-}
-
-// openArray enters an array; it returns false if it is empty and after a failure.
-func (s *scanner) openArray() bool {
+// OpenArray enters an array; it returns false if it is empty and after a failure.
+func (s *Scanner) OpenArray() bool {
 	if s.err != nil {
 		return false
 	}
-	if !s.is('[') {
-		s.expected("an array")
+	if !s.Is('[') {
+		s.Expected("an array")
 		return false
 	}
-	return !s.is(']')
+	return !s.Is(']')
 }
 
-// nextElement advances to the next element of an array, as next does in an object.
-func (s *scanner) nextElement() bool {
+// NextElement advances to the next element of an array, as next does in an object.
+func (s *Scanner) NextElement() bool {
 	if s.err != nil {
 		return false
 	}
-	switch s.peek() {
+	switch s.Peek() {
 	case ',':
 		s.pos++
 		return true
@@ -315,15 +303,15 @@ func (s *scanner) nextElement() bool {
 		s.pos++
 		return false
 	}
-	s.expected("a comma or the array's end")
+	s.Expected("a comma or the array's end")
 	return false
 }
 
-// elements yields once for each element of an array, up to the end or a failure. The loop's body
+// Elements yields once for each element of an array, up to the end or a failure. The loop's body
 // must consume the element.
-func (s *scanner) elements() iter.Seq[struct{}] {
+func (s *Scanner) Elements() iter.Seq[struct{}] {
 	return func(yield func(struct{}) bool) {
-		for more := s.openArray(); more; more = s.nextElement() {
+		for more := s.OpenArray(); more; more = s.NextElement() {
 			if !yield(struct{}{}) {
 				return
 			}
@@ -331,23 +319,24 @@ func (s *scanner) elements() iter.Seq[struct{}] {
 	}
 }
 
-// null consumes the next value if it is null, and reports whether it was.
-func (s *scanner) null() bool {
-	if s.peek() != 'n' {
+// Null consumes the next value if it is null, and reports whether it was.
+func (s *Scanner) Null() bool {
+	if s.Peek() != 'n' {
 		return false
 	}
-	s.literal("null")
+	s.Literal("null")
 	return true
 }
 
-func (s *scanner) literal(word string) {
-	start := s.offset()
+// Literal consumes true, false or null, given as word, whose first byte is next.
+func (s *Scanner) Literal(word string) {
+	start := s.Offset()
 	for i := range len(word) {
 		if s.nextByte() != word[i] {
 			if s.pos == s.end {
-				s.ended()
+				s.Ended()
 			} else {
-				s.fail(start, "a value expected")
+				s.Fail(start, "a value expected")
 			}
 			return
 		}
@@ -360,9 +349,9 @@ const (
 	highs = 0x8080808080808080
 )
 
-// str consumes a string, whose opening quote is next, and returns its text, which is valid until
+// Str consumes a string, whose opening quote is next, and returns its text, which is valid until
 // the next call.
-func (s *scanner) str() []byte {
+func (s *Scanner) Str() []byte {
 	b, start := s.buf, s.pos+1
 	i := start
 	for i+8 <= len(b) {
@@ -387,17 +376,17 @@ func (s *scanner) str() []byte {
 
 // strSlow puts together the text of a string that has escapes, control characters or bytes beyond
 // ASCII, or that extends beyond the buffer. buf[start:i] is plain.
-func (s *scanner) strSlow(start, i int) []byte {
+func (s *Scanner) strSlow(start, i int) []byte {
 	at := s.base + int64(start) - 1
 	s.scratch = append(s.scratch[:0], s.buf[start:i]...)
 	s.pos = i
 	for {
-		if len(s.scratch) > maxString {
-			s.fail(at, "a string is longer than 1 MiB")
+		if len(s.scratch) > MaxString {
+			s.Fail(at, "a string is longer than 1 MiB")
 			return nil
 		}
 		if s.pos == s.end && !s.fill() {
-			s.ended()
+			s.Ended()
 			return nil
 		}
 		switch c := s.buf[s.pos]; {
@@ -425,7 +414,7 @@ func (s *scanner) strSlow(start, i int) []byte {
 
 // runes appends bytes beyond ASCII, with U+FFFD for each that is not UTF-8. They are collected
 // first, because the end of the buffer may split a character.
-func (s *scanner) runes(dst []byte) []byte {
+func (s *Scanner) runes(dst []byte) []byte {
 	var raw [64]byte
 	n := 0
 	for n < len(raw) {
@@ -446,10 +435,10 @@ func (s *scanner) runes(dst []byte) []byte {
 }
 
 // escape consumes what follows a backslash.
-func (s *scanner) escape(dst []byte) []byte {
+func (s *Scanner) escape(dst []byte) []byte {
 	c := s.nextByte()
 	if s.pos == s.end {
-		s.ended()
+		s.Ended()
 		return dst
 	}
 	s.pos++
@@ -468,7 +457,7 @@ func (s *scanner) escape(dst []byte) []byte {
 		return append(dst, '\t')
 	case 'u':
 	default:
-		s.fail(s.offset()-2, "a backslash stands before a character that it cannot escape")
+		s.Fail(s.Offset()-2, "a backslash stands before a character that it cannot escape")
 		return dst
 	}
 	r := s.hex4()
@@ -492,7 +481,7 @@ func (s *scanner) escape(dst []byte) []byte {
 	return utf8.AppendRune(dst, r) // a surrogate becomes U+FFFD
 }
 
-func (s *scanner) hex4() rune {
+func (s *Scanner) hex4() rune {
 	var r rune
 	for range 4 {
 		c := s.nextByte()
@@ -504,10 +493,10 @@ func (s *scanner) hex4() rune {
 		case 'A' <= c && c <= 'F':
 			c -= 'A' - 10
 		case s.pos == s.end:
-			s.ended()
+			s.Ended()
 			return 0
 		default:
-			s.fail(s.offset(), `\u needs four hexadecimal digits`)
+			s.Fail(s.Offset(), `\u needs four hexadecimal digits`)
 			return 0
 		}
 		r = r<<4 | rune(c)
@@ -516,8 +505,8 @@ func (s *scanner) hex4() rune {
 	return r
 }
 
-// skipString consumes a string of any length, whose opening quote is next, without keeping it.
-func (s *scanner) skipString() {
+// SkipString consumes a string of any length, whose opening quote is next, without keeping it.
+func (s *Scanner) SkipString() {
 	s.pos++
 	for s.err == nil {
 		b, i := s.buf, s.pos
@@ -536,7 +525,7 @@ func (s *scanner) skipString() {
 		s.pos = min(i, s.end)
 		if s.pos == s.end {
 			if !s.fill() {
-				s.ended()
+				s.Ended()
 			}
 			continue
 		}
@@ -553,22 +542,22 @@ func (s *scanner) skipString() {
 	}
 }
 
-// count consumes a number of requests: plain digits, at most 2^53. Anything else is refused,
+// Count consumes a number of requests: plain digits, at most 2^53. Anything else is refused,
 // because a count that is not understood must not be counted.
-func (s *scanner) count() int64 {
+func (s *Scanner) Count() int64 {
 	if s.err != nil {
 		return 0
 	}
-	c := s.peek()
-	at := s.offset()
+	c := s.Peek()
+	at := s.Offset()
 	if c < '0' || c > '9' {
 		switch {
 		case c == '-':
-			s.fail(at, "the count is negative")
+			s.Fail(at, "the count is negative")
 		case s.pos == s.end:
-			s.ended()
+			s.Ended()
 		default:
-			s.fail(at, "the count is not a number")
+			s.Fail(at, "the count is not a number")
 		}
 		return 0
 	}
@@ -583,93 +572,93 @@ func (s *scanner) count() int64 {
 			continue
 		}
 		if n == 0 {
-			s.fail(at, "the count has a leading zero")
+			s.Fail(at, "the count has a leading zero")
 			return 0
 		}
 		n = n*10 + int64(d-'0')
-		if n > maxCount {
-			s.fail(at, "the count is past 2^53")
+		if n > MaxCount {
+			s.Fail(at, "the count is past 2^53")
 			return 0
 		}
 		s.pos++
 	}
 	if d := s.buf[s.pos]; s.pos < s.end && (d == '.' || d == 'e' || d == 'E') {
-		s.fail(at, "the count has a fraction or an exponent")
+		s.Fail(at, "the count has a fraction or an exponent")
 		return 0
 	}
 	return n
 }
 
-// tooDeep fails for an array or object with depth of them around it if that is too many, and
+// TooDeep fails for an array or object with depth of them around it if that is too many, and
 // reports whether the scanner has failed.
-func (s *scanner) tooDeep(depth int) bool {
-	if depth >= maxDepth {
-		s.fail(s.offset(), "values are nested deeper than 64")
+func (s *Scanner) TooDeep(depth int) bool {
+	if depth >= MaxDepth {
+		s.Fail(s.Offset(), "values are nested deeper than 64")
 	}
 	return s.err != nil
 }
 
-// skip consumes a value of any kind and checks its structure. depth is the number of arrays and
+// Skip consumes a value of any kind and checks its structure. depth is the number of arrays and
 // objects around it.
-func (s *scanner) skip(depth int) {
+func (s *Scanner) Skip(depth int) {
 	if s.err != nil {
 		return
 	}
-	switch c := s.peek(); c {
+	switch c := s.Peek(); c {
 	case '"':
-		s.skipString()
+		s.SkipString()
 	case '{':
-		if s.tooDeep(depth) {
+		if s.TooDeep(depth) {
 			return
 		}
 		s.pos++
-		if s.is('}') {
+		if s.Is('}') {
 			return
 		}
 		for s.err == nil {
-			if s.peek() != '"' {
-				s.expected("a member's name")
+			if s.Peek() != '"' {
+				s.Expected("a member's name")
 				return
 			}
-			s.skipString()
-			if s.err == nil && !s.is(':') {
-				s.expected("a colon")
+			s.SkipString()
+			if s.err == nil && !s.Is(':') {
+				s.Expected("a colon")
 			}
-			s.skip(depth + 1)
+			s.Skip(depth + 1)
 			if s.err != nil {
 				return
 			}
-			if s.is(',') {
+			if s.Is(',') {
 				continue
 			}
-			if !s.is('}') {
-				s.expected("a comma or the object's end")
+			if !s.Is('}') {
+				s.Expected("a comma or the object's end")
 			}
 			return
 		}
 	case '[':
-		if s.tooDeep(depth) {
+		if s.TooDeep(depth) {
 			return
 		}
-		for more := s.openArray(); more; more = s.nextElement() {
-			s.skip(depth + 1)
+		for more := s.OpenArray(); more; more = s.NextElement() {
+			s.Skip(depth + 1)
 		}
 	case 't':
-		s.literal("true")
+		s.Literal("true")
 	case 'f':
-		s.literal("false")
+		s.Literal("false")
 	case 'n':
-		s.literal("null")
+		s.Literal("null")
 	default:
 		if c == '-' || '0' <= c && c <= '9' {
 			s.skipNumber()
 			return
 		}
-		s.expected("a value")
+		s.Expected("a value")
 	}
 }
 
-func (s *scanner) skipNumber() {
+func (s *Scanner) skipNumber() {
 	if s.nextByte() == '-' {
 		s.pos++
 	}
@@ -692,9 +681,9 @@ func (s *scanner) skipNumber() {
 }
 
 // digits consumes one digit or more.
-func (s *scanner) digits() {
+func (s *Scanner) digits() {
 	if c := s.nextByte(); s.err == nil && (c < '0' || c > '9') {
-		s.expected("a digit")
+		s.Expected("a digit")
 		return
 	}
 	for c := s.nextByte(); '0' <= c && c <= '9'; c = s.nextByte() {
@@ -702,16 +691,16 @@ func (s *scanner) digits() {
 	}
 }
 
-// finish consumes white space up to the end of the stream, and refuses anything else.
-func (s *scanner) finish() {
+// Finish consumes white space up to the end of the stream, and refuses anything else.
+func (s *Scanner) Finish() {
 	if s.err != nil {
 		return
 	}
-	if s.peek(); s.pos < s.end {
-		s.fail(s.offset(), "something follows the report")
+	if s.Peek(); s.pos < s.end {
+		s.Fail(s.Offset(), "something follows the report")
 		return
 	}
 	if s.err == nil && s.streamErr != io.EOF { //nolint:errorlint // a wrapped io.EOF is a failure
-		s.ended()
+		s.Ended()
 	}
 }
