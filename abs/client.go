@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -24,6 +25,8 @@ import (
 type Client struct {
 	config    Config
 	urls      map[string]*url.URL // of each report, without query
+	adminURLs [2]*url.URL         // of the admin report; the second is nil where the path is configured
+	adminAt   atomic.Int32        // which of them ABS has
 	transport http.RoundTripper
 	limiter   *rate.Limiter
 	slots     chan struct{} // holds one element for each running request
@@ -49,9 +52,13 @@ func NewClient(config Config) (*Client, error) {
 			ReportAttackList: base.JoinPath("v4", "abs", "attacklist"),
 			ReportAttack:     base.JoinPath("v4", "abs", "attack"),
 		},
+		adminURLs: [2]*url.URL{base.JoinPath("v5", "abs", "admin"), base.JoinPath("v4", "abs", "admin")},
 		transport: config.Transport,
 		limiter:   rate.NewLimiter(rate.Limit(config.Rate), 1),
 		slots:     make(chan struct{}, config.Concurrency),
+	}
+	if config.AdminPath != "" {
+		c.adminURLs = [2]*url.URL{base.JoinPath(config.AdminPath)}
 	}
 	c.readers.New = func() any { return newReportReader() }
 	if c.transport == nil {
@@ -142,6 +149,20 @@ func (c *Client) Attacks(ctx context.Context, w Window, api string, flagged func
 	})
 }
 
+// Admin reads the admin report: ABS's licence, APIs, nodes and time zone, as they are now. ABS 5 has
+// it at /v5/abs/admin and ABS 4 at /v4/abs/admin; unless Config.AdminPath names a path, the second is
+// requested where the first is answered with 404, and remembered. That counts as one request.
+//
+// ABS's pages show this report in part (ABS reference guide, "Admin REST API"; samples of 4.4 and
+// 5.2), so it is read tolerantly: a member that is missing or is not understood is absent in the
+// result. Refused, with an *Error, are an answer that is incomplete or not JSON, longer than 16 MiB,
+// a message, and what is or seems another report.
+func (c *Client) Admin(ctx context.Context) (AdminReport, error) {
+	return request(ctx, c, ReportAdmin, Window{}, "", func(r *reportReader, body io.Reader, limit int64) (AdminReport, error) {
+		return r.readAdmin(body, limit, c.config.Location)
+	})
+}
+
 // readFunc reads the body of a report, of limit bytes at most.
 type readFunc[T any] func(r *reportReader, body io.Reader, limit int64) (T, error)
 
@@ -184,10 +205,11 @@ func (c *Client) send(ctx context.Context, report string, w Window, extra string
 
 	r := c.readers.Get().(*reportReader)
 	start := c.config.Now()
-	repeated, err := c.exchange(ctx, report, query+extra, r, read)
+	repeated, err := c.try(ctx, report, query+extra, r, read)
 	if c.config.Observe != nil {
 		c.config.Observe(Call{
 			Report: report, Duration: c.config.Now().Sub(start), Bytes: r.Read(), Repeated: repeated, Err: err,
+			CertificateExpires: r.expires,
 		})
 	}
 	r.release()
@@ -195,10 +217,33 @@ func (c *Client) send(ctx context.Context, report string, w Window, extra string
 	return err
 }
 
+// try sends a request to the URL of a report. The admin report has two: where ABS does not have it
+// at the one that it had it at before, the other is tried.
+func (c *Client) try(
+	ctx context.Context, report, query string, r *reportReader, read func(*reportReader, io.Reader, int64) error,
+) (repeated bool, err error) {
+	if report != ReportAdmin {
+		return c.exchange(ctx, report, c.urls[report], query, r, read)
+	}
+	at := c.adminAt.Load()
+	repeated, err = c.exchange(ctx, report, c.adminURLs[at], query, r, read)
+	var e *Error
+	other := c.adminURLs[1-at]
+	if other == nil || !errors.As(err, &e) || e.Status != http.StatusNotFound || c.limiter.Wait(ctx) != nil {
+		return repeated, err
+	}
+	repeated, err = c.exchange(ctx, report, other, query, r, read)
+	if err == nil {
+		c.adminAt.Store(1 - at)
+	}
+	return repeated, err
+}
+
 // exchange sends one request and reads its response within the timeout. repeated says that the
 // request was sent twice.
 func (c *Client) exchange(
-	parent context.Context, report, query string, r *reportReader, read func(*reportReader, io.Reader, int64) error,
+	parent context.Context, report string, target *url.URL, query string,
+	r *reportReader, read func(*reportReader, io.Reader, int64) error,
 ) (repeated bool, err error) {
 	r.reset(http.NoBody, 0, report)
 	ctx, cancel := context.WithTimeout(parent, c.config.Timeout)
@@ -209,7 +254,6 @@ func (c *Client) exchange(
 	if err != nil {
 		return false, &Error{Report: report, Reason: ReasonAuth, cause: err, detail: err.Error() + "; the request was not sent"}
 	}
-	target := c.urls[report]
 	req := (&http.Request{
 		Method: http.MethodGet,
 		URL:    &url.URL{Scheme: target.Scheme, Host: target.Host, Path: target.Path, RawPath: target.RawPath, RawQuery: query},
@@ -222,6 +266,7 @@ func (c *Client) exchange(
 
 	// Not through http.Client: it follows redirects and puts the URL into its errors.
 	resp, repeated, err := c.roundTrip(req, refuse)
+	r.expires = certificateEnd(resp, err)
 	if err != nil {
 		return repeated, c.transportError(parent, ctx, report, err, false)
 	}
@@ -266,6 +311,9 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 
 // query returns the query of the URL: dates as ABS's pages write them, with an unescaped colon.
 func (c *Client) query(report string, w Window) (string, error) {
+	if report == ReportAdmin { // it is of now, not of a window
+		return "", nil
+	}
 	from, to := w.From.In(c.config.Location), w.To.In(c.config.Location)
 	bad := func(detail string) (string, error) {
 		return "", &Error{Report: report, Reason: ReasonOther, detail: detail + "; the request was not sent"}

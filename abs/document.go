@@ -15,6 +15,7 @@ type reportReader struct {
 	*jsonscan.Scanner
 	position
 	clock   time.Time // ABS's clock, as the answer's header has it; zero where it has none
+	expires time.Time // the end of the certificate that ABS showed; zero without TLS
 	current Row       // the row being read, reused for the next
 	// arena holds the texts of current. Texts that are already in the row stay where they are when
 	// the arena grows, so they need not be moved.
@@ -180,7 +181,7 @@ func isKnownReport(name string) bool { return slices.Contains(knownReports, name
 var knownReports = []string{
 	nameTokens, nameForensics, nameAttack,
 	"api_key_metrics", "username_metrics", "api_abs_api_key", "api_abs_username", "api_abs_cookie", "api_abs_ip",
-	"api_metrics", "api_admin", "api_anomalies", "api_anomaly_type", "api_blockedconnections", "api_flowcontrol",
+	"api_metrics", nameAdmin, "api_anomalies", "api_anomaly_type", "api_blockedconnections", "api_flowcontrol",
 	"api_backend_errors", "api_discovery_summary",
 }
 
