@@ -15,6 +15,9 @@ func ObserveCalls(health *metrics.Health, target string, clock Clock) func(abs.C
 	return func(c abs.Call) {
 		health.ReportDuration.WithLabelValues(target, c.Report).Observe(c.Duration.Seconds())
 		health.ReportBytes.WithLabelValues(target, c.Report).Add(float64(c.Bytes))
+		if !c.CertificateExpires.IsZero() {
+			health.CertificateExpiry.WithLabelValues(target).Set(float64(c.CertificateExpires.Unix()))
+		}
 		if c.Err != nil {
 			health.ReportFailures.WithLabelValues(target, c.Report, string(abs.ReasonOf(c.Err))).Inc()
 			return

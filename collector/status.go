@@ -21,6 +21,7 @@ type Status struct {
 	WindowRequests    int64        // likewise
 	FlaggedTokens     int64        // -1 where unknown
 	Forensics         ForensicsStatus
+	Admin             AdminStatus
 	Errors            []ErrorStatus // newest first
 	StateSaved        time.Time     // zero: never, or there is no state directory
 }
@@ -64,6 +65,7 @@ func (t *target) recordStatus(now time.Time, f findings.Status) {
 		s.Forensics.OldestAge = now.Sub(f.Oldest)
 	}
 	s.WindowTokens, s.WindowRequests = t.window.totals(now)
+	s.Admin = t.admin.statusAt(now)
 	for _, slot := range t.ledger.Slots(now) {
 		s.Slots = append(s.Slots, SlotStatus{
 			From: slot.From, To: slot.To, State: string(slot.State), Requests: slot.Requests, LastRead: slot.Read,

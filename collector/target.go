@@ -44,6 +44,7 @@ type target struct {
 	*wiring
 	reports   []report // in the order in which a cycle polls them
 	window    *windowReport
+	admin     *adminReport
 	findings  *findings.Findings
 	publisher Publisher
 	state     *stateFile
@@ -78,7 +79,9 @@ func newTarget(o *Options, t Target, e Environment, orphans *[]orphan, heartbeat
 		failures: &failures{clock: e.Clock, log: log}, heartbeat: heartbeat,
 	}
 	c := &target{wiring: w, publisher: e.Publisher, state: newStateFile(o.StateDir, t, e.Key.Check())}
-	c.findings = newFindings(w, zeroFor, e.Events, func() { c.publish(w.clock.Now(), true) })
+	changed := func() { c.publish(w.clock.Now(), true) }
+	c.findings = newFindings(w, zeroFor, e.Events, changed)
+	c.admin = &adminReport{wiring: w, changed: changed}
 	saved, err := c.state.load()
 	if err != nil {
 		return nil, err
@@ -111,7 +114,7 @@ func newTarget(o *Options, t Target, e Environment, orphans *[]orphan, heartbeat
 		}
 	}
 	c.window = &windowReport{wiring: w, findings: c.findings, spans: 1}
-	c.reports = []report{&slotReports{wiring: w}, c.window, &windowEndCheck{wiring: w}, newAudit(w)}
+	c.reports = []report{&slotReports{wiring: w}, c.window, &windowEndCheck{wiring: w}, newAudit(w), c.admin}
 	w.health.Init(t.Name)
 	if last := w.ledger.LastGain(); !last.IsZero() {
 		w.health.LastNewRequests.WithLabelValues(t.Name).Set(float64(last.Unix()))

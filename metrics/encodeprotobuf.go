@@ -105,7 +105,7 @@ const valueCap = 32
 // appendValue appends the Counter or Gauge message.
 func appendValue(b []byte, sample *Sample) []byte {
 	b = append(b, gaugeValue) // in a Counter the number is the same
-	b = protowire.AppendFixed64(b, math.Float64bits(float64(sample.Value)))
+	b = protowire.AppendFixed64(b, math.Float64bits(sample.Float()))
 	s := sample.Series
 	if s.family.Type != Counter || s.created == 0 {
 		return b

@@ -17,6 +17,7 @@ type Health struct {
 	ReportFailures    *prometheus.CounterVec
 	ReportLastSuccess *prometheus.GaugeVec
 	LastNewRequests   *prometheus.GaugeVec
+	CertificateExpiry *prometheus.GaugeVec
 	Slots             *prometheus.GaugeVec
 	// RequestDelay is observed once for all requests that were counted at once.
 	RequestDelay       *WeightedHistogramVec
@@ -42,6 +43,7 @@ func NewHealth(reg prometheus.Registerer) *Health {
 	h.ReportFailures = h.counter(reg, ReportFailures)
 	h.ReportLastSuccess = h.gauge(reg, ReportLastSuccess)
 	h.LastNewRequests = h.gauge(reg, LastNewRequests)
+	h.CertificateExpiry = h.gauge(reg, CertificateExpiry)
 	h.Slots = h.gauge(reg, Slots)
 	h.RequestDelay = NewWeightedHistogramVec(RequestDelay)
 	h.register(reg, h.RequestDelay)
