@@ -199,6 +199,7 @@ func TestConfigErrors(t *testing.T) {
 		{func(c *Config) { c.URL = "https://abs?x=cAnArY" }, "abs: URL: has a query or a fragment; only the base is wanted"},
 		{func(c *Config) { c.User = 7 }, "abs: User: must be Admin or Restricted"},
 		{func(c *Config) { c.WindowEnd = -1 }, "abs: WindowEnd: must be Exclusive or Inclusive"},
+		{func(c *Config) { c.AdminPath = "v5/cAnArY" }, "abs: AdminPath: must be a plain path that begins with /, such as /v5/abs/admin"},
 		{func(c *Config) { c.Timeout = -1 }, "abs: Timeout: must not be negative"},
 		{func(c *Config) { c.Rate = -1 }, "abs: Rate: must be a number of requests a second, above 0"},
 		{func(c *Config) { c.Concurrency = -1 }, "abs: Concurrency: must not be negative"},

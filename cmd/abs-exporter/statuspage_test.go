@@ -65,11 +65,15 @@ func testStatus() []collector.Status {
 			Target: "production", Up: true, LastCycle: at(-30 * time.Second), LastCycleDuration: 1530 * time.Millisecond, NextCycle: at(90 * time.Second),
 			Requests: 1234567, TrackedTokens: 1000, Slots: slots, WindowTokens: 98765, WindowRequests: 456789, FlaggedTokens: 3,
 			Forensics:  collector.ForensicsStatus{Enabled: true, Due: 8765, Covered: 90000, Skipped: 2, Failed: 1, OldestAge: 2*time.Hour + 10*time.Minute},
+			Admin: collector.AdminStatus{
+				Known: true, APIs: 12, Predicting: 9, TrackingTokens: 10, NotTracking: []string{"shop", "<cards>"}, LicenseExpiry: at(50 * 24 * time.Hour),
+			},
 			StateSaved: at(-29 * time.Second),
 		},
 		{
 			Target: "test", Up: false, LastCycle: at(-3 * time.Hour), LastCycleDuration: 60 * time.Second, NextCycle: at(time.Second),
 			Requests: 0, WindowTokens: -1, WindowRequests: -1, FlaggedTokens: -1, Slots: slots[40:42],
+			Admin: collector.AdminStatus{Known: true, APIs: 1, Predicting: 1, TrackingTokens: 1, LicenseExpiry: at(-time.Hour), LicenseExpired: true},
 			Errors: []collector.ErrorStatus{
 				{At: at(-10 * time.Second), What: "oauthtokens: ABS responded with status 503; the counters stand still until it recovers"},
 				{At: at(-48 * time.Hour), What: "oauthtokens: no response within 60s"},
