@@ -64,7 +64,7 @@ func testStatus() []collector.Status {
 		{
 			Target: "production", Up: true, LastCycle: at(-30 * time.Second), LastCycleDuration: 1530 * time.Millisecond, NextCycle: at(90 * time.Second),
 			Requests: 1234567, TrackedTokens: 1000, Slots: slots, WindowTokens: 98765, WindowRequests: 456789, FlaggedTokens: 3,
-			Forensics:  collector.ForensicsStatus{Enabled: true, Due: 8765, Covered: 90000, Skipped: 2, Failed: 1, OldestAge: 2*time.Hour + 10*time.Minute},
+			Forensics: collector.ForensicsStatus{Enabled: true, Due: 8765, Covered: 90000, Skipped: 2, Failed: 1, OldestAge: 2*time.Hour + 10*time.Minute},
 			Admin: collector.AdminStatus{
 				Known: true, APIs: 12, Predicting: 9, TrackingTokens: 10, NotTracking: []string{"shop", "<cards>"}, LicenseExpiry: at(50 * 24 * time.Hour),
 			},
