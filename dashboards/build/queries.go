@@ -26,6 +26,12 @@ func gauge(by, name, matchers string) string {
 // long, it is absent: a zero would be a false all-clear.
 func known() string { return "0 * sum(" + where("abs_flagged_tokens", target) + ")" }
 
+// predicting is the prediction mode of each API that is no decoy.
+func predicting() string {
+	return gauge("target, api", "abs_api_prediction_mode", target) +
+		" unless on (target, api) " + where("abs_api_info", target+`, api_type=~"decoy.*"`)
+}
+
 // byAPI is the traffic by API. all, which only attacks have, chooses every one, and not none; @
 // end() asks for it once, and not for the time before such an attack.
 func byAPI() string {
