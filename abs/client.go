@@ -150,13 +150,13 @@ func (c *Client) Attacks(ctx context.Context, w Window, api string, flagged func
 }
 
 // Admin reads the admin report: ABS's licence, APIs, nodes and time zone, as they are now. ABS 5 has
-// it at /v5/abs/admin and ABS 4 at /v4/abs/admin; unless Config.AdminPath names a path, the second is
+// it at /v5/abs/admin, ABS 4 at /v4/abs/admin. Unless Config.AdminPath names a path, the second is
 // requested where the first is answered with 404, and remembered. That counts as one request.
 //
 // ABS's pages show this report in part (ABS reference guide, "Admin REST API"; samples of 4.4 and
 // 5.2), so it is read tolerantly: a member that is missing or is not understood is absent in the
-// result. Refused, with an *Error, are an answer that is incomplete or not JSON, longer than 16 MiB,
-// a message, and what is or seems another report.
+// result. Refused, with an *Error, are an answer that is incomplete or not JSON, or longer than 16
+// MiB, a message, and what is or seems another report.
 func (c *Client) Admin(ctx context.Context) (AdminReport, error) {
 	return request(ctx, c, ReportAdmin, Window{}, "", func(r *reportReader, body io.Reader, limit int64) (AdminReport, error) {
 		return r.readAdmin(body, limit, c.config.Location)

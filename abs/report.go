@@ -86,8 +86,8 @@ type AttackSummary struct {
 	Bytes  int64 // of the body, after content decoding
 }
 
-// AdminReport is ABS's own state. What the answer lacks, or has in a form that is not understood, is
-// nil, empty or zero: a member that is absent must not look like one that says no.
+// AdminReport is ABS's own state. What the answer lacks, or has in a form that is not understood,
+// is nil, empty or zero: a member that is absent must not look like one that says no.
 type AdminReport struct {
 	License    License
 	AcrossAPIs *bool          // across_api_prediction_mode

@@ -158,8 +158,8 @@ func newTransport(c *Config, tlsConfig *tls.Config) *http.Transport {
 	}
 }
 
-// certificateEnd returns when the certificate expires that ABS showed for a response, or for which a
-// connection was refused; zero where neither says.
+// certificateEnd returns when the certificate expires that ABS showed for a response, or for which
+// a connection was refused; zero where neither says.
 func certificateEnd(resp *http.Response, err error) time.Time {
 	var shown []*x509.Certificate
 	var refused *tls.CertificateVerificationError

@@ -141,7 +141,8 @@ func (r *adminReport) compareZone(now time.Time, word string) {
 		r.zone = word
 		r.failures.add("time zone of ABS is not the configured one",
 			fmt.Errorf("ABS has %q, and --abs.timezone is %q", word, r.Location),
-			"every window that is requested is shifted: requests are counted in wrong slots, and attacks may be missed; set --abs.timezone="+zoneFlag(word))
+			"every window is shifted: requests are counted in wrong slots, and attacks may be missed; set --abs.timezone="+
+				zoneFlag(word))
 	}
 }
 

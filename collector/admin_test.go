@@ -133,17 +133,20 @@ func TestAdminFollowsABS(t *testing.T) {
 	}
 }
 
+// adminFailure is what becomes of the admin report for six hours, and what it leaves.
+type adminFailure struct {
+	fault   simulator.Fault
+	as      []func(*abs.Config, *Target)
+	reason  string
+	calls   [2]int64 // at least, and at most, in six hours
+	message string
+}
+
 // Whatever becomes of the admin report, it is one line in the log and another at the end, and
 // nothing else is harmed.
 func TestAdminFailsAlone(t *testing.T) {
 	const huge = `{"name":"api_admin","x":"`
-	for name, c := range map[string]struct {
-		fault   simulator.Fault
-		as      []func(*abs.Config, *Target)
-		reason  string
-		calls   [2]int64 // at least, and at most, in six hours
-		message string
-	}{
+	for name, c := range map[string]adminFailure{
 		"restricted, refused": {simulator.Fault{Kind: simulator.FaultStatus, Code: 403}, []func(*abs.Config, *Target){restricted}, "auth", [2]int64{2, 3}, "level=INFO msg=\"admin report refused\""},
 		"admin, refused":      {simulator.Fault{Kind: simulator.FaultStatus, Code: 401}, nil, "auth", [2]int64{2, 3}, "level=WARN msg=\"admin report refused\""},
 		"404 at both":         {simulator.Fault{Kind: simulator.FaultStatus, Code: 404}, nil, "status", [2]int64{4, 6}, "level=WARN msg=\"admin report not found\""},
@@ -153,55 +156,64 @@ func TestAdminFailsAlone(t *testing.T) {
 		"cut":                 {simulator.Fault{Kind: simulator.FaultCut, Share: 0.3}, nil, "decode", [2]int64{70, 73}, "level=WARN msg=\"admin report not read\""},
 		"no answer":           {simulator.Fault{Kind: simulator.FaultHang}, nil, "timeout", [2]int64{70, 73}, "level=WARN msg=\"admin report not read\""},
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				run := func(o Options, faults ...simulator.Fault) *story {
-					s := newStory(t, simulator.Config{Seed: 5, Tokens: 20, APIs: []string{"shop"}}, o, abs.Exclusive, c.as...)
-					s.until(time.Hour)
-					if err := s.sim.SetFaults(faults...); err != nil {
-						t.Fatal(err)
-					}
-					s.until(7 * time.Hour)
-					return s
-				}
-				c.fault.Report = "admin"
-				s := run(adminDefaults(), c.fault)
-				without := run(defaults())
-				s.shows(`abs_up{target="t"} 1`)
-				if got, want := s.books.sum(metrics.Requests), without.books.sum(metrics.Requests); got != want || want == 0 {
-					t.Errorf("%d requests counted, %d without the admin report", got, want)
-				}
-				if got, want := s.sim.Stats().Calls["forensics"], without.sim.Stats().Calls["forensics"]; got != want {
-					t.Errorf("%d forensics calls, %d without the admin report", got, want)
-				}
-				if lines := s.ownState(t); len(lines) != 0 { // for longer than a window
-					t.Errorf("unknown for six hours, and exposed:\n%s", strings.Join(lines, "\n"))
-				}
-				calls := s.sim.Stats().Calls["admin"] - 13 // those of the first hour
-				if calls < c.calls[0] || calls > c.calls[1] {
-					t.Errorf("%d calls", calls)
-				}
-				failed := false
-				for _, line := range s.scrape(t) {
-					if rest, ok := strings.CutPrefix(line, `abs_exporter_report_failures_total{reason="`+c.reason+`",report="admin",target="t"} `); ok {
-						failed = rest != "0"
-					}
-				}
-				log := s.log.String()
-				if n := strings.Count(log, c.message); !failed || n != 1 || strings.Count(log, "level=WARN")+strings.Count(log, "level=ERROR") != strings.Count(c.message, "WARN") {
-					t.Errorf("failures counted: %v; logged %d times:\n%s", failed, n, log)
-				}
-				if err := s.sim.SetFaults(); err != nil {
-					t.Fatal(err)
-				}
-				s.until(11 * time.Hour)
-				s.shows(`abs_api_prediction_mode{target="t",api="shop"} 1`)
-				if n := strings.Count(s.log.String(), `msg="report recovered" target=t report=admin`); n != 1 {
-					t.Errorf("the end is logged %d times:\n%s", n, s.log)
-				}
-			})
-		})
+		t.Run(name, func(t *testing.T) { synctest.Test(t, c.run) })
 	}
+}
+
+func (c *adminFailure) run(t *testing.T) {
+	c.fault.Report = "admin"
+	s, without := c.story(t, adminDefaults(), c.fault), c.story(t, defaults())
+	s.shows(`abs_up{target="t"} 1`)
+	if got, want := s.books.sum(metrics.Requests), without.books.sum(metrics.Requests); got != want || want == 0 {
+		t.Errorf("%d requests counted, %d without the admin report", got, want)
+	}
+	if got, want := s.sim.Stats().Calls["forensics"], without.sim.Stats().Calls["forensics"]; got != want {
+		t.Errorf("%d forensics calls, %d without the admin report", got, want)
+	}
+	if lines := s.ownState(t); len(lines) != 0 { // for longer than a window
+		t.Errorf("unknown for six hours, and exposed:\n%s", strings.Join(lines, "\n"))
+	}
+	if calls := s.sim.Stats().Calls["admin"] - 13; calls < c.calls[0] || calls > c.calls[1] { // 13 in the first hour
+		t.Errorf("%d calls", calls)
+	}
+	if failures := s.value(t, `abs_exporter_report_failures_total{reason="`+c.reason+`",report="admin",target="t"}`); failures == "0" || failures == "" {
+		t.Errorf("failures counted: %q", failures)
+	}
+	log := s.log.String()
+	warnings := strings.Count(log, "level=WARN") + strings.Count(log, "level=ERROR")
+	if strings.Count(log, c.message) != 1 || warnings != strings.Count(c.message, "WARN") {
+		t.Errorf("the log is:\n%s", log)
+	}
+	if err := s.sim.SetFaults(); err != nil {
+		t.Fatal(err)
+	}
+	s.until(11 * time.Hour)
+	s.shows(`abs_api_prediction_mode{target="t",api="shop"} 1`)
+	if n := strings.Count(s.log.String(), `msg="report recovered" target=t report=admin`); n != 1 {
+		t.Errorf("the end is logged %d times:\n%s", n, s.log)
+	}
+}
+
+// story runs an hour without faults, and six with them.
+func (c *adminFailure) story(t *testing.T, o Options, faults ...simulator.Fault) *story {
+	s := newStory(t, simulator.Config{Seed: 5, Tokens: 20, APIs: []string{"shop"}}, o, abs.Exclusive, c.as...)
+	s.until(time.Hour)
+	if err := s.sim.SetFaults(faults...); err != nil {
+		t.Fatal(err)
+	}
+	s.until(7 * time.Hour)
+	return s
+}
+
+// value returns the value that a scrape has of a series; "" without one.
+func (r *rig) value(t testing.TB, series string) string {
+	t.Helper()
+	for _, line := range r.scrape(t) {
+		if value, ok := strings.CutPrefix(line, series+" "); ok {
+			return value
+		}
+	}
+	return ""
 }
 
 // While the report fails, its gauges keep their last value, for a window at most.
@@ -240,18 +252,39 @@ func TestAdminTellsTheZone(t *testing.T) {
 func TestSameZone(t *testing.T) {
 	now := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 	for _, c := range []struct{ word, zone, want string }{
-		{"utc", "UTC", "same"}, {"UTC", "UTC", "same"}, {"GMT", "UTC", "same"}, {"Etc/UTC", "UTC", "same"}, {"Z", "UTC", "same"},
+		{"utc", "UTC", "same"},
+		{"UTC", "UTC", "same"},
+		{"GMT", "UTC", "same"},
+		{"Etc/UTC", "UTC", "same"},
+		{"Z", "UTC", "same"},
 		{"utc", "Europe/London", "other"}, // in the summer
 		{"utc", "Africa/Abidjan", "same"},
-		{"local", "UTC", "unknown"}, {"local", "Asia/Kolkata", "unknown"}, {"default", "UTC", "unknown"},
-		{"Asia/Kolkata", "Asia/Kolkata", "same"}, {"Asia/Calcutta", "Asia/Kolkata", "same"}, {"Asia/Kolkata", "UTC", "other"},
-		{"America/New_York", "America/Toronto", "same"}, {"America/New_York", "America/Panama", "other"},
-		{"IST", "Asia/Kolkata", "same"}, {"IST", "UTC", "other"}, {"PST", "America/Los_Angeles", "same"}, {"PDT", "America/Los_Angeles", "same"},
-		{"EST", "America/New_York", "same"}, {"EST", "America/Los_Angeles", "other"},
+		{"local", "UTC", "unknown"},
+		{"local", "Asia/Kolkata", "unknown"},
+		{"default", "UTC", "unknown"},
+		{"Asia/Kolkata", "Asia/Kolkata", "same"},
+		{"Asia/Calcutta", "Asia/Kolkata", "same"},
+		{"Asia/Kolkata", "UTC", "other"},
+		{"America/New_York", "America/Toronto", "same"},
+		{"America/New_York", "America/Panama", "other"},
+		{"IST", "Asia/Kolkata", "same"},
+		{"IST", "UTC", "other"},
+		{"PST", "America/Los_Angeles", "same"},
+		{"PDT", "America/Los_Angeles", "same"},
+		{"EST", "America/New_York", "same"},
+		{"EST", "America/Los_Angeles", "other"},
 		{"BRT", "America/Sao_Paulo", "unknown"}, // Go has -03 there
-		{"+05:30", "Asia/Kolkata", "same"}, {"GMT+05:30", "Asia/Kolkata", "same"}, {"UTC+0530", "UTC", "other"}, {"GMT+1", "Europe/Berlin", "same"},
-		{"UTC-8", "America/Los_Angeles", "same"}, {"UTC+00:00", "UTC", "same"},
-		{"Mars/Olympus", "UTC", "unknown"}, {"../../etc/passwd", "UTC", "unknown"}, {"something else", "UTC", "unknown"}, {"", "UTC", "unknown"}, {"+", "UTC", "unknown"},
+		{"+05:30", "Asia/Kolkata", "same"},
+		{"GMT+05:30", "Asia/Kolkata", "same"},
+		{"UTC+0530", "UTC", "other"},
+		{"GMT+1", "Europe/Berlin", "same"},
+		{"UTC-8", "America/Los_Angeles", "same"},
+		{"UTC+00:00", "UTC", "same"},
+		{"Mars/Olympus", "UTC", "unknown"},
+		{"../../etc/passwd", "UTC", "unknown"},
+		{"something else", "UTC", "unknown"},
+		{"", "UTC", "unknown"},
+		{"+", "UTC", "unknown"},
 	} {
 		loc, err := time.LoadLocation(c.zone)
 		if err != nil {

@@ -7,8 +7,8 @@ import (
 )
 
 // sameZone reports whether ABS's word for its time zone is that of loc: utc, the name of a zone, a
-// distance to UTC, or an abbreviation. known is false where that cannot be decided: ABS's "local" is
-// the zone of a machine, and of many abbreviations nobody can say which zone they are of.
+// distance to UTC, or an abbreviation. known is false where that cannot be decided: ABS's "local"
+// is the zone of a machine, and of many abbreviations nobody can say which zone they are of.
 func sameZone(word string, loc *time.Location, now time.Time) (same, known bool) {
 	if other := zoneOf(word); other != nil {
 		for month := range 12 { // two zones may differ in the summer only

@@ -49,8 +49,12 @@ func TestAdminState(t *testing.T) {
 		}
 	}
 	for _, f := range []Fault{
-		{Kind: FaultLicense}, {Kind: FaultTraining}, {Kind: FaultZone, API: "shop"},
-		{Kind: FaultDisk, Report: "admin"}, {Kind: FaultMongoDB, Times: 1}, {Kind: FaultNodeGone, Probability: 0.5},
+		{Kind: FaultLicense},
+		{Kind: FaultTraining},
+		{Kind: FaultZone, API: "shop"},
+		{Kind: FaultDisk, Report: "admin"},
+		{Kind: FaultMongoDB, Times: 1},
+		{Kind: FaultNodeGone, Probability: 0.5},
 	} {
 		if err := New(Config{}).SetFaults(f); err == nil {
 			t.Errorf("%+v is accepted", f)

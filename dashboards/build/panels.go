@@ -82,9 +82,9 @@ func (p *Panel) wide(w int) *Panel {
 
 // also adds queries to a panel of one number: each of its numbers then has its name.
 func (p *Panel) also(queries ...query) *Panel {
-	for _, q := range queries {
+	for i, q := range queries {
 		t := p.Targets[0]
-		t.RefID, t.Expr, t.LegendFormat = string(rune('A'+len(p.Targets))), q.expr, q.legend
+		t.RefID, t.Expr, t.LegendFormat = "BCDE"[i:i+1], q.expr, q.legend
 		p.Targets = append(p.Targets, t)
 	}
 	p.Options["textMode"], p.Options["orientation"] = "value_and_name", "horizontal"

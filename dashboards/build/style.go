@@ -48,7 +48,9 @@ func methods() []paint {
 	return categorised("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "_other")
 }
 
-func reports() []paint { return categorised("oauthtokens", "forensics", "attacklist", "attack", "admin") }
+func reports() []paint {
+	return categorised("oauthtokens", "forensics", "attacklist", "attack", "admin")
+}
 
 func reasons() []paint {
 	return categorised("auth", "timeout", "connection", "status", "decode", "size", "other")
