@@ -84,7 +84,7 @@ type Audit struct {
 // Admin is whether and how often ABS's own state is read.
 type Admin struct {
 	Enabled  bool          `default:"true" negatable:"" help:"Read ABS's admin report: its licence, APIs, nodes and time zone."`
-	Interval time.Duration `default:"${admin}" help:"How often the admin report is read."`
+	Interval time.Duration `default:"${admin}" help:"How often the admin report is read. A request for it may take 15s at most."`
 }
 
 // Series is how many series there are, and how tokens are named.
