@@ -162,7 +162,10 @@ func TestAdminFailsAlone(t *testing.T) {
 
 func (c *adminFailure) run(t *testing.T) {
 	c.fault.Report = "admin"
-	s, without := c.story(t, adminDefaults(), c.fault), c.story(t, defaults())
+	began := time.Now()
+	s := c.story(t, adminDefaults(), c.fault)
+	took := time.Since(began) // only requests take time here
+	without := c.story(t, defaults())
 	s.shows(`abs_up{target="t"} 1`)
 	if got, want := s.books.sum(metrics.Requests), without.books.sum(metrics.Requests); got != want || want == 0 {
 		t.Errorf("%d requests counted, %d without the admin report", got, want)
@@ -175,6 +178,8 @@ func (c *adminFailure) run(t *testing.T) {
 	}
 	if calls := s.sim.Stats().Calls["admin"] - 13; calls < c.calls[0] || calls > c.calls[1] { // 13 in the first hour
 		t.Errorf("%d calls", calls)
+	} else if took > time.Duration(calls)*adminTimeout+time.Second {
+		t.Errorf("everything else waited %v for %d calls", took, calls)
 	}
 	if failures := s.value(t, `abs_exporter_report_failures_total{reason="`+c.reason+`",report="admin",target="t"}`); failures == "0" || failures == "" {
 		t.Errorf("failures counted: %q", failures)
@@ -201,6 +206,8 @@ func (c *adminFailure) story(t *testing.T, o Options, faults ...simulator.Fault)
 	if err := s.sim.SetFaults(faults...); err != nil {
 		t.Fatal(err)
 	}
+	s.until(66 * time.Minute) // the first failure
+	s.shows(`abs_up{target="t"} 1`)
 	s.until(7 * time.Hour)
 	return s
 }
