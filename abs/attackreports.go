@@ -13,7 +13,7 @@ const (
 	// report names after them.
 	maxWaiting = 1 << 20
 	// waitingCost is the size of a waitingToken without its texts.
-	waitingCost = 88
+	waitingCost = 112
 )
 
 // attackReader reads one attack list or attack report. ABS's pages show these reports only in part
@@ -58,7 +58,7 @@ func (l *attackLabels) fill(outer attackLabels) {
 // waitingToken is waitingTexts[from:to], which may still get labels from the object at depth.
 type waitingToken struct {
 	from, to, depth int
-	lastAccess      time.Time
+	access          accessTimes
 	attackLabels
 }
 
@@ -79,6 +79,7 @@ func (r *reportReader) readAttacks(body io.Reader, limit int64, flagged func(Fla
 
 func (a *attackReader) readReport(body io.Reader, limit int64, report string) (AttackSummary, error) {
 	a.reset(body, limit, report)
+	a.Begin()
 	switch a.Peek() {
 	case '{':
 		a.object(0, true)
@@ -226,7 +227,7 @@ func (a *attackReader) list(at string, depth int) {
 func (a *attackReader) entry(of, depth int) {
 	switch a.Peek() {
 	case '"':
-		a.found(a.Str(), of, attackLabels{}, time.Time{})
+		a.found(a.Str(), of, attackLabels{}, accessTimes{})
 	case '{':
 		a.entryObject(of, depth)
 	case 'n':
@@ -246,7 +247,7 @@ func (a *attackReader) entryObject(of, depth int) {
 	var (
 		token  []byte
 		labels attackLabels
-		access time.Time
+		access accessTimes
 		empty  = true
 	)
 	for key := range a.members() {
@@ -264,7 +265,7 @@ func (a *attackReader) entryObject(of, depth int) {
 		case "api_name":
 			a.label("api_name", depth+1, &a.last.api, &labels.api)
 		case "access_time", "details": // the times, or objects with one each in newer versions
-			a.newestTime(depth+1, &access)
+			a.accessTimes(depth+1, &access)
 		default:
 			a.Skip(depth + 1)
 		}
@@ -274,26 +275,33 @@ func (a *attackReader) entryObject(of, depth int) {
 	}
 }
 
-// newestTime raises newest to the newest date among the texts of a value, whatever its shape.
-func (a *attackReader) newestTime(depth int, newest *time.Time) {
+// accessTimes are the oldest and the newest access time of an entry; zero where there is none.
+type accessTimes struct{ first, last time.Time }
+
+// accessTimes widens times to the dates among the texts of a value, whatever its shape.
+func (a *attackReader) accessTimes(depth int, times *accessTimes) {
 	switch a.Peek() {
 	case '"':
-		if t := parseDate(a.Str(), time.UTC); t.After(*newest) {
-			*newest = t
+		t := parseDate(a.Str(), time.UTC)
+		if t.After(times.last) {
+			times.last = t
+		}
+		if !t.IsZero() && (times.first.IsZero() || t.Before(times.first)) {
+			times.first = t
 		}
 	case '[':
 		if a.TooDeep(depth) {
 			return
 		}
 		for range a.Elements() {
-			a.newestTime(depth+1, newest)
+			a.accessTimes(depth+1, times)
 		}
 	case '{':
 		if a.TooDeep(depth) {
 			return
 		}
 		for range a.members() {
-			a.newestTime(depth+1, newest)
+			a.accessTimes(depth+1, times)
 		}
 	default:
 		a.Skip(depth)
@@ -302,7 +310,7 @@ func (a *attackReader) newestTime(depth int, newest *time.Time) {
 
 // found delivers a token, or makes it wait for labels that the object at depth of has not named
 // yet.
-func (a *attackReader) found(token []byte, of int, labels attackLabels, lastAccess time.Time) {
+func (a *attackReader) found(token []byte, of int, labels attackLabels, access accessTimes) {
 	if a.Err() != nil {
 		return
 	}
@@ -313,7 +321,7 @@ func (a *attackReader) found(token []byte, of int, labels attackLabels, lastAcce
 	labels.fill(a.labels[of])
 	complete := labels.attackType != "" && labels.api != ""
 	if !a.labelled || complete && len(a.waiting) == 0 {
-		a.deliver(token, labels, lastAccess)
+		a.deliver(token, labels, access)
 		return
 	}
 	cost := len(token) + len(labels.attackType) + len(labels.api)
@@ -322,13 +330,15 @@ func (a *attackReader) found(token []byte, of int, labels attackLabels, lastAcce
 	}
 	from := len(a.waitingTexts)
 	a.waitingTexts = append(a.waitingTexts, token...)
-	a.waiting = append(a.waiting, waitingToken{from, len(a.waitingTexts), of, lastAccess, labels})
+	a.waiting = append(a.waiting, waitingToken{from, len(a.waitingTexts), of, access, labels})
 }
 
-func (a *attackReader) deliver(token []byte, labels attackLabels, lastAccess time.Time) {
+func (a *attackReader) deliver(token []byte, labels attackLabels, access accessTimes) {
 	if a.Err() == nil {
 		a.sum.Tokens++
-		a.Stop(a.flagged(FlaggedToken{Token: token, AttackType: labels.attackType, API: labels.api, LastAccess: lastAccess}))
+		a.Stop(a.flagged(FlaggedToken{
+			Token: token, AttackType: labels.attackType, API: labels.api, FirstAccess: access.first, LastAccess: access.last,
+		}))
 	}
 }
 
@@ -338,7 +348,7 @@ func (a *attackReader) flush() {
 		for depth := w.depth; depth >= 0; depth-- {
 			w.fill(a.labels[depth])
 		}
-		a.deliver(a.waitingTexts[w.from:w.to], w.attackLabels, w.lastAccess)
+		a.deliver(a.waitingTexts[w.from:w.to], w.attackLabels, w.access)
 	}
 	a.waiting, a.waitingTexts = a.waiting[:0], a.waitingTexts[:0]
 }

@@ -1,6 +1,7 @@
 package abs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -60,7 +61,11 @@ func NewClient(config Config) (*Client, error) {
 	if config.AdminPath != "" {
 		c.adminURLs = [2]*url.URL{base.JoinPath(config.AdminPath)}
 	}
-	c.readers.New = func() any { return newReportReader() }
+	c.readers.New = func() any {
+		r := newReportReader()
+		r.keepURLs = config.URLs
+		return r
+	}
 	if c.transport == nil {
 		t, err := config.TLS.clientConfig(base.Hostname())
 		if err != nil {
@@ -97,7 +102,12 @@ func (c *Client) Close() {
 // The error is an *Error or the error of row. (ABS reference guide, "OAuth2 token metrics".)
 func (c *Client) Tokens(ctx context.Context, w Window, row func(*Row) error) (Summary, error) {
 	return request(ctx, c, ReportTokens, w, "", func(r *reportReader, body io.Reader, limit int64) (Summary, error) {
-		return r.readTokens(body, limit, c.config.Location, row)
+		sum, err := r.readTokens(body, limit, c.config.Location, row)
+		if err == nil {
+			r.OtherDates = c.otherDates(w, sum.Earlier, sum.Later)
+			sum.Oddities = r.Oddities
+		}
+		return sum, err
 	})
 }
 
@@ -109,7 +119,13 @@ func (c *Client) Forensics(ctx context.Context, w Window, token []byte) (Forensi
 	}
 	extra := "&token=" + escape(string(token))
 	return request(ctx, c, ReportForensics, w, extra, func(r *reportReader, body io.Reader, limit int64) (Forensics, error) {
-		return r.readForensics(body, limit, c.config.Location)
+		f, err := r.readForensics(body, limit, c.config.Location)
+		if err == nil {
+			r.OtherDates = c.otherDates(w, f.Earlier, f.Later)
+			r.OtherToken = len(f.Metrics.Token) > 0 && !bytes.Equal(f.Metrics.Token, token)
+			f.Oddities = r.Oddities
+		}
+		return f, err
 	})
 }
 
@@ -209,7 +225,7 @@ func (c *Client) send(ctx context.Context, report string, w Window, extra string
 	if c.config.Observe != nil {
 		c.config.Observe(Call{
 			Report: report, Duration: c.config.Now().Sub(start), Bytes: r.Read(), Repeated: repeated, Err: err,
-			CertificateExpires: r.expires,
+			Oddities: r.Oddities, CertificateExpires: r.expires,
 		})
 	}
 	r.release()
@@ -271,13 +287,17 @@ func (c *Client) exchange(
 		return repeated, c.transportError(parent, ctx, report, err, false)
 	}
 	defer resp.Body.Close() //nolint:errcheck // what was read counts
-	if err := c.statusError(report, resp); err != nil {
+	if err := c.statusError(report, target, resp); err != nil {
 		// A short body is read to its end, so that the connection can be used again.
 		_, _ = io.CopyN(io.Discard, resp.Body, 16<<10)
 		return repeated, err
 	}
 	r.clock, _ = http.ParseTime(resp.Header.Get("Date")) // zero on an error
-	body := &bodyReader{Reader: resp.Body}
+	text, err := decoded(report, resp)
+	if err != nil {
+		return repeated, err
+	}
+	body := &bodyReader{Reader: text}
 	err = read(r, body, 2*c.config.ResponseCap)
 	if err == nil {
 		return repeated, nil
@@ -292,6 +312,7 @@ func (c *Client) exchange(
 	}
 	failed := c.transportError(parent, ctx, report, cause, true)
 	failed.Offset = r.Read()
+	failed.Truncated = failed.Truncated && r.Begun()
 	return repeated, failed
 }
 
@@ -326,10 +347,25 @@ func (c *Client) query(report string, w Window) (string, error) {
 	case from.Year() < 1 || to.Year() > 9999:
 		return bad("the window is not within the years 1 to 9999")
 	}
-	if c.config.WindowEnd == Inclusive {
-		to = to.Add(-time.Minute)
-	}
+	from, to = c.dates(w)
 	return "later_date=" + to.Format(queryLayout) + "&earlier_date=" + from.Format(queryLayout), nil
+}
+
+// dates returns earlier_date and later_date of a request.
+func (c *Client) dates(w Window) (earlier, later time.Time) {
+	if c.config.WindowEnd == Inclusive {
+		w.To = w.To.Add(-time.Minute)
+	}
+	return w.From.In(c.config.Location), w.To.In(c.config.Location)
+}
+
+// otherDates reports whether the dates of a report are not those that were requested.
+func (c *Client) otherDates(w Window, earlier, later time.Time) bool {
+	other := func(reported, requested time.Time) bool {
+		return !reported.IsZero() && reported.Format(queryLayout) != requested.Format(queryLayout)
+	}
+	from, to := c.dates(w)
+	return other(earlier, from) || other(later, to)
 }
 
 // escape encodes any text as a value of the query.

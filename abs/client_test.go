@@ -214,6 +214,14 @@ func echo(status int, header ...string) http.HandlerFunc {
 	}
 }
 
+// body answers with a status and a body.
+func body(status int, text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, text)
+	}
+}
+
 func hijack(f func(net.Conn)) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
@@ -304,7 +312,16 @@ func failures(now time.Time) []failure {
 		{"503 in seconds", echo(503, "Retry-After", " 7 "), Error{Reason: ReasonStatus, Status: 503, RetryAfter: 7 * time.Second}, "ABS answered 503 Service Unavailable, and asks to wait 7s"},
 		{"unknown status", echo(599, "Retry-After", "cAnArY"), Error{Reason: ReasonStatus, Status: 599}, "ABS answered 599"},
 		{"echo as a report", echo(200), Error{Reason: ReasonDecode}, "the answer is not JSON (byte 0)"},
-		{"nothing", echo(204), Error{Reason: ReasonDecode, Truncated: true}, "the body is empty (byte 0)"},
+		{"no content", body(204, ""), Error{Reason: ReasonDecode}, "the body is empty (byte 0)"},
+		{"an empty body", body(200, ""), Error{Reason: ReasonDecode}, "the body is empty (byte 0)"},
+		{"accepted", body(202, ""), Error{Reason: ReasonDecode}, "the body is empty (byte 0)"},
+		{"blanks", body(200, " \r\n\t"), Error{Reason: ReasonDecode, Offset: 4}, "the body has nothing but white space (byte 4)"},
+		{"a byte order mark", body(200, "\ufeff\n"), Error{Reason: ReasonDecode, Offset: 4}, "the body has nothing but white space (byte 4)"},
+		{"UTF-16", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			body(200, "\xff\xfe{\x00")(w, r)
+		}, Error{Reason: ReasonDecode}, "the answer is in UTF-16, not in UTF-8 (byte 0)"},
+		{"cut before the first byte", hijack(func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n") }), Error{Reason: ReasonDecode}, "the body is empty (byte 0)"},
 		{
 			"message", func(w http.ResponseWriter, r *http.Request) { _, _ = fmt.Fprintf(w, `{"message":%q}`, r.RequestURI) },
 			Error{Reason: ReasonDecode},
@@ -358,7 +375,7 @@ func (c *failure) check(t *testing.T, report string, err error) {
 	if !same && (c.name != completeButTruncated || report == "oauthtokens") {
 		t.Errorf("%#v\nwant %#v", e, c.want)
 	}
-	if c.name != completeButTruncated && !strings.HasPrefix(err.Error(), "abs: "+report+": "+c.text) {
+	if c.name != completeButTruncated && !strings.HasPrefix(placeless(err), "abs: "+report+": "+c.text) {
 		t.Errorf("text %q, want %q", err, c.text)
 	}
 }
@@ -423,7 +440,7 @@ func TestResetInTheBody(t *testing.T) {
 	})
 	const want = "abs: oauthtokens: the connection failed while the answer was read: connection reset by peer (byte 50)"
 	var e *Error
-	if !errors.As(err, &e) || e.Reason != ReasonConnection || !e.Truncated || err.Error() != want {
+	if !errors.As(err, &e) || e.Reason != ReasonConnection || !e.Truncated || placeless(err) != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 	checkQuiet(t, err)
@@ -455,8 +472,8 @@ func TestNobodyThere(t *testing.T) {
 	plain := httptest.NewServer(http.NotFoundHandler())
 	defer plain.Close()
 	for url, want := range map[string]string{
-		"https://" + address:                             "abs: forensics: the connection failed while ABS was asked: connection refused",
-		strings.Replace(plain.URL, "http:", "https:", 1): "abs: forensics: ABS does not speak TLS on this port; is its URL meant to begin with http://?",
+		"https://" + address:                             "abs: forensics: " + address + ": the connection failed while ABS was asked: connection refused",
+		strings.Replace(plain.URL, "http:", "https:", 1): "abs: forensics: " + plain.Listener.Addr().String() + ": ABS does not speak TLS on this port; is its URL meant to begin with http://?",
 	} {
 		_, err := mustClient(t, config(url)).Forensics(context.Background(), hour, []byte(someToken))
 		if ReasonOf(err) != ReasonConnection || err.Error() != want {
@@ -609,4 +626,59 @@ func TestConcurrency(t *testing.T) {
 			t.Errorf("%d at once, want 2", most.Load())
 		}
 	})
+}
+
+// placeless returns the text of an error without its place, which has the port of a test.
+func placeless(err error) string {
+	if e := (*Error)(nil); errors.As(err, &e) && e.Place != "" {
+		return strings.Replace(err.Error(), e.Place+": ", "", 1)
+	}
+	return err.Error()
+}
+
+// An error names the place: the path for a status, host and port for a connection, the proxy in
+// between; never the query, a key or the proxy's password.
+func TestErrorsNameThePlace(t *testing.T) {
+	refuse := func(status int, body string) *httptest.Server {
+		return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, body, status) }))
+	}
+	notFound, bad, told := refuse(404, "no /cAnArY"), refuse(400, "cAnArY"), refuse(400, "You sent plain HTTP to a TLS port. cAnArY")
+	tlsOnly := httptest.NewUnstartedServer(http.NotFoundHandler())
+	tlsOnly.Config.ErrorLog = log.New(io.Discard, "", 0)
+	tlsOnly.StartTLS()
+	for _, s := range []*httptest.Server{notFound, bad, told, tlsOnly} {
+		defer s.Close()
+	}
+	plain := func(s *httptest.Server) string { return "http://" + s.Listener.Addr().String() }
+	proxied := func(c *Config) {
+		through := newTransport(c, nil)
+		through.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse("http://user:cAnArY@127.0.0.1:1") }
+		c.Transport = through
+	}
+	for name, test := range map[string]struct {
+		url    string
+		change func(*Config)
+		want   string
+	}{
+		"404":               {plain(notFound) + "/base", nil, "abs: forensics: /base/v4/abs: ABS answered 404 Not Found"},
+		"400":               {plain(bad), nil, "abs: forensics: /v4/abs: ABS answered 400 Bad Request; if this is a TLS port, the URL begins with https://"},
+		"400 that says why": {plain(told), nil, "abs: forensics: /v4/abs: ABS answered 400 Bad Request: this is a TLS port, so the URL begins with https://"},
+		"TLS port":          {plain(tlsOnly), nil, "abs: forensics: /v4/abs: ABS answered 400 Bad Request: this is a TLS port, so the URL begins with https://"},
+		"nobody":            {"http://127.0.0.1:1/base", nil, "abs: forensics: 127.0.0.1:1: the connection failed while ABS was asked: connection refused"},
+		"proxy":             {"http://abs.invalid", proxied, "abs: forensics: abs.invalid:80 through proxy 127.0.0.1:1: the connection failed while ABS was asked: connection refused"},
+		"proxy, TLS":        {"https://[::1]:8443", proxied, "abs: forensics: [::1]:8443 through proxy 127.0.0.1:1: the connection failed while ABS was asked: connection refused"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := config(test.url)
+			c.Timeout = time.Minute
+			if test.change != nil {
+				test.change(&c)
+			}
+			_, err := mustClient(t, c).Forensics(context.Background(), hour, []byte(someToken))
+			if err == nil || err.Error() != test.want {
+				t.Errorf("%v, want %s", err, test.want)
+			}
+			checkQuiet(t, err)
+		})
+	}
 }

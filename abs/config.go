@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -71,8 +72,10 @@ type Config struct {
 	// ResponseCap is ABS's response_size in bytes. A body longer than twice that, after content
 	// decoding, is refused with ReasonSize.
 	ResponseCap int64
-	TLS         TLSConfig
-	UserAgent   string
+	// URLs: rows have their URLs.
+	URLs      bool
+	TLS       TLSConfig
+	UserAgent string
 	// Transport replaces the client's own, and with it TLS, unless it is nil.
 	Transport http.RoundTripper
 	// Observe, unless nil, is called at the end of every request, failed or not, in the goroutine
@@ -89,6 +92,7 @@ type Call struct {
 	Bytes    int64 // of the body, as far as it was read, after content decoding
 	Repeated bool  // it was sent twice: the first time on a connection that was closed under it
 	Err      error // as returned to the caller
+	Oddities       // of a report that was read
 	// CertificateExpires is the end of the certificate that ABS showed, trusted or not; zero where
 	// there was none to see.
 	CertificateExpires time.Time
@@ -97,15 +101,23 @@ type Call struct {
 // ConfigError says which field of Config is wrong and why, without values that may be secret.
 type ConfigError struct {
 	Field  string // such as "URL" or "TLS.CAFile"
-	Detail string
+	Detail string // names no field
+	Other  string // the field that Detail ends with, or ""
 }
 
-// Error names the field.
-func (e *ConfigError) Error() string { return "abs: " + e.Field + ": " + e.Detail }
+// Error names the fields.
+func (e *ConfigError) Error() string {
+	return strings.TrimSuffix("abs: "+e.Field+": "+e.Detail+" "+e.Other, " ")
+}
+
+func validPort(text string) bool {
+	port, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && port > 0
+}
 
 // check sets the defaults and returns the base URL.
 func (c *Config) check() (*url.URL, error) {
-	bad := func(field, detail string) (*url.URL, error) { return nil, &ConfigError{field, detail} }
+	bad := func(field, detail string) (*url.URL, error) { return nil, &ConfigError{Field: field, Detail: detail} }
 	base, err := url.Parse(c.URL)
 	switch {
 	case c.URL == "":
@@ -117,6 +129,8 @@ func (c *Config) check() (*url.URL, error) {
 		return bad("URL", "must begin with https:// or http://")
 	case base.Hostname() == "":
 		return bad("URL", "names no host")
+	case strings.HasSuffix(base.Host, ":") || base.Port() != "" && !validPort(base.Port()):
+		return bad("URL", "has no port from 1 to 65535 after its colon")
 	case base.User != nil:
 		return bad("URL", "holds a user; ABS knows keys only, and they stand elsewhere")
 	case base.RawQuery != "" || base.ForceQuery || base.Fragment != "":
@@ -129,7 +143,7 @@ func (c *Config) check() (*url.URL, error) {
 		return bad("AdminPath", "must be a plain path that begins with /, such as /v5/abs/admin")
 	case c.Timeout < 0:
 		return bad("Timeout", "must not be negative")
-	case c.Rate < 0 || math.IsNaN(c.Rate):
+	case c.Rate < 0 || math.IsNaN(c.Rate) || math.IsInf(c.Rate, 1):
 		return bad("Rate", "must be a number of requests a second, above 0")
 	case c.Concurrency < 0:
 		return bad("Concurrency", "must not be negative")

@@ -14,13 +14,11 @@ import (
 type reportReader struct {
 	*jsonscan.Scanner
 	position
+	Oddities
 	clock   time.Time // ABS's clock, as the answer's header has it; zero where it has none
 	expires time.Time // the end of the certificate that ABS showed; zero without TLS
-	current Row       // the row being read, reused for the next
-	// arena holds the texts of current. Texts that are already in the row stay where they are when
-	// the arena grows, so they need not be moved.
-	arena []byte
-	sums  [5]int64 // of the counts of current, by kind, so that no caller can overflow
+	rowReader
+	keepURLs bool // rows have their URLs
 }
 
 func newReportReader() *reportReader {
@@ -33,6 +31,7 @@ func newReportReader() *reportReader {
 func (r *reportReader) reset(body io.Reader, limit int64, report string) {
 	r.Reset(body, limit)
 	r.position = position{report: report, rowAt: -1, ipAt: -1, topAt: -1}
+	r.Oddities = Oddities{}
 }
 
 // refused returns the error for a body that the scanner refuses.
@@ -84,6 +83,7 @@ func (r *reportReader) document(wantName string, loc *time.Location, summary, de
 		summaryMember
 		detailsMember
 	)
+	r.Begin()
 	if !r.beginsObject() {
 		return earlier, later
 	}
@@ -201,13 +201,19 @@ func (r *reportReader) summary(counts ...summaryCount) bool {
 			continue
 		}
 		r.once(&seen, i, counts[i].name)
-		*counts[i].n = r.Count()
+		at := r.StartOf()
+		n, problem := r.Count(2)
+		if problem != "" {
+			r.Fail(at, problem)
+		}
+		*counts[i].n = n
 	}
 	return seen == 1<<len(counts)-1
 }
 
 // release drops what belongs to the last report, buffers that it made unusually large included.
 func (r *reportReader) release() {
-	r.clearRow()
+	r.releaseRow()
+	r.reset(nil, 0, "")
 	r.Release(maxKept / 8)
 }

@@ -38,6 +38,9 @@ type Error struct {
 	Reason Reason
 	// Status is the HTTP status that was refused; 0 where something else failed.
 	Status int
+	// Place is where it happened: the path of the URL, without the query, for a status that was
+	// refused; host and port, and the proxy if there is one, for a connection that failed.
+	Place string
 	// Field is the member of the report that was refused, such as details[3].ip_list[0].methods.
 	// Keys of ABS's maps are not named in it: they are data. Where an answer is an array of
 	// reports, the index of the report comes first: [2].access_tokens[0].
@@ -53,11 +56,14 @@ type Error struct {
 	cause  error // nil, or an error whose text is known to be harmless
 }
 
-// Error names the report and what happened to it.
+// Error names the report, the place, and what happened there.
 func (e *Error) Error() string {
 	text := "abs: "
 	if e.Report != "" {
 		text += e.Report + ": "
+	}
+	if e.Place != "" {
+		text += e.Place + ": "
 	}
 	text += e.detail
 	if e.inBody() {
@@ -69,6 +75,9 @@ func (e *Error) Error() string {
 	}
 	return text
 }
+
+// TooLong reports whether the report failed for its length: one of a shorter window may be read.
+func (e *Error) TooLong() bool { return e.Reason == ReasonSize || e.Truncated }
 
 // inBody reports whether the position in the body is part of the message.
 func (e *Error) inBody() bool { return e.Reason == ReasonDecode || e.Truncated || e.Offset > 0 }

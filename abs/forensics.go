@@ -24,8 +24,9 @@ func (r *reportReader) readForensics(body io.Reader, limit int64, loc *time.Loca
 		func() { r.forensicsDetails(&f) },
 	)
 	if r.Err() != nil {
-		f = Forensics{}
+		f, r.Oddities = Forensics{}, Oddities{}
 	}
+	f.Oddities = r.Oddities
 	f.Bytes = r.Read()
 	return f, r.Err()
 }
@@ -59,11 +60,23 @@ func (r *reportReader) forensicsMetrics(f *Forensics) {
 		return
 	}
 	r.metrics, r.at = true, ""
-	r.row(2, false)
+	whole := r.row(2, false)
 	r.metrics = false
-	// The caller keeps the row, and the texts of the arena with it.
-	f.Metrics, r.current, r.arena = r.current, Row{}, nil
+	if !whole {
+		r.skipRow()
+		r.clearRow()
+		return
+	}
+	f.Metrics = r.takeRow()
 }
+
+// Bounds of attack_types and of anomaly_types, whatever ABS sends. Past them the API of a finding
+// is Other, so that no flood of APIs hides a type; a type past maxTypes is Other, too.
+const (
+	maxTypes       = 1000
+	maxPairs       = 4000 // of a type and an API
+	maxFindingText = 1 << 20
+)
 
 // findings reads attack_types or anomaly_types: an object from the type's name to an array of APIs,
 // one API, or null; or [] or null where there are none. A type that occurs twice is one, and so is
@@ -78,28 +91,16 @@ func (r *reportReader) findings() []Finding {
 		}
 		return nil
 	}
-	type pair struct{ name, api string }
-	var (
-		all   []Finding
-		index = map[string]int{} // of all, by type
-		known = map[pair]bool{}
-	)
+	l := findingList{index: map[string]int{}, known: map[pair]struct{}{}}
 	for key, more := r.Open(); more; key, more = r.Next() {
-		name := string(key)
-		i, ok := index[name]
-		if !ok {
-			i = len(all)
-			index[name] = i
-			all = append(all, Finding{Type: name})
-		}
+		i := l.typeOf(key)
 		add := func() {
 			if r.Peek() != '"' {
 				r.Expected("an API's name")
 				return
 			}
-			if p := (pair{name, string(r.Str())}); r.Err() == nil && !known[p] {
-				known[p] = true
-				all[i].APIs = append(all[i].APIs, p.api)
+			if api := r.Str(); r.Err() == nil {
+				l.add(i, api)
 			}
 		}
 		switch {
@@ -112,5 +113,53 @@ func (r *reportReader) findings() []Finding {
 			add()
 		}
 	}
-	return all
+	return l.all
+}
+
+type pair struct {
+	i   int // of findingList.all
+	api string
+}
+
+// findingList gathers findings within the bounds.
+type findingList struct {
+	all   []Finding
+	index map[string]int // of all, by type
+	known map[pair]struct{}
+	text  int // bytes
+}
+
+// typeOf returns the index of a type.
+func (l *findingList) typeOf(name []byte) int {
+	if i, ok := l.index[string(name)]; ok {
+		return i
+	}
+	if len(l.all) >= maxTypes || l.text+len(name) > maxFindingText {
+		if i, ok := l.index[Other]; ok {
+			return i
+		}
+		name = []byte(Other)
+	}
+	f := Finding{Type: string(name)}
+	l.text += len(name)
+	l.index[f.Type] = len(l.all)
+	l.all = append(l.all, f)
+	return len(l.all) - 1
+}
+
+// add adds an API to the type at i.
+func (l *findingList) add(i int, api []byte) {
+	if _, ok := l.known[pair{i, string(api)}]; ok {
+		return
+	}
+	if len(l.known) >= maxPairs || l.text+len(api) > maxFindingText || l.all[i].Type == Other {
+		api = []byte(Other)
+		if _, ok := l.known[pair{i, Other}]; ok {
+			return
+		}
+	}
+	p := pair{i, string(api)}
+	l.text += len(api)
+	l.known[p] = struct{}{}
+	l.all[i].APIs = append(l.all[i].APIs, p.api)
 }

@@ -1,6 +1,7 @@
 package abs
 
 import (
+	"cmp"
 	"compress/flate"
 	"compress/gzip"
 	"context"
@@ -10,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -25,15 +27,15 @@ func contextError(ctx context.Context, report, when string) *Error {
 	return &Error{Report: report, Reason: ReasonOther, cause: context.Canceled, detail: "cancelled " + when}
 }
 
-// statusError returns the error of a status other than 2xx, and nil otherwise. The text of the
-// answer is not in it: it may echo the URL.
-func (c *Client) statusError(report string, resp *http.Response) error {
+// statusError returns the error of a status other than 2xx, and nil otherwise. It names the path
+// that was requested, without the query. The text of the answer is not in it: it may echo the URL.
+func (c *Client) statusError(report string, target *url.URL, resp *http.Response) error {
 	status := resp.StatusCode
 	if status >= 200 && status <= 299 {
 		return nil
 	}
 	e := &Error{
-		Report: report, Reason: ReasonStatus, Status: status,
+		Report: report, Reason: ReasonStatus, Status: status, Place: target.EscapedPath(),
 		RetryAfter: retryAfter(resp.Header.Get("Retry-After"), c.config.Now()),
 	}
 	name := strconv.Itoa(status)
@@ -44,6 +46,8 @@ func (c *Client) statusError(report string, resp *http.Response) error {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		e.Reason = ReasonAuth
 		e.detail = "ABS refused the keys, or what their user may not read: " + name
+	case status == http.StatusProxyAuthRequired:
+		e.detail = "a proxy answered " + name + " in place of ABS; name its user and password in HTTP_PROXY, or ABS in NO_PROXY"
 	case status == http.StatusRequestEntityTooLarge:
 		e.Reason = ReasonSize
 		e.detail = "ABS answered " + name
@@ -51,11 +55,45 @@ func (c *Client) statusError(report string, resp *http.Response) error {
 		e.detail = "ABS answered " + name + "; redirects are not followed, since they would carry keys elsewhere"
 	default:
 		e.detail = "ABS answered " + name
+		if status == http.StatusBadRequest && target.Scheme == "http" {
+			e.detail += tlsPort(resp.Body)
+		}
 	}
 	if e.RetryAfter > 0 {
 		e.detail += ", and asks to wait " + e.RetryAfter.String()
 	}
 	return e
+}
+
+// tlsPort returns what a 400 to plain http may mean: that is how servers answer on a port for TLS,
+// and most of them say so.
+func tlsPort(body io.Reader) string {
+	begin := make([]byte, 4<<10)
+	n, _ := io.ReadFull(body, begin) // an error is that of a shorter text
+	text := strings.ToLower(string(begin[:n]))
+	for _, word := range []string{"https", "ssl", "tls"} {
+		if strings.Contains(text, word) {
+			return ": this is a TLS port, so the URL begins with https://"
+		}
+	}
+	return "; if this is a TLS port, the URL begins with https://"
+}
+
+// place returns the host and port that a request was for, and through which proxy it went. A
+// proxy's password is not in it.
+func (c *Client) place() string {
+	target := c.urls[ReportTokens] // all reports are of one host
+	port := target.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[target.Scheme]
+	}
+	place := net.JoinHostPort(target.Hostname(), port)
+	if t, ok := c.transport.(*http.Transport); ok && t.Proxy != nil {
+		if proxy, err := t.Proxy(&http.Request{URL: target}); err == nil && proxy != nil {
+			place += " through proxy " + proxy.Host
+		}
+	}
+	return place
 }
 
 // retryAfter parses both forms of the header, seconds and a date; 0 if absent, past or unreadable.
@@ -96,10 +134,10 @@ func (c *Client) transportError(parent, ctx context.Context, report string, err 
 		}
 		return &Error{
 			Report: report, Reason: ReasonTimeout, cause: context.DeadlineExceeded,
-			detail: detail + c.config.Timeout.String(),
+			Place: c.place(), detail: detail + c.config.Timeout.String(),
 		}
 	}
-	e := &Error{Report: report, Reason: ReasonConnection, Truncated: inBody}
+	e := &Error{Report: report, Reason: ReasonConnection, Truncated: inBody, Place: c.place()}
 	var number syscall.Errno
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -124,7 +162,7 @@ func connectionText(err error) string {
 	var dns *net.DNSError
 	var op *net.OpError
 	var record tls.RecordHeaderError
-	text := certificateText(err)
+	text := cmp.Or(certificateText(err), handshakeText(err))
 	switch {
 	case text != "":
 		return text
@@ -151,10 +189,11 @@ func corrupt(err error) bool {
 // certificateText says why a certificate was refused, and nothing if that is not what happened. It
 // names what ABS's certificate says, which is no secret.
 func certificateText(err error) string {
-	for _, own := range []error{errFingerprint, errCAFile, errClientCert} {
-		if errors.Is(err, own) {
-			return own.Error()
-		}
+	if file := (*fileError)(nil); errors.As(err, &file) {
+		return file.Error()
+	}
+	if errors.Is(err, errFingerprint) {
+		return errFingerprint.Error()
 	}
 	var (
 		unknown x509.UnknownAuthorityError
@@ -164,8 +203,13 @@ func certificateText(err error) string {
 		refused *tls.CertificateVerificationError
 	)
 	switch {
+	case errors.As(err, &unknown) && insecureAlgorithm.MatchString(err.Error()):
+		return "the chain of ABS's certificate is signed with " + insecureAlgorithm.FindStringSubmatch(err.Error())[1] +
+			", which is not trusted: a new certificate is needed; until then, " + pin
 	case errors.As(err, &unknown):
 		return "the certificate of ABS is signed by an unknown authority: name its CA file, or its fingerprint"
+	case errors.As(err, &host) && len(host.Certificate.DNSNames)+len(host.Certificate.IPAddresses) == 0:
+		return "the certificate of ABS names no host: " + pin + ", or a new certificate is needed"
 	case errors.As(err, &host):
 		return "the certificate of ABS is for another host: name the server name that it has, or its fingerprint"
 	case errors.As(err, &invalid):

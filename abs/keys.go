@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
+
+	"github.com/abs-exporter/abs-exporter/abs/regular"
 )
 
 // Keys returns ABS's access and secret key. The client calls it before each request, so that keys
@@ -14,8 +15,27 @@ type Keys interface {
 	Keys() (access, secret string, err error)
 }
 
+// KeyError says which of the two keys is wrong and why. It names the file of the key, and never the
+// key.
+type KeyError struct {
+	Secret bool // it is the secret key, else the access key
+	Err    error
+}
+
+// Error names the key.
+func (e *KeyError) Error() string {
+	if e.Secret {
+		return "the secret key " + e.Err.Error()
+	}
+	return "the access key " + e.Err.Error()
+}
+
+// Unwrap returns why the key is wrong.
+func (e *KeyError) Unwrap() error { return e.Err }
+
 // FileKeys reads the keys from two files for each request: a rotated key is sent from then on, and
-// a key whose file is gone is not sent any more. A last line break is not part of the key.
+// a key whose file is gone is not sent any more. A last line break and a byte order mark are not
+// part of the key.
 func FileKeys(accessFile, secretFile string) Keys { return fileKeys{accessFile, secretFile} }
 
 // StaticKeys returns keys that never change, such as those from the environment.
@@ -24,11 +44,11 @@ func StaticKeys(access, secret string) Keys { return staticKeys{access, secret} 
 type fileKeys struct{ access, secret string }
 
 func (k fileKeys) Keys() (access, secret string, err error) {
-	if access, err = readKey("access", k.access); err != nil {
-		return "", "", err
+	if access, err = readKey(k.access); err != nil {
+		return "", "", &KeyError{Err: err}
 	}
-	if secret, err = readKey("secret", k.secret); err != nil {
-		return "", "", err
+	if secret, err = readKey(k.secret); err != nil {
+		return "", "", &KeyError{Secret: true, Err: err}
 	}
 	return access, secret, nil
 }
@@ -37,10 +57,10 @@ type staticKeys struct{ access, secret string }
 
 func (k staticKeys) Keys() (access, secret string, err error) {
 	if err := CheckKey(k.access); err != nil {
-		return "", "", fmt.Errorf("the access key %w", err)
+		return "", "", &KeyError{Err: err}
 	}
 	if err := CheckKey(k.secret); err != nil {
-		return "", "", fmt.Errorf("the secret key %w", err)
+		return "", "", &KeyError{Secret: true, Err: err}
 	}
 	return k.access, k.secret, nil
 }
@@ -52,21 +72,22 @@ func (k staticKeys) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.Str
 
 const maxKey = 4096
 
-func readKey(which, name string) (string, error) {
-	f, err := os.Open(name) // #nosec G304 -- the user names the file
+func readKey(name string) (string, error) {
+	f, err := regular.Open(name)
 	if err != nil {
-		return "", fmt.Errorf("the %s key cannot be read: %w", which, err)
+		return "", fmt.Errorf("cannot be read: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // only read
-	// Space for a line break, and for one more byte, which shows that the file is too long.
-	var text [maxKey + 3]byte
+	// Space for a byte order mark, a line break, and for one more byte, which shows that the file is
+	// too long.
+	var text [maxKey + 6]byte
 	n, err := io.ReadFull(f, text[:])
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return "", fmt.Errorf("the %s key cannot be read: %w", which, err)
+		return "", fmt.Errorf("cannot be read: %w", err)
 	}
-	key := strings.TrimSuffix(strings.TrimSuffix(string(text[:n]), "\n"), "\r")
+	key := strings.TrimSuffix(strings.TrimSuffix(string(withoutMark(text[:n])), "\n"), "\r")
 	if err := CheckKey(key); err != nil {
-		return "", fmt.Errorf("the %s key in %s %w", which, name, err)
+		return "", fmt.Errorf("in %s %w", name, err)
 	}
 	return key, nil
 }

@@ -1,6 +1,7 @@
 package abs
 
 import (
+	"fmt"
 	"io"
 	"time"
 
@@ -29,19 +30,30 @@ func (r *reportReader) readTokens(body io.Reader, limit int64, loc *time.Locatio
 	)
 	sum.Date = r.clock
 	if r.Err() != nil {
-		sum = Summary{}
+		sum, r.Oddities = Summary{}, Oddities{}
 	}
+	sum.Oddities = r.Oddities
 	sum.Bytes = r.Read()
 	return sum, r.Err()
 }
+
+// Bad rows make a report fail if they are more than maxBadRows and more than one in badRowShare.
+const (
+	maxBadRows  = 10
+	badRowShare = 10
+)
 
 // rows reads details.
 func (r *reportReader) rows(sum *Summary, row func(*Row) error) {
 	for range r.Elements() {
 		r.rowAt++
-		r.row(2, true)
+		whole := r.row(2, true)
 		if r.Err() != nil {
 			return
+		}
+		if !whole {
+			r.skipRow()
+			continue
 		}
 		sum.Rows++
 		if sum.RowRequests += r.current.Requests; sum.RowRequests > jsonscan.MaxCount {
@@ -52,4 +64,10 @@ func (r *reportReader) rows(sum *Summary, row func(*Row) error) {
 		r.Stop(row(&r.current))
 	}
 	r.rowAt = -1
+	bad := r.Skipped.Rows()
+	if all := sum.Rows + bad; bad > maxBadRows && bad*badRowShare > all {
+		e := *r.Skipped.First
+		e.detail = fmt.Sprintf("%d of %d rows cannot be read, the first because %s", bad, all, e.detail)
+		r.Stop(&e)
+	}
 }

@@ -3,7 +3,9 @@ package abs
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -27,14 +29,18 @@ func addRefusals(f *testing.F, refusals []refusal) {
 	}
 }
 
+// inRow returns a report of one row with the given text.
+func inRow(s string) string { return `{` + named + `,"details":[` + s + `]}` }
+
+// inAddress returns a report whose second row has an address with the given text.
+func inAddress(s string) string {
+	return inRow(`{"token":"cAnArY","total_requests":1},{"token":"cAnArY","total_requests":1,"ip_list":[{},{` + s + `}]}`)
+}
+
 func refusedTokens() []refusal {
-	row := func(s string) string { return `{` + named + `,"details":[` + s + `]}` }
-	address := func(s string) string {
-		return row(`{"token":"cAnArY","total_requests":1},{"token":"cAnArY","total_requests":1,"ip_list":[{},{` + s + `}]}`)
-	}
 	return []refusal{
 		{``, "abs: oauthtokens: the body is empty (byte 0)"},
-		{" \n", "abs: oauthtokens: the body ends early (byte 2)"},
+		{" \n", "abs: oauthtokens: the body has nothing but white space (byte 2)"},
 		{`<html>cAnArY</html>`, "abs: oauthtokens: the answer is a web page (HTML or XML), not a report (byte 0)"},
 		{`[]`, "abs: oauthtokens: the answer is an array, not a report (byte 0)"},
 		{`cAnArY`, "abs: oauthtokens: the answer is not JSON (byte 0)"},
@@ -74,8 +80,6 @@ func refusedTokens() []refusal {
 		{`{` + named + `,` + named + `}`, "abs: oauthtokens: the member comes twice (name, byte 37)"},
 		{`{` + named + `,"details":[],"details":[]}`, "abs: oauthtokens: the member comes twice (details, byte 53)"},
 		{`{` + named + `,"details":{}}`, "abs: oauthtokens: an array expected (details, byte 40)"},
-		{`{` + named + `,"details":[1]}`, "abs: oauthtokens: an object expected (details[0], byte 41)"},
-		{`{` + named + `,"details":[null]}`, "abs: oauthtokens: an object expected (details[0], byte 41)"},
 		{`{` + named + `,"summary":[]}`, "abs: oauthtokens: an object expected (summary, byte 40)"},
 		{`{` + named + `,"summary":{"tokens":-1}}`, "abs: oauthtokens: the count is negative (summary.tokens, byte 50)"},
 		{`{` + named + `,"summary":{"tokens":null}}`, "abs: oauthtokens: the count is not a number (summary.tokens, byte 50)"},
@@ -83,50 +87,57 @@ func refusedTokens() []refusal {
 		{`{` + named + `,"summary":{"cAnArY":[}}`, "abs: oauthtokens: a value expected (summary, byte 51)"},
 		{`{` + named + `,"details":[{"token":"cAnArY","total_requests":1}`, "abs: oauthtokens: the body ends early (details[0], byte 78)"},
 		{`{` + named + `,"details":[{"token":"cAnArY`, "abs: oauthtokens: the body ends early (details[0].token, byte 57)"},
-		{row(`{"token":"cAnArY"}`), "abs: oauthtokens: the row has no total_requests (details[0].total_requests, byte 41)"},
-		{row(`{"token":"cAnArY","total_requests":1},{"total_requests":1}`), "abs: oauthtokens: the row has no token (details[1].token, byte 79)"},
-		{row(`{}`), "abs: oauthtokens: the row has no token (details[0].token, byte 41)"},
-		{row(`{"token":"","total_requests":1}`), "abs: oauthtokens: the row's token is empty (details[0].token, byte 41)"},
-		{row(`{"token":null,"total_requests":1}`), "abs: oauthtokens: a string expected (details[0].token, byte 50)"},
-		{row(`{"token":7,"total_requests":1}`), "abs: oauthtokens: a string expected (details[0].token, byte 50)"},
-		{row(`{"token":"a","token":"cAnArY","total_requests":1}`), "abs: oauthtokens: the member comes twice (details[0].token, byte 62)"},
-		{row(`{"token":"a","total_requests":1,"total_requests":1}`), "abs: oauthtokens: the member comes twice (details[0].total_requests, byte 90)"},
-		{row(`{"token":"a","total_requests":1,"ip_list":[],"ip_list":[]}`), "abs: oauthtokens: the member comes twice (details[0].ip_list, byte 96)"},
-		{row(`{"token":"a","total_requests":-1}`), "abs: oauthtokens: the count is negative (details[0].total_requests, byte 71)"},
-		{row(`{"token":"a","total_requests":1.0}`), "abs: oauthtokens: the count has a fraction or an exponent (details[0].total_requests, byte 71)"},
-		{row(`{"token":"a","total_requests":1e3}`), "abs: oauthtokens: the count has a fraction or an exponent (details[0].total_requests, byte 71)"},
-		{row(`{"token":"a","total_requests":01}`), "abs: oauthtokens: the count has a leading zero (details[0].total_requests, byte 71)"},
-		{row(`{"token":"a","total_requests":"1"}`), "abs: oauthtokens: the count is not a number (details[0].total_requests, byte 71)"},
-		{row(`{"token":"a","total_requests":null}`), "abs: oauthtokens: the count is not a number (details[0].total_requests, byte 71)"},
-		{row(`{"token":"a","total_requests":true}`), "abs: oauthtokens: the count is not a number (details[0].total_requests, byte 71)"},
-		{row(`{"token":"a","total_requests":9007199254740993}`), "abs: oauthtokens: the count is past 2^53 (details[0].total_requests, byte 71)"},
-		{row(`{"token":"a","total_requests":` + strings.Repeat("9", 400) + `}`), "abs: oauthtokens: the count is past 2^53 (details[0].total_requests, byte 71)"},
-		{row(`{"token":"a","total_requests":9007199254740992},{"token":"b","total_requests":1}`), "abs: oauthtokens: the rows add up to more than 2^53 (details[1].total_requests, byte 121)"},
-		{row(`{"token":"a","total_requests":1,"ip_list":{}}`), "abs: oauthtokens: an array expected (details[0].ip_list, byte 83)"},
-		{row(`{"token":"a","total_requests":1,"ip_list":["cAnArY"]}`), "abs: oauthtokens: an object expected (details[0].ip_list[0], byte 84)"},
-		{row(`{"token":"a","total_requests":1,"ip_list":[{}}]`), "abs: oauthtokens: a comma or the array's end expected (details[0].ip_list[0], byte 86)"},
-		{row(`{"token":"` + strings.Repeat("t", jsonscan.MaxString+1) + `","total_requests":1}`), "abs: oauthtokens: a string is longer than 1 MiB (details[0].token, byte 50)"},
-		{row(`{"token":"` + strings.Repeat(`\n`, jsonscan.MaxString+1) + `","total_requests":1}`), "abs: oauthtokens: a string is longer than 1 MiB (details[0].token, byte 50)"},
-		{address(`"ip":1`), "abs: oauthtokens: a string expected (details[1].ip_list[1].ip, byte 136)"},
-		{address(`"total_requests":null`), "abs: oauthtokens: the count is not a number (details[1].ip_list[1].total_requests, byte 148)"},
-		{address(`"methods":[]`), "abs: oauthtokens: an object expected (details[1].ip_list[1].methods, byte 141)"},
-		{address(`"methods":{"cAnArY":-1}`), "abs: oauthtokens: the count is negative (details[1].ip_list[1].methods, byte 151)"},
-		{address(`"methods":{"cAnArY":1.5}`), "abs: oauthtokens: the count has a fraction or an exponent (details[1].ip_list[1].methods, byte 151)"},
-		{address(`"methods":{"cAnArY":null}`), "abs: oauthtokens: the count is not a number (details[1].ip_list[1].methods, byte 151)"},
-		{address(`"methods":{"cAnArY":1 2}`), "abs: oauthtokens: a comma or the object's end expected (details[1].ip_list[1].methods, byte 153)"},
-		{address(`"methods":{"a":1},"methods":{"cAnArY":1}`), "abs: oauthtokens: the member comes twice (details[1].ip_list[1].methods, byte 159)"},
-		{address(`"apis":{"cAnArY":9007199254740993}`), "abs: oauthtokens: the count is past 2^53 (details[1].ip_list[1].apis, byte 148)"},
-		{address(`"devices":{"a":9007199254740992,"cAnArY":1}`), "abs: oauthtokens: the counts of the row add up to more than 2^53 (details[1].ip_list[1].devices, byte 173)"},
-		{address(`"apis":{"a":9007199254740992}},{"apis":{"cAnArY":1}`), "abs: oauthtokens: the counts of the row add up to more than 2^53 (details[1].ip_list[2].apis, byte 181)"},
-		{address(`"total_requests":9007199254740992},{"total_requests":1`), "abs: oauthtokens: the counts of the row add up to more than 2^53 (details[1].ip_list[2].total_requests, byte 185)"},
-		{address(`"urls":{"/cAnArY":-1}`), "abs: oauthtokens: the count is negative (details[1].ip_list[1].urls, byte 149)"},
-		{address(`"urls":{"/cAnArY":"1"}`), "abs: oauthtokens: the count is not a number (details[1].ip_list[1].urls, byte 149)"},
-		{address(`"urls":{"/":9007199254740992,"/cAnArY":1}`), "abs: oauthtokens: the counts of the row add up to more than 2^53 (details[1].ip_list[1].urls, byte 171)"},
-		{address(`"urls":{"/cAnArY" 1}`), "abs: oauthtokens: a colon expected (details[1].ip_list[1].urls, byte 149)"},
-		{address(`"urls":{"/cAnArY":1,}`), "abs: oauthtokens: a member's name expected (details[1].ip_list[1].urls, byte 151)"},
-		{address(`"urls":{"/cAnArY":1 "x":1}`), "abs: oauthtokens: a comma or the object's end expected (details[1].ip_list[1].urls, byte 151)"},
-		{address(`"urls":{"\cAnArY":1}`), "abs: oauthtokens: a backslash stands before a character that it cannot escape (details[1].ip_list[1].urls, byte 140)"},
-		{address(`"urls":7`), "abs: oauthtokens: an object expected (details[1].ip_list[1].urls, byte 138)"},
+		{inRow(`{"token":"a","total_requests":01}`), "abs: oauthtokens: a number has a leading zero (details[0].total_requests, byte 72)"},
+		{inRow(`{"token":"a","total_requests":9007199254740992},{"token":"b","total_requests":1}`), "abs: oauthtokens: the rows add up to more than 2^53 (details[1].total_requests, byte 121)"},
+		{inRow(`{"token":"a","total_requests":1,"ip_list":[{}}]`), "abs: oauthtokens: a comma or the array's end expected (details[0].ip_list[0], byte 86)"},
+		{inAddress(`"methods":{"cAnArY":1 2}`), "abs: oauthtokens: a comma or the object's end expected (details[1].ip_list[1].methods, byte 153)"},
+		{inAddress(`"urls":{"/cAnArY" 1}`), "abs: oauthtokens: a colon expected (details[1].ip_list[1].urls, byte 149)"},
+		{inAddress(`"urls":{"/cAnArY":1,}`), "abs: oauthtokens: a member's name expected (details[1].ip_list[1].urls, byte 151)"},
+		{inAddress(`"urls":{"/cAnArY":1 "x":1}`), "abs: oauthtokens: a comma or the object's end expected (details[1].ip_list[1].urls, byte 151)"},
+		{inAddress(`"urls":{"\cAnArY":1}`), "abs: oauthtokens: a backslash stands before a character that it cannot escape (details[1].ip_list[1].urls, byte 140)"},
+	}
+}
+
+// skippedRow is a report with one bad row, what is said of it, and the reason.
+type skippedRow struct {
+	body, want string
+	reason     SkipReason
+}
+
+func skippedRows() []skippedRow {
+	return []skippedRow{
+		{`{` + named + `,"details":[1]}`, "abs: oauthtokens: an object expected (details[0], byte 41)", SkipShape},
+		{`{` + named + `,"details":[null]}`, "abs: oauthtokens: an object expected (details[0], byte 41)", SkipShape},
+		{inRow(`{"token":"cAnArY"}`), "abs: oauthtokens: the row has no total_requests (details[0].total_requests, byte 41)", SkipCount},
+		{inRow(`{"token":"cAnArY","total_requests":1},{"total_requests":1}`), "abs: oauthtokens: the row has no token (details[1].token, byte 79)", SkipToken},
+		{inRow(`{}`), "abs: oauthtokens: the row has no token (details[0].token, byte 41)", SkipToken},
+		{inRow(`{"token":"","total_requests":1}`), "abs: oauthtokens: the row's token is empty (details[0].token, byte 41)", SkipToken},
+		{inRow(`{"token":null,"total_requests":1}`), "abs: oauthtokens: a string expected (details[0].token, byte 50)", SkipToken},
+		{inRow(`{"token":7,"total_requests":1}`), "abs: oauthtokens: a string expected (details[0].token, byte 50)", SkipToken},
+		{inRow(`{"token":"a","token":"cAnArY","total_requests":1}`), "abs: oauthtokens: the member comes twice (details[0].token, byte 62)", SkipShape},
+		{inRow(`{"token":"a","total_requests":1,"total_requests":1}`), "abs: oauthtokens: the member comes twice (details[0].total_requests, byte 90)", SkipShape},
+		{inRow(`{"token":"a","total_requests":1,"ip_list":[],"ip_list":[]}`), "abs: oauthtokens: the member comes twice (details[0].ip_list, byte 96)", SkipShape},
+		{inRow(`{"token":"a","total_requests":-1}`), "abs: oauthtokens: the count is negative (details[0].total_requests, byte 71)", SkipCount},
+		{inRow(`{"token":"a","total_requests":"1"}`), "abs: oauthtokens: the count is not a number (details[0].total_requests, byte 71)", SkipCount},
+		{inRow(`{"token":"a","total_requests":null}`), "abs: oauthtokens: the count is not a number (details[0].total_requests, byte 71)", SkipCount},
+		{inRow(`{"token":"a","total_requests":true}`), "abs: oauthtokens: the count is not a number (details[0].total_requests, byte 71)", SkipCount},
+		{inRow(`{"token":"a","total_requests":9007199254740993}`), "abs: oauthtokens: the count is past 2^53 (details[0].total_requests, byte 71)", SkipCount},
+		{inRow(`{"token":"a","total_requests":` + strings.Repeat("9", 400) + `}`), "abs: oauthtokens: the count is past 2^53 (details[0].total_requests, byte 71)", SkipCount},
+		{inRow(`{"token":"a","total_requests":1,"ip_list":{}}`), "abs: oauthtokens: an array expected (details[0].ip_list, byte 83)", SkipShape},
+		{inRow(`{"token":"a","total_requests":1,"ip_list":["cAnArY"]}`), "abs: oauthtokens: an object expected (details[0].ip_list[0], byte 84)", SkipShape},
+		{inRow(`{"token":"` + strings.Repeat("t", jsonscan.MaxString+1) + `","total_requests":1}`), "abs: oauthtokens: a string is longer than 1 MiB (details[0].token, byte 50)", SkipToken},
+		{inRow(`{"token":"` + strings.Repeat(`\n`, jsonscan.MaxString+1) + `","total_requests":1}`), "abs: oauthtokens: a string is longer than 1 MiB (details[0].token, byte 50)", SkipToken},
+		{inAddress(`"ip":1`), "abs: oauthtokens: a string expected (details[1].ip_list[1].ip, byte 136)", SkipShape},
+		{inAddress(`"total_requests":null`), "abs: oauthtokens: the count is not a number (details[1].ip_list[1].total_requests, byte 148)", SkipCount},
+		{inAddress(`"methods":[]`), "abs: oauthtokens: an object expected (details[1].ip_list[1].methods, byte 141)", SkipShape},
+		{inAddress(`"methods":{"cAnArY":-1}`), "abs: oauthtokens: the count is negative (details[1].ip_list[1].methods, byte 151)", SkipCount},
+		{inAddress(`"methods":{"cAnArY":1.5}`), "abs: oauthtokens: the count has a fraction (details[1].ip_list[1].methods, byte 151)", SkipCount},
+		{inAddress(`"methods":{"cAnArY":null}`), "abs: oauthtokens: the count is not a number (details[1].ip_list[1].methods, byte 151)", SkipCount},
+		{inAddress(`"methods":{"a":1},"methods":{"cAnArY":1}`), "abs: oauthtokens: the member comes twice (details[1].ip_list[1].methods, byte 159)", SkipShape},
+		{inAddress(`"apis":{"cAnArY":9007199254740993}`), "abs: oauthtokens: the count is past 2^53 (details[1].ip_list[1].apis, byte 148)", SkipCount},
+		{inAddress(`"devices":{"a":9007199254740992,"cAnArY":1}`), "abs: oauthtokens: the counts of the row add up to more than 2^53 (details[1].ip_list[1].devices, byte 173)", SkipCount},
+		{inAddress(`"apis":{"a":9007199254740992}},{"apis":{"cAnArY":1}`), "abs: oauthtokens: the counts of the row add up to more than 2^53 (details[1].ip_list[2].apis, byte 181)", SkipCount},
+		{inAddress(`"total_requests":9007199254740992},{"total_requests":1`), "abs: oauthtokens: the counts of the row add up to more than 2^53 (details[1].ip_list[2], byte 186)", SkipCount},
 	}
 }
 
@@ -151,6 +162,72 @@ func TestRefusedTokens(t *testing.T) {
 	}
 }
 
+// One row that cannot be read says nothing of the others.
+func TestSkippedRows(t *testing.T) {
+	for _, c := range skippedRows() {
+		body := strings.TrimSuffix(c.body, "]}") + `,{"token":"cAnArY-z","total_requests":5}],"summary":{"tokens":9,"total_requests":9}}`
+		rows, sum, err := tokensText(body)
+		short := c.body[:min(len(c.body), 120)]
+		want := map[SkipReason]int64{c.reason: 1}
+		if err != nil || len(rows) == 0 || rows[len(rows)-1] != "cAnArY-z 5 ips[] methods[] apis[] devices[]" || sum.Rows != int64(len(rows)) ||
+			sum.Skipped.Rows() != 1 || sum.Skipped.Token != want[SkipToken] || sum.Skipped.Count != want[SkipCount] || sum.Skipped.Shape != want[SkipShape] {
+			t.Errorf("%s: %v %+v %v, want reason %s", short, rows, sum, err, c.reason)
+			continue
+		}
+		if got := sum.Skipped.First.Error(); got != c.want || secretsIn(got) {
+			t.Errorf("%s\n got %s\nwant %s", short, got, c.want)
+		}
+	}
+}
+
+// What skipped rows report is known, unless a token is named in them or their count cannot be read.
+func TestSkippedRequests(t *testing.T) {
+	for rows, want := range map[string]Skipped{
+		`{"token":null,"total_requests":7},{"token":"","total_requests":2.0},{"total_requests":1}`: {Token: 3, Requests: 10},
+		`{"token":null,"total_requests":-7},{"token":"","total_requests":1.5},{}`:                  {Token: 2, Count: 1, Named: 3},
+		`{"token":"a","total_requests":-7},{"token":"b"},null`:                                     {Count: 2, Shape: 1, Named: 3},
+		`{"token":null,"total_requests":9007199254740992},{"token":null,"total_requests":1}`:       {Token: 2, Requests: 9007199254740992},
+	} {
+		_, sum, err := tokensText(`{` + named + `,"details":[` + rows + `]}`)
+		sum.Skipped.First = nil
+		if err != nil || sum.Skipped != want || sum.Rows != 0 || sum.RowRequests != 0 {
+			t.Errorf("%s\n got %+v (%v)\nwant %+v", rows, sum, err, want)
+		}
+	}
+}
+
+// More than ten bad rows that are more than one in ten are no accident.
+func TestManyBadRows(t *testing.T) {
+	for _, c := range []struct {
+		bad, good int
+		fails     bool
+	}{{1, 0, false}, {10, 0, false}, {10, 5, false}, {11, 0, true}, {11, 98, true}, {11, 99, false}, {12, 99, true}, {100, 900, false}, {101, 900, true}} {
+		rows := append(slices.Repeat([]string{`{"token":"a","total_requests":1}`}, c.good), slices.Repeat([]string{`{"token":null,"total_requests":1}`}, c.bad)...)
+		_, sum, err := tokensText(`{` + named + `,"details":[` + strings.Join(rows, ",") + `]}`)
+		if c.fails != (err != nil) || err == nil && (sum.Rows != int64(c.good) || sum.Skipped.Rows() != int64(c.bad)) {
+			t.Errorf("%d bad rows of %d: %+v, %v", c.bad, c.bad+c.good, sum, err)
+		}
+		if err != nil && (ReasonOf(err) != ReasonDecode || !strings.HasPrefix(err.Error(), fmt.Sprintf("abs: oauthtokens: %d of %d rows cannot be read, the first because a string expected (details[%d].token, byte ", c.bad, c.bad+c.good, c.good))) {
+			t.Error(err)
+		}
+	}
+}
+
+// Bad metrics of a forensics report take nothing from its findings.
+func TestSkippedMetrics(t *testing.T) {
+	for metrics, want := range map[string]string{
+		`[]`: "abs: forensics: an object expected (details.metrics, byte 45)",
+		`{"token":"cAnArY","ip_list":[{"methods":{"cAnArY":-1}}]}`: "abs: forensics: the count is negative (details.metrics.ip_list[0].methods, byte 95)",
+		`{"total_requests":0.5}`:                                   "abs: forensics: the count has a fraction (details.metrics.total_requests, byte 63)",
+	} {
+		body := `{"name":"api_abs_token","details":{"metrics":` + metrics + `,"attack_types":{"A":["x"]}}}`
+		f, err := newTestReader().readForensics(iotest.OneByteReader(strings.NewReader(body)), 0, time.UTC)
+		if err != nil || len(f.AttackTypes) != 1 || f.Skipped.Rows() != 1 || f.Skipped.First.Error() != want || rowText(&f.Metrics) != rowText(&Row{}) {
+			t.Errorf("%s: %+v, %v; want %s", metrics, f, err, want)
+		}
+	}
+}
+
 func refusedForensics() []refusal {
 	details := func(s string) string { return `{"name":"api_abs_token","details":{` + s + `}}` }
 	return []refusal{
@@ -165,9 +242,6 @@ func refusedForensics() []refusal {
 		{details(`"attack_types":{"cAnArY":7}`), "abs: forensics: an API's name expected (details.attack_types, byte 60)"},
 		{details(`"attack_types":{"cAnArY":["x"}`), "abs: forensics: a comma or the array's end expected (details.attack_types, byte 64)"},
 		{details(`"attack_types":{},"attack_types":{}`), "abs: forensics: the member comes twice (details.attack_types, byte 68)"},
-		{details(`"metrics":[]`), "abs: forensics: an object expected (details.metrics, byte 45)"},
-		{details(`"metrics":{"token":"cAnArY","ip_list":[{"methods":{"cAnArY":-1}}]}`), "abs: forensics: the count is negative (details.metrics.ip_list[0].methods, byte 95)"},
-		{details(`"metrics":{"total_requests":0.5}`), "abs: forensics: the count has a fraction or an exponent (details.metrics.total_requests, byte 63)"},
 		{`{"name":"api_abs_token","details":{"attack_types":{"cAnArY":["x"`, "abs: forensics: the body ends early (details.attack_types, byte 64)"},
 	}
 }
@@ -238,7 +312,7 @@ func TestStreamErrors(t *testing.T) {
 		for _, body := range []string{``, `{`, `{` + named + `,"details":[{"token":"a"`, `{` + named + `,"x":"`, `{` + named + `,"x":1`} {
 			_, err := newTestReader().readTokens(io.MultiReader(strings.NewReader(body), iotest.ErrReader(c.end)), 0, time.UTC, nil)
 			var e *Error
-			if errors.As(err, &e) != c.truncated || c.truncated && !e.Truncated || !c.truncated && err != c.end { //nolint:errorlint // the very one
+			if errors.As(err, &e) != c.truncated || c.truncated && e.Truncated != (body != "") || !c.truncated && err != c.end { //nolint:errorlint // the very one
 				t.Errorf("%q that ends with %v: %v", body, c.end, err)
 			}
 		}

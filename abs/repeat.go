@@ -39,8 +39,10 @@ func (c *connection) trace() *httptrace.ClientTrace {
 // closed before it answered: such as an idle one, at the moment when the request was sent.
 func (c *connection) closedUnused(ctx context.Context, err error) bool {
 	var timeout net.Error
-	return err != nil && c.reused && !c.answered.Load() && ctx.Err() == nil &&
-		!(errors.As(err, &timeout) && timeout.Timeout())
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return false
+	}
+	return err != nil && c.reused && !c.answered.Load() && ctx.Err() == nil
 }
 
 // roundTrip sends a request, and once more, at the configured rate and on a new connection, where
@@ -50,13 +52,13 @@ func (c *Client) roundTrip(req *http.Request, refuse context.CancelCauseFunc) (r
 	conn := &connection{allowed: 1, refuse: refuse}
 	req = req.WithContext(httptrace.WithClientTrace(ctx, conn.trace()))
 	req.Body, req.TransferEncoding = once{}, []string{"identity"}
-	resp, err = c.transport.RoundTrip(req) //nolint:bodyclose // the caller closes it
+	resp, err = c.transport.RoundTrip(req)
 	if !conn.closedUnused(ctx, err) || c.limiter.Wait(ctx) != nil {
 		return resp, false, err
 	}
 	c.Close() // the other idle connections were probably closed with it
 	conn.allowed++
-	resp, err = c.transport.RoundTrip(req) //nolint:bodyclose // the caller closes it
+	resp, err = c.transport.RoundTrip(req)
 	return resp, true, err
 }
 

@@ -89,11 +89,15 @@ func TestOneCallIsOneRequest(t *testing.T) {
 		{"well", all, []int{1, 2, 3}, []Reason{"", "", ""}, []bool{false, false, false}},
 		{
 			"a reused connection is closed once", func(n int) int { return [...]int{1, -1}[min(n, 1)] },
-			[]int{1, 3, 4}, []Reason{"", "", ""}, []bool{false, true, false},
+			[]int{1, 3, 4},
+			[]Reason{"", "", ""},
+			[]bool{false, true, false},
 		},
 		{
 			"the new one, too", func(n int) int { return [...]int{1, 0}[min(n, 1)] },
-			[]int{1, 3, 4}, []Reason{"", "connection", "connection"}, []bool{false, true, false},
+			[]int{1, 3, 4},
+			[]Reason{"", "connection", "connection"},
+			[]bool{false, true, false},
 		},
 		{"all are closed", func(int) int { return 0 }, []int{1, 2, 3}, []Reason{"connection", "connection", "connection"}, []bool{false, false, false}},
 	} {

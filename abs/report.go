@@ -20,11 +20,15 @@ type Count struct {
 	N   int64
 }
 
+// Other is the key of a Count that stands for all names that a row had no room for.
+const Other = "_other"
+
 // Row is one element of the details of the oauthtokens report: the requests of one token. A token
 // may have several rows in one report; they add up. The memory of a row is reused for the next one.
 //
 // The maps of all entries of ip_list follow one another, so a key occurs once for each IP that used
-// it.
+// it. Of a row with very many names the busiest remain, in descending order of their requests, and
+// Other has the requests of the rest.
 type Row struct {
 	Token    []byte
 	Requests int64 // total_requests of the row
@@ -32,6 +36,44 @@ type Row struct {
 	Methods  []Count
 	APIs     []Count
 	Devices  []Count
+	URLs     []Count // paths; none without Config.URLs, as no series has a path
+	// Saturated says that one of the lists has Other: there are more names than it holds.
+	Saturated bool
+}
+
+// SkipReason says what is wrong with a row that was left out. It is the value of the label "reason"
+// of abs_exporter_report_rows_skipped_total.
+type SkipReason string
+
+// The reasons to leave a row out.
+const (
+	SkipToken SkipReason = "token" // it names no token: absent, null, empty, or no text
+	SkipCount SkipReason = "count" // a count is absent, negative, not whole, past 2^53, or no number
+	SkipShape SkipReason = "shape" // it is no object, a member is of another type, or comes twice
+)
+
+// Skipped are the rows of a report that were left out. One row that cannot be read says nothing of
+// the others; but a report with more than ten such rows that are more than one in ten fails.
+type Skipped struct {
+	Token, Count, Shape int64
+	// Named is how many of them name a token: it is in the window, but nobody knows its requests.
+	Named int64
+	// Requests is the sum of what the others report.
+	Requests int64
+	First    *Error // why the first one was left out; nil if none was
+}
+
+// Rows returns how many rows were left out.
+func (s *Skipped) Rows() int64 { return s.Token + s.Count + s.Shape }
+
+// Oddities are what is odd about an answer that was read all the same.
+type Oddities struct {
+	Skipped Skipped
+	// OtherDates says that the dates of the report are not those that were requested, to the minute.
+	// No page says how ABS echoes them. Dates that are absent or unreadable are not odd.
+	OtherDates bool
+	// OtherToken says that a forensics report names another token than the requested one.
+	OtherToken bool
 }
 
 // Summary is what the oauthtokens report says of itself, and what was read of it.
@@ -39,11 +81,19 @@ type Summary struct {
 	Tokens, Requests int64     // summary.tokens, summary.total_requests
 	HasSummary       bool      // false: a member of the line above was absent, and is 0
 	Earlier, Later   time.Time // as echoed: not always what was requested; zero where absent or unreadable
-	Rows             int64
+	Rows             int64     // without those of Skipped
 	RowRequests      int64     // the sum of Row.Requests
 	Bytes            int64     // of the body, after content decoding
 	Date             time.Time // ABS's clock: the header Date of the answer; zero where absent
+	Oddities
 }
+
+// NoRows reports whether the report has no rows, not even such as were left out.
+func (s *Summary) NoRows() bool { return s.Rows+s.Skipped.Rows() == 0 }
+
+// Empty reports whether the report has neither a summary nor rows: nobody knows whether that is
+// what ABS answers about an empty window.
+func (s *Summary) Empty() bool { return !s.HasSummary && s.NoRows() }
 
 // Truncated reports whether ABS seems to have left rows out for the length of the report: the rows
 // have fewer requests than the summary, and the body is at nine tenths of ABS's limit or more.
@@ -64,8 +114,9 @@ type Forensics struct {
 	Requests, Attacks, Anomalies int64     // summary.total_requests, total_attacks, total_anomalies
 	AttackTypes, AnomalyTypes    []Finding // in the order of the report
 	Earlier, Later               time.Time
-	Metrics                      Row // details.metrics; empty where absent. Not reused.
+	Metrics                      Row // details.metrics; empty where absent or skipped. Not reused.
 	Bytes                        int64
+	Oddities
 }
 
 // FlaggedToken is a token that the attack report names, with the attack type in ABS's spelling; the
@@ -73,9 +124,9 @@ type Forensics struct {
 type FlaggedToken struct {
 	Token           []byte // valid until the callback returns; obfuscated for the restricted user
 	AttackType, API string // "" where the report does not say
-	// LastAccess is the newest access time of the entry, in ABS's wall clock as if it were UTC: only
-	// good to be compared with another one. Zero where the report has none that can be read.
-	LastAccess time.Time
+	// FirstAccess and LastAccess are the oldest and the newest access time of the entry, in ABS's wall
+	// clock as if it were UTC. Zero where the report has none that can be read.
+	FirstAccess, LastAccess time.Time
 }
 
 // AttackSummary is what was found in an attack list or an attack report.

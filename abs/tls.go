@@ -9,9 +9,11 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"os"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs/regular"
 )
 
 // TLSConfig is how the client verifies ABS's certificate, and which one it presents. ABS ships with
@@ -32,12 +34,13 @@ type TLSConfig struct {
 	InsecureSkipVerify bool
 }
 
-// The reasons of this package to refuse a connection.
-var (
-	errFingerprint = errors.New("the certificate of ABS does not have the fingerprint that is configured")
-	errCAFile      = errors.New("the file of certificate authorities cannot be read or holds none")
-	errClientCert  = errors.New("the client certificate or its key cannot be read")
-)
+// errFingerprint is this package's own reason to refuse a connection.
+var errFingerprint = errors.New("the certificate of ABS does not have the fingerprint that is configured")
+
+// fileError is a reason of this package that lies in files.
+type fileError struct{ what, files string }
+
+func (e *fileError) Error() string { return e.what + ": " + e.files }
 
 // parseFingerprint parses hex with or without colons, in upper or lower case.
 func parseFingerprint(text string) ([]byte, error) {
@@ -60,20 +63,20 @@ func (c TLSConfig) clientConfig(host string) (*tls.Config, error) {
 		if c.CertFile == "" {
 			field = "TLS.CertFile"
 		}
-		return nil, &ConfigError{field, "is missing: a client certificate is two files"}
+		return nil, &ConfigError{Field: field, Detail: "is missing: a client certificate is two files"}
 	case c.Fingerprint != "" && c.InsecureSkipVerify:
-		return nil, &ConfigError{"TLS.Fingerprint", "cannot be had together with InsecureSkipVerify"}
+		return nil, &ConfigError{Field: "TLS.Fingerprint", Detail: "cannot be used together with", Other: "TLS.InsecureSkipVerify"}
 	case c.Fingerprint != "" && c.CAFile != "":
-		return nil, &ConfigError{"TLS.Fingerprint", "cannot be had together with CAFile: it replaces the check of the chain"}
+		return nil, &ConfigError{Field: "TLS.Fingerprint", Detail: "replaces the check of the chain, and cannot be used together with", Other: "TLS.CAFile"}
 	}
 	if c.CertFile != "" {
 		if _, err := c.certificate(); err != nil {
-			return nil, &ConfigError{"TLS.CertFile", err.Error()}
+			return nil, &ConfigError{Field: "TLS.CertFile", Detail: err.Error()}
 		}
 		t.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			pair, err := c.certificate()
 			if err != nil {
-				return nil, errClientCert
+				return nil, &fileError{"the client certificate or its key cannot be read", c.CertFile + ", " + c.KeyFile}
 			}
 			return pair, nil
 		}
@@ -84,9 +87,12 @@ func (c TLSConfig) clientConfig(host string) (*tls.Config, error) {
 	case c.Fingerprint != "":
 		want, err := parseFingerprint(c.Fingerprint)
 		if err != nil {
-			return nil, &ConfigError{"TLS.Fingerprint", err.Error()}
+			return nil, &ConfigError{Field: "TLS.Fingerprint", Detail: err.Error()}
 		}
 		t.InsecureSkipVerify = true // #nosec G402 -- VerifyConnection verifies instead
+		// Who has the key of the pinned certificate is ABS: it may speak what its Java speaks.
+		t.MinVersion = tls.VersionTLS11
+		t.CipherSuites = pinnedSuites()
 		t.VerifyConnection = func(state tls.ConnectionState) error {
 			got := sha256.Sum256(state.PeerCertificates[0].Raw)
 			if subtle.ConstantTimeCompare(got[:], want) != 1 {
@@ -96,7 +102,7 @@ func (c TLSConfig) clientConfig(host string) (*tls.Config, error) {
 		}
 	case c.CAFile != "":
 		if _, err := c.authorities(); err != nil {
-			return nil, &ConfigError{"TLS.CAFile", err.Error()}
+			return nil, &ConfigError{Field: "TLS.CAFile", Detail: err.Error()}
 		}
 		// crypto/tls reads its authorities once; these are read for each connection.
 		t.InsecureSkipVerify = true // #nosec G402 -- VerifyConnection verifies instead
@@ -106,14 +112,22 @@ func (c TLSConfig) clientConfig(host string) (*tls.Config, error) {
 }
 
 func (c TLSConfig) certificate() (*tls.Certificate, error) {
-	pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+	cert, err := regular.ReadFile(c.CertFile)
+	if err != nil {
+		return nil, err
+	}
+	key, err := regular.ReadFile(c.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.X509KeyPair(withoutMark(cert), withoutMark(key))
 	return &pair, err
 }
 
 func (c TLSConfig) verifyChain(state tls.ConnectionState, host string) error {
 	roots, err := c.authorities()
 	if err != nil {
-		return errCAFile
+		return &fileError{"the file of certificate authorities cannot be read or holds none", c.CAFile}
 	}
 	opts := x509.VerifyOptions{Roots: roots, DNSName: host, Intermediates: x509.NewCertPool()}
 	for _, cert := range state.PeerCertificates[1:] {
@@ -126,12 +140,12 @@ func (c TLSConfig) verifyChain(state tls.ConnectionState, host string) error {
 }
 
 func (c TLSConfig) authorities() (*x509.CertPool, error) {
-	pem, err := os.ReadFile(c.CAFile) // #nosec G304 -- the user names the file
+	pem, err := regular.ReadFile(c.CAFile)
 	if err != nil {
 		return nil, err
 	}
 	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
+	if !pool.AppendCertsFromPEM(withoutMark(pem)) {
 		return nil, errors.New(c.CAFile + " holds no certificate in PEM")
 	}
 	return pool, nil
@@ -147,6 +161,7 @@ func newTransport(c *Config, tlsConfig *tls.Config) *http.Transport {
 	protocols.SetHTTP1(true)
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
+		OnProxyConnectResponse: proxyAnswer,
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        tlsConfig,
 		TLSHandshakeTimeout:    c.Timeout,
@@ -173,4 +188,14 @@ func certificateEnd(resp *http.Response, err error) time.Time {
 		return time.Time{}
 	}
 	return shown[0].NotAfter
+}
+
+// pinnedSuites returns the cipher suites of crypto/tls, those with RSA key exchange included.
+func pinnedSuites() (ids []uint16) {
+	for _, s := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
+		if !strings.Contains(s.Name, "RC4") && !strings.Contains(s.Name, "3DES") {
+			ids = append(ids, s.ID)
+		}
+	}
+	return ids
 }

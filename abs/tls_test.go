@@ -14,9 +14,11 @@ import (
 	"errors"
 	"io"
 	"log"
+	"math"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -140,7 +142,7 @@ func TestTLS(t *testing.T) {
 			switch {
 			case c.want == "" && err != nil:
 				t.Error(err)
-			case c.want != "" && (ReasonOf(err) != ReasonConnection || !strings.HasPrefix(err.Error(), c.want)):
+			case c.want != "" && (ReasonOf(err) != ReasonConnection || !strings.HasPrefix(placeless(err), c.want)):
 				t.Errorf("%v, want %s", err, c.want)
 			}
 		})
@@ -202,6 +204,7 @@ func TestConfigErrors(t *testing.T) {
 		{func(c *Config) { c.AdminPath = "v5/cAnArY" }, "abs: AdminPath: must be a plain path that begins with /, such as /v5/abs/admin"},
 		{func(c *Config) { c.Timeout = -1 }, "abs: Timeout: must not be negative"},
 		{func(c *Config) { c.Rate = -1 }, "abs: Rate: must be a number of requests a second, above 0"},
+		{func(c *Config) { c.Rate = math.Inf(1) }, "abs: Rate: must be a number of requests a second, above 0"},
 		{func(c *Config) { c.Concurrency = -1 }, "abs: Concurrency: must not be negative"},
 		{func(c *Config) { c.ResponseCap = -1 }, "abs: ResponseCap: must be between 0 and 2^53 bytes"},
 		{func(c *Config) { c.Keys = nil }, "abs: Keys: are missing; ABS answers nobody without"},
@@ -212,8 +215,8 @@ func TestConfigErrors(t *testing.T) {
 		{func(c *Config) { c.TLS.KeyFile = empty }, "abs: TLS.CertFile: is missing: a client certificate is two files"},
 		{func(c *Config) { c.TLS.CertFile, c.TLS.KeyFile = empty, empty }, "abs: TLS.CertFile: tls: failed to find any PEM data in certificate input"},
 		{func(c *Config) { c.TLS.Fingerprint = "cAnArY" }, "abs: TLS.Fingerprint: is not a SHA-256: 64 hexadecimal digits, with or without colons"},
-		{func(c *Config) { c.TLS = TLSConfig{Fingerprint: "00", InsecureSkipVerify: true} }, "abs: TLS.Fingerprint: cannot be had together with InsecureSkipVerify"},
-		{func(c *Config) { c.TLS = TLSConfig{Fingerprint: "00", CAFile: empty} }, "abs: TLS.Fingerprint: cannot be had together with CAFile: it replaces the check of the chain"},
+		{func(c *Config) { c.TLS = TLSConfig{Fingerprint: "00", InsecureSkipVerify: true} }, "abs: TLS.Fingerprint: cannot be used together with TLS.InsecureSkipVerify"},
+		{func(c *Config) { c.TLS = TLSConfig{Fingerprint: "00", CAFile: empty} }, "abs: TLS.Fingerprint: replaces the check of the chain, and cannot be used together with TLS.CAFile"},
 	} {
 		config := config("https://abs.example.com:8080")
 		c.change(&config)
@@ -242,5 +245,19 @@ func TestWarnings(t *testing.T) {
 		if got := mustClient(t, config).Warnings(); len(got) != c.want {
 			t.Errorf("%s %+v: %q", c.url, c.tls, got)
 		}
+	}
+}
+
+// The file that a connection failed for is named: it was there when the client was made.
+func TestFilesThatVanishAreNamed(t *testing.T) {
+	server := serve(t, func(http.ResponseWriter, *http.Request) {})
+	c := trusting(t, server)
+	client := mustClient(t, c)
+	if err := os.Remove(c.TLS.CAFile); err != nil {
+		t.Fatal(err)
+	}
+	_, err := client.Tokens(context.Background(), hour, noRows)
+	if want := "abs: oauthtokens: the file of certificate authorities cannot be read or holds none: " + c.TLS.CAFile; err == nil || placeless(err) != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }

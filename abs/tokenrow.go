@@ -1,64 +1,152 @@
 package abs
 
-import "github.com/abs-exporter/abs-exporter/abs/jsonscan"
-
-// maxKept bounds, in bytes, the buffers that one unusual row leaves allocated for the rows after
-// it.
-const maxKept = 1 << 20
-
-// The kinds of counts of an entry of ip_list: indices of reportReader.sums.
-const (
-	sumIPs = iota
-	sumDevices
-	sumMethods
-	sumURLs
-	sumAPIs
+import (
+	"github.com/abs-exporter/abs-exporter/abs/jsonscan"
 )
+
+// rowReader is what a reportReader needs for rows.
+type rowReader struct {
+	current Row // the row being read, reused for the next
+	names   [dimensions]names
+	// arena holds the texts of current. Texts that are already in the row stay where they are when
+	// the arena grows, so they need not be moved.
+	arena  []byte
+	sorted []busyName // space to fold names
+
+	// What is wrong with current: the first fault, and what the skipped rows are counted by.
+	fault    *Error
+	reason   SkipReason
+	hasCount bool
+}
+
+// The lists of counts of a row: indices of rowReader.names.
+const (
+	ips = iota
+	devices
+	methods
+	apis
+	urls // only with keepURLs
+	dimensions
+)
+
+// faulty notes what is wrong with the row that is being read: it will be left out. Only the first
+// fault counts.
+func (r *reportReader) faulty(offset int64, reason SkipReason, detail string) {
+	if r.fault == nil {
+		r.reason = reason
+		r.fault = &Error{Report: r.report, Reason: ReasonDecode, Field: r.path(), Offset: offset, detail: detail}
+	}
+}
+
+// wrongShape consumes a value that is not what was expected in a row.
+func (r *reportReader) wrongShape(depth int, reason SkipReason, want string) {
+	at := r.StartOf()
+	if r.AtEnd() {
+		r.Ended()
+		return
+	}
+	r.faulty(at, reason, want+" expected")
+	r.Skip(depth)
+}
+
+// onceInRow is once for a member of a row.
+func (r *reportReader) onceInRow(seen *seenMembers, bit int, name string) {
+	r.at = name
+	if *seen&(1<<bit) != 0 {
+		r.faulty(r.Offset(), SkipShape, "the member comes twice")
+	}
+	*seen |= 1 << bit
+}
 
 // row reads one element of details of oauthtokens into r.current, or details.metrics of forensics,
 // whose members may be missing (strict is false then). depth is the number of arrays and objects
-// around it.
-func (r *reportReader) row(depth int, strict bool) {
+// around it. It returns false if the row is to be left out, or the reader has failed.
+func (r *reportReader) row(depth int, strict bool) (whole bool) {
 	const (
 		token = iota
 		totalRequests
 		ipList
 	)
 	r.clearRow()
-	start := r.StartOf()
+	if r.Peek() != '{' {
+		r.wrongShape(depth, SkipShape, "an object")
+		return false
+	}
+	start := r.Offset()
 	var seen seenMembers
 	w := &r.current
 	for key := range r.members() {
 		switch string(key) {
 		case "token":
-			r.once(&seen, token, "token")
-			w.Token = r.text()
+			r.onceInRow(&seen, token, "token")
+			w.Token = r.text(depth+1, SkipToken)
 		case "total_requests":
-			r.once(&seen, totalRequests, "total_requests")
-			w.Requests = r.Count()
+			r.onceInRow(&seen, totalRequests, "total_requests")
+			w.Requests, r.hasCount = r.rowCount(depth + 1)
 		case "ip_list":
-			r.once(&seen, ipList, "ip_list")
+			r.onceInRow(&seen, ipList, "ip_list")
 			r.ipList(depth + 1)
 		default:
 			r.Skip(depth + 1)
 		}
 	}
-	switch {
-	case r.Err() != nil || !strict:
-	case seen&(1<<token) == 0:
-		r.at = "token"
-		r.Fail(start, "the row has no token")
-	case len(w.Token) == 0:
-		r.at = "token"
-		r.Fail(start, "the row's token is empty")
-	case seen&(1<<totalRequests) == 0:
-		r.at = "total_requests"
-		r.Fail(start, "the row has no total_requests")
+	if strict && r.Err() == nil {
+		switch {
+		case seen&(1<<token) == 0:
+			r.at = "token"
+			r.faulty(start, SkipToken, "the row has no token")
+		case len(w.Token) == 0:
+			r.at = "token"
+			r.faulty(start, SkipToken, "the row's token is empty")
+		case seen&(1<<totalRequests) == 0:
+			r.at = "total_requests"
+			r.faulty(start, SkipCount, "the row has no total_requests")
+		}
+		r.at = ""
+	}
+	if r.fault != nil || r.Err() != nil {
+		return false
+	}
+	w.IPs, w.Devices = r.names[ips].take(), r.names[devices].take()
+	w.Methods, w.APIs = r.names[methods].take(), r.names[apis].take()
+	w.URLs = r.names[urls].take()
+	for i := range r.names {
+		w.Saturated = w.Saturated || r.names[i].other > 0
+	}
+	return true
+}
+
+// skipRow counts the row that was just read as left out.
+func (r *reportReader) skipRow() {
+	s := &r.Skipped
+	if r.Err() != nil {
+		return
+	}
+	switch r.reason {
+	case SkipToken:
+		s.Token++
+	case SkipCount:
+		s.Count++
+	case SkipShape:
+		s.Shape++
+	}
+	if s.First == nil {
+		s.First = r.fault
+	}
+	switch sum := s.Requests + r.current.Requests; {
+	case len(r.current.Token) > 0 || !r.hasCount:
+		s.Named++
+	case sum <= jsonscan.MaxCount:
+		s.Requests = sum
 	}
 }
 
 func (r *reportReader) ipList(depth int) {
 	if r.Null() {
+		return
+	}
+	if r.Peek() != '[' {
+		r.wrongShape(depth, SkipShape, "an array")
 		return
 	}
 	for range r.Elements() {
@@ -74,109 +162,110 @@ func (r *reportReader) ipEntry(depth int) {
 	const (
 		ip = iota
 		totalRequests
-		devices
-		methods
-		urls
-		apis
+		deviceMap
+		methodMap
+		apiMap
+		urlMap
 	)
+	if r.Peek() != '{' {
+		r.wrongShape(depth, SkipShape, "an object")
+		return
+	}
 	var (
 		seen  seenMembers
 		total Count
-		w     = &r.current
 	)
 	for key := range r.members() {
 		switch string(key) {
 		case "ip":
-			r.once(&seen, ip, "ip")
+			r.onceInRow(&seen, ip, "ip")
 			if !r.Null() {
-				total.Key = r.text()
+				total.Key = r.text(depth+1, SkipShape)
 			}
 		case "total_requests":
-			r.once(&seen, totalRequests, "total_requests")
-			total.N = r.Count()
-			r.sum(sumIPs, total.N)
+			r.onceInRow(&seen, totalRequests, "total_requests")
+			total.N, _ = r.rowCount(depth + 1)
 		case "devices":
-			r.once(&seen, devices, "devices")
-			w.Devices = r.counts(w.Devices, sumDevices)
+			r.onceInRow(&seen, deviceMap, "devices")
+			r.counts(depth+1, devices)
 		case "methods":
-			r.once(&seen, methods, "methods")
-			w.Methods = r.counts(w.Methods, sumMethods)
-		case "urls":
-			r.once(&seen, urls, "urls")
-			r.urls()
+			r.onceInRow(&seen, methodMap, "methods")
+			r.counts(depth+1, methods)
 		case "apis":
-			r.once(&seen, apis, "apis")
-			w.APIs = r.counts(w.APIs, sumAPIs)
+			r.onceInRow(&seen, apiMap, "apis")
+			r.counts(depth+1, apis)
+		case "urls":
+			if r.keepURLs {
+				r.onceInRow(&seen, urlMap, "urls")
+				r.counts(depth+1, urls)
+				continue
+			}
+			r.at = "urls" // no series has a path
+			r.Skip(depth + 1)
 		default:
 			r.Skip(depth + 1)
 		}
 	}
-	w.IPs = append(w.IPs, total)
+	if len(total.Key) > 0 || total.N > 0 {
+		r.add(ips, total)
+	}
 }
 
-// counts reads a map from names to counts and appends it to dst.
-func (r *reportReader) counts(dst []Count, kind int) []Count {
+// counts reads a map from names to counts.
+func (r *reportReader) counts(depth, dimension int) {
 	if r.Null() {
-		return dst
+		return
+	}
+	if r.Peek() != '{' {
+		r.wrongShape(depth, SkipShape, "an object")
+		return
 	}
 	for key, more := r.Open(); more; key, more = r.Next() {
 		name := r.keep(key)
-		n := r.Count()
-		r.sum(kind, n)
-		dst = append(dst, Count{Key: name, N: n})
-	}
-	return dst
-}
-
-// urls reads the map of paths. No series has a path, so the counts are only checked.
-func (r *reportReader) urls() {
-	if r.Null() {
-		return
-	}
-	if !r.Is('{') {
-		r.Expected("an object")
-		return
-	}
-	if r.Is('}') {
-		return
-	}
-	for r.Err() == nil {
-		if r.Peek() != '"' {
-			r.Expected("a member's name")
-			return
-		}
-		r.SkipString()
-		if r.Err() == nil && !r.Is(':') {
-			r.Expected("a colon")
-			return
-		}
-		r.sum(sumURLs, r.Count())
-		switch {
-		case r.Err() != nil:
-			return
-		case r.Is(','):
-			continue
-		case !r.Is('}'):
-			r.Expected("a comma or the object's end")
-		}
-		return
+		n, _ := r.rowCount(depth + 1)
+		r.add(dimension, Count{Key: name, N: n})
 	}
 }
 
-// sum adds n to the row's sum of one kind.
-func (r *reportReader) sum(kind int, n int64) {
-	if r.sums[kind] += n; r.sums[kind] > jsonscan.MaxCount {
-		r.Fail(r.Offset(), "the counts of the row add up to more than 2^53")
+// add adds a count to the row.
+func (r *reportReader) add(dimension int, c Count) {
+	l := &r.names[dimension]
+	if l.sum += c.N; l.sum > jsonscan.MaxCount {
+		r.faulty(r.Offset(), SkipCount, "the counts of the row add up to more than 2^53")
+		l.sum = 0 // so that it cannot overflow
+	}
+	l.counts = append(l.counts, c)
+	if len(l.counts) >= maxNames {
+		r.sorted = l.fold(r.sorted)
+	}
+	if len(r.arena) > maxRowText {
+		r.foldTexts()
 	}
 }
 
-// text reads a string into the arena.
-func (r *reportReader) text() []byte {
+// rowCount reads a count of a row.
+func (r *reportReader) rowCount(depth int) (n int64, ok bool) {
+	at := r.StartOf()
+	n, problem := r.Count(depth)
+	if problem != "" {
+		r.faulty(at, SkipCount, problem)
+		return 0, false
+	}
+	return n, true
+}
+
+// text reads a string of a row into the arena.
+func (r *reportReader) text(depth int, reason SkipReason) []byte {
 	if r.Peek() != '"' {
-		r.Expected("a string")
+		r.wrongShape(depth, reason, "a string")
 		return nil
 	}
-	return r.keep(r.Str())
+	at := r.Offset()
+	text, cut := r.Text()
+	if cut {
+		r.faulty(at, reason, "a string is longer than 1 MiB")
+	}
+	return r.keep(text)
 }
 
 // keep copies a text into the arena.
@@ -186,18 +275,34 @@ func (r *reportReader) keep(text []byte) []byte {
 	return r.arena[from:len(r.arena):len(r.arena)]
 }
 
+// foldTexts folds all names of the row, and moves the texts of those that remain to a new arena.
+func (r *reportReader) foldTexts() {
+	r.arena = nil
+	r.current.Token = r.keep(r.current.Token)
+	for i := range r.names {
+		l := &r.names[i]
+		r.sorted = l.fold(r.sorted)
+		for k := range l.counts {
+			l.counts[k].Key = r.keep(l.counts[k].Key)
+		}
+	}
+}
+
+// takeRow returns current, which is not reused then.
+func (r *reportReader) takeRow() Row {
+	row := r.current
+	r.rowReader = rowReader{}
+	return row
+}
+
 // clearRow empties current, with its texts and sums, for the next row.
 func (r *reportReader) clearRow() {
-	reuse := func(c []Count) []Count {
-		if cap(c) > maxKept/32 {
-			return nil
-		}
-		return c[:0]
+	r.current = Row{}
+	for i := range r.names {
+		r.names[i].clear()
 	}
-	w := &r.current
-	*w = Row{IPs: reuse(w.IPs), Methods: reuse(w.Methods), APIs: reuse(w.APIs), Devices: reuse(w.Devices)}
 	r.clearArena()
-	r.sums = [5]int64{}
+	r.fault, r.reason, r.hasCount = nil, "", false
 }
 
 func (r *reportReader) clearArena() {
@@ -205,4 +310,18 @@ func (r *reportReader) clearArena() {
 		r.arena = nil
 	}
 	r.arena = r.arena[:0]
+}
+
+// releaseRow drops what an unusual row made large.
+func (r *reportReader) releaseRow() {
+	r.clearRow()
+	r.sorted = nil
+	for i := range r.names {
+		if cap(r.names[i].counts) > maxNames/16 {
+			r.names[i] = names{}
+		}
+	}
+	if cap(r.arena) > maxKept/8 {
+		r.arena = nil
+	}
 }

@@ -79,7 +79,7 @@ func TestWithoutAttackReports(t *testing.T) {
 	if calls["attacklist"] != 1 || calls["attack"] != 1 || calls["forensics"] == 0 {
 		t.Errorf("calls: %v", calls)
 	}
-	if n := strings.Count(s.log.String(), "attack report is not as published"); n != 2 {
+	if n := strings.Count(s.log.String(), "does not have it as it is published"); n != 2 {
 		t.Errorf("logged %d times: %s", n, s.log)
 	}
 }

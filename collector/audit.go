@@ -58,7 +58,7 @@ func (a *audit) poll(ctx context.Context, c *cycle) (publish bool) {
 			a.end()
 			break
 		}
-		if !a.read(ctx, due) || a.clock.Now().Sub(c.began) > a.options.Interval {
+		if !a.read(ctx, c, due) || a.clock.Now().Sub(c.began) > a.options.Interval {
 			break
 		}
 		a.heartbeat()
@@ -86,11 +86,11 @@ func (a *audit) expose() {
 var errNothingToCompare = errors.New("a report with neither summary nor rows")
 
 // read reads and compares what is due. It returns false if the audit is to wait for the next cycle.
-func (a *audit) read(ctx context.Context, due ledger.Audit) bool {
+func (a *audit) read(ctx context.Context, c *cycle, due ledger.Audit) bool {
 	reading := a.ledger.BeginAudit(due, a.clock.Now())
 	empty := true
 	for _, span := range due.Reports {
-		summary, err := a.readInto(ctx, span, reading)
+		summary, err := a.readInto(ctx, c, span, reading)
 		if err != nil {
 			a.failed(ctx, due, err)
 			return false
@@ -100,7 +100,7 @@ func (a *audit) read(ctx context.Context, due ledger.Audit) bool {
 			a.ledger.SkipAudit(due, true) // rows were left out: sums say nothing
 			return true
 		}
-		empty = empty && !summary.HasSummary && summary.Rows == 0
+		empty = empty && summary.Empty()
 	}
 	if empty {
 		a.ledger.Discard(reading)

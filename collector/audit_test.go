@@ -147,3 +147,30 @@ func TestAuditReadsSeams(t *testing.T) {
 		t.Errorf("the minutes that were counted twice do not show: %s", s.log)
 	}
 }
+
+// A feed that stands still for longer than --collect.max-backfill leaves unproven slots. Their
+// backlog comes when they are closed, and the audit counts it, under _other.
+func TestAuditReadsUnprovenSlots(t *testing.T) {
+	long(t)
+	o := defaults()
+	o.Forensics, o.Audit = false, 24*time.Hour
+	s := newStory(t, simulator.Config{Seed: 12, Tokens: 12, Rate: 60, End: storyBegin.Add(50 * time.Hour), Delay: 10 * time.Minute}, o, abs.Exclusive)
+	begin, end := storyBegin.Add(10*time.Hour), storyBegin.Add(40*time.Hour)
+	if err := s.sim.SetFaults(simulator.Fault{Kind: simulator.FaultStandstill, From: begin, To: end, Delay: backlogTime}); err != nil {
+		t.Fatal(err)
+	}
+	s.until(end.Sub(storyBegin))
+	if s.books.value(metrics.UnprovenSlots) == 0 {
+		t.Error("no slot is unproven: nothing was tested")
+	}
+	s.untilAudits(1)
+	other := s.books.value(metrics.TokenRequests, metrics.Other)
+	if other == 0 {
+		t.Error("the audit counted nothing")
+	}
+	s.shows(difference(int(other), 0)...)
+	s.until(64 * time.Hour)
+	if s.counted() != s.truth() {
+		t.Errorf("counted %d of %d", s.counted(), s.truth())
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,7 +61,7 @@ func bench(b *testing.B, tokens, tracked int, dir string) *rig {
 	var err error
 	r.target, err = newTarget(&o, Target{Name: "t", ABS: &syntheticABS{tokens: tokens}}, Environment{
 		Key: testKey, Health: metrics.NewHealth(r.registry), Publisher: r, Clock: r.clock, Log: slog.New(slog.DiscardHandler),
-	}, &[]orphan{}, func() {})
+	}, &[]orphan{}, func() {}, &atomic.Pointer[Status]{})
 	if err != nil {
 		b.Fatal(err)
 	}

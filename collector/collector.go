@@ -2,8 +2,8 @@ package collector
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -13,10 +13,8 @@ import (
 
 // Collector polls every target on the clock's grid and publishes what it counts.
 type Collector struct {
-	targets []*target
-	clock   Clock
-	limit   time.Duration   // a loop without a heartbeat for longer counts as stuck
-	beats   []*atomic.Int64 // the last heartbeat of each loop: Unix nanoseconds
+	loops []*loop
+	clock Clock
 }
 
 // New prepares the targets with the state that the last process saved, and publishes it. With a
@@ -25,50 +23,100 @@ func New(o Options, targets []Target, e Environment) (*Collector, error) {
 	if len(e.Key) < tokenid.MinKey {
 		return nil, tokenid.ErrShortKey
 	}
-	c := &Collector{clock: e.Clock, limit: max(10*o.Interval, 30*time.Minute)}
+	c := &Collector{clock: e.Clock}
 	orphans := findOrphans(o.StateDir, targets)
 	for _, t := range targets {
-		beat := &atomic.Int64{}
-		heartbeat := func() { beat.Store(e.Clock.Now().UnixNano()) }
-		heartbeat()
-		c.beats = append(c.beats, beat)
-		prepared, err := newTarget(&o, t, e, &orphans, heartbeat)
+		l, err := newLoop(&o, t, targets, e, &orphans)
 		if err != nil {
 			return nil, fmt.Errorf("target %q: %w", t.Name, err)
 		}
-		c.targets = append(c.targets, prepared)
+		c.loops = append(c.loops, l)
 	}
 	warnOfOrphans(orphans, e.Log)
 	return c, nil
 }
 
-// Run polls until ctx ends; the running cycle is cut then. It returns nil on a clean end.
+// ErrLeftBehind is the error of Run where a cycle did not end in time.
+var ErrLeftBehind = errors.New("a cycle was left behind")
+
+// stopTime is how long Run waits for a cycle that computes when ctx ends: a cycle is cut between
+// its steps, and a step may be long where there are hundreds of thousands of slots.
+const stopTime = 3 * time.Second
+
+// Run polls until ctx ends; the running cycle is cut then. It returns nil on a clean end, and
+// ErrLeftBehind if a cycle still runs: the process is to end with the lock on its state directory,
+// and leaves what a kill would leave.
 func (c *Collector) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	for _, t := range c.targets {
-		group.Go(func() error { return t.run(ctx) })
+	for _, l := range c.loops {
+		group.Go(func() error { return l.run(ctx) })
 	}
-	return group.Wait()
+	ended := make(chan error, 1)
+	go func() { ended <- group.Wait() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	limit := time.NewTimer(stopTime)
+	defer limit.Stop()
+	select {
+	case err := <-ended:
+		return err
+	case <-limit.C:
+		return ErrLeftBehind
+	}
 }
 
 // Status returns the status as of the last commit of each target, in the order of the targets.
 func (c *Collector) Status() []Status {
-	all := make([]Status, 0, len(c.targets))
-	for _, t := range c.targets {
-		all = append(all, *t.status.Load())
+	all := make([]Status, 0, len(c.loops))
+	for _, l := range c.loops {
+		all = append(all, *l.status.Load())
 	}
 	return all
 }
 
-// LastHeartbeat returns the last heartbeat of the loop that has been still for longest.
+// LastHeartbeat returns the last heartbeat of the loop that has been still for longest. Those that
+// stopped after panics do not count, unless all did.
 func (c *Collector) LastHeartbeat() time.Time {
-	last := c.clock.Now().UnixNano()
-	for _, beat := range c.beats {
-		last = min(last, beat.Load())
+	last := c.clock.Now()
+	for _, l := range c.counting() {
+		last = earlier(last, l.lastBeat())
 	}
-	return time.Unix(0, last)
+	return last
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // Alive reports whether all loops make progress. It never depends on what ABS answers: every
-// request ends by its timeout, so that a loop without a heartbeat for long is stuck.
-func (c *Collector) Alive() bool { return c.clock.Now().Sub(c.LastHeartbeat()) < c.limit }
+// request ends by its time-out, so that a loop without a heartbeat for long is stuck. A target that
+// stopped after panics is no reason to end the others; once all have, the process is of no use.
+func (c *Collector) Alive() bool {
+	now := c.clock.Now()
+	for _, l := range c.counting() {
+		if l.stopped.Load() || now.Sub(l.lastBeat()) >= l.limit {
+			return false
+		}
+	}
+	return true
+}
+
+// counting returns the loops that liveness depends on: those that run, or all if none does.
+func (c *Collector) counting() []*loop {
+	running := make([]*loop, 0, len(c.loops))
+	for _, l := range c.loops {
+		if !l.stopped.Load() {
+			running = append(running, l)
+		}
+	}
+	if len(running) == 0 {
+		return c.loops
+	}
+	return running
+}

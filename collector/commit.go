@@ -17,17 +17,24 @@ func (t *target) commit(c *cycle) {
 	}
 	t.ledger.SetFlagged(t.findings.Flagged())
 	staged := append(t.ledger.Stage(now, c.staged), t.findings.Stage(now, c.staged)...)
-	if err := t.state.save(now, t.ledger, t.findings.State); err != nil {
-		t.ledger.SaveFailed()
+	err := t.state.save(now, t.ledger, t.findings.State)
+	if err != nil {
 		t.health.StateSaveFailures.WithLabelValues(t.Name).Inc()
-		t.failures.add("state not saved", err, "the exposed counters stand still until it can be saved; nothing is lost or counted twice")
+		t.failures.stateNotSaved(err)
 	} else {
+		t.failures.answered(stateSubject)
+	}
+	// Nothing was counted before the first commit: it exposes what was restored, or zeros, and so
+	// would the next process.
+	if err == nil || t.counters == nil {
 		t.counters = staged
-		if saved := t.state.saved; !saved.IsZero() {
-			t.health.StateLastSave.WithLabelValues(t.Name).Set(float64(saved.UnixNano()) / 1e9)
-		}
 		t.ledger.Published()
 		t.findings.Published()
+	} else {
+		t.ledger.SaveFailed()
+	}
+	if saved := t.state.saved; !saved.IsZero() {
+		t.health.StateLastSave.WithLabelValues(t.Name).Set(float64(saved.UnixNano()) / 1e9)
 	}
 	t.publish(now, false)
 	status := t.findings.Status()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -94,6 +96,88 @@ func checkPace(t *testing.T, delay time.Duration, stats simulator.Stats, o Optio
 	}
 }
 
+// While forensics runs for a whole interval, what it finds is exposed within 5 s, and no counter
+// moves until the cycle has ended.
+func TestFoundIsServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := simulator.New(simulator.Config{
+			Seed: 12, Tokens: 3000, Rate: 20, Now: time.Now, MaxTokenLen: 60, Immediate: true,
+			AttackEvery: 20 * time.Second, AttackLast: 2 * time.Hour,
+		})
+		client, err := abs.NewClient(abs.Config{URL: "http://abs.test", Keys: abs.StaticKeys("abs_ak", "abs_sk"), Transport: sim.Transport()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := defaults()
+		o.ForensicsRate, o.MaxTokens = 10, 3000
+		registry := prometheus.NewRegistry()
+		r := &rig{exposed: metrics.NewExposition(registry, metrics.Options{})}
+		found := make(chan metrics.Event, 1000)
+		c, err := New(o, []Target{{Name: "t", ABS: client, Forensics: true}}, Environment{
+			Key: testKey, Health: metrics.NewHealth(registry), Publisher: r.exposed, Clock: SystemClock{},
+			Log: slog.New(slog.DiscardHandler), Events: func(e metrics.Event) { found <- e },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- c.Run(ctx) }()
+		defer func() {
+			cancel()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}()
+		began := map[string]time.Time{} // the findings, by their series
+		var counters []string           // as exposed in this cycle
+		moved, within := 0, 0
+		for at := time.Second; at < 4*time.Minute; at += time.Second {
+			time.Sleep(time.Second)
+			synctest.Wait()
+			for ; len(found) > 0; within++ {
+				note(began, <-found)
+			}
+			lines := r.scrape(t)
+			checkServed(t, began, lines)
+			lines = slices.DeleteFunc(lines, isNoCounter)
+			if slices.Equal(lines, counters) {
+				continue
+			}
+			if moved++; at%o.Interval > time.Second {
+				t.Fatalf("%v: a counter moved within the cycle", at)
+			}
+			counters = lines
+		}
+		if within < 500 || moved < 2 {
+			t.Errorf("%d findings began and the counters moved %d times: nothing was tested", within, moved)
+		}
+	})
+}
+
+// note adds the series of a finding that began.
+func note(began map[string]time.Time, e metrics.Event) {
+	for _, api := range e.APIs {
+		series := fmt.Sprintf("abs_token_%s_active{target=\"t\",token=%q,%s_type=%q,api=%q} 1", e.Kind(), e.Token, e.Kind(), e.Type, api)
+		began[series] = e.At
+	}
+}
+
+// checkServed checks that what began more than 5 s ago is exposed.
+func checkServed(t *testing.T, began map[string]time.Time, lines []string) {
+	t.Helper()
+	for series, since := range began {
+		if time.Since(since) > 5*time.Second && !slices.Contains(lines, series) {
+			t.Fatalf("%v after it was found, there is no %s", time.Since(since), series)
+		}
+	}
+}
+
+// isNoCounter reports whether a line of the exposition is not one of a counter that is saved.
+func isNoCounter(line string) bool {
+	return !strings.Contains(line, "_total{") || strings.HasPrefix(line, "abs_exporter_report")
+}
+
 // Each attack is counted once, whatever fails in between and however often the exporter
 // is started again: 30 % of the calls fail, and there are three restarts.
 func TestDetectionsAreExact(t *testing.T) {
@@ -119,8 +203,8 @@ func TestDetectionsAreExact(t *testing.T) {
 	got := map[string]int{}
 	for _, sample := range s.books.live {
 		if sample.Series.Family() == metrics.AttackDetections {
-			v := sample.Series.Values()
-			got[v[1]+"|"+v[2]] = int(sample.Value)
+			labels := maps.Collect(sample.Series.Labels())
+			got[labels["attack_type"]+"|"+labels["api"]] = int(sample.Value)
 		}
 	}
 	pairs := 0

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,7 +93,7 @@ func defaults() Options {
 			Window: 3 * time.Hour, MaxBackfill: 24 * time.Hour,
 		},
 		Series:    Series{MaxTokens: 1000, MaxValues: 100, Dimensions: []counts.Dimension{counts.Method, counts.API, counts.Device}, Expire: 2 * time.Hour},
-		Forensics: true, ForensicsRate: 1e6, Catalogue: types,
+		Forensics: true, ForensicsRate: 1e6, Catalogue: types, LogEvents: true,
 	}
 }
 
@@ -108,7 +109,7 @@ func newRig(o Options, location *time.Location, end abs.WindowEnd, responseCap i
 	}
 	registry := prometheus.NewRegistry()
 	health := metrics.NewHealth(registry)
-	config.Observe = ObserveCalls(health, t.Name, clock)
+	config.Observe = ObserveCalls(health, t.Name, clock, slog.New(slog.DiscardHandler))
 	client, err := abs.NewClient(config)
 	if err != nil {
 		return nil, err
@@ -124,7 +125,7 @@ func newRig(o Options, location *time.Location, end abs.WindowEnd, responseCap i
 	r.exposed = metrics.NewExposition(r.registry, metrics.Options{})
 	r.target, err = newTarget(&o, t, Environment{
 		Key: testKey, Health: health, Publisher: r, Clock: clock, Log: slog.New(slog.NewTextHandler(r.log, nil)),
-	}, &[]orphan{}, func() {})
+	}, &[]orphan{}, func() {}, &atomic.Pointer[Status]{})
 	return r, err
 }
 

@@ -1,6 +1,8 @@
 package collector
 
 import (
+	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
@@ -10,20 +12,78 @@ import (
 )
 
 // ObserveCalls is for abs.Config.Observe: it records every request of a target's client in the
-// health metrics.
-func ObserveCalls(health *metrics.Health, target string, clock Clock) func(abs.Call) {
+// health metrics, and logs what is odd about the answers.
+func ObserveCalls(health *metrics.Health, target string, clock Clock, log *slog.Logger) func(abs.Call) {
+	odd := oddities{log: log.With("target", target)}
 	return func(c abs.Call) {
 		health.ReportDuration.WithLabelValues(target, c.Report).Observe(c.Duration.Seconds())
 		health.ReportBytes.WithLabelValues(target, c.Report).Add(float64(c.Bytes))
 		if !c.CertificateExpires.IsZero() {
 			health.CertificateExpiry.WithLabelValues(target).Set(float64(c.CertificateExpires.Unix()))
 		}
+		if c.Repeated {
+			health.ReportRepeats.WithLabelValues(target, c.Report).Inc()
+		}
 		if c.Err != nil {
 			health.ReportFailures.WithLabelValues(target, c.Report, string(abs.ReasonOf(c.Err))).Inc()
 			return
 		}
 		health.ReportLastSuccess.WithLabelValues(target, c.Report).Set(float64(clock.Now().UnixNano()) / 1e9)
+		for reason, n := range map[abs.SkipReason]int64{
+			abs.SkipToken: c.Skipped.Token, abs.SkipCount: c.Skipped.Count, abs.SkipShape: c.Skipped.Shape,
+		} {
+			if n > 0 {
+				health.ReportRowsSkipped.WithLabelValues(target, c.Report, string(reason)).Add(float64(n))
+			}
+		}
+		if c.OtherDates {
+			health.ReportMismatches.WithLabelValues(target, c.Report, metrics.MismatchDates).Inc()
+		}
+		if c.OtherToken {
+			health.ReportMismatches.WithLabelValues(target, c.Report, metrics.MismatchToken).Inc()
+		}
+		odd.report(c)
 	}
+}
+
+// oddities logs what is odd about answers that were read all the same.
+type oddities struct {
+	log    *slog.Logger
+	mu     sync.Mutex
+	logged map[string]bool // what is logged once, by message and report
+}
+
+func (o *oddities) report(c abs.Call) {
+	if n := c.Skipped.Rows(); n > 0 && c.Report == abs.ReportTokens {
+		o.log.Warn("rows skipped", "report", c.Report, "rows", n, "token", c.Skipped.Token, "count", c.Skipped.Count,
+			"shape", c.Skipped.Shape, "err", c.Skipped.First,
+			"consequence", "the other rows count; the requests of these are unattributed")
+	} else if n > 0 && o.first("metrics skipped", c.Report) { // one for each of many tokens
+		o.log.Warn("metrics skipped", "report", c.Report, "err", c.Skipped.First,
+			"consequence", "none for attacks and anomalies; logged once, counted in abs_exporter_report_rows_skipped_total")
+	}
+	const counted = "it is counted as it stands; logged once, counted in abs_exporter_report_mismatches_total"
+	if c.OtherDates && o.first("report about other dates", c.Report) {
+		o.log.Warn("report about other dates", "report", c.Report, "consequence", counted+"; check --abs.timezone and --abs.window-end")
+	}
+	if c.OtherToken && o.first("report about another token", c.Report) {
+		o.log.Warn("report about another token", "report", c.Report, "consequence", counted)
+	}
+}
+
+// first reports whether a message is logged for the first time.
+func (o *oddities) first(message, report string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	key := message + report
+	if o.logged[key] {
+		return false
+	}
+	if o.logged == nil {
+		o.logged = map[string]bool{}
+	}
+	o.logged[key] = true
+	return true
 }
 
 // recordUp sets abs_up once all reports were requested: set earlier, it would flap to 1 in every

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -39,5 +40,8 @@ func TestReportsAndReasonsAreThoseOfTheClient(t *testing.T) {
 		if got := metrics.ReportFailures.LabelValues[label]; len(want) == 0 || !slices.Equal(got, want) {
 			t.Errorf("label %s: metrics has %q, and abs %q", label, got, want)
 		}
+	}
+	if got, want := metrics.ReportRowsSkipped.LabelValues["reason"], []string{string(abs.SkipToken), string(abs.SkipCount), string(abs.SkipShape)}; !slices.Equal(got, want) {
+		t.Errorf("metrics has %q, and abs %q", got, want)
 	}
 }

@@ -28,6 +28,8 @@ type Options struct {
 
 	AdminInterval time.Duration // --admin.interval
 
+	LogEvents bool // --log.events: what begins and ends has a log line
+
 	StateDir string // --state.dir; empty: counters live in memory only
 }
 
@@ -36,7 +38,7 @@ type Environment struct {
 	Key       tokenid.Key // what token ids are made with
 	Health    *metrics.Health
 	Publisher Publisher
-	// Events receives every attack and anomaly that begins or ends; nil: they are only logged.
+	// Events receives every attack and anomaly that begins or ends; nil: nobody does.
 	Events func(metrics.Event)
 	Clock  Clock
 	Log    *slog.Logger
@@ -78,6 +80,9 @@ type Target struct {
 	// ResponseCap is ABS's limit for the length of a report, in bytes (--abs.response-cap); 0 is ABS's
 	// default.
 	ResponseCap int64
+	// Timeout is the longest that one request may take, with its wait for the rate: liveness waits for
+	// it.
+	Timeout time.Duration
 }
 
 // ABS is the consumer contract for ABS; *abs.Client is one.

@@ -34,6 +34,7 @@ type trial struct {
 	timeouts   int // in %
 	restarts   bool
 	moved      bool            // requests were moved from one token to another
+	behind     bool            // nodes disagree
 	outage     simulator.Fault // ABS works through nothing for a while; no kind: there is none
 	text       string
 }
@@ -90,7 +91,8 @@ func newTrial(seed uint64, dir string, longest, settle time.Duration) *trial {
 		faults = nil
 	}
 	behind := t.drawOutage(longest)
-	if behind > 0 { // not in the first cycle either
+	t.behind = behind > 0
+	if t.behind { // not in the first cycle either
 		faults = slices.Insert(faults, 0, simulator.Fault{
 			Kind: simulator.FaultBehind, Delay: behind, Probability: 1 / float64(pick(2, 3)), From: t.begin.Add(time.Minute),
 		})
@@ -128,10 +130,7 @@ func (t *trial) drawOutage(longest time.Duration) (behind time.Duration) {
 	if t.rng.IntN(2) == 0 {
 		behind = time.Minute + minutes(20)
 	}
-	kinds := []simulator.Fault{{}, {Kind: simulator.FaultStandstill}, {Kind: simulator.FaultDown}}
-	if longest > shortOutage {
-		kinds = append(kinds, simulator.Fault{Kind: simulator.FaultDown, Code: http.StatusOK})
-	}
+	kinds := []simulator.Fault{{}, {Kind: simulator.FaultStandstill}, {Kind: simulator.FaultDown}, {Kind: simulator.FaultDown, Code: http.StatusOK}}
 	if t.outage = kinds[t.rng.IntN(len(kinds))]; t.outage.Kind != "" {
 		t.outage.From = t.begin.Add(time.Minute + minutes(int(t.end.Sub(t.begin)/time.Minute)))
 		t.outage.To = t.outage.From.Add(time.Minute + minutes(int(longest/time.Minute)))
@@ -262,6 +261,11 @@ func (t *trial) judgeValues(b *books, truth simulator.Totals) error {
 	if t.moved || t.options.MaxValues != 100 {
 		return nil
 	}
+	// What joins with the reading of a node that is behind leaves too much under other, and the next
+	// gain is shared out by it, as in the model.
+	if t.behind && t.options.MaxTokens > 0 && b.value(metrics.TokenRequests, metrics.Other)+b.ended[metrics.TokenRequests.Name] > 0 {
+		return nil
+	}
 	for f, want := range map[*metrics.Family]map[string]int64{
 		metrics.MethodRequests: truth.ByMethod, metrics.APIRequests: truth.ByAPI, metrics.DeviceRequests: truth.ByDevice,
 	} {
@@ -310,8 +314,7 @@ func (t *trial) judgeTokens(b *books, truth simulator.Totals) error {
 // disagree, outages that end before slots settle, restarts and full disks.
 func TestEachRequestOnce(t *testing.T) { eachRequestOnce(t, shortOutage, 0) }
 
-// shortOutage is the longest outage that is drawn unless it may be longer than the settle time. An
-// ABS that is down for longer may also answer empty reports.
+// shortOutage is the longest outage that is drawn unless it may be longer than the settle time.
 const shortOutage = time.Hour
 
 func eachRequestOnce(t *testing.T, longest, settle time.Duration) {

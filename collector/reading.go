@@ -11,19 +11,29 @@ import (
 )
 
 // readTokens requests the token report of a span and hands over its rows, each with the id of its
-// token.
-func (w *wiring) readTokens(ctx context.Context, s ledger.Span, row func(tokenid.ID, *abs.Row)) (abs.Summary, error) {
+// token. Keys that ABS refuses end the cycle.
+func (w *wiring) readTokens(ctx context.Context, c *cycle, s ledger.Span, row func(tokenid.ID, *abs.Row)) (abs.Summary, error) {
 	summary, err := w.ABS.Tokens(ctx, abs.Window(s), func(r *abs.Row) error {
 		row(w.ids.ID(r.Token), r)
 		return nil
 	})
+	w.heartbeat()
 	w.ledger.SawABS(summary.Date)
+	switch {
+	case err == nil:
+		w.failures.reportAnswered(abs.ReportTokens)
+		if summary.Empty() {
+			w.health.EmptyReports.WithLabelValues(w.Name, abs.ReportTokens).Inc()
+		}
+	case abs.ReasonOf(err) == abs.ReasonAuth:
+		c.refused = true
+	}
 	return summary, err
 }
 
 // readInto requests the token report of a span for a reading, which is discarded if that fails.
-func (w *wiring) readInto(ctx context.Context, s ledger.Span, r *ledger.Reading) (abs.Summary, error) {
-	summary, err := w.readTokens(ctx, s, r.Add)
+func (w *wiring) readInto(ctx context.Context, c *cycle, s ledger.Span, r *ledger.Reading) (abs.Summary, error) {
+	summary, err := w.readTokens(ctx, c, s, r.Add)
 	if err != nil {
 		w.ledger.Discard(r)
 	}
@@ -42,7 +52,7 @@ func refusal(err error) ledger.Refusal {
 		return ledger.Unavailable
 	}
 	switch {
-	case e.Reason == abs.ReasonSize, e.Truncated:
+	case e.TooLong():
 		return ledger.TooLarge
 	case e.Status == http.StatusInternalServerError:
 		return ledger.ServerError

@@ -16,20 +16,23 @@ import (
 // answers replaces the bodies of an ABS for a while.
 type answers struct {
 	http.RoundTripper
-	body string // empty: ABS answers itself
+	body     string // empty: ABS answers itself
+	replaced int
 }
 
 func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := a.RoundTripper.RoundTrip(r)
 	if err == nil && a.body != "" {
 		_ = resp.Body.Close()
+		a.replaced++
 		resp.Body = io.NopCloser(strings.NewReader(a.body))
 	}
 	return resp, err
 }
 
-// A report of nothing but its name is no failure and settles nothing; one whose summary has
-// requests but no rows is a failed reading. Either lasts from the second hour to the sixth.
+// A report of nothing but its name is no failure, settles nothing and is counted apart; one whose
+// summary has requests but no rows is a failed reading. Either lasts from the second hour to the
+// sixth.
 func TestOddAnswersSettleNothing(t *testing.T) {
 	for body, up := range map[string]int{
 		`{"name":"oauth_token_metrics"}`: 1,
@@ -43,7 +46,9 @@ func TestOddAnswersSettleNothing(t *testing.T) {
 		s.until(time.Hour)
 		odd.body = body
 		s.until(6 * time.Hour)
-		s.shows(fmt.Sprintf(`abs_up{target="t"} %d`, up))
+		// up is also how many of the reports are empty, of each.
+		s.shows(fmt.Sprintf(`abs_up{target="t"} %d`, up),
+			fmt.Sprintf(`abs_exporter_empty_reports_total{report="oauthtokens",target="t"} %d`, up*odd.replaced))
 		odd.body = ""
 		s.until(14 * time.Hour)
 		if s.counted() != s.truth() {
@@ -148,5 +153,57 @@ func TestTwoHoursBack(t *testing.T) {
 				t.Errorf("slots of %v, wall clock %v: counted %d of 3600", slot, wallClock, got)
 			}
 		}
+	}
+}
+
+// disagreeing is an ABS whose reports of less than a slot come from a node that is 20 minutes
+// behind, at one time.
+type disagreeing struct {
+	http.RoundTripper
+	sim *simulator.Simulator
+	at  time.Time
+	now func() time.Time
+}
+
+func (d *disagreeing) RoundTrip(r *http.Request) (*http.Response, error) {
+	const layout = "2006-01-02T15:04"
+	from, _ := time.Parse(layout, r.URL.Query().Get("earlier_date"))
+	to, _ := time.Parse(layout, r.URL.Query().Get("later_date"))
+	var faults []simulator.Fault
+	if d.now().Equal(d.at) && to.Sub(from) < 30*time.Minute {
+		faults = []simulator.Fault{{Kind: simulator.FaultBehind, Delay: 20 * time.Minute}}
+	}
+	if err := d.sim.SetFaults(faults...); err != nil {
+		return nil, err
+	}
+	return d.RoundTripper.RoundTrip(r)
+}
+
+// A report is truncated, and its halves come from a node that is behind. What the whole had is no
+// baseline then, and no reading: the rows that were left out of it would be counted later as if
+// they were new.
+func TestHalvesOfANodeBehind(t *testing.T) {
+	const responseCap = 8_000
+	o := defaults()
+	o.Forensics = false
+	abses := &disagreeing{at: storyBegin}
+	s := newStory(t, simulator.Config{Seed: 1, ResponseCap: responseCap, CapKind: simulator.CapRows}, o, abs.Exclusive,
+		func(c *abs.Config, t *Target) {
+			c.ResponseCap, t.ResponseCap = responseCap, responseCap
+			abses.RoundTripper, c.Transport = c.Transport, abses
+		})
+	abses.sim, abses.now = s.sim, s.clock.Now
+	// Of each three requests one is reported at once, one by the node that is not behind, and one an
+	// hour after the start.
+	visible := [...]time.Duration{-time.Hour, -5 * time.Minute, time.Hour}
+	for i := range 60 {
+		s.sim.Add(simulator.Event{
+			At: storyBegin.Add(time.Duration(i/3-25) * time.Minute), VisibleFrom: storyBegin.Add(visible[i%3]),
+			Token: fmt.Sprint("some-long-token-of-user-", i), N: 3,
+		})
+	}
+	s.until(2 * time.Hour)
+	if s.counted() != 60 {
+		t.Errorf("counted %d, 60 came after the start", s.counted())
 	}
 }

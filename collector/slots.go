@@ -22,7 +22,7 @@ func (r *slotReports) poll(ctx context.Context, c *cycle) (publish bool) {
 	r.ledger.Advance(c.began, elapsed(r.began, c.began, r.options))
 	r.began = c.began
 	for _, job := range r.ledger.Due(c.began) {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || c.refused {
 			break
 		}
 		if !job.Current && r.clock.Now().Sub(c.began) > r.options.Interval {
@@ -46,12 +46,12 @@ var errNoRows = errors.New("the summary counts requests, but the report has no r
 
 func (r *slotReports) read(ctx context.Context, c *cycle, job ledger.Job) {
 	reading := r.ledger.Begin(job, r.clock.Now())
-	summary, err := r.readInto(ctx, job.Span, reading)
+	summary, err := r.readInto(ctx, c, job.Span, reading)
 	if job.Twice && refusal(err) == ledger.ServerError {
 		reading = r.ledger.Begin(job, r.clock.Now())
-		summary, err = r.readInto(ctx, job.Span, reading)
+		summary, err = r.readInto(ctx, c, job.Span, reading)
 	}
-	if err == nil && summary.Requests > 0 && summary.Rows == 0 {
+	if err == nil && summary.Requests > 0 && summary.NoRows() {
 		r.ledger.Discard(reading)
 		err = errNoRows
 	}
@@ -60,15 +60,16 @@ func (r *slotReports) read(ctx context.Context, c *cycle, job ledger.Job) {
 		return
 	}
 	c.succeeded++
-	if !summary.HasSummary && summary.Rows == 0 {
+	if summary.Empty() {
 		r.ledger.ApplyNothing(reading)
 		r.log.Debug("slot report is empty", "from", job.From, "to", job.To,
 			"consequence", "it has neither a summary nor rows and proves nothing; the slot stays open")
 		return
 	}
 	if r.truncated(summary) {
-		if halves, ok := r.ledger.Halves(job); ok && !r.readHalves(ctx, c, job, halves, summary) {
+		if halves, ok := r.ledger.Halves(job); ok {
 			r.ledger.Discard(reading)
+			r.readHalves(ctx, c, job, halves, summary)
 			return
 		}
 	}
@@ -78,7 +79,7 @@ func (r *slotReports) read(ctx context.Context, c *cycle, job ledger.Job) {
 // probe requests the beginning of a span that ABS answers 500 while it answers others. Nothing is
 // counted from it: the span itself was not read.
 func (r *slotReports) probe(ctx context.Context, c *cycle, job ledger.Job) {
-	if _, err := r.readTokens(ctx, job.Span, func(tokenid.ID, *abs.Row) {}); err != nil {
+	if _, err := r.readTokens(ctx, c, job.Span, func(tokenid.ID, *abs.Row) {}); err != nil {
 		r.failed(ctx, c, job, err)
 		return
 	}
@@ -90,41 +91,35 @@ func (r *slotReports) probe(ctx context.Context, c *cycle, job ledger.Job) {
 }
 
 // readHalves reads a truncated span in halves and keeps them if they hold what was left out: if
-// their summaries add up to the whole's. It returns true if they don't, and the whole is to be
-// counted as it stands. As long as a half cannot be read, nobody knows, and the whole counts as not
-// read either: it might be settled by half of its rows otherwise.
-func (r *slotReports) readHalves(ctx context.Context, c *cycle, job ledger.Job, halves [2]ledger.Job, whole abs.Summary) bool {
+// their summaries add up to the whole's. Otherwise they are of a node that is behind, and are read
+// again in the next cycle. The whole counts as not read either way: it might be settled, or be a
+// baseline, by half of its rows otherwise.
+func (r *slotReports) readHalves(ctx context.Context, c *cycle, job ledger.Job, halves [2]ledger.Job, whole abs.Summary) {
 	var readings [2]*ledger.Reading
 	var summaries [2]abs.Summary
 	var requests int64
 	for i, half := range halves {
 		readings[i] = r.ledger.Begin(half, r.clock.Now())
 		var err error
-		if summaries[i], err = r.readInto(ctx, half.Span, readings[i]); err != nil {
+		if summaries[i], err = r.readInto(ctx, c, half.Span, readings[i]); err != nil {
 			if i == 1 {
 				r.ledger.Discard(readings[0])
 			}
 			r.failed(ctx, c, job, err)
-			return false
+			return
 		}
 		requests += summaries[i].Requests
-	}
-	if requests < whole.Requests {
-		r.ledger.Discard(readings[0])
-		r.ledger.Discard(readings[1])
-		r.ledger.KeepWhole(job)
-		return true
 	}
 	r.ledger.Split(job)
 	for i, half := range halves {
 		// A half that is truncated itself waits for its own halves in the next cycle.
-		if _, ok := r.ledger.Halves(half); ok && r.truncated(summaries[i]) {
+		_, splits := r.ledger.Halves(half)
+		if requests < whole.Requests || splits && r.truncated(summaries[i]) {
 			r.ledger.Discard(readings[i])
 			continue
 		}
 		r.apply(readings[i], half, summaries[i])
 	}
-	return false
 }
 
 func (r *slotReports) apply(reading *ledger.Reading, job ledger.Job, s abs.Summary) {
@@ -154,5 +149,9 @@ func (r *slotReports) failed(ctx context.Context, c *cycle, job ledger.Job, err 
 		return
 	}
 	c.failed++
-	r.failures.add("slot not read", err, "the counters stand still for "+spanText(job.Span)+" until it is read in the next cycle; nothing is lost")
+	consequence := "the counters stand still until it is read in a later cycle; nothing is lost"
+	if c.refused {
+		consequence += "; nothing else is requested in this cycle"
+	}
+	r.failures.reportFailed(abs.ReportTokens, err, consequence, "window_from", job.From.UTC(), "window_to", job.To.UTC())
 }

@@ -2,6 +2,7 @@ package collector
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -24,7 +25,7 @@ type stateFile struct {
 	target   string
 	url      string // of the ABS
 	keyCheck []byte
-	saved    time.Time   // when it was last saved; zero: never
+	saved    time.Time   // when it was last saved, by whichever process; zero: never
 	last     *savedState // as it was last saved, less the ledger's; nil: not known
 	adopted  string      // the file of the former name, to be removed once the state is saved
 }
@@ -41,6 +42,10 @@ func newStateFile(dir string, t Target, keyCheck []byte) *stateFile {
 // StatePattern matches the names of state files in a state directory.
 const StatePattern = "counters-*.state"
 
+// readableName is how much of a target's name its file has in readable form, in bytes: a name may
+// have 253 (as hosts), a file's name 255 as a rule, and that of a temporary file is longer.
+const readableName = 100
+
 func statePath(dir, target string) string {
 	readable := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '.' {
@@ -48,7 +53,8 @@ func statePath(dir, target string) string {
 		}
 		return '_'
 	}, target)
-	sum := sha256.Sum256([]byte(target)) // two names may read alike
+	readable = readable[:min(len(readable), readableName)] // ASCII by now
+	sum := sha256.Sum256([]byte(target))                   // two names may read alike
 	return filepath.Join(dir, "counters-"+readable+"-"+hex.EncodeToString(sum[:4])+".state")
 }
 
@@ -57,27 +63,25 @@ func (f *stateFile) load() (*savedState, error) {
 	if f.path == "" {
 		return nil, nil //nolint:nilnil // no state is no error
 	}
-	b, err := os.ReadFile(f.path)
-	switch {
+	s, err := readState(f.path)
+	switch wrong := (*contentError)(nil); {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil //nolint:nilnil // likewise
+	case errors.As(err, &wrong):
+		return nil, f.unusable(err)
 	case err != nil:
 		return nil, fmt.Errorf("the state cannot be read: %w", err)
-	}
-	s, err := decodeState(b)
-	switch {
-	case err != nil:
-		return nil, f.unusable(err)
 	case s.Target != f.target:
 		return nil, fmt.Errorf("state file %s is that of target %q", f.path, s.Target)
 	case !bytes.Equal(s.KeyCheck, f.keyCheck):
 		return nil, fmt.Errorf("state file %s was made with another token key, so its token ids would not be found again. Set the former --series.token-key-file, or remove the file to begin the counters anew", f.path)
 	}
+	f.saved = s.Saved
 	return s, nil
 }
 
 func (f *stateFile) unusable(err error) error {
-	return fmt.Errorf("state file %s: %w. Nothing of it was used. Remove it to begin the counters anew at 0, which Prometheus handles as a restart; an older copy of it would make Prometheus count every request since the counters began once more", f.path, err)
+	return fmt.Errorf("state file %s: %w. Nothing of it was used. Remove it to begin the counters anew at 0, which Prometheus handles as a restart; an older copy of it would make Prometheus count every request since the counters began once more", cmp.Or(f.adopted, f.path), err)
 }
 
 // newLedger returns the ledger as the last process left it, or a new one.

@@ -7,8 +7,10 @@ import (
 	"encoding/gob"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/abs/regular"
 	"github.com/abs-exporter/abs-exporter/collector/findings"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
 )
@@ -52,24 +54,68 @@ func encodeState(s *savedState) ([]byte, error) {
 	return b, nil
 }
 
-// decodeState reads a state file; one that is not whole is refused.
-func decodeState(b []byte) (*savedState, error) {
-	if len(b) < stateHeader || string(b[:len(stateMagic)]) != stateMagic {
-		return nil, errors.New("it is damaged: it does not begin as a state file does")
+// contentError is why the content of a state file is refused.
+type contentError struct{ err error }
+
+func (e *contentError) Error() string { return e.err.Error() }
+func (e *contentError) Unwrap() error { return e.err }
+
+func contentErrorf(format string, args ...any) error {
+	return &contentError{fmt.Errorf(format, args...)}
+}
+
+// readState reads a state file.
+func readState(path string) (*savedState, error) {
+	f, err := regular.Open(path)
+	if err != nil {
+		return nil, err
 	}
-	header, payload := b[len(stateMagic):stateHeader], b[stateHeader:]
-	if v := binary.BigEndian.Uint32(header); v != stateVersion {
-		return nil, fmt.Errorf("it has version %d and this abs-exporter reads version %d: run the abs-exporter that wrote it, or a newer one", v, stateVersion)
+	defer f.Close() //nolint:errcheck // only read
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
 	}
-	if n := binary.BigEndian.Uint64(header[4:]); n != uint64(len(payload)) {
-		return nil, fmt.Errorf("it is damaged: %d bytes long instead of %d", len(payload), n)
+	return decodeState(f, info.Size())
+}
+
+// decodeState reads a state file of a size in bytes; one that is not whole is refused. Its header
+// is checked before the rest is read: whatever else has the name may be of any size.
+func decodeState(f io.Reader, size int64) (*savedState, error) {
+	var header [stateHeader]byte
+	if n, err := io.ReadFull(f, header[:]); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, err
+	} else if n < stateHeader || string(header[:len(stateMagic)]) != stateMagic {
+		return nil, contentErrorf("it is damaged: it does not begin as a state file does")
 	}
-	if sum := sha256.Sum256(payload); !bytes.Equal(sum[:], header[12:]) {
-		return nil, errors.New("it is damaged: the checksum does not hold")
+	numbers := header[len(stateMagic):]
+	if v := binary.BigEndian.Uint32(numbers); v != stateVersion {
+		return nil, contentErrorf("it has version %d and this abs-exporter reads version %d: run the abs-exporter that wrote it, or a newer one", v, stateVersion)
 	}
+	size -= int64(stateHeader)
+	if n := binary.BigEndian.Uint64(numbers[4:]); size < 0 || n != uint64(size) {
+		return nil, contentErrorf("it is damaged: %d bytes long instead of %d", size, n)
+	}
+	payload := make([]byte, size)
+	if _, err := io.ReadFull(f, payload); err != nil {
+		return nil, err
+	}
+	if sum := sha256.Sum256(payload); !bytes.Equal(sum[:], numbers[12:]) {
+		return nil, contentErrorf("it is damaged: the checksum does not hold")
+	}
+	return decodePayload(payload)
+}
+
+// decodePayload decodes the gob of a state file.
+func decodePayload(payload []byte) (*savedState, error) {
 	var s savedState
 	if err := gob.NewDecoder(bytes.NewReader(payload)).Decode(&s); err != nil {
-		return nil, fmt.Errorf("it cannot be read: %w", err)
+		return nil, contentErrorf("it cannot be read: %w", err)
+	}
+	if s.Ledger == nil {
+		return nil, contentErrorf("it cannot be read: it has no counters")
+	}
+	if err := s.Findings.Check(); err != nil {
+		return nil, &contentError{err}
 	}
 	return &s, nil
 }

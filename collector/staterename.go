@@ -3,7 +3,6 @@ package collector
 import (
 	"bytes"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 )
@@ -29,11 +28,7 @@ func findOrphans(dir string, targets []Target) []orphan {
 		if slices.ContainsFunc(targets, func(t Target) bool { return statePath(dir, t.Name) == path }) {
 			continue
 		}
-		b, err := os.ReadFile(path)
-		if err != nil {
-			continue
-		}
-		if s, err := decodeState(b); err == nil {
+		if s, err := readState(path); err == nil {
 			orphans = append(orphans, orphan{path, s})
 		}
 	}

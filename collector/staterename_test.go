@@ -64,14 +64,14 @@ func TestRenamedTarget(t *testing.T) {
 			o.StateDir = t.TempDir()
 			s := steady(t, o, 600, 3)
 			c, _, _ := startAs(t, s, "old", url, testKey)
-			cyclesUntil(t, s, c.targets[0], 2*time.Hour)
-			counted := c.targets[0].ledger.Requests()
-			former := c.targets[0].state.path
+			cyclesUntil(t, s, c.loops[0].target, 2*time.Hour)
+			counted := c.loops[0].target.ledger.Requests()
+			former := c.loops[0].target.state.path
 			if counted == 0 {
 				t.Fatal("nothing was counted under the old name")
 			}
 			c, _, log := startAs(t, s, "new", tt.url, tt.key)
-			target := c.targets[0]
+			target := c.loops[0].target
 			if n := target.ledger.Requests(); n != 0 {
 				t.Errorf("the new name begins at %d", n)
 			}

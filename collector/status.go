@@ -4,12 +4,18 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/collector/findings"
+	"github.com/abs-exporter/abs-exporter/collector/ledger"
 )
 
 // Status is what the status page shows of one target, as of the last commit.
 type Status struct {
-	Target string
-	Up     bool // the last cycle got its reports
+	Target    string
+	Host      string         // of the URL, with the port if it names one
+	Location  *time.Location // the zone of ABS's dates
+	Inclusive bool           // the minute of later_date is in the window
+	Up        bool           // the last cycle got its reports
+	// Running is when the cycle that runs now began; zero between two cycles.
+	Running time.Time
 	// LastCycle is when the last finished cycle began; zero before the first.
 	LastCycle         time.Time
 	LastCycleDuration time.Duration
@@ -20,7 +26,7 @@ type Status struct {
 	WindowTokens      int64        // of the window report; -1 where unknown
 	WindowRequests    int64        // likewise
 	FlaggedTokens     int64        // -1 where unknown
-	Forensics         ForensicsStatus
+	Forensics         findings.Status
 	Admin             AdminStatus
 	Errors            []ErrorStatus // newest first
 	StateSaved        time.Time     // zero: never, or there is no state directory
@@ -29,27 +35,29 @@ type Status struct {
 // SlotStatus is one slot.
 type SlotStatus struct {
 	From, To time.Time
-	State    string // open, pending, settled, unproven, missed
-	Requests int64  // counted from it
+	State    ledger.SlotState
+	Requests int64 // counted from it
 	LastRead time.Time
 }
 
-// ForensicsStatus counts the tokens of the window by the state of their forensics.
-type ForensicsStatus struct {
-	Enabled                       bool
-	Due, Covered, Skipped, Failed int
-	OldestAge                     time.Duration // of the oldest answer; 0: not every token was asked about yet
-}
-
-// ErrorStatus is a failure that the operator should see. What holds neither key nor token.
+// ErrorStatus is a cause of failures that the operator should see. What holds neither key nor
+// token.
 type ErrorStatus struct {
-	At   time.Time
-	What string
+	Since, At time.Time // of the first and of the last
+	Times     int
+	What      string // of the last
+
+	cause   cause
+	subject subject
 }
 
 func (t *target) recordStatus(now time.Time, f findings.Status) {
 	s := &Status{
 		Target:            t.Name,
+		Host:              t.host,
+		Location:          t.Location,
+		Inclusive:         t.Inclusive,
+		Running:           t.running,
 		Up:                t.up,
 		LastCycle:         t.last.began,
 		LastCycleDuration: t.last.took,
@@ -57,18 +65,15 @@ func (t *target) recordStatus(now time.Time, f findings.Status) {
 		Requests:          t.ledger.Requests(),
 		TrackedTokens:     t.ledger.Tracked(),
 		FlaggedTokens:     int64(f.Flagged),
-		Forensics:         ForensicsStatus{Enabled: f.Enabled, Due: f.Due, Covered: f.Covered, Skipped: f.Skipped, Failed: f.Failed},
+		Forensics:         f,
 		Errors:            append([]ErrorStatus{}, t.failures.recent...),
 		StateSaved:        t.state.saved,
-	}
-	if !f.Oldest.IsZero() {
-		s.Forensics.OldestAge = now.Sub(f.Oldest)
 	}
 	s.WindowTokens, s.WindowRequests = t.window.totals(now)
 	s.Admin = t.admin.statusAt(now)
 	for _, slot := range t.ledger.Slots(now) {
 		s.Slots = append(s.Slots, SlotStatus{
-			From: slot.From, To: slot.To, State: string(slot.State), Requests: slot.Requests, LastRead: slot.Read,
+			From: slot.From, To: slot.To, State: slot.State, Requests: slot.Requests, LastRead: slot.Read,
 		})
 	}
 	t.status.Store(s)

@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -255,8 +256,15 @@ func TestStateCannotBeSaved(t *testing.T) {
 	if failures != 1 || !strings.Contains(s.log.String(), "the exposed counters stand still") {
 		t.Errorf("the metric or the log does not have it: %s", s.log)
 	}
+	cycles := int(90*time.Minute/o.Interval) + 1
+	if n := strings.Count(s.log.String(), `msg="state not saved"`); n != cycles {
+		t.Errorf("logged %d times in %d cycles: %s", n, cycles, s.log)
+	}
 	s.state.path = good
 	s.until(8 * time.Hour)
+	if n := strings.Count(s.log.String(), `msg="state saved again"`); n != 1 {
+		t.Errorf("the end is logged %d times: %s", n, s.log)
+	}
 	if s.counted() != s.truth() {
 		t.Errorf("counted %d of %d", s.counted(), s.truth())
 	}
@@ -348,15 +356,15 @@ func TestStateFilePowerCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := decodeState(whole); err != nil {
+	if _, err := decodeBytes(whole); err != nil {
 		t.Fatal(err)
 	}
 	for n := range whole {
-		if _, err := decodeState(whole[:n]); err == nil {
+		if _, err := decodeBytes(whole[:n]); err == nil {
 			t.Fatalf("the first %d of %d bytes were taken for a state", n, len(whole))
 		}
 	}
-	if _, err := decodeState(append(slices.Clone(whole), 0)); err == nil {
+	if _, err := decodeBytes(append(slices.Clone(whole), 0)); err == nil {
 		t.Error("a byte too many was not noticed")
 	}
 	step := max(1, len(whole)/5000)
@@ -366,7 +374,7 @@ func TestStateFilePowerCut(t *testing.T) {
 		}
 		changed := slices.Clone(whole)
 		changed[i] ^= 1 << (i % 8)
-		if _, err := decodeState(changed); err == nil {
+		if _, err := decodeBytes(changed); err == nil {
 			t.Fatalf("a change of byte %d was not noticed", i)
 		}
 	}
@@ -384,7 +392,7 @@ func TestStateFilePowerCut(t *testing.T) {
 	}
 	newer := slices.Clone(whole)
 	newer[len(stateMagic)+3] = stateVersion + 1
-	if _, err := decodeState(newer); err == nil || !strings.Contains(err.Error(), "version 2") {
+	if _, err := decodeBytes(newer); err == nil || !strings.Contains(err.Error(), "version 2") {
 		t.Errorf("a newer state: %v", err)
 	}
 }
@@ -432,4 +440,8 @@ func TestStateOfAnotherKey(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "--series.token-key-file") {
 		t.Errorf("a state of another key: %v", err)
 	}
+}
+
+func decodeBytes(b []byte) (*savedState, error) {
+	return decodeState(bytes.NewReader(b), int64(len(b)))
 }

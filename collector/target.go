@@ -3,6 +3,7 @@ package collector
 import (
 	"context"
 	"log/slog"
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -39,7 +40,8 @@ type report interface {
 	poll(ctx context.Context, c *cycle) (publish bool)
 }
 
-// target polls one ABS deployment. All of it belongs to the goroutine of run, but for the status.
+// target polls one ABS deployment. All of it belongs to the goroutine of its loop, but for the
+// status.
 type target struct {
 	*wiring
 	reports   []report // in the order in which a cycle polls them
@@ -51,7 +53,9 @@ type target struct {
 	counters  []metrics.Block // as last published
 	up        bool            // the last cycle that requested reports got them
 	last      cycle           // the last one that ended
-	status    atomic.Pointer[Status]
+	running   time.Time       // when the cycle that runs began; zero between two
+	host      string          // of the URL
+	status    *atomic.Pointer[Status]
 }
 
 // cycle is one round of all reports.
@@ -61,9 +65,14 @@ type cycle struct {
 	took      time.Duration
 	succeeded int // reports
 	failed    int
+	refused   bool // ABS refused the keys: nothing more is requested
 }
 
-func newTarget(o *Options, t Target, e Environment, orphans *[]orphan, heartbeat func()) (*target, error) {
+// newTarget prepares a target with the state that was saved last, and publishes it. Of the orphans
+// it removes the one that it adopts.
+func newTarget(
+	o *Options, t Target, e Environment, orphans *[]orphan, heartbeat func(), status *atomic.Pointer[Status],
+) (*target, error) {
 	if t.Location == nil {
 		t.Location = time.UTC
 	}
@@ -76,9 +85,9 @@ func newTarget(o *Options, t Target, e Environment, orphans *[]orphan, heartbeat
 	log := e.Log.With("target", t.Name)
 	w := &wiring{
 		Target: t, options: o, ids: e.Key.Hasher(), health: e.Health, clock: e.Clock, log: log,
-		failures: &failures{clock: e.Clock, log: log}, heartbeat: heartbeat,
+		failures: newFailures(e.Clock, log), heartbeat: heartbeat,
 	}
-	c := &target{wiring: w, publisher: e.Publisher, state: newStateFile(o.StateDir, t, e.Key.Check())}
+	c := &target{wiring: w, host: hostOf(t.URL), publisher: e.Publisher, state: newStateFile(o.StateDir, t, e.Key.Check()), status: status}
 	changed := func() { c.publish(w.clock.Now(), true) }
 	c.findings = newFindings(w, zeroFor, e.Events, changed)
 	c.admin = &adminReport{wiring: w, changed: changed}
@@ -123,17 +132,27 @@ func newTarget(o *Options, t Target, e Environment, orphans *[]orphan, heartbeat
 	return c, nil
 }
 
+// hostOf returns the host of a URL and its port, and nothing else of it.
+func hostOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
 // newFindings connects findings with the target. changed publishes the gauges within a cycle.
 func newFindings(w *wiring, zeroFor time.Duration, events func(metrics.Event), changed func()) *findings.Findings {
 	o := w.options
 	c := findings.Config{
 		Target: w.Name, Rate: o.ForensicsRate, Window: o.Window, Interval: o.Interval, Reread: o.Reread,
-		MaxTokens: o.MaxTokens, ZeroFor: zeroFor, Catalogue: o.Catalogue,
+		MaxTokens: o.MaxTokens, ZeroFor: zeroFor, Catalogue: o.Catalogue, LogEvents: o.LogEvents,
 		Hooks: findings.Hooks{
 			Clock: w.clock, Log: w.log, Hash: w.ids.ID, Events: events, Changed: changed,
-			Tracked: func(id tokenid.ID) bool { return w.ledger.IsTracked(id) },
-			APIs:    func() []string { return w.ledger.Values(counts.API) },
-			Failed:  w.failures.add, Heartbeat: w.heartbeat,
+			Tracked:  func(id tokenid.ID) bool { return w.ledger.IsTracked(id) },
+			APIs:     func() []string { return w.ledger.Values(counts.API) },
+			Failed:   func(report string, err error, consequence string) { w.failures.reportFailed(report, err, consequence) },
+			Answered: w.failures.reportAnswered, Heartbeat: w.heartbeat,
 			Ambiguous: func(span abs.Window) bool {
 				zone := ledger.Zone{Location: w.Location, Inclusive: w.Inclusive}
 				return !zone.Certain(ledger.Span(span))
@@ -149,21 +168,16 @@ func newFindings(w *wiring, zeroFor time.Duration, events func(metrics.Event), c
 	return findings.New(c)
 }
 
-// run is the loop: one cycle now, then one at each instant of the grid.
-func (t *target) run(ctx context.Context) error {
-	for {
-		began := t.runCycle(ctx)
-		t.heartbeat()
-		if err := t.clock.Sleep(ctx, wait(began, t.clock.Now(), t.options.Interval)); err != nil {
-			return nil //nolint:nilerr // the context's end is how a loop is meant to end
-		}
-	}
-}
-
 // runCycle polls every report, publishes what was counted, and spends the rest of the interval on
 // findings. It returns when it began.
 func (t *target) runCycle(ctx context.Context) time.Time {
 	c := cycle{began: t.clock.Now()}
+	t.failures.begin()
+	defer t.failures.flush()
+	t.running = c.began
+	s := *t.status.Load()
+	s.Running = t.running
+	t.status.Store(&s)
 	for _, r := range t.reports {
 		publish := r.poll(ctx, &c)
 		if ctx.Err() != nil {
@@ -172,12 +186,20 @@ func (t *target) runCycle(ctx context.Context) time.Time {
 		if publish {
 			t.commit(&c)
 		}
+		if c.refused {
+			break
+		}
 	}
+	t.failures.flush()
 	t.recordUp(&c)
-	t.findings.Run(ctx, nextCycle(c.began, t.options.Interval))
+	until := nextCycle(c.began, t.options.Interval)
+	if c.refused {
+		until = c.began // only what is too old ends
+	}
+	t.findings.Run(ctx, until)
 	c.took = t.clock.Now().Sub(c.began)
 	t.health.CycleDuration.WithLabelValues(t.Name).Observe(c.took.Seconds())
-	t.last = c
+	t.last, t.running = c, time.Time{}
 	t.commit(&c)
 	return c.began
 }

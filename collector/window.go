@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"hash/maphash"
 	"maps"
 	"slices"
 	"time"
@@ -43,15 +44,13 @@ func (r *windowReport) poll(ctx context.Context, c *cycle) (publish bool) {
 	began := r.clock.Now()
 	window := ledger.Span(abs.WindowUntil(began, r.options.Window))
 	observer := r.findings.ObserveWindow(c.began)
-	tracked := map[tokenid.ID]int64{}
+	counts := newWindowCounts()
 	var last abs.Summary
 	var longest int64
 	truncated, complete := false, true
 	for _, span := range splitEvenly(window, r.spans) {
-		s, err := r.readTokens(ctx, span, func(id tokenid.ID, row *abs.Row) {
-			if r.ledger.IsTracked(id) {
-				tracked[id] += row.Requests
-			}
+		s, err := r.readTokens(ctx, c, span, func(id tokenid.ID, row *abs.Row) {
+			counts.add(id, row, r.ledger.IsTracked(id))
 			observer.Row(id, row.Token, row.Requests)
 		})
 		if err != nil {
@@ -67,7 +66,7 @@ func (r *windowReport) poll(ctx context.Context, c *cycle) (publish bool) {
 	}
 	r.read, r.ok, r.hasTotals = began, true, r.spans == 1 && last.HasSummary
 	r.tokens, r.requests = last.Tokens, last.Requests
-	r.expose(window, max(0, last.Requests-last.RowRequests), tracked)
+	r.expose(window, max(0, last.Requests-last.RowRequests), counts)
 	switch {
 	case truncated && r.spans < maxWindowSpans:
 		r.spans *= 2
@@ -80,9 +79,10 @@ func (r *windowReport) poll(ctx context.Context, c *cycle) (publish bool) {
 }
 
 // isComplete reports whether a report has all that its summary counts: a token that it lacks is not
-// in the window. One with neither summary nor rows proves nothing.
+// in the window. Rows that were left out count towards that with what they report, unless they name
+// a token. A report with neither summary nor rows proves nothing.
 func isComplete(s abs.Summary) bool {
-	return s.RowRequests >= s.Requests && (s.HasSummary || s.Rows > 0)
+	return s.RowRequests+s.Skipped.Requests >= s.Requests && s.Skipped.Named == 0 && !s.Empty()
 }
 
 func (r *windowReport) failed(ctx context.Context, c *cycle, err error) {
@@ -93,8 +93,7 @@ func (r *windowReport) failed(ctx context.Context, c *cycle, err error) {
 	if r.tooLarge(err) && r.spans < maxWindowSpans {
 		r.spans *= 2
 	}
-	r.failures.add("window report not read", err,
-		"its gauges hold their last value, for --collect.window at most; it is tried again in the next cycle")
+	r.failures.reportFailed(abs.ReportTokens, err, "the gauges of the window hold their last value, for --collect.window at most")
 }
 
 // splitEvenly splits a span into n of whole minutes.
@@ -132,12 +131,14 @@ func (r *windowReport) gauges(now time.Time) []metrics.Block {
 }
 
 // expose renders the families of the last reading once, for all commits until the next one.
-func (r *windowReport) expose(window ledger.Span, unattributed int64, tracked map[tokenid.ID]int64) {
+func (r *windowReport) expose(window ledger.Span, unattributed int64, counts *windowCounts) {
 	gauge := func(f *metrics.Family, value int64) metrics.Block {
 		series := metrics.NewSeries(f, time.Time{}, r.Name)
 		return metrics.Block{Family: f, Samples: []metrics.Sample{{Series: series, Value: value}}}
 	}
-	r.exposed = []metrics.Block{gauge(metrics.WindowSeconds, int64(window.To.Sub(window.From)/time.Second))}
+	r.exposed = []metrics.Block{
+		gauge(metrics.WindowSeconds, int64(window.To.Sub(window.From)/time.Second)), gauge(metrics.WindowIPs, counts.ips.count()),
+	}
 	if r.hasTotals {
 		r.exposed = append(r.exposed, gauge(metrics.WindowTokens, r.tokens), gauge(metrics.WindowRequests, r.requests),
 			gauge(metrics.WindowUnattributedRequests, unattributed))
@@ -145,15 +146,73 @@ func (r *windowReport) expose(window ledger.Span, unattributed int64, tracked ma
 	if r.options.MaxTokens == 0 {
 		return
 	}
-	perToken := metrics.Block{Family: metrics.TokenWindowRequests, Samples: make([]metrics.Sample, 0, len(tracked))}
-	var batch metrics.Batch
-	ids := slices.Sorted(maps.Keys(tracked))
-	for _, id := range ids {
-		batch.Add(perToken.Family, time.Time{}, r.Name, id.String())
+	r.exposed = append(r.exposed, counts.perToken(r.Name)...)
+}
+
+// windowCounts adds up the rows of the window: a token may have several in one report, and has one
+// in each span that it is in.
+type windowCounts struct {
+	seed    maphash.Seed
+	ips     distinct
+	tracked map[tokenid.ID]*tokenCounts
+}
+
+// tokenCounts are those of a tracked token.
+type tokenCounts struct {
+	requests     int64
+	ips, devices distinct
+}
+
+func newWindowCounts() *windowCounts {
+	return &windowCounts{seed: maphash.MakeSeed(), tracked: map[tokenid.ID]*tokenCounts{}}
+}
+
+func (c *windowCounts) add(id tokenid.ID, row *abs.Row, tracked bool) {
+	c.addDistinct(&c.ips, row.IPs)
+	if !tracked {
+		return
 	}
-	series := batch.Make()
-	for i, id := range ids {
-		perToken.Samples = append(perToken.Samples, metrics.Sample{Series: &series[i], Value: tracked[id]})
+	t := c.tracked[id]
+	if t == nil {
+		t = &tokenCounts{}
+		c.tracked[id] = t
 	}
-	r.exposed = append(r.exposed, perToken)
+	t.requests += row.Requests
+	c.addDistinct(&t.ips, row.IPs)
+	c.addDistinct(&t.devices, row.Devices)
+}
+
+// addDistinct adds the names of counts. Other is no name, but those that a row had no room for.
+func (c *windowCounts) addDistinct(d *distinct, counts []abs.Count) {
+	for _, count := range counts {
+		if len(count.Key) > 0 && string(count.Key) != abs.Other {
+			d.add(c.seed, count.Key)
+		}
+	}
+}
+
+// perToken returns the families with the label token.
+func (c *windowCounts) perToken(target string) []metrics.Block {
+	ids := slices.Sorted(maps.Keys(c.tracked))
+	var blocks []metrics.Block
+	for _, gauge := range []struct {
+		family *metrics.Family
+		value  func(*tokenCounts) int64
+	}{
+		{metrics.TokenWindowRequests, func(t *tokenCounts) int64 { return t.requests }},
+		{metrics.TokenWindowIPs, func(t *tokenCounts) int64 { return t.ips.count() }},
+		{metrics.TokenWindowDevices, func(t *tokenCounts) int64 { return t.devices.count() }},
+	} {
+		block := metrics.Block{Family: gauge.family, Samples: make([]metrics.Sample, 0, len(ids))}
+		var batch metrics.Batch
+		for _, id := range ids {
+			batch.Add(gauge.family, time.Time{}, target, id.String())
+		}
+		series := batch.Make()
+		for i, id := range ids {
+			block.Samples = append(block.Samples, metrics.Sample{Series: &series[i], Value: gauge.value(c.tracked[id])})
+		}
+		blocks = append(blocks, block)
+	}
+	return blocks
 }

@@ -29,7 +29,7 @@ func (k *windowEndCheck) poll(ctx context.Context, c *cycle) (publish bool) {
 	union := ledger.Span{From: early.From, To: late.To}
 	var requests [3]int64
 	for i, s := range []ledger.Span{early, union, late} {
-		summary, err := k.readTokens(ctx, s, func(tokenid.ID, *abs.Row) {})
+		summary, err := k.readTokens(ctx, c, s, func(tokenid.ID, *abs.Row) {})
 		if err != nil {
 			if ctx.Err() == nil && k.tooLarge(err) {
 				k.done = true // too large to be read; the audit looks at the seams between slots too

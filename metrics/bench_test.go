@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"fmt"
 	"math"
 	"net/http"
 	"testing"
@@ -35,7 +36,7 @@ type collector struct {
 func newCollector(s *Snapshot) *collector {
 	c := &collector{desc: prometheus.NewDesc(TokenMethodRequests.Name, TokenMethodRequests.Help, TokenMethodRequests.Labels, nil)}
 	for _, sample := range s.Blocks[0].Samples {
-		v := sample.Series.Values()
+		v := values(sample.Series)
 		c.samples = append(c.samples, struct {
 			token, method string
 			value         float64
@@ -91,23 +92,25 @@ func BenchmarkScrape100k(b *testing.B) {
 	}
 }
 
-// BenchmarkRender100k measures what a publication costs once for each format, plain and compressed.
-func BenchmarkRender100k(b *testing.B) {
-	e := NewExposition(noHealth(), Options{})
-	e.Publish("shop", manySeries(100_000, "shop"))
-	for f, name := range []string{"text", "openmetrics", "protobuf"} {
-		b.Run(name+"/identity", func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				b.SetBytes(e.newPublication(e.Snapshots()).plain[f]().plain)
-			}
-		})
-		b.Run(name+"/gzip", func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				b.SetBytes(e.newPublication(e.Snapshots()).compressed[f]().plain)
-			}
-		})
+// BenchmarkRender measures what a publication costs once for each format, plain and compressed.
+func BenchmarkRender(b *testing.B) {
+	for _, series := range []int{8000, 100_000} {
+		e := NewExposition(noHealth(), Options{})
+		e.Publish("shop", manySeries(series, "shop"))
+		for f, name := range []string{"text", "openmetrics", "protobuf"} {
+			b.Run(fmt.Sprint(series, "/", name, "/identity"), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					b.SetBytes(e.newPublication(e.Snapshots()).plain[f]().plain)
+				}
+			})
+			b.Run(fmt.Sprint(series, "/", name, "/gzip"), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					b.SetBytes(e.newPublication(e.Snapshots()).compressed[f]().plain)
+				}
+			})
+		}
 	}
 }
 

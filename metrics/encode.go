@@ -30,23 +30,24 @@ func (f format) standard() expfmt.Format {
 	}
 }
 
-// group is everything that is published of one family: the blocks of all targets, under one header.
-type group struct {
-	family *Family
-	blocks [][]Sample
+// FamilySamples is everything that is published of one family: the blocks of all targets, in the
+// order of a scrape.
+type FamilySamples struct {
+	Family *Family
+	Blocks [][]Sample
 }
 
 // estimate returns the approximate length of the text of all groups. It decides only whether the
 // text is kept uncompressed.
-func estimate(groups []group) int64 {
+func estimate(groups []FamilySamples) int64 {
 	const number = 10 // a value, its blank and its line break
 	var n int64
 	for i := range groups {
 		g := &groups[i]
-		n += int64(len(g.family.Help) + 3*len(g.family.Name) + 24)
-		for _, block := range g.blocks {
+		n += int64(len(g.Family.Help) + 3*len(g.Family.Name) + 24)
+		for _, block := range g.Blocks {
 			for j := range block {
-				n += int64(len(g.family.Name) + len(block[j].Series.text) + number)
+				n += int64(len(g.Family.Name) + len(block[j].Series.text) + number)
 			}
 		}
 	}
@@ -54,7 +55,7 @@ func estimate(groups []group) int64 {
 }
 
 // encode renders the groups in the format f to w, without the end of the exposition. w never fails.
-func encode(w io.Writer, f format, created bool, groups []group) {
+func encode(w io.Writer, f format, created bool, groups []FamilySamples) {
 	pg := pages.Get().(*page)
 	pg.w = w
 	for i := range groups {

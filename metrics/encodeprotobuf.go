@@ -1,130 +1,87 @@
 package metrics
 
 import (
-	"math"
+	"encoding/binary"
 
 	dto "github.com/prometheus/client_model/go"
-	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// Tags of the fields of io.prometheus.client's metrics.proto, which is frozen: field number and
-// wire type, in one byte.
-const (
-	varint  = byte(protowire.VarintType)
-	fixed64 = byte(protowire.Fixed64Type)
-	message = byte(protowire.BytesType) // or a string
-
-	familyName, familyHelp, familyType      = 1<<3 | message, 2<<3 | message, 3<<3 | varint
-	familyMetric, familyUnit                = 4<<3 | message, 5<<3 | message
-	metricLabel, metricGauge, metricCounter = 1<<3 | message, 2<<3 | message, 3<<3 | message
-	labelName, labelValue                   = 1<<3 | message, 2<<3 | message
-	gaugeValue, counterCreated              = 1<<3 | fixed64, 3<<3 | message
-	timestampSeconds, timestampNanos        = 1<<3 | varint, 2<<3 | varint
-)
-
-const tagSize = 1
-
-// encodeProtobuf writes a group as one delimited MetricFamily. It is written by hand because the
-// length comes first: two passes over the samples need no memory, where a family of a million
-// metrics as objects needs gigabytes.
-func encodeProtobuf(pg *page, g *group) {
-	f := g.family
-	kind := dto.MetricType_GAUGE
-	if f.Type == Counter {
-		kind = dto.MetricType_COUNTER
+// encodeProtobuf writes a group as one delimited MetricFamily. A family of a million metrics as one
+// object needs gigabytes, so the header and each metric are marshalled as messages of their own:
+// protobuf merges messages that follow each other. The length comes first, so that all are measured
+// before.
+func encodeProtobuf(pg *page, g *FamilySamples) {
+	head := &dto.MetricFamily{Name: &g.Family.Name, Help: &g.Family.Help, Type: dto.MetricType_GAUGE.Enum()}
+	if g.Family.Type == Counter {
+		head.Type = dto.MetricType_COUNTER.Enum()
 	}
-	unit := f.exposedUnit()
-
-	size := stringSize(f.Name) + stringSize(f.Help) + tagSize + protowire.SizeVarint(uint64(kind))
-	if unit != "" {
-		size += stringSize(unit)
+	if unit := g.Family.exposedUnit(); unit != "" {
+		head.Unit = &unit
 	}
-	var stack [valueCap]byte
-	for _, block := range g.blocks {
+	m := newFamilyMessage(g.Family)
+	size := proto.Size(head)
+	for _, block := range g.Blocks {
 		for i := range block {
-			value := appendValue(stack[:0], &block[i])
-			size += tagSize + protowire.SizeBytes(metricSize(block[i].Series, len(value)))
+			size += proto.Size(m.with(&block[i]))
 		}
 	}
-
-	b := protowire.AppendVarint(pg.buf, uint64(size))
-	b = appendString(b, familyName, f.Name)
-	b = appendString(b, familyHelp, f.Help)
-	b = append(b, familyType)
-	b = protowire.AppendVarint(b, uint64(kind))
-	for _, block := range g.blocks {
+	pg.buf = appendMessage(binary.AppendUvarint(pg.buf, uint64(size)), head)
+	for _, block := range g.Blocks {
 		for i := range block {
-			b = append(b, familyMetric)
-			pg.buf = appendMetric(b, &block[i])
+			pg.buf = appendMessage(pg.buf, m.with(&block[i]))
 			pg.spill()
-			b = pg.buf
 		}
 	}
-	if unit != "" {
-		b = appendString(b, familyUnit, unit)
-	}
-	pg.buf = b
-	pg.spill()
 }
 
-func stringSize(s string) int { return tagSize + protowire.SizeBytes(len(s)) }
-
-func appendString(b []byte, tag byte, s string) []byte {
-	return protowire.AppendString(append(b, tag), s)
+func appendMessage(b []byte, m proto.Message) []byte {
+	b, err := proto.MarshalOptions{}.MarshalAppend(b, m)
+	if err != nil {
+		panic(err) // no field is required, and nothing is near 2 GiB
+	}
+	return b
 }
 
-// metricSize returns the length of a Metric message without its tag and length.
-func metricSize(s *Series, valueSize int) int {
-	size := tagSize + protowire.SizeBytes(valueSize)
-	for name, value := range s.Labels() {
-		size += tagSize + protowire.SizeBytes(stringSize(name)+stringSize(value))
-	}
-	return size
+// familyMessage is a MetricFamily that has one metric and no header. It is used again for each
+// sample of a family.
+type familyMessage struct {
+	message *dto.MetricFamily
+	metric  *dto.Metric
+	value   *float64
+	created *timestamppb.Timestamp
 }
 
-func appendMetric(b []byte, sample *Sample) []byte {
-	var stack [valueCap]byte
-	s, value := sample.Series, appendValue(stack[:0], sample)
-	b = protowire.AppendVarint(b, uint64(metricSize(s, len(value))))
-	for name, text := range s.Labels() {
-		b = append(b, metricLabel)
-		b = protowire.AppendVarint(b, uint64(stringSize(name)+stringSize(text)))
-		b = appendString(b, labelName, name)
-		b = appendString(b, labelValue, text)
+func newFamilyMessage(f *Family) *familyMessage {
+	m := &familyMessage{metric: new(dto.Metric), value: new(float64), created: new(timestamppb.Timestamp)}
+	m.message = &dto.MetricFamily{Metric: []*dto.Metric{m.metric}}
+	for i := range f.Labels {
+		m.metric.Label = append(m.metric.Label, &dto.LabelPair{Name: &f.Labels[i], Value: new(string)})
 	}
-	field := metricGauge
-	if s.family.Type == Counter {
-		field = metricCounter
+	if f.Type == Counter {
+		m.metric.Counter = &dto.Counter{Value: m.value}
+	} else {
+		m.metric.Gauge = &dto.Gauge{Value: m.value}
 	}
-	return protowire.AppendBytes(append(b, field), value)
+	return m
 }
 
-// valueCap is enough for every Counter: a double and a timestamp.
-const valueCap = 32
-
-// appendValue appends the Counter or Gauge message.
-func appendValue(b []byte, sample *Sample) []byte {
-	b = append(b, gaugeValue) // in a Counter the number is the same
-	b = protowire.AppendFixed64(b, math.Float64bits(sample.Float()))
-	s := sample.Series
-	if s.family.Type != Counter || s.created == 0 {
-		return b
+// with returns the message of a sample, until the next call.
+func (m *familyMessage) with(sample *Sample) *dto.MetricFamily {
+	i := 0
+	for _, value := range sample.Series.Labels() {
+		*m.metric.Label[i].Value = value
+		i++
 	}
-	// A field of the timestamp that is 0 is absent. Nanos are never negative, and protobuf writes
-	// negative seconds as their two's complement.
-	seconds, millis := s.created/1000, s.created%1000
-	if millis < 0 {
-		seconds, millis = seconds-1, millis+1000
+	*m.value = sample.Float()
+	if c := m.metric.Counter; c != nil {
+		c.CreatedTimestamp = nil
+		if ms := sample.Series.created; ms != 0 {
+			at := sample.Series.Created()
+			m.created.Seconds, m.created.Nanos = at.Unix(), int32(at.Nanosecond()) //nolint:gosec // below 1e9
+			c.CreatedTimestamp = m.created
+		}
 	}
-	var stack [valueCap]byte
-	timestamp := stack[:0]
-	if seconds != 0 {
-		timestamp = append(timestamp, timestampSeconds)
-		timestamp = protowire.AppendVarint(timestamp, uint64(seconds))
-	}
-	if millis != 0 {
-		timestamp = append(timestamp, timestampNanos)
-		timestamp = protowire.AppendVarint(timestamp, uint64(millis)*1e6)
-	}
-	return protowire.AppendBytes(append(b, counterCreated), timestamp)
+	return m.message
 }

@@ -11,8 +11,8 @@ var helpEscaper = strings.NewReplacer(`\`, `\\`, "\n", `\n`)
 // encodeText writes a group in the text format 0.0.4 or in OpenMetrics 1.0.0, which 0.0.1 equals as
 // far as it is used here. Values are written as integers (1234567, where the standard encoder has
 // 1.234567e+06), because people read them, too; to every parser both are the same.
-func encodeText(pg *page, g *group, openMetrics, created bool) {
-	f := g.family
+func encodeText(pg *page, g *FamilySamples, openMetrics, created bool) {
+	f := g.Family
 	name, escaper, unit := f.Name, helpEscaper, ""
 	if openMetrics {
 		name, escaper, unit = f.openMetricsName(), textEscaper, f.exposedUnit()
@@ -23,7 +23,7 @@ func encodeText(pg *page, g *group, openMetrics, created bool) {
 		pg.buf = appendComment(pg.buf, "# UNIT ", name, unit)
 	}
 	created = created && openMetrics && f.Type == Counter
-	for _, block := range g.blocks {
+	for _, block := range g.Blocks {
 		for i := range block {
 			pg.buf = appendLine(pg.buf, f.Name, &block[i])
 			if s := block[i].Series; created && s.created != 0 {

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"context"
 	"log/slog"
 	"strings"
 	"time"
@@ -49,20 +50,28 @@ func (e Event) String() string {
 	return text
 }
 
+// Level returns how much the event matters: what ends is an info; what begins is as severe as its
+// type, and a warning if nobody knows how severe that is.
+func (e Event) Level() slog.Level {
+	switch {
+	case !e.Began, e.Severity == "info":
+		return slog.LevelInfo
+	case e.Severity == "critical":
+		return slog.LevelError
+	default:
+		return slog.LevelWarn
+	}
+}
+
 // Log writes the event as one log line, for analysts to search for.
 func (e Event) Log(l *slog.Logger) {
 	args := []any{"token", e.Token, e.Kind() + "_type", e.Type, "apis", e.APIs, "severity", e.Severity}
 	if !e.WindowTo.IsZero() {
 		args = append(args, "window_from", e.WindowFrom.UTC(), "window_to", e.WindowTo.UTC())
 	}
-	switch {
-	case e.Began && e.Anomaly:
-		l.Info("anomaly began", args...)
-	case e.Began:
-		l.Warn("attack began", args...)
-	case e.Anomaly:
-		l.Info("anomaly ended", args...)
-	default:
-		l.Info("attack ended", args...)
+	change := " ended"
+	if e.Began {
+		change = " began"
 	}
+	l.Log(context.Background(), e.Level(), e.Kind()+change, args...) //nolint:sloglint // one of four constants
 }

@@ -13,8 +13,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// defaultKeepPlain is enough for some 150,000 series.
-const defaultKeepPlain = 16 << 20
+// keepPlain is how large, in bytes, an uncompressed exposition may be to be kept: some 150,000
+// series. A larger one is kept compressed only, a tenth of the size, and is rendered again for each
+// scrape without compression: that is as fast as decompressing it, and does not wait for the
+// compression.
+const keepPlain = 16 << 20
 
 // Options configures an Exposition. The zero value is a reasonable default.
 type Options struct {
@@ -24,23 +27,23 @@ type Options struct {
 	// Registerer, if set, gets client_golang's promhttp_* families, which count the scrapes. It
 	// should be what the gatherer gathers from.
 	Registerer prometheus.Registerer
+	// Committed, if set, is called after each Publish but that of an interim snapshot.
+	Committed func()
 	// Logger, if set, logs when the exporter's own metrics cannot be gathered.
 	Logger *slog.Logger
-	// KeepPlain is how large, in bytes, an uncompressed exposition may be to be kept. A larger one
-	// is kept compressed only, a tenth of the size, and is rendered again for each scrape without
-	// compression: that is as fast as decompressing it, and does not wait for the compression. 0:
-	// 16 MiB.
-	KeepPlain int64
+	// MaxRequests is how many scrapes are answered at once; the others get status 503. 0: all are.
+	MaxRequests int
 }
 
 // Exposition serves /metrics: the latest snapshots of the targets, and after them the exporter's
 // own metrics, gathered for the scrape. The snapshots are rendered at most once in each format,
 // compressed and not, when first requested; a scrape copies bytes.
 type Exposition struct {
-	options  Options
-	handler  http.Handler // serve, instrumented
-	registry registryBodies
-	errors   *prometheus.CounterVec // nil without Registerer
+	options   Options
+	keepPlain int64        // keepPlain, less in tests
+	handler   http.Handler // serve, instrumented
+	registry  registryBodies
+	errors    *prometheus.CounterVec // nil without Registerer
 
 	publishing sync.Mutex // one Publish at a time; scrapes never lock it
 	current    atomic.Pointer[publication]
@@ -51,7 +54,7 @@ type Exposition struct {
 // that began with it end with it, however long they last.
 type publication struct {
 	snapshots map[string]*Snapshot
-	groups    []group
+	groups    []FamilySamples
 	// The body in each format, rendered at the first call. plain returns nil if it is too large to
 	// be kept uncompressed.
 	plain, compressed [formatCount]func() *body
@@ -60,14 +63,13 @@ type publication struct {
 // NewExposition returns a handler that serves what is published to it, and what health gathers. It
 // panics when opts.Registerer holds other metrics with the names promhttp_*.
 func NewExposition(health prometheus.Gatherer, opts Options) *Exposition {
-	if opts.KeepPlain == 0 {
-		opts.KeepPlain = defaultKeepPlain
-	}
-	e := &Exposition{options: opts, registry: registryBodies{
-		gatherer: health, created: opts.OpenMetricsCreated,
-		gathering: make(chan struct{}, 1), waiting: make(map[registryBodyKey]*pendingBody),
+	e := &Exposition{options: opts, keepPlain: keepPlain, registry: registryBodies{
+		gatherer: health, created: opts.OpenMetricsCreated, gathering: make(chan struct{}, 1),
 	}}
 	e.handler = http.HandlerFunc(e.serve)
+	if opts.MaxRequests > 0 {
+		e.handler = atMost(opts.MaxRequests, e.handler)
+	}
 	if opts.Registerer != nil {
 		e.errors = prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "promhttp_metric_handler_errors_total",
@@ -85,8 +87,7 @@ func NewExposition(health prometheus.Gatherer, opts Options) *Exposition {
 const causeGathering = "gathering"
 
 // Publish atomically replaces the snapshot of a target; nil removes the target. It waits for no
-// scrape. The snapshot must not be written to afterwards; Snapshot.Check checks what it must
-// satisfy.
+// scrape. The snapshot must not be written to afterwards.
 func (e *Exposition) Publish(target string, s *Snapshot) {
 	e.publishing.Lock()
 	defer e.publishing.Unlock()
@@ -97,7 +98,13 @@ func (e *Exposition) Publish(target string, s *Snapshot) {
 		snapshots[target] = s
 	}
 	e.current.Store(e.newPublication(snapshots))
+	if e.options.Committed != nil && (s == nil || !s.Interim) {
+		e.options.Committed()
+	}
 }
+
+// Published returns what is published, as a scrape shows it. It must not be written to.
+func (e *Exposition) Published() []FamilySamples { return e.current.Load().groups }
 
 // Snapshots returns the current snapshots by target.
 func (e *Exposition) Snapshots() map[string]*Snapshot {
@@ -106,7 +113,7 @@ func (e *Exposition) Snapshots() map[string]*Snapshot {
 
 func (e *Exposition) newPublication(snapshots map[string]*Snapshot) *publication {
 	p := &publication{snapshots: snapshots, groups: groupByFamily(snapshots)}
-	large := sync.OnceValue(func() bool { return estimate(p.groups) > e.options.KeepPlain })
+	large := sync.OnceValue(func() bool { return estimate(p.groups) > e.keepPlain })
 	for f := range formatCount {
 		p.plain[f] = sync.OnceValue(func() *body {
 			if large() {
@@ -124,10 +131,10 @@ func (e *Exposition) newPublication(snapshots map[string]*Snapshot) *publication
 	return p
 }
 
-// groupByFamily puts the blocks of all targets under one header per family, as the formats require:
-// families in the order of the table, then targets by name, then blocks in their order. A family
-// without samples has no header.
-func groupByFamily(snapshots map[string]*Snapshot) []group {
+// groupByFamily puts the samples of all targets under one header per family, as the formats
+// require: families in the order of the table, then targets by name, then blocks in their order. A
+// family without samples has no header.
+func groupByFamily(snapshots map[string]*Snapshot) []FamilySamples {
 	blocks := make(map[*Family][][]Sample)
 	for _, target := range slices.Sorted(maps.Keys(snapshots)) {
 		for _, b := range snapshots[target].Blocks {
@@ -136,10 +143,10 @@ func groupByFamily(snapshots map[string]*Snapshot) []group {
 			}
 		}
 	}
-	groups := make([]group, 0, len(blocks))
+	groups := make([]FamilySamples, 0, len(blocks))
 	for _, f := range Table() {
 		if samples, ok := blocks[f]; ok {
-			groups = append(groups, group{family: f, blocks: samples})
+			groups = append(groups, FamilySamples{Family: f, Blocks: samples})
 		}
 	}
 	return groups

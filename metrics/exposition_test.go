@@ -258,12 +258,13 @@ func TestPanickingHealth(t *testing.T) {
 	}
 }
 
-// Above KeepPlain only the compressed form is kept, and every scrape still gets the same.
+// Above keepPlain only the compressed form is kept, and every scrape still gets the same.
 func TestLargeSnapshotsAreKeptCompressedOnly(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	NewHealth(reg).Init("a")
 	s := manySeries(20_000, "a")
-	small, large := NewExposition(reg, Options{}), NewExposition(reg, Options{KeepPlain: 1 << 20})
+	small, large := NewExposition(reg, Options{}), NewExposition(reg, Options{})
+	large.keepPlain = 1 << 20
 	small.Publish("a", s)
 	large.Publish("a", s)
 	for _, accept := range []string{acceptText, acceptOpenMetrics, acceptProtobuf} {
@@ -350,8 +351,9 @@ func TestPublishReplacesAndRemoves(t *testing.T) {
 // A scraper that reads slowly blocks neither Publish nor other scrapers, and gets all of the
 // publication that it began with.
 func TestSlowScraperBlocksNothing(t *testing.T) {
-	for _, keep := range []int64{0, 1} { // kept plain, and rendered for the scrape
-		e := NewExposition(noHealth(), Options{KeepPlain: keep})
+	for _, keep := range []int64{keepPlain, 1} { // kept plain, and rendered for the scrape
+		e := NewExposition(noHealth(), Options{})
+		e.keepPlain = keep
 		e.Publish("a", manySeries(10_000, "a"))
 		want := standardText(t, e.Snapshots(), acceptText)
 		server := httptest.NewServer(e)
@@ -413,7 +415,8 @@ func get(t testing.TB, url string) string {
 
 // Whatever is published while scrapes run: each scrape sees exactly one publication of a target.
 func TestPublishDuringScrapes(t *testing.T) {
-	e := NewExposition(noHealth(), Options{KeepPlain: 20_000})
+	e := NewExposition(noHealth(), Options{})
+	e.keepPlain = 20_000
 	series := make([]*Series, 500)
 	for i := range series {
 		series[i] = mustSeries(TokenRequests, "a", fmt.Sprintf("%016x", i))

@@ -1,9 +1,6 @@
 package metrics
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // Type is the type of a metric family, as the Prometheus exposition formats name it.
 type Type string
@@ -15,14 +12,11 @@ const (
 	Histogram Type = "histogram"
 )
 
-// Stability says how far users can rely on a family.
-type Stability string
-
-// Stable families are never renamed and never get another meaning. Experimental ones may change in
-// any release.
+// Values of Family.Stability. Stable families are never renamed and never get another meaning.
+// Experimental ones may change in any release.
 const (
-	Stable       Stability = "stable"
-	Experimental Stability = "experimental"
+	Stable       = "stable"
+	Experimental = "experimental"
 )
 
 // Group is a chapter of the reference.
@@ -43,8 +37,8 @@ const (
 	GroupPush Group = "Push"
 )
 
-// LabelTarget is the first label of every family but abs_exporter_build_info and those of
-// GroupPush: the name of one ABS deployment.
+// LabelTarget is the first label of every family but abs_exporter_build_info,
+// abs_exporter_log_lines_dropped_total and those of GroupPush: the name of one ABS deployment.
 const LabelTarget = "target"
 
 // Family describes one metric family. The values in the table are shared and must not be written
@@ -61,7 +55,7 @@ type Family struct {
 	LabelValues map[string][]string
 	// Buckets are the upper bounds of the classic histogram, in Unit. Only for histograms.
 	Buckets   []float64
-	Stability Stability
+	Stability string
 	Group     Group
 	// Scale is how many of its samples' units make 1, for a gauge that is no integer; 0: one.
 	Scale int64
@@ -95,5 +89,17 @@ func (f *Family) exposedUnit() string {
 	return ""
 }
 
-// HasLabel reports whether the family has the label.
-func (f *Family) HasLabel(name string) bool { return slices.Contains(f.Labels, name) }
+// UCUM returns the unit as OTLP has it, which receivers turn into a suffix of the name. What is
+// counted goes in braces: a remark without effect, where 1 would rename a gauge to _ratio.
+func (f *Family) UCUM() string {
+	switch f.Unit {
+	case "":
+		return ""
+	case "seconds":
+		return "s"
+	case "bytes":
+		return "By"
+	default:
+		return "{" + f.Unit + "}"
+	}
+}

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,10 +12,15 @@ import (
 // labels in the table's order.
 type Health struct {
 	Up                *prometheus.GaugeVec
+	TargetPanics      *prometheus.CounterVec
 	CycleDuration     *prometheus.HistogramVec
 	ReportDuration    *prometheus.HistogramVec
 	ReportBytes       *prometheus.CounterVec
 	ReportFailures    *prometheus.CounterVec
+	EmptyReports      *prometheus.CounterVec
+	ReportRowsSkipped *prometheus.CounterVec
+	ReportMismatches  *prometheus.CounterVec
+	ReportRepeats     *prometheus.CounterVec
 	ReportLastSuccess *prometheus.GaugeVec
 	LastNewRequests   *prometheus.GaugeVec
 	CertificateExpiry *prometheus.GaugeVec
@@ -37,10 +43,15 @@ type Health struct {
 func NewHealth(reg prometheus.Registerer) *Health {
 	h := &Health{}
 	h.Up = h.gauge(reg, Up)
+	h.TargetPanics = h.counter(reg, TargetPanics)
 	h.CycleDuration = h.histogram(reg, CycleDuration)
 	h.ReportDuration = h.histogram(reg, ReportDuration)
 	h.ReportBytes = h.counter(reg, ReportBytes)
 	h.ReportFailures = h.counter(reg, ReportFailures)
+	h.EmptyReports = h.counter(reg, EmptyReports)
+	h.ReportRowsSkipped = h.counter(reg, ReportRowsSkipped)
+	h.ReportMismatches = h.counter(reg, ReportMismatches)
+	h.ReportRepeats = h.counter(reg, ReportRepeats)
 	h.ReportLastSuccess = h.gauge(reg, ReportLastSuccess)
 	h.LastNewRequests = h.gauge(reg, LastNewRequests)
 	h.CertificateExpiry = h.gauge(reg, CertificateExpiry)
@@ -84,7 +95,7 @@ func (h *Health) counter(reg prometheus.Registerer, f *Family) *prometheus.Count
 func (h *Health) gauge(reg prometheus.Registerer, f *Family) *prometheus.GaugeVec {
 	vec := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: f.Name, Help: f.Help, Unit: f.exposedUnit()}, f.Labels)
 	h.register(reg, vec)
-	if f.HasLabel("state") {
+	if slices.Contains(f.Labels, "state") {
 		h.initialize(f, func(values ...string) { vec.WithLabelValues(values...) })
 	}
 	return vec

@@ -24,7 +24,8 @@ func gather(t *testing.T, g prometheus.Gatherer) map[string]*dto.MetricFamily {
 	return byName
 }
 
-// Every field of Health is set, and there is one for each family of the group but the build's.
+// Every field of Health is set, and there is one for each family of the group but those of the
+// process: the build and the log.
 func TestHealthHasAFieldAFamily(t *testing.T) {
 	h := NewHealth(prometheus.NewRegistry())
 	fields := 0
@@ -38,7 +39,7 @@ func TestHealthHasAFieldAFamily(t *testing.T) {
 			t.Errorf("%s was not made", v.Type().Field(i).Name)
 		}
 	}
-	want := -1 // the build info
+	want := -2
 	for _, f := range Table() {
 		if f.Group == GroupHealth && !f.InSnapshot() {
 			want++
@@ -69,9 +70,12 @@ func TestHealthInit(t *testing.T) {
 	}
 	want := map[string]int{
 		"abs_exporter_cycle_duration_seconds": 2, "abs_exporter_report_duration_seconds": 10, "abs_exporter_report_bytes_total": 10,
-		"abs_exporter_report_failures_total": 70, "abs_exporter_slots": 4, "abs_request_delay_seconds": 2,
+		"abs_exporter_report_failures_total": 70, "abs_exporter_empty_reports_total": 2, "abs_exporter_report_rows_skipped_total": 12,
+		"abs_exporter_report_mismatches_total": 8, "abs_exporter_report_repeats_total": 10,
+		"abs_exporter_slots": 4, "abs_request_delay_seconds": 2,
 		"abs_exporter_forensics_tokens":          8,
 		"abs_exporter_state_save_failures_total": 2,
+		"abs_exporter_target_panics_total":       2,
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)

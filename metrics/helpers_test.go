@@ -180,7 +180,7 @@ func standardFamily(f *Family) *dto.MetricFamily {
 
 func standardMetric(f *Family, sample Sample) *dto.Metric {
 	m := &dto.Metric{}
-	for i, v := range sample.Series.Values() {
+	for i, v := range values(sample.Series) {
 		m.Label = append(m.Label, &dto.LabelPair{Name: proto.String(f.Labels[i]), Value: proto.String(v)})
 	}
 	if f.Type != Counter {
@@ -238,13 +238,16 @@ func randomSnapshot(r *rand.Rand, target string) *Snapshot {
 func fullExposition(t testing.TB) *Exposition {
 	t.Helper()
 	reg := NewRegistry(Build{Version: "1.2.3", Revision: "abc", GoVersion: "go1.26"})
+	RegisterLog(reg, func() float64 { return 0 })
 	h := NewHealth(reg)
 	h.Init("shop")
 	for _, vec := range []*prometheus.GaugeVec{h.Up, h.LastNewRequests, h.CertificateExpiry, h.AuditMissing, h.AuditSurplus, h.ForensicsOldestAge, h.StateLastSave} {
 		vec.WithLabelValues("shop").Set(1)
 	}
 	h.ReportLastSuccess.WithLabelValues("shop", "oauthtokens").Set(1)
-	NewPushHealth(reg, SignalMetrics).LastSuccess.WithLabelValues(SignalMetrics).Set(1)
+	push := NewPushHealth(reg)
+	push.Init(SignalMetrics)
+	push.LastSuccess.WithLabelValues(SignalMetrics).Set(1)
 	e := NewExposition(reg, Options{Registerer: reg})
 	s := &Snapshot{}
 	for _, f := range Table() {
@@ -259,6 +262,15 @@ func fullExposition(t testing.TB) *Exposition {
 	}
 	e.Publish("shop", s)
 	return e
+}
+
+// values returns the label values of a series in the order of its family's labels.
+func values(s *Series) []string {
+	var all []string
+	for _, v := range s.Labels() {
+		all = append(all, v)
+	}
+	return all
 }
 
 // manySeries returns a snapshot of n series as from a large ABS: tokens by method, in the order of

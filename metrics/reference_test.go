@@ -51,8 +51,9 @@ by adding. A family marked *experimental* may still change.
 
 ## Common to all of them
 
-- Every series has the label ''target''. The exceptions are ''abs_exporter_build_info'' and ''abs_exporter_otlp_*'', which are
-  about the process, as are client_golang's ''go_*'', ''process_*'' and ''promhttp_*''.
+- Every series has the label ''target''. The exceptions are ''abs_exporter_build_info'',
+  ''abs_exporter_log_lines_dropped_total'' and ''abs_exporter_otlp_*'', which are about the process, as are
+  client_golang's ''go_*'', ''process_*'' and ''promhttp_*''.
 - **Zero-initialised.** A new counter series of requests or detections is served as 0 for one full cycle before its
   first value, so that every Prometheus sees the first increase, without a feature flag. A series restored from the
   state directory continues from its value.
@@ -141,8 +142,9 @@ func labelMeanings() []struct{ name, meaning string } {
 		{"category", "what the attack aims at, from the exporter's catalogue; empty if it is not known"},
 		{"severity", "the severity of the attack type by the exporter's catalogue or the configuration, not by ABS; `unknown` for a type that is in neither"},
 		{"report", "the requested report: `oauthtokens` is token metrics, `forensics` is one token, `attacklist` and `attack` are the attack reports, which name flagged tokens, `admin` is ABS's own state"},
-		{"reason", "why the request failed: keys refused (`auth`), no complete answer in time (`timeout`), no connection or TLS (`connection`), another HTTP status (`status`), a body that is not the requested report (`decode`), a body above the limit (`size`), anything else (`other`)"},
-		{"state", "of a slot: `open` (read again until settled) or `pending` (still to be read after a pause); of a token: `due` (its forensics are still to be read), `covered` (they were read), `skipped` (ABS refuses the request for this token) or `failed`"},
+		{"reason", "why the request failed: keys refused (`auth`), no complete answer in time (`timeout`), no connection or TLS (`connection`), another HTTP status (`status`), a body that is not the requested report (`decode`), a body above the limit (`size`), anything else (`other`); of a row that was left out: what is wrong with it (`token`, `count`, `shape`)"},
+		{"field", "what a report says that was not asked for: `dates` or `token`"},
+		{"state", "of a slot: `open` (read again until settled) or `pending` (still to be read after a pause); of the forensics of a token, which is in one of them: `covered` (answered since the window report before the last one), `failed` (the last call failed), `skipped` (ABS accepts no call about it) or `due` (all others)"},
 		{"dimension", "the label whose limit of series was reached"},
 		{"signal", "what is pushed over OTLP: `metrics` or `logs` (events)"},
 		{"outcome", "what the OTLP receiver did with a request: accepted all of it (`success`), refused some of it (`partial`), accepted none of it (`failure`)"},

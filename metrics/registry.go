@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -50,4 +51,29 @@ func NewRegistry(b Build) *prometheus.Registry {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return reg
+}
+
+// RegisterLog registers abs_exporter_log_lines_dropped_total, whose value dropped returns. It counts
+// from now on.
+func RegisterLog(reg prometheus.Registerer, dropped func() float64) {
+	reg.MustRegister(&droppedLines{
+		desc:  prometheus.NewDesc(LogLinesDropped.Name, LogLinesDropped.Help, nil, nil),
+		value: dropped, created: time.Now(),
+	})
+}
+
+// droppedLines is a counter with a value from elsewhere. prometheus.CounterFunc has no created
+// timestamp.
+type droppedLines struct {
+	desc    *prometheus.Desc
+	value   func() float64
+	created time.Time
+}
+
+// Describe implements prometheus.Collector.
+func (d *droppedLines) Describe(to chan<- *prometheus.Desc) { to <- d.desc }
+
+// Collect implements prometheus.Collector.
+func (d *droppedLines) Collect(to chan<- prometheus.Metric) {
+	to <- prometheus.MustNewConstMetricWithCreatedTimestamp(d.desc, prometheus.CounterValue, d.value(), d.created)
 }

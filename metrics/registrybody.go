@@ -3,10 +3,11 @@ package metrics
 import (
 	"bytes"
 	"errors"
-	"sync"
+	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
+	"golang.org/x/sync/singleflight"
 )
 
 // registryBody is the second part of an exposition, after the snapshots: the exporter's own
@@ -31,43 +32,24 @@ type registryBodies struct {
 	created  bool // write _created lines
 
 	gathering chan struct{} // holds one element while a body is being gathered
-	mu        sync.Mutex
-	waiting   map[registryBodyKey]*pendingBody
+	shared    singleflight.Group
 }
-
-// pendingBody is not being gathered yet: scrapes that arrive may still share it.
-type pendingBody struct {
-	ready chan struct{}
-	registryBody
-}
-
-var errGatherPanicked = errors.New("gathering the exporter's own metrics panicked")
 
 // get returns a body that is gathered after the call.
 func (r *registryBodies) get(key registryBodyKey) *registryBody {
-	r.mu.Lock()
-	if p, ok := r.waiting[key]; ok {
-		r.mu.Unlock()
-		<-p.ready
-		return &p.registryBody
-	}
-	p := &pendingBody{ready: make(chan struct{}), registryBody: registryBody{err: errGatherPanicked}}
-	r.waiting[key] = p
-	r.mu.Unlock()
-
-	r.gathering <- struct{}{}
-	defer func() { <-r.gathering }()
-	r.mu.Lock()
-	delete(r.waiting, key)
-	r.mu.Unlock()
-	defer close(p.ready) // also when gathering panics, which net/http reports: the others must not hang
-	p.registryBody = r.gather(key)
-	return &p.registryBody
+	name := fmt.Sprint(key)
+	b, _, _ := r.shared.Do(name, func() (any, error) { // the error is in the body
+		r.gathering <- struct{}{}
+		defer func() { <-r.gathering }()
+		r.shared.Forget(name) // who comes now shares the next
+		return r.gather(key), nil
+	})
+	return b.(*registryBody)
 }
 
 // gather leaves out families that cannot be gathered or encoded: the requests in the snapshots are
 // worth more than the reason why a health metric failed.
-func (r *registryBodies) gather(key registryBodyKey) registryBody {
+func (r *registryBodies) gather(key registryBodyKey) *registryBody {
 	families, err := r.gatherer.Gather()
 	failures := []error{err}
 	var out bytes.Buffer
@@ -86,7 +68,7 @@ func (r *registryBodies) gather(key registryBodyKey) registryBody {
 	if closer, ok := encoder.(expfmt.Closer); ok {
 		failures = append(failures, closer.Close()) // the # EOF of OpenMetrics
 	}
-	result := registryBody{plain: out.Bytes(), err: errors.Join(failures...)}
+	result := &registryBody{plain: out.Bytes(), err: errors.Join(failures...)}
 	if key.deflate {
 		result.deflated = deflateEnd(result.plain)
 	}

@@ -95,8 +95,9 @@ func (s *Series) Created() time.Time {
 	return time.UnixMilli(s.created).UTC()
 }
 
-// Labels yields the label names and values in the family's order. It allocates only for values with
-// a quote, a backslash or a line break.
+// Labels yields the label names in the family's order, and the values as they were passed to
+// NewSeries, except for invalid UTF-8. It allocates only for values with a quote, a backslash or a
+// line break.
 func (s *Series) Labels() iter.Seq2[string, string] {
 	return func(yield func(name, value string) bool) {
 		text := s.text
@@ -120,16 +121,6 @@ func (s *Series) Labels() iter.Seq2[string, string] {
 			text = text[end+1:]
 		}
 	}
-}
-
-// Values returns the label values in the order of the family's labels, as they were passed to
-// NewSeries except for invalid UTF-8.
-func (s *Series) Values() []string {
-	values := make([]string, 0, len(s.family.Labels))
-	for _, v := range s.Labels() {
-		values = append(values, v)
-	}
-	return values
 }
 
 // String returns the series as the text format writes it: name{label="value",...}.

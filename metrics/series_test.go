@@ -18,8 +18,8 @@ func TestSeriesKeepsItsArguments(t *testing.T) {
 	if want := at.Truncate(time.Millisecond); !s.Created().Equal(want) || s.Created().Location() != time.UTC {
 		t.Errorf("created %v, want %v in UTC", s.Created(), want)
 	}
-	if want := []string{"shop", "0123456789abcdef", "GET"}; !slices.Equal(s.Values(), want) {
-		t.Errorf("values %q", s.Values())
+	if want := []string{"shop", "0123456789abcdef", "GET"}; !slices.Equal(values(s), want) {
+		t.Errorf("values %q", values(s))
 	}
 	if want := `abs_token_method_requests_total{target="shop",token="0123456789abcdef",method="GET"}`; s.String() != want {
 		t.Errorf("got  %s\nwant %s", s, want)
@@ -70,32 +70,4 @@ func TestNewSeriesPanicsOnMistakes(t *testing.T) {
 			mustSeries(tt.family, tt.values...)
 		})
 	}
-}
-
-func TestSnapshotCheck(t *testing.T) {
-	a := Sample{mustSeries(Requests, "shop"), 1}
-	for name, tt := range map[string]struct {
-		blocks []Block
-		want   string
-	}{
-		"good":          {[]Block{{Requests, []Sample{a}}}, ""},
-		"wrong family":  {[]Block{{WindowSeconds, []Sample{a}}}, `abs_requests_total{target="shop"} is in the block of abs_window_seconds`},
-		"other target":  {[]Block{{Requests, []Sample{{mustSeries(Requests, "x"), 1}}}}, `the first label of abs_requests_total{target="x"} is not target "shop"`},
-		"twice":         {[]Block{{Requests, []Sample{a, {mustSeries(Requests, "shop"), 2}}}}, `abs_requests_total{target="shop"} is in the snapshot twice`},
-		"two blocks of": {[]Block{{Requests, []Sample{a}}, {Requests, []Sample{a}}}, `abs_requests_total{target="shop"} is in the snapshot twice`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			err := (&Snapshot{Blocks: tt.blocks}).Check("shop")
-			if got := errText(err); got != tt.want {
-				t.Errorf("got %q, want %q", got, tt.want)
-			}
-		})
-	}
-}
-
-func errText(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
 }

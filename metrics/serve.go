@@ -121,6 +121,20 @@ func (e *Exposition) serve(w http.ResponseWriter, r *http.Request) {
 	out.send(health.plain)
 }
 
+// atMost answers so many requests at once, and refuses the others, which may come again.
+func atMost(n int, h http.Handler) http.Handler {
+	running := make(chan struct{}, n)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case running <- struct{}{}:
+			defer func() { <-running }()
+			h.ServeHTTP(w, r)
+		default:
+			http.Error(w, "as many scrapes as --web.max-requests allows ("+strconv.Itoa(n)+") are being answered; try again later", http.StatusServiceUnavailable)
+		}
+	})
+}
+
 // gatherFailed counts and logs that health metrics are missing from a scrape.
 func (e *Exposition) gatherFailed(err error) {
 	if e.errors != nil {

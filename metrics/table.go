@@ -33,6 +33,16 @@ const Other = "_other"
 var (
 	reports = []string{"oauthtokens", "forensics", "attacklist", "attack", "admin"}
 	reasons = []string{"auth", "timeout", "connection", "status", "decode", "size", "other"}
+
+	reportsOfRows = []string{"oauthtokens", "forensics"}
+	skipReasons   = []string{"token", "count", "shape"} // abs.Skip…
+)
+
+// What a report may say that was not asked for: the values of the label "field" of
+// ReportMismatches.
+const (
+	MismatchDates = "dates"
+	MismatchToken = "token"
 )
 
 // Counters: each request that ABS reports within the settle time is counted once.
@@ -132,6 +142,24 @@ var (
 		Labels: []string{LabelTarget, "token"},
 		Help:   "Requests of a token in the sliding window. Absent for a token that is not in the window.",
 	}
+	WindowIPs = &Family{
+		Name: "abs_window_ips", Type: Gauge, Unit: "addresses", Group: GroupWindow, Stability: Stable,
+		Labels: []string{LabelTarget},
+		Help:   "Distinct client IP addresses in the sliding window, over all tokens: exactly up to 2,048, within about 2 % beyond.",
+		Note:   "A row with more than 4,096 addresses may be counted with fewer, but not with less than 4,096.",
+	}
+	TokenWindowIPs = &Family{
+		Name: "abs_token_window_ips", Type: Gauge, Unit: "addresses", Group: GroupWindow, Stability: Stable,
+		Labels: []string{LabelTarget, "token"},
+		Help:   "Distinct client IP addresses of a token in the sliding window: exactly up to 2,048, within about 2 % beyond. Absent for a token that is not in the window.",
+		Note:   "One series per tracked token, whatever `--series.dimensions` names. Many addresses on one token may be a stolen one. A row with more than 4,096 may be counted with fewer, but not with less than 4,096.",
+	}
+	TokenWindowDevices = &Family{
+		Name: "abs_token_window_devices", Type: Gauge, Unit: "devices", Group: GroupWindow, Stability: Stable,
+		Labels: []string{LabelTarget, "token"},
+		Help:   "Distinct devices of a token in the sliding window, as ABS names them: exactly up to 2,048, within about 2 % beyond. Absent for a token that is not in the window.",
+		Note:   "One series per tracked token, whatever `--series.dimensions` names.",
+	}
 	TokenAttackTypes = &Family{
 		Name: "abs_token_attack_types", Type: Gauge, Unit: "attacks", Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget, "token"},
@@ -163,6 +191,18 @@ var (
 		Name: "abs_anomaly_tokens", Type: Gauge, Unit: "tokens", Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget, "anomaly_type", "api"},
 		Help:   "Tokens for which ABS reports an anomaly of this type on this API now. 0 after the anomaly; absent if there never was one.",
+	}
+	AttackStart = &Family{
+		Name: "abs_attack_start_timestamp_seconds", Type: Gauge, Unit: "seconds", Group: GroupWindow, Stability: Stable,
+		Labels: []string{LabelTarget, "attack_type", "api"},
+		Help:   "When ABS was first seen to flag one of the tokens that it flags now for an attack of this type on this API, in seconds since 1970. Absent while there is none.",
+		Note:   "The attack began before: ABS is usually half an hour late, and forensics some minutes more.",
+	}
+	TokenAttackStart = &Family{
+		Name: "abs_token_attack_start_timestamp_seconds", Type: Gauge, Unit: "seconds", Group: GroupWindow, Stability: Stable,
+		Labels: []string{LabelTarget, "token", "attack_type", "api"},
+		Help:   "When ABS was first seen to flag a token for an attack of this type on this API that is still active, in seconds since 1970. Absent while there is none.",
+		Note:   "At most `--series.max-tokens` tokens, as `abs_token_attack_active`. It survives restarts.",
 	}
 	FlaggedTokens = &Family{
 		Name: "abs_flagged_tokens", Type: Gauge, Unit: "tokens", Group: GroupWindow, Stability: Stable,
@@ -272,6 +312,12 @@ var (
 		Labels: []string{LabelTarget},
 		Help:   "1 if the last cycle read all its reports from ABS, 0 if any failed. Absent until the first cycle has ended.",
 	}
+	TargetPanics = &Family{
+		Name: "abs_exporter_target_panics_total", Type: Counter, Unit: "panics", Group: GroupHealth, Stability: Stable,
+		Labels: []string{LabelTarget},
+		Help:   "Cycles of a target that a fault of the exporter ended (a panic). After three in a row the target is polled no more.",
+		Note:   "The target is rebuilt from its saved state, so that nothing is lost or counted twice; without `--state.dir` its counters begin anew at 0. The log has the stack: please report it.",
+	}
 	CycleDuration = &Family{
 		Name: "abs_exporter_cycle_duration_seconds", Type: Histogram, Unit: "seconds", Group: GroupHealth, Stability: Stable,
 		Labels:  []string{LabelTarget},
@@ -300,6 +346,33 @@ var (
 		},
 		Help: "Requests to ABS that returned no usable report, by reason. A failed report changes no counter of requests.",
 		Note: "All reasons exist from the start, at 0.",
+	}
+	EmptyReports = &Family{
+		Name: "abs_exporter_empty_reports_total", Type: Counter, Unit: "reports", Group: GroupHealth, Stability: Stable,
+		Labels: []string{LabelTarget, "report"}, LabelValues: map[string][]string{"report": reports[:1]},
+		Help: "Reports with neither a summary nor rows. Nobody knows whether their windows are empty, so they settle no slot; they are no failures.",
+		Note: "If it rises while there is traffic, something answers in place of ABS, or ABS has nothing to report yet.",
+	}
+	ReportRowsSkipped = &Family{
+		Name: "abs_exporter_report_rows_skipped_total", Type: Counter, Unit: "rows", Group: GroupHealth, Stability: Stable,
+		Labels:      []string{LabelTarget, "report", "reason"},
+		LabelValues: map[string][]string{"report": reportsOfRows, "reason": skipReasons},
+		Help:        "Rows of reports that could not be read and were left out, each time they were read. Their requests are unattributed.",
+		Note: "`token`: the row names no token. `count`: a number of requests is absent, negative, not whole, or past 2^53. `shape`: a " +
+			"member is of another type, or comes twice. A report with more than ten such rows that are more than one in ten fails.",
+	}
+	ReportMismatches = &Family{
+		Name: "abs_exporter_report_mismatches_total", Type: Counter, Unit: "reports", Group: GroupHealth, Stability: Stable,
+		Labels:      []string{LabelTarget, "report", "field"},
+		LabelValues: map[string][]string{"report": reportsOfRows, "field": {MismatchDates, MismatchToken}},
+		Help:        "Reports that are not about what was asked for: about other dates, or, of forensics, about another token.",
+		Note:        "They are counted as they stand: no page of ABS says how it echoes dates and tokens.",
+	}
+	ReportRepeats = &Family{
+		Name: "abs_exporter_report_repeats_total", Type: Counter, Unit: "requests", Group: GroupHealth, Stability: Stable,
+		Labels: []string{LabelTarget, "report"}, LabelValues: map[string][]string{"report": reports},
+		Help: "Requests that were sent a second time, because the reused connection of the first was closed before an answer.",
+		Note: "Harmless where ABS, or a proxy before it, closes idle connections. A request is repeated once, within `--abs.rate`.",
 	}
 	ReportLastSuccess = &Family{
 		Name: "abs_exporter_report_last_success_timestamp_seconds", Type: Gauge, Unit: "seconds", Group: GroupHealth, Stability: Stable,
@@ -333,7 +406,7 @@ var (
 		Name: "abs_exporter_unproven_slots_total", Type: Counter, Unit: "slots", Group: GroupHealth, Counted: true, Stability: Stable,
 		Labels: []string{LabelTarget},
 		Help:   "Slots that were read to the end but closed without proof that ABS had all of their requests: no later slot held any in time.",
-		Note:   "After `--collect.max-backfill`. An idle weekend looks like a feed that stands still, so this is no alarm; what ABS adds later is not counted.",
+		Note:   "After `--collect.max-backfill`. An idle weekend looks like a feed that stands still, so this is no alarm; what ABS adds later is counted by the audit, under `_other`.",
 	}
 	RequestDelay = &Family{
 		Name: "abs_request_delay_seconds", Type: Histogram, Unit: "seconds", Group: GroupHealth, Stability: Stable,
@@ -365,7 +438,8 @@ var (
 		Labels: []string{LabelTarget, "state"}, LabelValues: map[string][]string{
 			"state": {ForensicsDue, ForensicsCovered, ForensicsSkipped, ForensicsFailed},
 		},
-		Help: "Tokens of the sliding window by the state of their forensics.",
+		Help: "Tokens of the sliding window by the state of their forensics, each in one state.",
+		Note: "`covered`: answered since the window report before the last one; `failed`: the last call failed; `skipped`: ABS does not accept calls about it; `due`: all others. The sum is the number of tokens in the window.",
 	}
 	ForensicsOldestAge = &Family{
 		Name: "abs_exporter_forensics_oldest_age_seconds", Type: Gauge, Unit: "seconds", Group: GroupHealth, Stability: Stable,
@@ -397,11 +471,16 @@ var (
 		Labels: []string{LabelTarget},
 		Help:   "Time of the last save of the state, in seconds since 1970. Absent until the first one, and while state is kept in memory only.",
 	}
+	LogLinesDropped = &Family{
+		Name: "abs_exporter_log_lines_dropped_total", Type: Counter, Unit: "lines", Group: GroupHealth, Stability: Stable,
+		Help: "Lines of the log that were dropped, as nobody read it for long or it could not be written.",
+		Note: "A megabyte of lines waits for a slow reader. It is about the process and has no `target`. Counting and serving go on.",
+	}
 	BuildInfo = &Family{
 		Name: "abs_exporter_build_info", Type: Gauge, Group: GroupHealth, Stability: Stable,
 		Labels: []string{"version", "revision", "goversion"},
 		Help:   "Always 1: the exporter's version, commit and Go version.",
-		Note:   "The one family of this chapter without `target`: it is about the process.",
+		Note:   "It is about the process and has no `target`.",
 	}
 )
 
@@ -438,17 +517,19 @@ func Table() []*Family {
 		Requests, TokenRequests, TokenMethodRequests, TokenAPIRequests, TokenDeviceRequests, TokenIPRequests,
 		MethodRequests, APIRequests, DeviceRequests, AttackDetections, AnomalyDetections,
 
-		WindowSeconds, WindowTokens, WindowRequests, WindowUnattributedRequests, TokenWindowRequests,
-		TokenAttackTypes, TokenAnomalyTypes, TokenAttackActive, TokenAnomalyActive, AttackTokens, AnomalyTokens, FlaggedTokens,
+		WindowSeconds, WindowTokens, WindowRequests, WindowUnattributedRequests, WindowIPs, TokenWindowRequests,
+		TokenWindowIPs, TokenWindowDevices, TokenAttackTypes, TokenAnomalyTypes, TokenAttackActive, TokenAnomalyActive, TokenAttackStart,
+		AttackTokens, AnomalyTokens, AttackStart, FlaggedTokens,
 		AttackTypeInfo,
 
 		LicenseInfo, LicenseExpiry, LicenseExpired, LicenseTransactions, LicenseMaxTransactions,
 		AcrossAPIPredictionMode, APIPredictionMode, APITrainingStart, APITraining, APIInfo,
 		NodeInfo, NodeCPUs, NodeMemory, NodeFilesystemUsed, MongoDBNodeUp, TimezoneMismatch,
 
-		Up, CycleDuration, ReportDuration, ReportBytes, ReportFailures, ReportLastSuccess, LastNewRequests, CertificateExpiry,
+		Up, TargetPanics, CycleDuration, ReportDuration, ReportBytes, ReportFailures, EmptyReports, ReportRowsSkipped,
+		ReportMismatches, ReportRepeats, ReportLastSuccess, LastNewRequests, CertificateExpiry,
 		Slots, MissedSlots, UnprovenSlots, RequestDelay, ReportRegressions, AuditMissing, AuditSurplus, ForensicsTokens, ForensicsOldestAge,
-		SeriesOverflow, FindingsOverflow, StateSaveFailures, StateLastSave, BuildInfo,
+		SeriesOverflow, FindingsOverflow, StateSaveFailures, StateLastSave, LogLinesDropped, BuildInfo,
 
 		OTLPRequests, OTLPDropped, OTLPLastSuccess,
 	}

@@ -46,6 +46,23 @@ func (d *demo) hasHangingCall(t *testing.T) bool {
 	return false
 }
 
+// SIGTERM while the look-back of years is computed: nothing is to be waited for, as every state of
+// the directory is one to go on from.
+func TestServeEndsDuringAVeryLongLookback(t *testing.T) {
+	t.Parallel()
+	for _, after := range []time.Duration{0, 2 * time.Second} {
+		t.Run(after.String(), func(t *testing.T) {
+			t.Parallel()
+			_, flags := busyABS(t)
+			e := startServe(t, nil, append(flags, "--collect.slot=1m", "--collect.lookback=4380h", "--collect.max-backfill=8760h")...)
+			time.Sleep(after) // into another of the steps: any of them may be the long one
+			if status, took := e.terminate(t); status != 0 || took > soon {
+				t.Errorf("it ended with status %d after %v", status, took)
+			}
+		})
+	}
+}
+
 // SIGTERM during the very first request, which ABS never answers: nothing was read, and the pages
 // are served all the same.
 func TestServeEndsDuringItsFirstRequest(t *testing.T) {

@@ -33,8 +33,14 @@ type process struct {
 // any variable of abs-exporter.
 func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
+	return startCommand(t, env, tools.Binary(t), args...)
+}
+
+// startCommand is start for a command that runs abs-exporter in the end.
+func startCommand(t *testing.T, env []string, name string, args ...string) *process {
+	t.Helper()
 	p := &process{
-		cmd:    exec.Command(tools.Binary(t), args...),
+		cmd:    exec.Command(name, args...),
 		stdout: tools.NewOutput(), stderr: tools.NewOutput(), ended: make(chan struct{}),
 	}
 	for _, v := range os.Environ() {
@@ -105,6 +111,12 @@ type exporter struct {
 func startServe(t *testing.T, env []string, args ...string) *exporter {
 	t.Helper()
 	p := start(t, env, append([]string{"serve", "--web.listen-address=127.0.0.1:0"}, args...)...)
+	return p.serving(t)
+}
+
+// serving waits until the process serves.
+func (p *process) serving(t *testing.T) *exporter {
+	t.Helper()
 	return &exporter{p, "http://" + p.stderr.Find(t, patience, `Listening on.*?address\W+([0-9.]+:[0-9]+)`) + "/"}
 }
 

@@ -8,9 +8,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
+	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
 // busyABS reports all of its requests at once, so that the first cycle counts them. The flags make
@@ -161,6 +163,169 @@ func TestDamagedStateIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	counted(t, startServe(t, nil, flags...)) // the copy is as good as ever
+}
+
+// On a full or read-only disk the counters of the good state are served at once and stand still;
+// once there is room, they go on. A limit of 0 for the size of files stands for the disk.
+func TestStartOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	sim, flags := busyABS(t)
+	flags = append(flags, "--state.dir="+t.TempDir())
+	first := startServe(t, nil, flags...)
+	counted(t, first)
+	if status, _ := first.terminate(t); status != 0 {
+		t.Fatalf("it ended with status %d", status)
+	}
+
+	args := append([]string{"-c", `ulimit -f 0; exec "$0" "$@"`, tools.Binary(t), "serve", "--web.listen-address=127.0.0.1:0"}, flags...)
+	full := startCommand(t, nil, "sh", args...).serving(t)
+	before, ok := full.value(t, `abs_requests_total{target="test"}`)
+	if !ok || before == 0 {
+		t.Fatalf("abs_requests_total is %v, %v at once after the start", before, ok)
+	}
+	counted(t, full)
+	calls := sim.Stats().Calls["oauthtokens"]
+	until(t, "ABS is asked on", func() bool { return sim.Stats().Calls["oauthtokens"] > calls+5 })
+	if now, _ := full.value(t, `abs_requests_total{target="test"}`); now != before {
+		t.Errorf("abs_requests_total was %v and is %v, although nothing can be saved", before, now)
+	}
+	if n, _ := full.value(t, `abs_exporter_state_save_failures_total{target="test"}`); n == 0 {
+		t.Error("no failed save is counted")
+	}
+	if status, took := full.terminate(t); status != 0 || took > soon {
+		t.Errorf("it ended with status %d after %v", status, took)
+	}
+
+	again := startServe(t, nil, flags...)
+	until(t, "the counters go on", func() bool {
+		now, _ := again.value(t, `abs_requests_total{target="test"}`)
+		return now > before
+	})
+}
+
+// What is no regular file is refused by name in place of a state, a lock or a key, and never waited
+// for.
+func TestFilesThatAreNoFiles(t *testing.T) {
+	t.Parallel()
+	_, flags := busyABS(t)
+	dir := t.TempDir()
+	e := startServe(t, nil, append(flags, "--state.dir="+dir)...)
+	counted(t, e)
+	if status, _ := e.terminate(t); status != 0 {
+		t.Fatalf("it ended with status %d", status)
+	}
+	states, err := filepath.Glob(filepath.Join(dir, "counters-*.state"))
+	if err != nil || len(states) != 1 {
+		t.Fatalf("state files: %v, %v", states, err)
+	}
+	without := func(name string) (kept []string) {
+		for _, f := range flags {
+			if !strings.HasPrefix(f, name) {
+				kept = append(kept, f)
+			}
+		}
+		return kept
+	}
+	for _, tc := range []struct {
+		name string
+		args func(dir, odd string) []string // odd: the path of what is no file, for what is not in dir
+		in   string                         // its name in the state directory
+	}{
+		{name: "state", in: filepath.Base(states[0])},
+		{name: "lock", in: "lock"},
+		{name: "token key", in: "token-id.key"},
+		{name: "another token key", args: func(_, odd string) []string { return append(slices.Clone(flags), "--series.token-key-file="+odd) }},
+		{name: "access key", args: func(_, odd string) []string {
+			return append(without("--abs.access-key-file"), "--abs.access-key-file="+odd)
+		}},
+		{name: "authorities", args: func(_, odd string) []string {
+			return append(without("--abs.tls.fingerprint"), "--abs.tls.ca-file="+odd)
+		}},
+	} {
+		for kind, create := range map[string]func(string) error{
+			"FIFO":      func(path string) error { return syscall.Mkfifo(path, 0o600) },
+			"directory": func(path string) error { return os.Mkdir(path, 0o700) },
+		} {
+			t.Run(tc.name+" is a "+kind, func(t *testing.T) {
+				t.Parallel()
+				own, args := t.TempDir(), flags
+				odd := filepath.Join(own, "odd")
+				if tc.in == "" {
+					args = tc.args(own, odd)
+				} else {
+					odd = filepath.Join(own, tc.in)
+				}
+				if tc.name == "state" { // the key that it was made with
+					copyFile(t, filepath.Join(dir, "token-id.key"), filepath.Join(own, "token-id.key"))
+				}
+				refusesFile(t, own, odd, create, args)
+			})
+		}
+	}
+}
+
+// refusesFile starts serve with a state directory after odd was created, and expects it to refuse
+// that by name.
+func refusesFile(t *testing.T, dir, odd string, create func(string) error, args []string) {
+	t.Helper()
+	if err := create(odd); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, nil, append([]string{"serve", "--web.listen-address=127.0.0.1:0", "--state.dir=" + dir}, args...)...)
+	if status := p.status(t); status != 1 && status != 2 {
+		t.Errorf("it ended with status %d", status)
+	}
+	says(t, p, odd+" is not a regular file")
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	text, err := os.ReadFile(from)
+	if err == nil {
+		err = os.WriteFile(to, text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A state that others could write is the owner's again after the first save.
+func TestStateOfEverybodyBecomesTheOwners(t *testing.T) {
+	t.Parallel()
+	_, flags := busyABS(t)
+	dir := t.TempDir()
+	flags = append(flags, "--state.dir="+dir)
+	first := startServe(t, nil, flags...)
+	counted(t, first)
+	first.terminate(t)
+	names, err := filepath.Glob(filepath.Join(dir, "counters-*.state"))
+	if err != nil || len(names) != 1 {
+		t.Fatalf("state files: %v, %v", names, err)
+	}
+	if err := os.Chmod(names[0], 0o666); err != nil {
+		t.Fatal(err)
+	}
+	startServe(t, nil, flags...)
+	if info, err := os.Stat(names[0]); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v; want 0600", info.Mode().Perm(), err)
+	}
+}
+
+// The longest name that a host can have makes files that a file system accepts.
+func TestLongestTargetName(t *testing.T) {
+	t.Parallel()
+	_, flags := busyABS(t)
+	name := strings.Repeat("a-long-name.", 22)[:253]
+	dir := t.TempDir()
+	flags = append(flags, "--state.dir="+dir, "--abs.name="+name)
+	series := `abs_requests_total{target="` + name + `"}`
+	for range 2 {
+		e := startServe(t, nil, flags...)
+		until(t, "something is counted", func() bool { n, _ := e.value(t, series); return n > 0 })
+		if status, _ := e.terminate(t); status != 0 {
+			t.Fatalf("it ended with status %d", status)
+		}
+	}
 }
 
 // says checks that the last line of the process's log contains the text.

@@ -2,6 +2,7 @@
 package jsonscan
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -37,7 +38,10 @@ type Scanner struct {
 	pos, end  int
 	base      int64 // offset in the body of buf[0]
 	streamErr error // the error that ended the stream
-	err       error // the error that stopped the scanner: *Error, or the stream's own
+	err       error // the error that stopped the scanner
+	tolerant  bool  // the string that is read may be longer than MaxString
+	cut       bool  // it was
+	begun     bool  // the stream has something that is not white space
 
 	scratch []byte // a string that had to be put together
 	key     []byte // a member's name that must outlive the buffer
@@ -99,6 +103,30 @@ func (s *Scanner) Stop(err error) {
 	}
 }
 
+// Begun reports whether anything but white space was read.
+func (s *Scanner) Begun() bool { return s.begun }
+
+// Begin consumes the byte order mark that a body of UTF-8 may begin with, and refuses those of
+// other encodings. It comes first.
+func (s *Scanner) Begin() {
+	switch s.nextByte() {
+	case 0xef:
+		for _, c := range []byte("\ufeff") {
+			if s.nextByte() != c {
+				if s.pos == s.end {
+					s.Ended()
+				}
+				s.Fail(0, "the answer is not JSON")
+				return
+			}
+			s.pos++
+		}
+		s.begun = len(bytes.Trim(s.buf[s.pos:s.end], " \n\r\t")) > 0
+	case 0xfe, 0xff:
+		s.Fail(0, "the answer is in UTF-16, not in UTF-8")
+	}
+}
+
 // AtEnd reports whether all that was read is consumed: after Peek, whether the body has ended.
 func (s *Scanner) AtEnd() bool { return s.pos == s.end }
 
@@ -134,6 +162,9 @@ func (s *Scanner) fill() bool {
 		}
 	}
 	clear(s.buf[s.end : s.end+8])
+	if !s.begun {
+		s.begun = len(bytes.Trim(s.buf[:s.end], " \n\r\t")) > 0
+	}
 	if s.end == 0 && s.streamErr == nil {
 		s.streamErr = io.ErrNoProgress
 	}
@@ -161,11 +192,14 @@ func (s *Scanner) Ended() {
 	switch {
 	case s.err != nil:
 	case errors.Is(s.streamErr, io.EOF), errors.Is(s.streamErr, io.ErrUnexpectedEOF):
-		detail := "the body ends early"
-		if s.Read() == 0 {
-			detail = "the body is empty"
+		switch {
+		case s.begun:
+			s.err = s.refused(Failure{Early, s.Read(), "the body ends early"})
+		case s.Read() == 0:
+			s.err = s.refused(Failure{Malformed, 0, "the body is empty"})
+		default:
+			s.err = s.refused(Failure{Malformed, s.Read(), "the body has nothing but white space"})
 		}
-		s.err = s.refused(Failure{Early, s.Read(), detail})
 	default:
 		s.err = s.streamErr
 	}
@@ -375,6 +409,15 @@ func (s *Scanner) Str() []byte {
 	return s.strSlow(start, min(i, s.end))
 }
 
+// Text is Str for a string that may be of any length: one longer than MaxString is consumed, and
+// cut is true.
+func (s *Scanner) Text() (text []byte, cut bool) {
+	s.tolerant, s.cut = true, false
+	text = s.Str()
+	s.tolerant = false
+	return text, s.cut
+}
+
 // strSlow puts together the text of a string that has escapes, control characters or bytes beyond
 // ASCII, or that extends beyond the buffer. buf[start:i] is plain.
 func (s *Scanner) strSlow(start, i int) []byte {
@@ -383,6 +426,10 @@ func (s *Scanner) strSlow(start, i int) []byte {
 	s.pos = i
 	for {
 		if len(s.scratch) > MaxString {
+			if s.cut = s.tolerant; s.cut {
+				s.skipRest()
+				return s.scratch[:MaxString]
+			}
 			s.Fail(at, "a string is longer than 1 MiB")
 			return nil
 		}
@@ -509,6 +556,11 @@ func (s *Scanner) hex4() rune {
 // SkipString consumes a string of any length, whose opening quote is next, without keeping it.
 func (s *Scanner) SkipString() {
 	s.pos++
+	s.skipRest()
+}
+
+// skipRest consumes what is left of a string.
+func (s *Scanner) skipRest() {
 	for s.err == nil {
 		b, i := s.buf, s.pos
 		for i+8 <= len(b) {
@@ -536,33 +588,35 @@ func (s *Scanner) SkipString() {
 			return
 		case '\\':
 			s.pos++
-			s.scratch = s.escape(s.scratch[:0])
+			s.key = s.escape(s.key[:0])
 		default:
 			s.pos++
 		}
 	}
 }
 
-// Count consumes a number of requests: plain digits, at most 2^53. Anything else is refused,
-// because a count that is not understood must not be counted.
-func (s *Scanner) Count() int64 {
+// Count consumes a value that should be a whole number between 0 and MaxCount, in any notation that
+// JSON has for it: 3, 3.0, 1.2345678E7, 120e-1. For any other value, which is consumed too, problem
+// says what it is, and n is 0: whether that is a failure is up to the caller. depth is that of
+// Skip.
+func (s *Scanner) Count(depth int) (n int64, problem string) {
 	if s.err != nil {
-		return 0
+		return 0, ""
 	}
 	c := s.Peek()
-	at := s.Offset()
 	if c < '0' || c > '9' {
 		switch {
 		case c == '-':
-			s.Fail(at, "the count is negative")
+			return 0, s.negative()
 		case s.pos == s.end:
 			s.Ended()
 		default:
-			s.Fail(at, "the count is not a number")
+			s.Skip(depth)
+			problem = "the count is not a number"
 		}
-		return 0
+		return 0, problem
 	}
-	n := int64(c - '0')
+	n = int64(c - '0')
 	s.pos++
 	for {
 		d := s.buf[s.pos]
@@ -573,21 +627,114 @@ func (s *Scanner) Count() int64 {
 			continue
 		}
 		if n == 0 {
-			s.Fail(at, "the count has a leading zero")
-			return 0
+			s.Fail(s.Offset(), "a number has a leading zero")
+			return 0, ""
+		}
+		if n > MaxCount/10 {
+			return s.number(s.integer(n))
 		}
 		n = n*10 + int64(d-'0')
-		if n > MaxCount {
-			s.Fail(at, "the count is past 2^53")
-			return 0
-		}
 		s.pos++
 	}
-	if d := s.buf[s.pos]; s.pos < s.end && (d == '.' || d == 'e' || d == 'E') {
-		s.Fail(at, "the count has a fraction or an exponent")
-		return 0
+	if d := s.buf[s.pos]; s.pos < s.end && (d == '.' || d == 'e' || d == 'E') || n > MaxCount {
+		return s.number(decimal{n: n})
 	}
-	return n
+	return n, ""
+}
+
+// negative consumes a number with a minus sign, and returns a problem unless it is 0.
+func (s *Scanner) negative() (problem string) {
+	s.pos++
+	var n int64
+	if s.nextByte() == '0' {
+		s.pos++
+		n, problem = s.number(decimal{})
+	} else {
+		n, problem = s.number(s.integer(0))
+	}
+	if n != 0 || problem != "" {
+		problem = "the count is negative"
+	}
+	return problem
+}
+
+// integer consumes the digits of a whole number that begins with n.
+func (s *Scanner) integer(n int64) decimal {
+	d := decimal{n: n}
+	s.eachDigit(d.add)
+	return d
+}
+
+// number consumes what may follow the digits of a whole number.
+func (s *Scanner) number(d decimal) (int64, string) {
+	if s.nextByte() == '.' {
+		s.pos++
+		s.eachDigit(func(c byte) {
+			d.add(c)
+			d.scale++
+		})
+	}
+	if c := s.nextByte(); c == 'e' || c == 'E' {
+		s.pos++
+		sign := s.nextByte()
+		if sign == '+' || sign == '-' {
+			s.pos++
+		}
+		exponent := int64(0)
+		s.eachDigit(func(c byte) { exponent = min(exponent*10+int64(c-'0'), 1<<50) })
+		if sign == '-' {
+			exponent = -exponent
+		}
+		d.scale -= exponent
+	}
+	if s.err != nil {
+		return 0, ""
+	}
+	return d.whole()
+}
+
+// decimal is the number n * 10^(zeros-scale) that is being read.
+type decimal struct {
+	n     int64
+	zeros int64 // digits that follow n
+	scale int64
+	over  bool // n would be past MaxCount, and its last digit is not 0
+}
+
+func (d *decimal) add(c byte) {
+	if c == '0' {
+		d.zeros++
+		return
+	}
+	for ; d.zeros >= 0 && !d.over; d.zeros-- {
+		d.over = d.n > MaxCount/10
+		d.n *= 10
+	}
+	d.zeros = 0
+	d.n += int64(c - '0')
+}
+
+// whole returns the number if it is whole and at most MaxCount, and otherwise why it is no count.
+func (d *decimal) whole() (n int64, problem string) {
+	if d.n == 0 && !d.over {
+		return 0, ""
+	}
+	for !d.over && d.n%10 == 0 {
+		d.n /= 10
+		d.zeros++
+	}
+	exponent := d.zeros - d.scale
+	for ; exponent > 0 && !d.over; exponent-- {
+		d.over = d.n > MaxCount/10
+		d.n *= 10
+	}
+	switch {
+	case exponent < 0:
+		return 0, "the count has a fraction"
+	case d.over || d.n > MaxCount:
+		return 0, "the count is past 2^53"
+	}
+	return d.n, ""
 }
 
 // TooDeep fails for an array or object with depth of them around it if that is too many, and
@@ -682,12 +829,15 @@ func (s *Scanner) skipNumber() {
 }
 
 // digits consumes one digit or more.
-func (s *Scanner) digits() {
+func (s *Scanner) digits() { s.eachDigit(func(byte) {}) }
+
+func (s *Scanner) eachDigit(do func(digit byte)) {
 	if c := s.nextByte(); s.err == nil && (c < '0' || c > '9') {
 		s.Expected("a digit")
 		return
 	}
 	for c := s.nextByte(); '0' <= c && c <= '9'; c = s.nextByte() {
+		do(c)
 		s.pos++
 	}
 }
@@ -722,7 +872,7 @@ func (s *Scanner) Scalar(depth int) (text []byte, ok bool) {
 		s.Literal("false")
 		text = []byte("false")
 	case c == '-', '0' <= c && c <= '9':
-		text = s.number()
+		text = s.numberText()
 	default:
 		s.Skip(depth)
 		return nil, false
@@ -730,8 +880,8 @@ func (s *Scanner) Scalar(depth int) (text []byte, ok bool) {
 	return text, s.err == nil
 }
 
-// number consumes a number, of 64 bytes at most, and returns its text.
-func (s *Scanner) number() []byte {
+// numberText consumes a number, of 64 bytes at most, and returns its text.
+func (s *Scanner) numberText() []byte {
 	at := s.Offset()
 	s.scratch = s.scratch[:0]
 	for c := s.nextByte(); '0' <= c && c <= '9' || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E'; c = s.nextByte() {

@@ -60,7 +60,9 @@ func runDemo(ctx context.Context, d *config.Demo, clock collector.Clock, stdout,
 
 	absURL := "https://" + l.Addr().String()
 	d.Targets = []config.Target{demoTarget(d, absURL, fingerprint)}
-	e, err := newExporter(&d.Settings, clock, newLogger(d.Log, stderr))
+	lines := newLogWriter(stderr)
+	defer lines.close()
+	e, err := newExporter(&d.Settings, clock, lines)
 	if err != nil {
 		return err
 	}

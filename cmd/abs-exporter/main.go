@@ -1,3 +1,7 @@
+// Java makes certificates with negative serial numbers, ABS's among them. Nothing is verified by a
+// serial number, and crypto/x509 parses such a certificate with this setting only.
+//go:debug x509negativeserial=1
+
 package main
 
 import (
@@ -41,19 +45,45 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 	clock := newClock()
 	command, err := config.Parse(args, clock.Now(), stdout)
+	switch command.(type) {
+	case *config.Serve, *config.Demo: // outlive the readers of their output; the log counts what is lost
+		signal.Ignore(syscall.SIGPIPE)
+	}
 	if err == nil {
 		err = runCommand(ctx, command, clock, stdout, stderr)
 	}
 	if err == nil {
 		return exitOK
 	}
-	// Each line is a problem of its own.
-	const prefix = "abs-exporter: error: "
-	_, _ = fmt.Fprintln(stderr, prefix+strings.ReplaceAll(err.Error(), "\n", "\n"+prefix)) // the exit status says it too
-	if usage := (*config.UsageError)(nil); errors.As(err, &usage) {
+	usage := (*config.UsageError)(nil)
+	refused := errors.As(err, &usage)
+	logging := config.Log{}
+	if c, ok := command.(interface{ Logging() config.Log }); ok {
+		logging = c.Logging()
+	} else if refused {
+		logging = usage.Log
+	}
+	last := newLogWriter(stderr) // whoever does not read it must not keep the process from ending
+	printError(err, logging, last)
+	last.close()
+	if refused {
 		return exitUsage
 	}
 	return exitError
+}
+
+// printError prints the error that ends the process. Each of its lines is a problem of its own. A
+// log in JSON has nothing but JSON in it.
+func printError(err error, c config.Log, stderr io.Writer) {
+	if c.Format == "json" {
+		log := newLogger(config.Log{Level: "error", Format: c.Format}, stderr)
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			log.Error("ended with an error", "err", line)
+		}
+		return
+	}
+	const prefix = "abs-exporter: error: "
+	_, _ = fmt.Fprintln(stderr, prefix+strings.ReplaceAll(err.Error(), "\n", "\n"+prefix)) // the exit status says it too
 }
 
 func runCommand(ctx context.Context, command any, clock collector.Clock, stdout, stderr io.Writer) error {

@@ -1,20 +1,21 @@
 package main
 
 import (
+	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/abs-exporter/abs-exporter/abs/simulator"
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
-	"github.com/abs-exporter/abs-exporter/collector"
-	"github.com/abs-exporter/abs-exporter/metrics"
+	"github.com/abs-exporter/abs-exporter/metrics/otlp"
 )
 
 func cleanOTELEnv(t *testing.T) {
@@ -33,7 +34,7 @@ func TestPusherIsOffByDefault(t *testing.T) {
 	made := func(f config.OTLP) bool {
 		t.Helper()
 		f.Metrics, f.Logs, f.BatchSize = true, true, 1500 // as they are without flags
-		p, err := newPusher(&f, metrics.Build{}, &net.TCPAddr{}, registry, collector.SystemClock{}, slog.New(slog.NewTextHandler(log, nil)))
+		p, err := newPusher(&f, otlp.Options{Registry: registry, Now: time.Now, Log: slog.New(slog.NewTextHandler(log, nil))})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,4 +84,24 @@ func TestServeWithAndWithoutOTLP(t *testing.T) {
 		}
 		p.end(t)
 	}
+}
+
+// What a cycle commits is pushed at once, long before a push without a commit would be.
+func TestServePushesWhatItCommits(t *testing.T) {
+	cleanOTELEnv(t)
+	r := startResolving(t, simulator.Config{}, nil)
+	pushed := make(chan struct{}, 100)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		if body, _ := io.ReadAll(req.Body); strings.Contains(string(body), "abs_requests_total") {
+			pushed <- struct{}{}
+		}
+	}))
+	t.Cleanup(receiver.Close)
+	p := start(t, append(r.flags, "--web.listen-address=127.0.0.1:0", "--state.dir=", "--otlp.endpoint="+receiver.URL)...)
+	select {
+	case <-pushed:
+	case <-time.After(30 * time.Second):
+		t.Errorf("nothing is pushed; the log says %s", p.stderr)
+	}
+	p.end(t)
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
 )
 
@@ -37,7 +38,7 @@ func runResolve(ctx context.Context, c *config.Resolve, now time.Time, stdout, s
 }
 
 func resolveAt(ctx context.Context, c *config.Resolve, t *config.Target, now time.Time, log *slog.Logger) (*resolution, error) {
-	client, err := newClient(t, nil, log)
+	client, err := newClient(t, func(c *abs.Config) { c.URLs = true }, log)
 	if err != nil {
 		return nil, err
 	}
@@ -45,6 +46,7 @@ func resolveAt(ctx context.Context, c *config.Resolve, t *config.Target, now tim
 	s := &tokenSearch{
 		client: client, key: c.Key, id: string(c.TokenID), window: c.Window(t, now),
 		restricted: t.Restricted(), responseCap: int64(t.ResponseCap),
+		location: t.Location, types: c.Catalogue, log: log,
 	}
 	res, err := s.run(ctx)
 	if err != nil {

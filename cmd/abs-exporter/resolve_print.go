@@ -84,10 +84,11 @@ func (r *resolution) text() string {
 	} else {
 		p("attacks    unknown: ABS refuses forensics to the restricted user")
 	}
-	printCounts(p, "by API", r.APIs, r.Requests)
-	printCounts(p, "by method", r.Methods, r.Requests)
-	printCounts(p, "by device", r.Devices, r.Requests)
-	printCounts(p, "by IP address", r.IPs, r.Requests)
+	printCounts(p, "by API", r.APIs, r.Requests, 10)
+	printCounts(p, "by method", r.Methods, r.Requests, 10)
+	printCounts(p, "by device", r.Devices, r.Requests, 10)
+	printCounts(p, "by IP address", r.IPs, r.Requests, 10)
+	printCounts(p, "by URL", r.URLs, r.Requests, 20)
 	return b.String()
 }
 
@@ -102,13 +103,16 @@ func printFindings(p func(string, ...any), title string, found []resolvedFinding
 		for i, api := range f.APIs {
 			apis[i] = printable(api)
 		}
-		p("  %-8s  %s on %s", f.Severity, printable(f.Type), strings.Join(apis, ", "))
+		times := ""
+		if f.First != nil {
+			times = fmt.Sprintf(", from %s to %s", f.First.Format(time.RFC3339), f.Last.Format(time.RFC3339))
+		}
+		p("  %-8s  %s on %s%s", f.Severity, printable(f.Type), strings.Join(apis, ", "), times)
 	}
 }
 
 // printCounts prints the first lines of a list, as a screen is finite.
-func printCounts(p func(string, ...any), title string, counts []resolvedCount, total int64) {
-	const shown = 10
+func printCounts(p func(string, ...any), title string, counts []resolvedCount, total int64, shown int) {
 	if len(counts) == 0 {
 		return
 	}

@@ -6,10 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
@@ -21,6 +23,9 @@ type tokenSearch struct {
 	window      abs.Window
 	restricted  bool
 	responseCap int64 // of ABS, in bytes
+	location    *time.Location
+	types       *catalogue.Catalogue
+	log         *slog.Logger
 
 	token    []byte // nil until it is found
 	counts   resolution
@@ -60,15 +65,63 @@ func (s *tokenSearch) run(ctx context.Context) (*resolution, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the token was found (%s), but its forensics cannot be read: %w", masked(s.token), err)
 		}
-		res = &resolution{Forensics: true, Attacks: findings(f.AttackTypes), Anomalies: findings(f.AnomalyTypes)}
+		res = &resolution{Forensics: true, Attacks: resolvedFindings(f.AttackTypes), Anomalies: resolvedFindings(f.AnomalyTypes)}
 		res.add(&f.Metrics)
 		if f.HasSummary {
 			res.Requests = f.Requests
 		}
+		s.attackTimes(ctx, res)
 	}
 	res.token, res.From, res.To = s.token, s.window.From, s.window.To
 	res.sort()
 	return res, nil
+}
+
+// attackTimes adds when the requests of each attack were made: the attack report has it. What it
+// does not name has no times.
+func (s *tokenSearch) attackTimes(ctx context.Context, res *resolution) {
+	read := map[string]bool{}
+	for _, attack := range res.Attacks {
+		for _, api := range attack.APIs {
+			if read[api] {
+				continue
+			}
+			read[api] = true
+			of := api
+			if of == acrossAPIs {
+				of = ""
+			}
+			if _, err := s.client.Attacks(ctx, s.window, of, func(f abs.FlaggedToken) error { s.addTimes(res, f); return nil }); err != nil {
+				s.log.Warn("attack report not read", "api", api, "err", err, "consequence", "the times of its attacks are not printed")
+				return
+			}
+		}
+	}
+}
+
+// acrossAPIs is ABS's own word, in place of an API, for an attack that no single API saw.
+const acrossAPIs = "all"
+
+func (s *tokenSearch) addTimes(res *resolution, f abs.FlaggedToken) {
+	if f.FirstAccess.IsZero() || s.key.ID(f.Token).String() != s.id {
+		return
+	}
+	inZone := func(t time.Time) time.Time {
+		return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), s.location)
+	}
+	first, last := inZone(f.FirstAccess), inZone(f.LastAccess)
+	for i := range res.Attacks {
+		a := &res.Attacks[i]
+		if s.types.Key(a.Type) != s.types.Key(f.AttackType) {
+			continue
+		}
+		if a.First == nil || first.Before(*a.First) {
+			a.First = &first
+		}
+		if a.Last == nil || last.After(*a.Last) {
+			a.Last = &last
+		}
+	}
 }
 
 // read reads the rows of a window. A window that is too large for ABS, or for the timeout of a
@@ -107,10 +160,7 @@ func (s *tokenSearch) read(ctx context.Context, w abs.Window) error {
 // tooLarge reports whether a request may succeed for a smaller window.
 func tooLarge(err error) bool {
 	e := (*abs.Error)(nil)
-	if !errors.As(err, &e) {
-		return false
-	}
-	return e.Truncated || e.Reason == abs.ReasonSize || e.Reason == abs.ReasonTimeout
+	return errors.As(err, &e) && (e.TooLong() || e.Reason == abs.ReasonTimeout)
 }
 
 // resolution is what ABS reports of one token in one window.
@@ -126,6 +176,7 @@ type resolution struct {
 	Methods     []resolvedCount   `json:"methods"`
 	Devices     []resolvedCount   `json:"devices"`
 	IPs         []resolvedCount   `json:"ips"`
+	URLs        []resolvedCount   `json:"urls"`
 	Forensics   bool              `json:"forensics"` // false for the restricted user: attacks are not known
 	Attacks     []resolvedFinding `json:"attacks"`
 	Anomalies   []resolvedFinding `json:"anomalies"`
@@ -144,11 +195,14 @@ type resolvedFinding struct {
 	Category string   `json:"category,omitempty"`
 	Severity string   `json:"severity"`
 	APIs     []string `json:"apis"`
+	// First and Last are the first and the last request of an attack that ABS names; nil: unknown.
+	First *time.Time `json:"first_access,omitempty"`
+	Last  *time.Time `json:"last_access,omitempty"`
 }
 
 // clone returns a copy that add does not change.
 func (r resolution) clone() resolution {
-	for _, counts := range []*[]resolvedCount{&r.APIs, &r.Methods, &r.Devices, &r.IPs} {
+	for _, counts := range []*[]resolvedCount{&r.APIs, &r.Methods, &r.Devices, &r.IPs, &r.URLs} {
 		*counts = slices.Clone(*counts)
 	}
 	return r
@@ -161,6 +215,7 @@ func (r *resolution) add(row *abs.Row) {
 	r.Methods = addCounts(r.Methods, row.Methods)
 	r.Devices = addCounts(r.Devices, row.Devices)
 	r.IPs = addCounts(r.IPs, row.IPs)
+	r.URLs = addCounts(r.URLs, row.URLs)
 }
 
 func addCounts(to []resolvedCount, counts []abs.Count) []resolvedCount {
@@ -183,7 +238,7 @@ func addCounts(to []resolvedCount, counts []abs.Count) []resolvedCount {
 	return to
 }
 
-func findings(found []abs.Finding) []resolvedFinding {
+func resolvedFindings(found []abs.Finding) []resolvedFinding {
 	out := make([]resolvedFinding, len(found))
 	for i, f := range found {
 		out[i] = resolvedFinding{Type: f.Type, APIs: append([]string{}, f.APIs...)}
@@ -193,7 +248,7 @@ func findings(found []abs.Finding) []resolvedFinding {
 
 // sort sorts all counts, the largest first.
 func (r *resolution) sort() {
-	for _, counts := range [][]resolvedCount{r.APIs, r.Methods, r.Devices, r.IPs} {
+	for _, counts := range [][]resolvedCount{r.APIs, r.Methods, r.Devices, r.IPs, r.URLs} {
 		slices.SortFunc(counts, func(a, b resolvedCount) int {
 			return cmp.Or(cmp.Compare(b.Requests, a.Requests), cmp.Compare(a.Name, b.Name))
 		})

@@ -65,11 +65,12 @@ func storyTime() time.Time { return time.Now().Add(-6 * time.Hour).Truncate(time
 
 func addStory(r *resolving, at time.Time) {
 	r.sim.Add(
-		simulator.Event{At: at.Add(-10 * time.Minute), Token: secretToken, API: "shop", Method: "GET", N: 7},
+		simulator.Event{At: at.Add(-10 * time.Minute), Token: secretToken, API: "shop", Method: "GET", URL: "/shop/cart", N: 7},
 		simulator.Event{At: at.Add(-20 * time.Minute), Token: secretToken, API: "pay\x1b[31m", Method: "POST", N: 3},
 	)
 	r.sim.AddAttack(
 		simulator.Attack{Token: secretToken, Type: "Data Exfiltration Attack Type 1", APIs: []string{"shop"}, From: at.Add(-15 * time.Minute), To: at},
+		simulator.Attack{Token: secretToken, Type: "Data Exfiltration Attack Type 1", APIs: []string{"shop"}, From: at.Add(-5 * time.Minute), To: at},
 		simulator.Attack{Token: secretToken, Type: "Something New", ID: 99, From: at.Add(-15 * time.Minute), To: at, Anomaly: true},
 	)
 }
@@ -88,7 +89,7 @@ token      eyJh…9Xyz (49 characters)
 window     %s to %s
 requests   10
 attacks    1
-  critical  Data Exfiltration Attack Type 1 on shop
+  critical  Data Exfiltration Attack Type 1 on shop, from %s to %s
 anomalies  1
   unknown   Something New on all
 by API
@@ -97,8 +98,16 @@ by API
 by method
            7   70 %%  GET
            3   30 %%  POST
-`, idOf(secretToken), at.Add(-3*time.Hour).UTC().Format(time.RFC3339), at.UTC().Format(time.RFC3339))
-	if !strings.HasPrefix(out, want) {
+by device
+          10  100 %%  UNKNOWN
+by IP address
+          10  100 %%  127.0.0.1
+by URL
+           7   70 %%  /shop/cart
+           3   30 %%  "/pay\x1b[31m"
+`, idOf(secretToken), at.Add(-3*time.Hour).UTC().Format(time.RFC3339), at.UTC().Format(time.RFC3339),
+		at.Add(-15*time.Minute).UTC().Format(time.RFC3339), at.Add(-5*time.Minute).UTC().Format(time.RFC3339))
+	if out != want {
 		t.Errorf("prints\n%swant\n%s", out, want)
 	}
 	if strings.Contains(out, "canary") {
@@ -129,6 +138,48 @@ func TestResolveJSON(t *testing.T) {
 		if strings.Contains(out, "canary") != show {
 			t.Errorf("the token is shown: %v", !show)
 		}
+	}
+}
+
+// The busiest paths are printed first, 20 of them; JSON has all. The times of an attack are those
+// of the zone of ABS. Without an attack report they are missing, and all else is printed.
+func TestResolveURLsAndTimes(t *testing.T) {
+	kolkata, err := time.LoadLocation("Asia/Kolkata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := startResolving(t, simulator.Config{Location: kolkata}, nil)
+	at := storyTime()
+	addStory(r, at)
+	for i := range 25 {
+		for _, ip := range []string{"10.0.0.1", "10.0.0.2"} { // a path of two addresses is one
+			r.sim.Add(simulator.Event{At: at.Add(-30 * time.Minute), Token: secretToken, API: "shop", IP: ip, URL: fmt.Sprintf("/shop/item/%02d", i), N: int64(100 - i)})
+		}
+	}
+	args := []string{idOf(secretToken), "--at=" + at.Format(time.RFC3339), "--abs.timezone=Asia/Kolkata"}
+	status, out, errs := r.resolve(t, args...)
+	_, urls, _ := strings.Cut(out, "by URL\n")
+	lines := strings.Split(strings.TrimSpace(urls), "\n")
+	if status != exitOK || errs != "" || len(lines) != 21 || !strings.HasSuffix(lines[0], " /shop/item/00") || !strings.HasPrefix(lines[0], "200 ") ||
+		!strings.HasSuffix(lines[19], " /shop/item/19") || strings.TrimSpace(lines[20]) != "790  in 7 more" {
+		t.Errorf("status %d: %s\n%d lines: %s", status, errs, len(lines), urls)
+	}
+	status, out, _ = r.resolve(t, append(args, "--output=json")...)
+	var got []resolution
+	if err := json.Unmarshal([]byte(out), &got); err != nil || status != exitOK {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if u := got[0].URLs; len(u) != 27 || u[0] != (resolvedCount{"/shop/item/00", 200}) {
+		t.Errorf("%d paths: %v", len(u), u)
+	}
+	if a := got[0].Attacks[0]; a.First == nil || !a.First.Equal(at.Add(-15*time.Minute)) || !a.Last.Equal(at.Add(-5*time.Minute)) {
+		t.Errorf("%+v", a)
+	}
+	if err := r.sim.SetFaults(simulator.Fault{Report: "attack", Kind: simulator.FaultStatus, Code: http.StatusNotFound}); err != nil {
+		t.Fatal(err)
+	}
+	if status, out, errs = r.resolve(t, args...); status != exitOK || strings.Contains(out, ", from") || !strings.Contains(errs, "attack report not read") {
+		t.Errorf("status %d: %s%s", status, out, errs)
 	}
 }
 

@@ -2,10 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/common/promslog"
@@ -20,11 +25,32 @@ import (
 )
 
 func runServe(ctx context.Context, c *config.Serve, clock collector.Clock, stderr io.Writer) error {
-	e, err := newExporter(&c.Settings, clock, newLogger(c.Log, stderr))
+	lines := newLogWriter(stderr)
+	defer lines.close()
+	ignoreHangup(ctx, newLogger(c.Log, lines))
+	e, err := newExporter(&c.Settings, clock, lines)
 	if err != nil {
 		return err
 	}
 	return e.run(ctx)
+}
+
+// ignoreHangup logs SIGHUP until ctx ends. Supervisors send it to have a configuration read again;
+// by default it would end the process.
+func ignoreHangup(ctx context.Context, log *slog.Logger) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	go func() {
+		defer signal.Stop(signals)
+		for {
+			select {
+			case <-signals:
+				log.Warn("signal ignored", "signal", "SIGHUP", "consequence", "the configuration is not read again; restart to apply changes")
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
 }
 
 func newLogger(c config.Log, w io.Writer) *slog.Logger {
@@ -44,12 +70,22 @@ type exporter struct {
 	webConfig string
 	log       *slog.Logger
 	closers   []func() error
+
+	leftBehind atomic.Bool // a cycle, by the collector
 }
 
 // newExporter opens the listeners and restores the state. It sends no request to ABS.
-func newExporter(s *config.Settings, clock collector.Clock, log *slog.Logger) (_ *exporter, err error) {
+func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_ *exporter, err error) {
 	b := build()
+	log := newLogger(s.Log, lines)
+	lines.onResume(func(n int64) {
+		log.Warn("log lines dropped", "lines", n, "consequence", "nobody read the log, or it could not be written; counting and serving went on")
+	})
 	log.Info("starting abs-exporter", "version", b.Version, "revision", b.Revision, "go", b.GoVersion)
+
+	for _, w := range s.Warnings {
+		log.Warn("doubtful setting", "setting", w.Setting, "detail", w.Detail, "consequence", w.Consequence)
+	}
 
 	e := &exporter{webConfig: s.Web.Config.File, log: log}
 	defer func() {
@@ -64,35 +100,50 @@ func newExporter(s *config.Settings, clock collector.Clock, log *slog.Logger) (_
 	}
 
 	registry := metrics.NewRegistry(b)
+	metrics.RegisterLog(registry, lines.droppedLines)
 	health := metrics.NewHealth(registry)
 	exposition := metrics.NewExposition(registry, metrics.Options{
 		OpenMetricsCreated: s.Web.OpenmetricsCreated,
+		MaxRequests:        s.Web.MaxRequests,
 		Registerer:         registry,
-		Logger:             log,
+		Committed: func() {
+			if e.pusher != nil {
+				e.pusher.Commit()
+			}
+		},
+		Logger: log,
 	})
 
 	environment := collector.Environment{Health: health, Publisher: exposition, Clock: clock}
-	e.pusher, err = newPusher(&s.OTLP, b, e.listeners[0].Addr(), registry, clock, log)
+	e.pusher, err = newPusher(&s.OTLP, otlp.Options{
+		Version: b.Version, Instance: instance(e.listeners[0].Addr()), Registry: registry,
+		Published: exposition.Published, Now: clock.Now, Log: log,
+	})
 	if err != nil {
 		return nil, err
 	}
 	if e.pusher != nil {
 		e.closers = append(e.closers, func() error { e.pusher.Close(); return nil })
-		environment.Publisher, environment.Events = both{exposition, e.pusher}, e.pusher.Event
+		environment.Events = e.pusher.Event
 	}
 
 	lock, err := statedir.Open(s.State.Dir)
 	if err != nil {
 		return nil, err
 	}
-	e.closers = append(e.closers, lock.Close)
+	e.closers = append(e.closers, func() error {
+		if e.leftBehind.Load() {
+			return nil // it may still write; the end of the process unlocks the directory
+		}
+		return lock.Close()
+	})
 	environment.Log = log
 	if environment.Key, err = tokenKey(s.Series.TokenKeyFile, s.State.Dir, log); err != nil {
 		return nil, err
 	}
 	targets := make([]collector.Target, len(s.Targets))
 	for i, t := range s.Targets {
-		client, err := newClient(&t, collector.ObserveCalls(health, t.Name, clock), log)
+		client, err := newClient(&t, func(c *abs.Config) { c.Observe = collector.ObserveCalls(health, t.Name, clock, log) }, log)
 		if err != nil {
 			return nil, fmt.Errorf("target %s: %w", t.Name, err)
 		}
@@ -105,6 +156,7 @@ func newExporter(s *config.Settings, clock collector.Clock, log *slog.Logger) (_
 			Inclusive:   t.Inclusive(),
 			Forensics:   !t.Restricted(),
 			ResponseCap: int64(t.ResponseCap),
+			Timeout:     t.RequestLimit(),
 		}
 		if t.Restricted() {
 			log.Info("polling as the restricted user", "target", t.Name, "consequence", "ABS obfuscates tokens and refuses forensics")
@@ -128,14 +180,17 @@ func newExporter(s *config.Settings, clock collector.Clock, log *slog.Logger) (_
 		clock:         clock,
 		started:       clock.Now(),
 		refresh:       s.Collect.Interval,
+		settings:      s.Effective,
 	}
 	return e, nil
 }
 
-// newClient returns the client of a target, and logs a warning for each unsafe setting.
-func newClient(t *config.Target, observe func(abs.Call), log *slog.Logger) (*abs.Client, error) {
+// newClient returns the client of a target, whose settings configure completes, and logs a warning
+// for each unsafe setting.
+func newClient(t *config.Target, configure func(*abs.Config), log *slog.Logger) (*abs.Client, error) {
 	c := t.ClientConfig()
-	c.UserAgent, c.Observe = "abs-exporter/"+build().Version, observe
+	c.UserAgent = "abs-exporter/" + build().Version
+	configure(&c)
 	client, err := abs.NewClient(c)
 	if err != nil {
 		return nil, err
@@ -168,6 +223,7 @@ func collectorOptions(s *config.Settings) collector.Options {
 		Catalogue:     s.Catalogue,
 		Audit:         s.Audit.Interval,
 		AdminInterval: s.Admin.Interval,
+		LogEvents:     s.Log.Events,
 		StateDir:      s.State.Dir,
 	}
 }
@@ -186,7 +242,13 @@ func (e *exporter) run(ctx context.Context) error {
 	polled, ended := context.WithCancel(context.WithoutCancel(ctx))
 	group.Go(func() error {
 		defer ended()
-		return e.collector.Run(ctx)
+		err := e.collector.Run(ctx)
+		if errors.Is(err, collector.ErrLeftBehind) {
+			e.leftBehind.Store(true)
+			e.log.Warn("cycle cut after the drain time", "consequence", "the next start goes on from the last saved state; nothing is lost or counted twice")
+			return nil
+		}
+		return err
 	})
 
 	// Pushes what is published, if --otlp.endpoint is set.

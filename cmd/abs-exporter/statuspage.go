@@ -12,6 +12,7 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
 	"github.com/abs-exporter/abs-exporter/collector"
+	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -31,6 +32,7 @@ type statusPage struct {
 	MetricsLink, HealthLink, ReadyLink string
 	Down                               int // targets
 	Targets                            []statusTarget
+	Settings                           []config.Effective
 }
 
 type statusTarget struct {
@@ -38,12 +40,18 @@ type statusTarget struct {
 	State, Sign     string
 	Slots, Legend   []statusSlot
 	ForensicsTokens int // in all states
+	Zone            string
+	LocalTime       string        // in that zone
+	WindowEnd       string        // the value of --abs.window-end
+	NextDue         bool          // the next cycle begins right now
+	OldestAge       time.Duration // of the oldest forensics report in use; 0: unknown
 }
 
 type statusSlot struct {
-	State, Sign, Title string
-	Meaning            string // in the legend
-	Count              int    // in the legend
+	State       ledger.SlotState
+	Sign, Title string
+	Meaning     string // in the legend
+	Count       int    // in the legend
 }
 
 // pageTime is a time for people and for machines.
@@ -85,9 +93,22 @@ func (p *pages) statusPage(now time.Time) statusPage {
 		HealthLink:  strings.TrimPrefix(config.HealthPath, "/"),
 		ReadyLink:   strings.TrimPrefix(config.ReadyPath, "/"),
 	}
+	page.Settings = p.settings
 	for _, s := range p.collector.Status() {
 		f := s.Forensics
-		t := statusTarget{Status: s, ForensicsTokens: f.Due + f.Covered + f.Failed + f.Skipped}
+		t := statusTarget{
+			Status: s, ForensicsTokens: f.Due + f.Covered + f.Failed + f.Skipped,
+			WindowEnd: "exclusive", NextDue: !s.NextCycle.After(now),
+		}
+		if !f.Oldest.IsZero() {
+			t.OldestAge = now.Sub(f.Oldest)
+		}
+		if s.Inclusive {
+			t.WindowEnd = "inclusive"
+		}
+		if s.Location != nil {
+			t.Zone, t.LocalTime = s.Location.String(), now.In(s.Location).Format("2006-01-02 15:04 -07:00")
+		}
 		t.Slots, t.Legend = statusSlots(s.Slots)
 		switch {
 		case s.LastCycle.IsZero():
@@ -107,11 +128,11 @@ func (p *pages) statusPage(now time.Time) statusPage {
 // distinguish the states where colours do not.
 func statusSlots(slots []collector.SlotStatus) (strip, legend []statusSlot) {
 	legend = []statusSlot{
-		{State: "settled", Meaning: "read for the last time, counted"},
-		{State: "open", Meaning: "read again, late requests are still counted"},
-		{State: "pending", Meaning: "not read yet"},
-		{State: "unproven", Sign: "?", Meaning: "read, but nothing later came to prove it"},
-		{State: "missed", Sign: "×", Meaning: "too far back, lost"},
+		{State: ledger.Settled, Meaning: "read for the last time, counted"},
+		{State: ledger.Open, Meaning: "read again, late requests are still counted"},
+		{State: ledger.Pending, Meaning: "not read yet"},
+		{State: ledger.Unproven, Sign: "?", Meaning: "read, but nothing later came to prove it"},
+		{State: ledger.Missed, Sign: "×", Meaning: "too far back, lost"},
 	}
 	for _, s := range slots {
 		box := statusSlot{State: s.State, Title: slotTitle(s)}

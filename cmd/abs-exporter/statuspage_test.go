@@ -9,7 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
 	"github.com/abs-exporter/abs-exporter/collector"
+	"github.com/abs-exporter/abs-exporter/collector/findings"
+	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -41,13 +44,14 @@ func testPages(source fakeSource) *pages {
 		clock:         stillClock(testNow),
 		started:       testNow.Add(-26 * time.Hour),
 		refresh:       2 * time.Minute,
+		settings:      []config.Effective{{Name: "collect.interval", Value: "2m", Origin: "default"}, {Name: "ABS_EXPORTER_ABS_ACCESS_KEY", Value: "(hidden)", Origin: "the environment"}},
 	}
 }
 
 // testStatus has a target in each state and a slot in each.
 func testStatus() []collector.Status {
 	at := func(d time.Duration) time.Time { return testNow.Add(d) }
-	slot := func(i int, state string, requests int64) collector.SlotStatus {
+	slot := func(i int, state ledger.SlotState, requests int64) collector.SlotStatus {
 		from := testNow.Truncate(30 * time.Minute).Add(time.Duration(i) * 30 * time.Minute)
 		return collector.SlotStatus{From: from, To: from.Add(30 * time.Minute), State: state, Requests: requests, LastRead: at(-20 * time.Second)}
 	}
@@ -62,24 +66,24 @@ func testStatus() []collector.Status {
 	}
 	return []collector.Status{
 		{
-			Target: "production", Up: true, LastCycle: at(-30 * time.Second), LastCycleDuration: 1530 * time.Millisecond, NextCycle: at(90 * time.Second),
+			Target: "production", Host: "abs.example.com:8080", Location: time.FixedZone("Asia/Kolkata", 19800), Up: true, LastCycle: at(-30 * time.Second), LastCycleDuration: 1530 * time.Millisecond, NextCycle: at(90 * time.Second),
 			Requests: 1234567, TrackedTokens: 1000, Slots: slots, WindowTokens: 98765, WindowRequests: 456789, FlaggedTokens: 3,
-			Forensics: collector.ForensicsStatus{Enabled: true, Due: 8765, Covered: 90000, Skipped: 2, Failed: 1, OldestAge: 2*time.Hour + 10*time.Minute},
+			Forensics: findings.Status{Enabled: true, Due: 8762, Covered: 90000, Skipped: 2, Failed: 1, Oldest: at(-2*time.Hour - 10*time.Minute)},
 			Admin: collector.AdminStatus{
 				Known: true, APIs: 12, Predicting: 9, TrackingTokens: 10, NotTracking: []string{"shop", "<cards>"}, LicenseExpiry: at(50 * 24 * time.Hour),
 			},
 			StateSaved: at(-29 * time.Second),
 		},
 		{
-			Target: "test", Up: false, LastCycle: at(-3 * time.Hour), LastCycleDuration: 60 * time.Second, NextCycle: at(time.Second),
+			Target: "test", Host: "10.0.0.7", Location: time.UTC, Inclusive: true, Running: at(-24 * time.Second), Up: false, LastCycle: at(-3 * time.Hour), LastCycleDuration: 60 * time.Second, NextCycle: at(time.Second),
 			Requests: 0, WindowTokens: -1, WindowRequests: -1, FlaggedTokens: -1, Slots: slots[40:42],
 			Admin: collector.AdminStatus{Known: true, APIs: 1, Predicting: 1, TrackingTokens: 1, LicenseExpiry: at(-time.Hour), LicenseExpired: true},
 			Errors: []collector.ErrorStatus{
-				{At: at(-10 * time.Second), What: "oauthtokens: ABS responded with status 503; the counters stand still until it recovers"},
-				{At: at(-48 * time.Hour), What: "oauthtokens: no response within 60s"},
+				{At: at(-10 * time.Second), Since: at(-time.Hour), Times: 1234, What: "oauthtokens: ABS responded with status 503; the counters stand still until it recovers"},
+				{At: at(-48 * time.Hour), Since: at(-48 * time.Hour), Times: 1, What: "oauthtokens: no response within 60s"},
 			},
 		},
-		{Target: "new", WindowTokens: -1, WindowRequests: -1, FlaggedTokens: -1, Forensics: collector.ForensicsStatus{Enabled: true}},
+		{Target: "new", Host: "abs.example.org", Location: time.UTC, Running: at(-time.Second), WindowTokens: -1, WindowRequests: -1, FlaggedTokens: -1, Forensics: findings.Status{Enabled: true}},
 	}
 }
 

@@ -33,6 +33,7 @@ type pages struct {
 	clock         collector.Clock
 	started       time.Time
 	refresh       time.Duration
+	settings      []config.Effective
 }
 
 // handler answers on the listeners of --web.listen-address.

@@ -278,10 +278,14 @@ func (a *active) changed(id tokenid.ID, t *token, before []Finding, window abs.W
 			a.detections[f] = &metrics.Count{}
 		}
 		a.detections[f].Value++
+		t.find(f).Began = at
 		add(f, true)
 	}
 	for _, f := range before {
 		if !slices.Contains(now, f) {
+			if s := t.find(f); s != nil { // only refuted
+				s.Began = time.Time{}
+			}
 			t.ended = append(t.ended, ended{Finding: f})
 			add(f, false)
 		}

@@ -91,12 +91,12 @@ func newRig(t *testing.T, change func(*Config)) *rig {
 	key := tokenid.Key("0123456789abcdef")
 	c := Config{
 		Target: "t", Forensics: r.abs, AttackReports: r.abs, Rate: 1e6, Window: 3 * time.Hour,
-		Interval: 2 * time.Minute, Reread: 10 * time.Minute, MaxTokens: 1000, ZeroFor: 105 * time.Second, Catalogue: types,
+		Interval: 2 * time.Minute, Reread: 10 * time.Minute, MaxTokens: 1000, LogEvents: true, ZeroFor: 105 * time.Second, Catalogue: types,
 		Hooks: Hooks{
 			Clock: r.clock, Log: slog.New(slog.NewTextHandler(r.log, nil)), Hash: key.ID,
 			Tracked: func(tokenid.ID) bool { return false }, APIs: func() []string { return r.apis },
 			Ambiguous: func(abs.Window) bool { return false }, Changed: func() { r.fresh++ },
-			Failed: func(string, error, string) {}, Heartbeat: func() {},
+			Failed: func(string, error, string) {}, Answered: func(string) {}, Heartbeat: func() {},
 		},
 	}
 	if change != nil {
@@ -129,7 +129,11 @@ func (r *rig) series(f *metrics.Family) []string {
 	for _, b := range blocks {
 		for _, s := range b.Samples {
 			if b.Family == f {
-				all = append(all, fmt.Sprint(strings.Join(s.Series.Values()[1:], " "), " ", s.Value))
+				var labels []string
+				for _, value := range s.Series.Labels() {
+					labels = append(labels, value)
+				}
+				all = append(all, fmt.Sprint(strings.Join(labels[1:], " "), " ", s.Value))
 			}
 		}
 	}
@@ -482,4 +486,50 @@ func BenchmarkGauges(b *testing.B) {
 			}
 		})
 	}
+}
+
+// An attack has a time at which it was first seen: per token while it is active, per type and API
+// that of the first token that still has it. A restart does not change it, and an end ends it.
+func TestAttackStart(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.AttackReports = nil })
+	at := func(d time.Duration) string { return fmt.Sprint(begin.Add(d).Unix()) }
+	id := func(token string) string { return r.cfg.Hash([]byte(token)).String() }
+	perToken := func(lines ...string) []string { slices.Sort(lines); return lines }
+	const attack = "Sequence Attack shop "
+	r.want(metrics.AttackStart)
+	r.abs.forensics["a"] = sequence
+	r.window(true, "a", "b")
+	r.cycle()
+	r.want(metrics.AttackStart, attack+at(2*time.Minute))
+	r.clock.now = r.clock.now.Add(8 * time.Minute)
+	r.abs.forensics["b"] = sequence
+	r.window(true, "a", "b")
+	r.cycle()
+	r.want(metrics.AttackStart, attack+at(2*time.Minute))
+	both := perToken(id("a")+" "+attack+at(2*time.Minute), id("b")+" "+attack+at(12*time.Minute))
+	r.want(metrics.TokenAttackStart, both...)
+
+	restarted := newRig(t, func(c *Config) { c.AttackReports = nil })
+	restarted.clock.now = r.clock.now
+	restarted.Restore(r.State())
+	restarted.want(metrics.TokenAttackStart, both...)
+	restarted.want(metrics.AttackStart, attack+at(2*time.Minute))
+
+	delete(r.abs.forensics, "a")
+	for range 3 {
+		r.clock.now = r.clock.now.Add(8 * time.Minute)
+		r.window(true, "a", "b")
+		r.cycle()
+	}
+	r.want(metrics.TokenAttackStart, id("b")+" "+attack+at(12*time.Minute))
+	r.want(metrics.AttackStart, attack+at(12*time.Minute))
+	delete(r.abs.forensics, "b")
+	for range 3 {
+		r.clock.now = r.clock.now.Add(8 * time.Minute)
+		r.window(true, "a", "b")
+		r.cycle()
+	}
+	r.want(metrics.TokenAttackStart)
+	r.want(metrics.AttackStart)
+	r.want(metrics.AttackTokens, attack+"0")
 }

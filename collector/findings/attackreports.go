@@ -149,6 +149,8 @@ func (f *Findings) readAttackReport(ctx context.Context, report, api string, rea
 		err = read()
 	}
 	if err == nil {
+		delete(f.reports.missing, report)
+		f.cfg.Answered(report)
 		return true
 	}
 	var e *abs.Error
@@ -162,8 +164,7 @@ func (f *Findings) readAttackReport(ctx context.Context, report, api string, rea
 		_, logged := f.reports.missing[report]
 		f.reports.missing[report] = now.Add(f.cfg.Window)
 		if !logged {
-			f.cfg.Log.Warn("attack report is not as published", "report", report, "err", err,
-				"consequence", "forensics asks about the tokens concerned later, in round robin")
+			f.cfg.Failed(report, err, "this ABS does not have it as it is published; forensics asks about the tokens concerned later, in round robin")
 		}
 	default:
 		f.cfg.Log.Debug("attack report failed", "report", report, "err", err)

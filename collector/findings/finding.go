@@ -33,6 +33,7 @@ func compareFindings(a, b Finding) int {
 // since the nodes of an ABS may disagree for a while. The fields are exported for the state.
 type sightings struct {
 	Finding
+	Began time.Time // when it became active; zero while it is not
 
 	// Forensics is when a forensics report last had the finding; zero: it is not forensics that has
 	// it.

@@ -48,6 +48,7 @@ type Config struct {
 	MaxTokens     int            // tokens with series of their own
 	ZeroFor       time.Duration  // how long a new counter is exposed as 0, and an ended finding too
 	Catalogue     *catalogue.Catalogue
+	LogEvents     bool // what begins and ends has a log line
 	Hooks
 }
 
@@ -62,9 +63,11 @@ type Hooks struct {
 	// repeated hour of a clock change.
 	Ambiguous func(abs.Window) bool
 	Changed   func()              // the gauges changed, while the cycle is not over
-	Events    func(metrics.Event) // nil: events are only logged
-	// Failed records a failed call in the log and on the status page.
-	Failed    func(message string, err error, consequence string)
+	Events    func(metrics.Event) // nil: nobody receives events
+	// Failed records a failed call for a report in the log and on the status page, Answered one that
+	// ABS answered.
+	Failed    func(report string, err error, consequence string)
+	Answered  func(report string)
 	Heartbeat func()
 }
 
@@ -109,10 +112,16 @@ func New(c Config) *Findings {
 func (f *Findings) enabled() bool { return f.cfg.Forensics != nil || f.reports != nil }
 
 // Run reads the attack reports and then asks forensics, until the plan is done or the instant
-// until, when the next cycle is due: the reports that feed the counters go first.
+// until, when the next cycle is due: the reports that feed the counters go first. If that instant
+// has come already, nothing is asked, and only the findings end that no answer has had for long.
 func (f *Findings) Run(ctx context.Context, until time.Time) {
 	now := f.cfg.Clock.Now()
-	if ctx.Err() != nil || !f.enabled() || !now.Before(until) {
+	if ctx.Err() != nil || !f.enabled() {
+		return
+	}
+	f.emit(f.active.expire(now.Add(-f.cfg.Window), now))
+	defer f.endEvents()
+	if !now.Before(until) {
 		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -122,7 +131,6 @@ func (f *Findings) Run(ctx context.Context, until time.Time) {
 			cancel()
 		}
 	}()
-	f.emit(f.active.expire(now.Add(-f.cfg.Window), now))
 	for _, c := range f.again {
 		f.plan.AddPriority(c.ID, c.Token)
 	}
@@ -130,11 +138,15 @@ func (f *Findings) Run(ctx context.Context, until time.Time) {
 	f.readAttackReports(ctx)
 	f.publishChanges()
 	f.askForensics(ctx, cancel)
-	if more := f.logged - maxLogged; more > 0 {
+	f.cfg.Heartbeat()
+}
+
+// endEvents ends the events of a run.
+func (f *Findings) endEvents() {
+	if more := f.logged - maxLogged; more > 0 && f.cfg.LogEvents {
 		f.cfg.Log.Warn("more findings began or ended", "events", more, "consequence", "they are counted and exposed like the logged ones")
 	}
 	f.logged = 0
-	f.cfg.Heartbeat()
 }
 
 // publishChanges has the gauges published before the cycle is over, if they changed.
@@ -246,7 +258,9 @@ func (f *Findings) emit(events []metrics.Event) {
 	f.changed = f.changed || len(events) > 0
 	for _, e := range events {
 		if f.logged++; f.logged <= maxLogged {
-			e.Log(f.cfg.Log)
+			if f.cfg.LogEvents {
+				e.Log(f.cfg.Log)
+			}
 			if _, known := f.strange[e.Type]; e.Severity == catalogue.Unknown && !known && len(f.strange) < maxStrange {
 				f.strange[e.Type] = struct{}{}
 				f.cfg.Log.Warn("type is not in the catalogue", "type", e.Type, "severity", e.Severity,

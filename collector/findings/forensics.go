@@ -25,6 +25,7 @@ type finished struct {
 	report abs.Forensics
 	took   time.Duration
 	err    error
+	panic  *Panic // of the call
 }
 
 // askForensics works through the plan at --forensics.rate until ctx ends; cut cancels ctx. What is
@@ -37,8 +38,8 @@ func (f *Findings) askForensics(ctx context.Context, cut context.CancelFunc) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	publish := f.every(ctx, publishEvery)
-	calls := make(chan finished)
-	running, failed := 0, false
+	calls := make(chan finished, maxConcurrent) // a call ends although nobody waits for it any more
+	running := 0
 	for {
 		for running < f.concurrency() && ctx.Err() == nil && !f.paused() {
 			q, ok := f.plan.Next()
@@ -59,17 +60,16 @@ func (f *Findings) askForensics(ctx context.Context, cut context.CancelFunc) {
 		case c = <-calls:
 		}
 		running--
+		if c.panic != nil {
+			panic(c.panic)
+		}
 		switch {
 		case c.err == nil:
 			f.record(c)
 		case ctx.Err() != nil: // cut by the next cycle, not by ABS
 			f.plan.Return(c.Call)
 		default:
-			consequence := f.failed(c, cut)
-			if !failed { // one line a cycle
-				f.cfg.Failed("forensics failed", c.err, consequence)
-			}
-			failed = true
+			f.cfg.Failed(abs.ReportForensics, c.err, f.failed(c, cut))
 		}
 	}
 }
@@ -102,17 +102,21 @@ func (f *Findings) concurrency() int {
 // ask makes one call, within the rate.
 func (f *Findings) ask(ctx context.Context, q planner.Call, window abs.Window, calls chan<- finished) {
 	c := finished{Call: q, window: window}
+	defer func() {
+		c.panic = Recovered(recover())
+		calls <- c
+	}()
 	if c.err = f.limiter.Wait(ctx); c.err == nil {
 		began := f.cfg.Clock.Now()
 		c.report, c.err = f.cfg.Forensics.Forensics(ctx, window, q.Token)
 		c.took = f.cfg.Clock.Now().Sub(began)
 	}
-	calls <- c
 }
 
 // record records an answer.
 func (f *Findings) record(c finished) {
 	now := f.cfg.Clock.Now()
+	f.cfg.Answered(abs.ReportForensics)
 	f.observeLatency(c.took)
 	events, again := f.active.answered(c.ID, c.report, c.window, f.cfg.Ambiguous(c.window), now)
 	if again {

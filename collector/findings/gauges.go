@@ -13,7 +13,7 @@ import (
 // tokenSeries are the gauge series of one token, made when they are first exposed.
 type tokenSeries struct {
 	attackTypes, anomalyTypes *metrics.Series
-	findings                  map[Finding]*metrics.Series
+	findings, starts          map[Finding]*metrics.Series
 }
 
 // Gauges returns the gauge families as they are exposed from now on. What counts tokens is absent
@@ -26,7 +26,7 @@ func (f *Findings) Gauges(now time.Time) []metrics.Block {
 	}
 	a.forget(f.cfg.Tracked)
 	g := tokenGauges{active: a}
-	tokens := map[Finding]int64{}
+	tokens, starts := map[Finding]int64{}, map[Finding]time.Time{}
 	for pair := range a.detections {
 		tokens[pair] = 0
 	}
@@ -39,6 +39,9 @@ func (f *Findings) Gauges(now time.Time) []metrics.Block {
 		active := t.activeFindings()
 		for _, finding := range active {
 			tokens[finding]++
+			if began := t.find(finding).Began; starts[finding].IsZero() || !began.IsZero() && began.Before(starts[finding]) {
+				starts[finding] = began
+			}
 		}
 		if i >= a.maxSeries {
 			t.ended, t.series = nil, tokenSeries{}
@@ -54,6 +57,7 @@ func (f *Findings) Gauges(now time.Time) []metrics.Block {
 			Samples: []metrics.Sample{a.sample(metrics.FlaggedTokens, int64(flagged))},
 		})
 		blocks = append(blocks, a.tokenCounts(tokens)...)
+		blocks = append(blocks, a.attackStarts(starts))
 	}
 	if a.maxSeries == 0 {
 		return blocks
@@ -64,7 +68,7 @@ func (f *Findings) Gauges(now time.Time) []metrics.Block {
 // tokenGauges are the families with the label token.
 type tokenGauges struct {
 	*active
-	attackTypes, anomalyTypes, attacks, anomalies []metrics.Sample
+	attackTypes, anomalyTypes, attacks, anomalies, starts []metrics.Sample
 }
 
 func (g *tokenGauges) add(id tokenid.ID, t *token, active []Finding, now time.Time) {
@@ -79,6 +83,9 @@ func (g *tokenGauges) add(id tokenid.ID, t *token, active []Finding, now time.Ti
 	}
 	for _, f := range active {
 		g.finding(text, t, f, 1)
+		if began := t.find(f).Began; !f.Anomaly && !began.IsZero() {
+			g.starts = append(g.starts, metrics.Sample{Series: g.series(&t.series.starts, metrics.TokenAttackStart, text, f), Value: began.Unix()})
+		}
 	}
 	t.ended = slices.DeleteFunc(t.ended, func(e ended) bool {
 		return !e.exposed.IsZero() && now.Sub(e.exposed) >= g.zeroFor
@@ -97,15 +104,20 @@ func (g *tokenGauges) finding(text string, t *token, f Finding, value int64) {
 	if f.Anomaly {
 		family, samples = metrics.TokenAnomalyActive, &g.anomalies
 	}
-	series, ok := t.series.findings[f]
+	*samples = append(*samples, metrics.Sample{Series: g.series(&t.series.findings, family, text, f), Value: value})
+}
+
+// series returns the series of a finding, made once.
+func (a *active) series(made *map[Finding]*metrics.Series, family *metrics.Family, text string, f Finding) *metrics.Series {
+	series, ok := (*made)[f]
 	if !ok {
-		if t.series.findings == nil {
-			t.series.findings = map[Finding]*metrics.Series{}
+		if *made == nil {
+			*made = map[Finding]*metrics.Series{}
 		}
-		series = g.newSeries(family, text, f.Type, f.API)
-		t.series.findings[f] = series
+		series = a.newSeries(family, text, f.Type, f.API)
+		(*made)[f] = series
 	}
-	*samples = append(*samples, metrics.Sample{Series: series, Value: value})
+	return series
 }
 
 func (g *tokenGauges) blocks() []metrics.Block {
@@ -114,7 +126,19 @@ func (g *tokenGauges) blocks() []metrics.Block {
 		{Family: metrics.TokenAnomalyTypes, Samples: g.anomalyTypes},
 		{Family: metrics.TokenAttackActive, Samples: g.attacks},
 		{Family: metrics.TokenAnomalyActive, Samples: g.anomalies},
+		{Family: metrics.TokenAttackStart, Samples: g.starts},
 	}
+}
+
+// attackStarts returns when the first of the tokens that have an attack now was seen with it.
+func (a *active) attackStarts(starts map[Finding]time.Time) metrics.Block {
+	block := metrics.Block{Family: metrics.AttackStart}
+	for _, f := range slices.SortedFunc(maps.Keys(starts), compareFindings) {
+		if !f.Anomaly && !starts[f].IsZero() {
+			block.Samples = append(block.Samples, a.sample(block.Family, starts[f].Unix(), f.Type, f.API))
+		}
+	}
+	return block
 }
 
 // tokenCounts returns how many tokens have a finding, by type and API.

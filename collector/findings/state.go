@@ -1,8 +1,11 @@
 package findings
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
@@ -32,6 +35,34 @@ type DetectionState struct {
 	Value        int64
 	FirstExposed int64 // Unix nanoseconds; 0: its value was not exposed yet
 }
+
+// maxCount is the highest number that all formats of an exposition hold exactly.
+const maxCount = 1 << 53
+
+// Check returns why a state cannot be one that findings saved; nil if it may be.
+func (s *State) Check() error {
+	for _, d := range append(slices.Clone(s.Detections), s.Overflow) {
+		if d.Value < 0 || d.Value > maxCount {
+			return fmt.Errorf("the state contradicts itself: %d detections", d.Value)
+		}
+		if !d.Finding.isText() {
+			return errors.New("the state contradicts itself: a finding is no text")
+		}
+	}
+	for i := range s.Tokens {
+		if t := &s.Tokens[i]; t.AttackTypes < 0 || t.AnomalyTypes < 0 || t.AttackTypes > maxCount || t.AnomalyTypes > maxCount {
+			return fmt.Errorf("the state contradicts itself: %d attacks and %d anomalies", t.AttackTypes, t.AnomalyTypes)
+		}
+		for _, found := range s.Tokens[i].Findings {
+			if !found.isText() {
+				return errors.New("the state contradicts itself: a finding is no text")
+			}
+		}
+	}
+	return nil
+}
+
+func (f Finding) isText() bool { return utf8.ValidString(f.Type) && utf8.ValidString(f.API) }
 
 // State returns the state as it is staged.
 func (f *Findings) State() State {

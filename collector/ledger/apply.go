@@ -32,11 +32,13 @@ func (l *Ledger) Apply(r *Reading, bytes int64) Outcome {
 		l.finishReading(s, sp, r.began, bytes, settled)
 		return Outcome{SlotEnd: s.To, Settled: settled}
 	}
-	s.counted.grow(l.c.MaxTokens)
+	widen(&r.tokenCounts, l.tracked.size())
+	s.counted.grow(l.tracked.size())
 	if split {
-		s.reported.grow(l.c.MaxTokens)
+		s.reported.grow(l.tracked.size())
 	}
-	l.finish(r)
+	r.finish()
+	l.admitValues(r, sp)
 	out := Outcome{SlotEnd: s.To, Regressed: l.regressed(r, sp)}
 	if out.Regressed {
 		l.health.regressions.Value++
@@ -45,11 +47,12 @@ func (l *Ledger) Apply(r *Reading, bytes int64) Outcome {
 	if s.withoutIPs {
 		r.dropIPs()
 	}
+	l.joinValues(r, sp)
 	l.join(r, sp)
 	reported, other := &r.tokenCounts, &s.counted.other
 	if split {
 		s.remember(sp, reported)
-		// What is not counted under other now may be by a reading of another span.
+		// A reading of another span may have counted requests under other, which this one does not.
 		reported, other = &s.reported, &r.other
 	}
 	if sp.baseline {
@@ -190,6 +193,7 @@ func (l *Ledger) addGains(s *slot) {
 	for d, gains := range l.gains {
 		for i, n := range gains {
 			if n != 0 {
+				l.labels[d].Gain(uint32(i), l.activity.clock) //nolint:gosec // bounded by the table
 				id := counts.NewValueID(counts.Dimension(d), uint32(i))
 				at = l.total.Add(id, n, at)
 				s.total.Add(id, n)

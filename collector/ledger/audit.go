@@ -180,11 +180,13 @@ func (l *Ledger) SkipAudit(a Audit, forGood bool) {
 	}
 }
 
-// ApplyAudit ends the reading and returns how it differs from what was counted. What is missing is
-// counted under Other, so that no audit finds it again; of a surplus nothing is counted back.
+// ApplyAudit ends the reading and returns how it differs from what was counted. Missing requests
+// are counted under Other, so that no later audit finds them again. A surplus changes no counter,
+// as counters never fall.
 func (l *Ledger) ApplyAudit(r *Reading, a Audit) (found Difference) {
 	defer l.Discard(r)
-	l.finish(r)
+	r.finish()
+	r.settle()
 	for i := range r.tracked {
 		r.leave(i)
 	}

@@ -80,14 +80,12 @@ func overflowDimensions() []string { return metrics.SeriesOverflow.LabelValues["
 func New(c Config) *Ledger {
 	l := &Ledger{
 		c:        c,
+		labels:   counts.NewTables(c.MaxValues),
 		tracked:  newTracked(c.MaxTokens),
 		health:   newHealth(),
 		fresh:    true,
 		schedule: schedule{length: c.Slot},
 		staging:  staging{zero: metrics.ZeroInit{ZeroFor: c.ZeroFor}},
-	}
-	for d := range l.labels {
-		l.labels[d] = counts.NewValueTable(c.MaxValues, nil)
 	}
 	return l
 }
@@ -109,8 +107,9 @@ func (l *Ledger) IsTracked(id tokenid.ID) bool {
 // LastGain returns when the last report with new requests was asked for; zero if none was.
 func (l *Ledger) LastGain() time.Time { return l.activity.lastGain }
 
-// Values returns the values of a dimension so far, without Other, first come first.
-func (l *Ledger) Values(d counts.Dimension) []string { return l.labels[d].Names[1:] }
+// Values returns the values of a dimension that have an index, without Other, by the names that ABS
+// has for them.
+func (l *Ledger) Values(d counts.Dimension) []string { return l.labels[d].Names() }
 
 // SetFlagged sets the tokens that are tracked before all others.
 func (l *Ledger) SetFlagged(ids map[tokenid.ID]struct{}) { l.tracked.flagged = ids }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -160,9 +161,12 @@ func TestStageLimits(t *testing.T) {
 		t.Errorf("a new token allocates %v times, want at most %d", got, limitNewToken)
 	}
 	l.Published()
-	s := metrics.Snapshot{Blocks: blocks}
-	if got := s.Len(); got < seriesOfEachToken*tokensOfLimits {
-		t.Fatalf("only %d series", got)
+	series := 0
+	for _, b := range blocks {
+		series += len(b.Samples)
+	}
+	if series < seriesOfEachToken*tokensOfLimits {
+		t.Fatalf("only %d series", series)
 	}
 	now := limitsNow
 	stage := func() {
@@ -171,13 +175,13 @@ func TestStageLimits(t *testing.T) {
 		l.Published()
 	}
 	if got := testing.AllocsPerRun(5, stage); got > limitStage {
-		t.Errorf("a Stage of %d series allocates %v times, want at most %d", s.Len(), got, limitStage)
+		t.Errorf("a Stage of %d series allocates %v times, want at most %d", series, got, limitStage)
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	stage()
 	runtime.ReadMemStats(&after)
-	if got := float64(after.TotalAlloc-before.TotalAlloc) / float64(s.Len()); got > limitSample {
+	if got := float64(after.TotalAlloc-before.TotalAlloc) / float64(series); got > limitSample {
 		t.Errorf("a Stage allocates %.1f bytes a series, want at most %d", got, limitSample)
 	}
 }
@@ -229,4 +233,118 @@ func heapNow() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
+}
+
+// A high limit costs nothing: memory follows the tokens that are there, and is given back when they
+// leave.
+func TestMemoryFollowsTheTokens(t *testing.T) {
+	const (
+		limit     = 10_000_000
+		few       = 20
+		many      = 50_000
+		limitHeap = 8 << 20
+	)
+	base := heapNow()
+	l := limitsLedger(limit)
+	held := func() uint64 { return heapNow() - min(base, heapNow()) }
+	row := limitsRow(1)
+	for i := range l.slots { // all open ones
+		s := l.slots[i]
+		readAll(l, Job{Span: s.Span, slot: s, of: s.spans[0].Span}, limitsNow, few, row)
+	}
+	if n := held(); l.Tracked() != few || n > limitHeap {
+		t.Errorf("%d tokens of %d hold %d bytes, want %d at most", l.Tracked(), limit, n, limitHeap)
+	}
+
+	j := currentJob(t, l)
+	now := limitsNow
+	readAll(l, j, now, many, row)
+	if l.Tracked() != many {
+		t.Fatalf("%d tokens are tracked", l.Tracked())
+	}
+	for range 3 { // exposed as 0, and with their values
+		now = now.Add(2 * time.Minute)
+		l.Stage(now, now)
+		l.Published()
+	}
+	total := l.Requests()
+	for n := range int64(20) { // one token goes on, the others leave
+		now = now.Add(10 * time.Minute)
+		l.Advance(now, 10*time.Minute)
+		again := limitsRow(many + n)
+		readAll(l, currentJob(t, l), now, 1, again)
+		l.Stage(now, now)
+		l.Published()
+	}
+	if l.Tracked() != 1 || l.tracked.size() > 2*fewIndexes {
+		t.Errorf("%d tokens are tracked by %d indexes", l.Tracked(), l.tracked.size())
+	}
+	if n := held(); n > limitHeap {
+		t.Errorf("one token of %d holds %d bytes, want %d at most", limit, n, limitHeap)
+	}
+	if l.Requests() <= total {
+		t.Error("nothing was counted")
+	}
+	for _, s := range l.slots {
+		if n := len(s.counted.tracked); n != 0 && n != l.tracked.size() {
+			t.Errorf("a slot has %d counts for %d indexes", n, l.tracked.size())
+		}
+	}
+	runtime.KeepAlive(l)
+}
+
+// A token keeps its counts when the indexes are numbered anew: what is reported again is not
+// counted again.
+func TestShrinkKeepsCounts(t *testing.T) {
+	l := limitsLedger(1000)
+	j := currentJob(t, l)
+	readAll(l, j, limitsNow, 100, limitsRow(5))
+	stay := []int{3, 57, 99}
+	for _, i := range l.tracked.sorted() {
+		id := l.tracked.counters[i].ID
+		if !slices.ContainsFunc(stay, func(n int) bool { return limitsID(n) == id }) {
+			l.leave(i)
+		}
+	}
+	before, counted := l.Requests(), l.tracked.counters[l.tracked.index[limitsID(57)]].Total.Value
+	size := l.tracked.size()
+	l.shrink()
+	if l.tracked.size() >= size || l.Tracked() != len(stay) {
+		t.Fatalf("%d of %d indexes are left, for %d tokens", l.tracked.size(), size, l.Tracked())
+	}
+	readAll(l, j, limitsNow, 100, limitsRow(5))
+	if l.Requests() != before {
+		t.Errorf("%d counted, %d after the same report", before, l.Requests())
+	}
+	if n := l.tracked.counters[l.tracked.index[limitsID(57)]].Total.Value; n != counted || n == 0 {
+		t.Errorf("the token has %d, had %d", n, counted)
+	}
+}
+
+// A long pause leaves many slots, each to be read in as many spans as the last ones were: the time
+// to find what is due grows with the spans, not with their square.
+func TestDueIsLinear(t *testing.T) {
+	due := func(slot time.Duration) time.Duration {
+		least := time.Hour
+		for range 3 {
+			l := New(Config{
+				Target: "t", Zone: Zone{Location: time.UTC}, Slot: slot, Reread: 10 * time.Minute, Settle: 2 * time.Hour,
+				MaxBackfill: 60 * 24 * time.Hour, Lookback: 30 * 24 * time.Hour, MaxTokens: 10, MaxValues: 10,
+			})
+			l.schedule.length = time.Minute
+			l.Advance(limitsNow, 0)
+			jobs := l.Due(limitsNow)
+			if len(jobs) < 30*24*60 {
+				t.Fatalf("%d jobs", len(jobs))
+			}
+			begun := time.Now()
+			l.probe(jobs, limitsNow) // which looks at the span of each job
+			least = min(least, time.Since(begun))
+		}
+		return least
+	}
+	few, many := due(time.Hour), due(24*time.Hour)
+	if t.Logf("%v and %v", few, many); many > 5*few {
+		t.Errorf("%v for slots of 60 spans, %v for as many spans in slots of 1440", few, many)
+	}
 }

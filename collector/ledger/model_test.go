@@ -1,6 +1,9 @@
 package ledger
 
 import (
+	"bytes"
+	"cmp"
+	"encoding/gob"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -10,6 +13,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
+	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
 var runs = flag.Uint64("model.runs", 300, "how many runs of the model")
@@ -36,6 +40,9 @@ type world struct {
 	truncates bool    // past rowCap ABS leaves rows out instead, but not out of the summary
 	takesBack bool    // some requests are taken back, or moved to another token
 	maxTokens int
+	maxValues int
+	apis      int  // that come and go, beside those that stay
+	restarts  bool // now and then it is saved and restored
 	tokens    int
 	lookback  time.Duration
 	location  *time.Location
@@ -65,7 +72,7 @@ func (d disturbance) visible(at time.Time, drain time.Duration) time.Time {
 }
 
 func (w *world) String() string {
-	return fmt.Sprintf("stall %v, behind %v, ", w.stall, w.behind) + fmt.Sprintf("failures %.1f, slow %v, rowCap %d, truncates %v, takesBack %v, maxTokens %d of %d, %d minutes, %v",
+	return fmt.Sprintf("stall %v, behind %v, maxValues %d, apis %d, restarts %v, ", w.stall, w.behind, w.maxValues, w.apis, w.restarts) + fmt.Sprintf("failures %.1f, slow %v, rowCap %d, truncates %v, takesBack %v, maxTokens %d of %d, %d minutes, %v",
 		w.failures, w.slow, w.rowCap, w.truncates, w.takesBack, w.maxTokens, w.tokens, w.minutes, w.location)
 }
 
@@ -81,6 +88,9 @@ func newWorld(seed uint64) *world {
 		truncates: rng.IntN(2) == 0,
 		takesBack: rng.IntN(3) == 0,
 		maxTokens: []int{0, 1, 3, 8, 100}[rng.IntN(5)],
+		maxValues: []int{1, 2, 4, 100, 100}[rng.IntN(5)],
+		apis:      []int{0, 1, 3, 40}[rng.IntN(4)],
+		restarts:  rng.IntN(3) == 0,
 		tokens:    2 + rng.IntN(30),
 		location:  time.UTC,
 	}
@@ -113,7 +123,7 @@ func newWorld(seed uint64) *world {
 			e := event{
 				at: at, from: w.stall.visible(visible.Add(lanes[lane]), drain), token: token,
 				method: []string{"GET", "PUT", "POST"}[rng.IntN(3)],
-				api:    fmt.Sprint("api", rng.IntN(4)),
+				api:    w.api(m),
 				device: []string{"LINUX", "UNKNOWN"}[rng.IntN(2)],
 				n:      1 + rng.Int64N(5),
 			}
@@ -128,6 +138,15 @@ func newWorld(seed uint64) *world {
 		w.byMinute[e.at.Unix()] = append(w.byMinute[e.at.Unix()], e)
 	}
 	return w
+}
+
+// api returns the API of a request of a minute: one of those that stay, or one that comes, goes, and
+// may return.
+func (w *world) api(minute int) string {
+	if w.apis == 0 || w.rng.IntN(2) == 0 {
+		return fmt.Sprint("api", w.rng.IntN(4))
+	}
+	return fmt.Sprint("now", (minute+180)/7*w.apis/20%w.apis)
 }
 
 // disturb lets the feed stand still, or nodes disagree. It returns how many minutes requests may be
@@ -244,25 +263,37 @@ func (w *world) cycle(l *Ledger, now time.Time, check func(string)) {
 				add(late, w.report(halves[1].Span, now))
 				l.Discard(r)
 				l.Split(j)
+				if early.total+late.total < sum(rows) { // of a node that is behind
+					l.Discard(early)
+					l.Discard(late)
+					continue
+				}
 				l.Apply(early, rowLength)
 				check("early half")
 				l.Apply(late, rowLength)
 				check("late half")
 				continue
 			}
+			w.apply(l, j, r, rows, now, check)
+			continue
 		}
 		add(r, rows)
-		if j.span().baseline {
-			w.first[j.From] = sum(rows)
-		}
-		w.most[j.From] = max(w.most[j.From], sum(rows)-w.first[j.From])
-		out := l.Apply(r, int64(len(rows)*rowLength))
-		w.checkProof(l, j, rows, now, out)
-		check("apply " + j.From.Format("15:04"))
+		w.apply(l, j, r, rows, now, check)
 	}
 	l.Close()
 	l.Stage(now, now)
 	l.Published()
+}
+
+// apply counts a whole report.
+func (w *world) apply(l *Ledger, j Job, r *Reading, rows []event, now time.Time, check func(string)) {
+	if j.span().baseline {
+		w.first[j.From] = sum(rows)
+	}
+	w.most[j.From] = max(w.most[j.From], sum(rows)-w.first[j.From])
+	out := l.Apply(r, int64(len(rows)*rowLength))
+	w.checkProof(l, j, rows, now, out)
+	check("apply " + j.From.Format("15:04"))
 }
 
 // checkProof checks that a slot settles only after its settle time, and after a reading of a later
@@ -284,12 +315,39 @@ func splittable(l *Ledger, j Job) bool {
 	return ok
 }
 
-// books follows the ledger from outside: the increases of each token's counters since it is
-// tracked.
+// books follows the ledger from outside: the increases of all series of each token, and of each
+// value.
 type books struct {
 	l       *Ledger
 	last    map[tokenid.ID]int64
-	byToken map[tokenid.ID]int64 // all increases, over all its series
+	byToken map[tokenid.ID]int64
+
+	values      map[valueSeries]int64           // as they were last
+	totals      map[counts.Dimension]increments // of the totals by value
+	tokens      map[counts.Dimension]increments // of the tokens and other, together
+	otherValues bool                            // some were counted under Other
+}
+
+type increments map[string]int64 // by value
+
+// valueSeries identifies the series of a value, and how often it began.
+type valueSeries struct {
+	of        string
+	ofSince   uint64
+	dimension counts.Dimension
+	name      string
+	since     uint64
+}
+
+func newBooks(l *Ledger) *books {
+	b := &books{
+		l: l, byToken: map[tokenid.ID]int64{}, values: map[valueSeries]int64{},
+		totals: map[counts.Dimension]increments{}, tokens: map[counts.Dimension]increments{},
+	}
+	for _, d := range counts.Dimensions() {
+		b.totals[d], b.tokens[d] = increments{}, increments{}
+	}
+	return b
 }
 
 func (b *books) check() error {
@@ -322,6 +380,47 @@ func (b *books) check() error {
 		return fmt.Errorf("tokens and other add up to %d, the total is %d", all, l.total.Total.Value)
 	}
 	return nil
+}
+
+// checkValues checks that no series of a value falls, and that all series add up, those that ended
+// included.
+func (b *books) checkValues() error {
+	l := b.l
+	now := map[valueSeries]int64{}
+	follow := func(of string, c *counts.Counters, sums map[counts.Dimension]increments) error {
+		for _, v := range c.Values {
+			d := v.ID.Dimension()
+			key := valueSeries{of: of, ofSince: c.TrackedSince, dimension: d, name: l.labels.Name(v.ID), since: l.labels[d].Since(v.ID.Index())}
+			last := b.values[key]
+			if _, twice := now[key]; twice || v.Value < last {
+				return fmt.Errorf("%+v is %d after %d, or there twice", key, v.Value, last)
+			}
+			now[key] = v.Value
+			sums[d][key.name] += v.Value - last
+			b.otherValues = b.otherValues || key.name == metrics.Other
+		}
+		return nil
+	}
+	err := follow("total", &l.total, b.totals)
+	for _, c := range l.byToken() {
+		err = cmp.Or(err, follow(c.ID.String(), c, b.tokens))
+	}
+	b.values = now
+	for d, totals := range b.totals {
+		var all int64
+		for name, n := range totals {
+			if all += n; n != b.tokens[d][name] {
+				err = cmp.Or(err, fmt.Errorf("%v %s: the total is %d, the tokens and other add up to %d", d, name, n, b.tokens[d][name]))
+			}
+		}
+		if all > l.total.Total.Value {
+			err = cmp.Or(err, fmt.Errorf("%v adds up to %d of %d", d, all, l.total.Total.Value))
+		}
+		if taken := len(l.labels[d].Names()); d != counts.Method && taken > l.c.MaxValues {
+			err = cmp.Or(err, fmt.Errorf("%v has %d values", d, taken))
+		}
+	}
+	return err
 }
 
 // checkSlots checks that what the open slots remember adds up.
@@ -359,7 +458,7 @@ func (w *world) ledger() *Ledger {
 	return New(Config{
 		Target: "t", Zone: Zone{Location: w.location}, Slot: 30 * time.Minute, Reread: 10 * time.Minute,
 		Settle: 2 * time.Hour, MaxBackfill: 24 * time.Hour, Lookback: w.lookback,
-		MaxTokens: w.maxTokens, MaxValues: 100, Dimensions: []counts.Dimension{counts.Method, counts.API, counts.Device},
+		MaxTokens: w.maxTokens, MaxValues: w.maxValues, Dimensions: []counts.Dimension{counts.Method, counts.API, counts.Device},
 		DisplaceAfter: 30 * time.Minute, Expire: 2 * time.Hour, ResponseCap: ResponseCap(responseCap), ZeroFor: time.Minute,
 	})
 }
@@ -368,7 +467,7 @@ func (w *world) run() error {
 	w.failing = w.failures
 	w.most, w.first = map[time.Time]int64{}, map[time.Time]int64{}
 	l := w.ledger()
-	b := &books{l: l, byToken: map[tokenid.ID]int64{}}
+	b := newBooks(l)
 	var failure error
 	end := w.start.Add(time.Duration(w.minutes)*time.Minute + 4*time.Hour)
 	if w.stall.to.Add(4 * time.Hour).After(end) {
@@ -383,7 +482,13 @@ func (w *world) run() error {
 				failure = fmt.Errorf("%v, %s: %w", now.Format("15:04"), what, err)
 			}
 		})
-		if err := b.checkSlots(); err != nil && failure == nil {
+		if w.restarts && w.maxTokens > 0 && w.rng.IntN(40) == 0 {
+			if l, failure = w.restart(l); failure != nil {
+				return failure
+			}
+			b.l = l
+		}
+		if err := cmp.Or(b.checkSlots(), b.checkValues()); err != nil && failure == nil {
 			failure = fmt.Errorf("%v: %w", now.Format("15:04"), err)
 		}
 		if failure != nil {
@@ -394,6 +499,19 @@ func (w *world) run() error {
 		return w.unproven
 	}
 	return w.judge(b)
+}
+
+// restart saves the ledger, and restores it.
+func (w *world) restart(l *Ledger) (*Ledger, error) {
+	var saved bytes.Buffer
+	if err := gob.NewEncoder(&saved).Encode(l.State()); err != nil {
+		return nil, err
+	}
+	var s State
+	if err := gob.NewDecoder(&saved).Decode(&s); err != nil {
+		return nil, err
+	}
+	return Restore(l.c, &s)
 }
 
 // judge compares the counters with the truth once everything has settled.
@@ -421,18 +539,20 @@ func (w *world) judge(b *books) error {
 	}
 	// What joins with the reading of a node that is behind leaves too much under other, and the next
 	// gain is shared out by it: the total is right, the values need not be.
-	exactValues := got == truth.atMost && (w.behind == 0 || l.other.Total.Value == 0)
-	sums := map[counts.Dimension]int64{}
-	for _, v := range l.total.Values {
-		d := v.ID.Dimension()
-		sums[d] += v.Value
-		if name := l.labels.Name(v.ID); exactValues && v.Value != truth.byValue[name] {
-			return fmt.Errorf("%v %s: counted %d of %d", d, name, v.Value, truth.byValue[name])
+	certain := w.behind == 0 || l.other.Total.Value == 0 && !b.otherValues
+	for d, totals := range b.totals {
+		var all int64
+		for name, n := range totals {
+			all += n
+			if name == metrics.Other {
+				continue
+			}
+			if certain && n > truth.byValue[name] || got == truth.atMost && certain && !b.otherValues && n != truth.byValue[name] {
+				return fmt.Errorf("%v %s: counted %d of %d", d, name, n, truth.byValue[name])
+			}
 		}
-	}
-	for d, n := range sums {
-		if n != got {
-			return fmt.Errorf("%v adds up to %d of %d", d, n, got)
+		if d != counts.IP && all != got {
+			return fmt.Errorf("%v adds up to %d of %d", d, all, got)
 		}
 	}
 	if got != truth.atMost || l.other.Total.Value != 0 {

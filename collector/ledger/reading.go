@@ -29,8 +29,9 @@ func (l *Ledger) Begin(j Job, began time.Time) *Reading {
 		r, l.spare = l.spare[n-1], l.spare[:n-1]
 	} else {
 		r = &Reading{l: l}
-		r.grow(l.c.MaxTokens)
+		r.grow(l.tracked.size())
 	}
+	widen(&r.tokenCounts, l.tracked.size())
 	r.job, r.began, r.total = j, began, 0
 	r.other.Reset()
 	for i := range r.tracked {
@@ -77,7 +78,7 @@ func (r *Reading) split(d counts.Dimension, values []abs.Count) {
 		if v.N == 0 {
 			continue
 		}
-		i := r.added[d].Index(t, v.Key)
+		i := r.added[d].Index(t, v.Key, v.N)
 		for int(i) >= len(r.sums[d]) {
 			r.sums[d] = append(r.sums[d], 0)
 		}
@@ -85,8 +86,8 @@ func (r *Reading) split(d counts.Dimension, values []abs.Count) {
 	}
 }
 
-// finish ends the rows: their values get their places in the ledger's tables.
-func (l *Ledger) finish(r *Reading) {
+// finish ends the rows. The indexes of their values are the reading's own until settle.
+func (r *Reading) finish() {
 	for d := range r.sums {
 		for i, n := range r.sums[d] {
 			if n != 0 {
@@ -94,33 +95,34 @@ func (l *Ledger) finish(r *Reading) {
 			}
 		}
 	}
-	moved := false
-	for d, t := range l.labels {
-		for i, name := range r.added[d].Names {
-			moved = t.Add(name) != r.added[d].First+uint32(i) || moved
-		}
-	}
-	if !moved {
-		return
-	}
-	// A reading that was begun at the same time has added values meanwhile.
-	r.renumber(&r.other)
-	for i := range r.tracked {
-		r.renumber(&r.tracked[i])
-	}
-	for _, c := range r.candidates.best.Sorted() {
-		r.renumber(&c.Value)
-	}
 }
 
-func (r *Reading) renumber(c *counts.Counts) {
-	for i, v := range c.Values {
-		d := v.ID.Dimension()
-		if added := &r.added[d]; v.ID.Index() >= added.First {
-			c.Values[i].ID = counts.NewValueID(d, r.l.labels[d].Add(added.Names[v.ID.Index()-added.First]))
-		}
+// settle gives the values the indexes that the ledger's tables have by now.
+func (r *Reading) settle() {
+	var settled [counts.NumDimensions][]uint32
+	changed := false
+	for d, t := range r.l.labels {
+		settled[d] = r.added[d].Settle(t)
+		changed = changed || settled[d] != nil
 	}
-	c.Values = counts.Sorted(c.Values)
+	if !changed {
+		return
+	}
+	settle := func(c *counts.Counts) {
+		for i, v := range c.Values {
+			if all := settled[v.ID.Dimension()]; all != nil {
+				c.Values[i].ID = counts.NewValueID(v.ID.Dimension(), all[v.ID.Index()])
+			}
+		}
+		c.Values = counts.Sorted(c.Values)
+	}
+	settle(&r.other)
+	for i := range r.tracked {
+		settle(&r.tracked[i])
+	}
+	for _, c := range r.candidates.best.Sorted() {
+		settle(&c.Value)
+	}
 }
 
 // dropIPs removes the split by IP.

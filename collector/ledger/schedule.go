@@ -26,17 +26,23 @@ type Job struct {
 	Twice      bool // to be requested again at once if ABS answers 500: another node may not
 	slot       *slot
 	of         Span // the span of the slot, which may not have ended
+	at         int  // its index, as long as no span of the slot is split
 	timeouts   int  // of the span, in a row
 	admitsNone bool // no token is tracked by its reading, as another one is under way meanwhile
 }
 
 // span returns the span of the slot that the job reads; nil for an audit, or if it was split.
 func (j *Job) span() *slotSpan {
-	if j.slot != nil {
-		for i := range j.slot.spans {
-			if j.slot.spans[i].Span == j.of {
-				return &j.slot.spans[i]
-			}
+	if j.slot == nil {
+		return nil
+	}
+	spans := j.slot.spans
+	if j.at < len(spans) && spans[j.at].Span == j.of { // a slot may have hundreds of spans
+		return &spans[j.at]
+	}
+	for i := range spans {
+		if spans[i].Span == j.of {
+			return &spans[i]
 		}
 	}
 	return nil
@@ -63,14 +69,15 @@ func (l *Ledger) Due(now time.Time) []Job {
 				ask.To = minute
 			}
 			if l.due(s, sp, now) && ask.To.After(ask.From) && (ask.To.Equal(sp.To) || !l.c.Zone.endRepeated(ask.To)) {
-				jobs = append(jobs, Job{Span: ask, Current: s.To.After(now), slot: s, of: sp.Span, timeouts: sp.timeouts})
+				jobs = append(jobs, Job{Span: ask, Current: s.To.After(now), slot: s, of: sp.Span, at: i, timeouts: sp.timeouts})
 			}
 		}
 	}
 	l.probe(jobs, now)
-	slices.SortStableFunc(jobs, func(a, b Job) int {
-		return cmp.Or(cmp.Compare(a.timeouts, b.timeouts), a.From.Compare(b.From))
-	})
+	order := func(a, b Job) int { return cmp.Or(cmp.Compare(a.timeouts, b.timeouts), a.From.Compare(b.From)) }
+	if !slices.IsSortedFunc(jobs, order) { // as they are as a rule, and a long pause leaves many
+		slices.SortStableFunc(jobs, order)
+	}
 	return jobs
 }
 

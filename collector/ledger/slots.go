@@ -43,8 +43,8 @@ type slot struct {
 
 	largest    int64       // the longest report of its settled spans, in bytes
 	bytes      int64       // of the last reports of its settled spans together
-	baseline   bool        // some of what it held at the start is not counted
-	withoutIPs bool        // it was counted from when IPs were not, and so goes on without them
+	baseline   bool        // some of its requests were there at the start and are not counted (rule 8)
+	withoutIPs bool        // counting from it began without IPs, and so continues without them
 	cuts       []time.Time // between its spans, once it is done
 	audit      SlotAudit
 }
@@ -58,9 +58,8 @@ type slotSpan struct {
 	timeouts int       // in a row
 	settled  bool      // it is not read again
 
-	tooMuch   Span // what is to be halved before the next reading; empty: nothing
-	keepWhole bool // not to be split for its summary: that brought no more rows
-	probing   probing
+	tooMuch Span // what is to be halved before the next reading; empty: nothing
+	probing probing
 
 	baseline     bool         // its first reading is not counted (rule 8)
 	otherCounted bool         // requests of it may have been counted under other (rule 2)
@@ -86,6 +85,7 @@ func (l *Ledger) Advance(now time.Time, elapsed time.Duration) {
 		*next = time.Time{}
 		l.begin(l.clock.start().Add(-l.c.Lookback), now)
 	}
+	l.skip(now)
 	for next.Before(now) {
 		span := l.c.Zone.Slot(*next, l.c.Slot)
 		span.From = *next
@@ -94,6 +94,22 @@ func (l *Ledger) Advance(now time.Time, elapsed time.Duration) {
 	}
 	l.prune()
 	l.expire()
+	l.shrink()
+}
+
+// mostSlots is how many slots are opened at once, at least; Config.MaxBackfill may ask for more.
+const mostSlots = 100_000
+
+// skip passes over slots that are as many as a wrong clock makes, such as that of a machine which
+// begins in 1970: they are too old to be read, and only counted as missed.
+func (l *Ledger) skip(now time.Time) {
+	next := &l.schedule.next
+	if (now.Sub(*next)-l.c.MaxBackfill)/l.c.Slot <= mostSlots {
+		return
+	}
+	from := l.c.Zone.Slot(now.Add(-l.c.MaxBackfill-l.c.Slot), l.c.Slot).From
+	l.health.missed.Value += int64(from.Sub(*next) / l.c.Slot)
+	*next = from
 }
 
 // tolerance is by how much the wall clock and ABS's may differ.
@@ -179,8 +195,8 @@ func (l *Ledger) begin(from, until time.Time) {
 	}
 }
 
-// open adds a slot, split beforehand as the last ones had to be. baseline: its first reading is;
-// cut: it is not all of a slot on the clock.
+// open adds a slot, split beforehand as the last ones had to be. With baseline, its first reading
+// is not counted; with cut, the span is only a part of a slot on the clock.
 func (l *Ledger) open(span Span, baseline, cut bool) {
 	s := &slot{Span: span, state: Open, baseline: baseline || cut, ended: l.clock.elapsed + span.To.Sub(l.clock.wall)}
 	for from := span.From; from.Before(span.To); {

@@ -55,12 +55,12 @@ func (l *Ledger) Failed(j Job, why Refusal) bool {
 	return true
 }
 
-// Halves returns the two jobs that a job would be split into; ok is false where it is too short, or
-// splitting it brought no more rows before. Nothing is split yet.
+// Halves returns the two jobs that a job would be split into; ok is false where it is too short.
+// Nothing is split yet.
 func (l *Ledger) Halves(j Job) (halves [2]Job, ok bool) {
 	sp := j.span()
 	at, ok := l.c.Zone.middle(j.Span)
-	if sp == nil || sp.keepWhole || !ok {
+	if sp == nil || !ok {
 		return halves, false
 	}
 	early, late := j, j
@@ -74,9 +74,6 @@ func (l *Ledger) Split(j Job) {
 	j.span().tooMuch = j.Span
 	l.split(j.slot)
 }
-
-// KeepWhole records that splitting a job brought no more rows.
-func (l *Ledger) KeepWhole(j Job) { j.span().keepWhole = true }
 
 func (l *Ledger) splitMarked() {
 	l.schedule.timeoutSplit = false

@@ -19,8 +19,8 @@ type State struct {
 	Zone       string // of ABS's wall clock
 	Inclusive  bool
 
-	Labels   [counts.NumDimensions][]string
-	Counters counts.CountersState // the total, the other tokens, then the tracked ones
+	Labels   [counts.NumDimensions][]counts.Value // by index, without Other
+	Counters counts.CountersState                 // the total, the other tokens, then the tracked ones
 	Health   map[string]CountRecord
 	Slots    []SlotRecord
 
@@ -58,11 +58,11 @@ type SlotRecord struct {
 
 // SpanRecord is a span of an open slot.
 type SpanRecord struct {
-	From, To, Read                                     time.Time
-	Reading                                            uint64
-	Timeouts                                           int
-	Failed, Settled, KeepWhole, Baseline, OtherCounted bool
-	Last                                               *TokenCountsState // nil: none
+	From, To, Read                          time.Time
+	Reading                                 uint64
+	Timeouts                                int
+	Failed, Settled, Baseline, OtherCounted bool
+	Last                                    *TokenCountsState // nil: none
 }
 
 // TokenCountsState is the counts of the other tokens and then of the tracked ones, in the order of
@@ -82,7 +82,7 @@ func (l *Ledger) State() *State {
 		Audit: l.audit,
 	}
 	for d, t := range l.labels {
-		s.Labels[d] = t.Names[1:]
+		s.Labels[d] = t.State()
 	}
 	all := append([]*counts.Counters{&l.total}, l.byToken()...)
 	values := 0
@@ -119,7 +119,7 @@ func (l *Ledger) slotRecord(s *slot) SlotRecord {
 		sp := &s.spans[i]
 		rec := SpanRecord{
 			From: sp.From, To: sp.To, Read: sp.read, Reading: sp.reading, Timeouts: sp.timeouts,
-			Failed: sp.failed, Settled: sp.settled, KeepWhole: sp.keepWhole, Baseline: sp.baseline, OtherCounted: sp.otherCounted,
+			Failed: sp.failed, Settled: sp.settled, Baseline: sp.baseline, OtherCounted: sp.otherCounted,
 		}
 		if sp.last != nil {
 			last := l.tokenCountsState(sp.last)
@@ -147,22 +147,30 @@ func (l *Ledger) tokenCountsState(t *tokenCounts) (s TokenCountsState) {
 	return s
 }
 
-// Restore returns a ledger that continues from a state. Tokens that the state has past
-// Config.MaxTokens leave, those without new requests for longest first.
+// Restore returns a ledger that continues from a state. If the state has more tokens than
+// Config.MaxTokens, those whose last gain is oldest leave.
 func Restore(c Config, s *State) (*Ledger, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
 	l := New(c)
 	for d := range l.labels {
-		l.labels[d] = counts.NewValueTable(c.MaxValues, s.Labels[d])
+		if err := l.labels[d].Restore(s.Labels[d]); err != nil {
+			return nil, err
+		}
 	}
 	all, err := s.Counters.Decode(l.labels)
 	if err != nil || len(all) < 2 {
 		return nil, counts.ErrState
 	}
+	if err := checkCounters(all); err != nil {
+		return nil, err
+	}
 	l.total, l.other = all[0], all[1]
 	l.readings = s.Readings
 	l.schedule.next, l.schedule.newest = s.Next, s.Newest
-	l.schedule.length = max(time.Minute, min(s.Length, c.Slot))
-	l.schedule.probes = probes{readings: s.Readings, length: s.ProbeLength, proven: s.ProbeProven}
+	l.schedule.length = max(time.Minute, min(s.Length, c.Slot).Truncate(time.Minute))
+	l.schedule.probes = probes{readings: s.Readings, length: max(0, s.ProbeLength.Truncate(time.Minute)), proven: s.ProbeProven}
 	l.activity = activity{s.Clock, s.LastGain, s.Resumed}
 	l.clock, l.fresh = clock{wall: s.Wall, elapsed: s.Elapsed}, false
 	l.audit = s.Audit
@@ -223,6 +231,7 @@ func (l *Ledger) restoreTracked(saved []counts.Counters) []int {
 		keep[i] = i
 	}
 	slices.SortStableFunc(keep, func(a, b int) int { return int(saved[b].Gained - saved[a].Gained) })
+	l.reserve(len(saved))
 	indexes := make([]int, len(saved))
 	for n, i := range keep {
 		indexes[i] = -1
@@ -251,8 +260,11 @@ func (l *Ledger) inherit(c *counts.Counters) {
 
 func (l *Ledger) restoreSlot(v *SlotRecord, indexes []int) (*slot, error) {
 	total, err := v.Total.Decode(l.labels)
-	if err != nil || len(total) != 1 || (v.State == string(Open)) != (len(v.Spans) > 0) {
+	if err != nil || len(total) != 1 {
 		return nil, counts.ErrState
+	}
+	if err := checkCounts(total); err != nil {
+		return nil, err
 	}
 	s := &slot{
 		Span: Span{v.From, v.To}, state: SlotState(v.State), total: total[0], read: v.Read, proven: v.Proven, ended: v.Ended,
@@ -266,7 +278,7 @@ func (l *Ledger) restoreSlot(v *SlotRecord, indexes []int) (*slot, error) {
 		rec := &v.Spans[i]
 		sp := slotSpan{
 			Span: Span{rec.From, rec.To}, read: rec.Read, reading: rec.Reading, timeouts: rec.Timeouts,
-			failed: rec.Failed, settled: rec.Settled, keepWhole: rec.KeepWhole, baseline: rec.Baseline, otherCounted: rec.OtherCounted || left,
+			failed: rec.Failed, settled: rec.Settled, baseline: rec.Baseline, otherCounted: rec.OtherCounted || left,
 		}
 		if rec.Last != nil {
 			sp.last = &tokenCounts{}
@@ -275,6 +287,7 @@ func (l *Ledger) restoreSlot(v *SlotRecord, indexes []int) (*slot, error) {
 				return nil, err
 			}
 			sp.otherCounted = sp.otherCounted || moved
+			sp.last.grow(l.tracked.size()) // a last reading is never empty, whatever the state says
 			s.reported.move(sp.last, 1)
 		}
 		s.spans = append(s.spans, sp)
@@ -292,7 +305,10 @@ func (l *Ledger) restoreTokenCounts(t *tokenCounts, s *TokenCountsState, indexes
 	if len(all) == 0 {
 		return false, nil
 	}
-	t.grow(l.c.MaxTokens)
+	if err := checkCounts(all); err != nil {
+		return false, err
+	}
+	t.grow(l.tracked.size())
 	t.other = all[0]
 	t.total = all[0].Total
 	for i, index := range indexes {

@@ -62,3 +62,26 @@ func (t *tokenCounts) clone() *tokenCounts {
 	}
 	return c
 }
+
+// leaveValue moves the counts of a value to another one.
+func (t *tokenCounts) leaveValue(id, to counts.ValueID) {
+	t.other.Leave(id, to)
+	for i := range t.tracked {
+		t.tracked[i].Leave(id, to)
+	}
+}
+
+// addValues adds sign times the counts of a dimension's values to sums, by index, as far as it goes.
+func (t *tokenCounts) addValues(d counts.Dimension, sums []int64, sign int64) {
+	add := func(c *counts.Counts) {
+		for _, v := range c.Values {
+			if v.ID.Dimension() == d && int(v.ID.Index()) < len(sums) {
+				sums[v.ID.Index()] += sign * v.N
+			}
+		}
+	}
+	add(&t.other)
+	for i := range t.tracked {
+		add(&t.tracked[i])
+	}
+}

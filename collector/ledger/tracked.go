@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 // tracked is the set of tokens that have series of their own. Each has an index, which is that of
 // its counts in slots and readings, too.
 type tracked struct {
+	limit    int
 	index    map[tokenid.ID]int
 	counters []counts.Counters // by index
 	free     []int             // indexes
@@ -19,12 +21,90 @@ type tracked struct {
 	order    []int // indexes in the order of their ids; nil when stale
 }
 
+// fewIndexes is how many indexes there are at least, up to the limit. Their number doubles when
+// they are taken, and falls when few are, so that memory follows the tokens that are there.
+const fewIndexes = 4
+
 func newTracked(limit int) tracked {
-	t := tracked{index: make(map[tokenid.ID]int, limit), counters: make([]counts.Counters, limit), flagged: map[tokenid.ID]struct{}{}}
-	for i := range limit {
-		t.free = append(t.free, limit-1-i)
-	}
+	t := tracked{limit: limit, index: map[tokenid.ID]int{}, flagged: map[tokenid.ID]struct{}{}}
+	t.extend(min(limit, fewIndexes))
 	return t
+}
+
+// size returns how many indexes there are. Counts by token are empty, or as long.
+func (t *tracked) size() int { return len(t.counters) }
+
+// room returns how many more tokens can be tracked.
+func (t *tracked) room() int { return t.limit - len(t.index) }
+
+// extend adds indexes, up to a number of them.
+func (t *tracked) extend(size int) {
+	for i := size - 1; i >= t.size(); i-- {
+		t.free = append(t.free, i)
+	}
+	t.counters = append(t.counters, make([]counts.Counters, size-t.size())...)
+}
+
+// reserve makes indexes for more tokens, as far as the limit allows.
+func (l *Ledger) reserve(more int) {
+	t := &l.tracked
+	want := len(t.index) + min(more, t.room())
+	if want <= t.size() {
+		return
+	}
+	t.extend(min(max(want, 2*t.size()), t.limit))
+	for c := range l.byTokens() {
+		widen(c, t.size())
+	}
+}
+
+// widen makes counts as long as there are indexes; empty ones stay so.
+func widen(c *tokenCounts, size int) {
+	if n := len(c.tracked); n > 0 && n < size {
+		c.tracked = append(c.tracked, make([]counts.Counts, size-n)...)
+	}
+}
+
+// shrink gives memory back once few indexes are taken: the tokens get the lowest ones. No reading
+// may be under way.
+func (l *Ledger) shrink() {
+	t := &l.tracked
+	size := min(max(fewIndexes, 2*len(t.index)), t.limit)
+	if t.size() < 2*size {
+		return
+	}
+	order, former := t.sorted(), t.counters
+	*t = tracked{limit: t.limit, index: make(map[tokenid.ID]int, len(order)), flagged: t.flagged}
+	t.extend(size)
+	for _, i := range order {
+		t.add(former[i])
+	}
+	for c := range l.byTokens() {
+		if len(c.tracked) > 0 {
+			all := make([]counts.Counts, size)
+			for to, from := range order {
+				all[to] = c.tracked[from]
+			}
+			c.tracked = all
+		}
+	}
+	l.spare = nil // as long as before
+}
+
+// byTokens returns all counts by token of the slots.
+func (l *Ledger) byTokens() iter.Seq[*tokenCounts] {
+	return func(yield func(*tokenCounts) bool) {
+		for _, s := range l.slots {
+			if !yield(&s.counted) || !yield(&s.reported) {
+				return
+			}
+			for i := range s.spans {
+				if last := s.spans[i].last; last != nil && !yield(last) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // sorted returns the indexes in the order of their ids: an order that does not change from run to
@@ -64,9 +144,9 @@ func (l *Ledger) admissible(j Job) int {
 	case j.admitsNone:
 		return 0
 	case j.slot.From.Before(l.schedule.newest):
-		return len(l.tracked.free)
+		return l.tracked.room()
 	default:
-		return len(l.tracked.free) + len(l.displaceable())
+		return l.tracked.room() + len(l.displaceable())
 	}
 }
 
@@ -105,6 +185,8 @@ func (l *Ledger) admit(r *Reading, sp *slotSpan) {
 	case sp.baseline || !l.shows(r, sp):
 		return // nobody has new requests in it: whoever left before would return
 	}
+	l.reserve(r.candidates.best.Len())
+	widen(&r.tokenCounts, l.tracked.size())
 	var idle []int
 	for _, c := range r.candidates.best.Sorted() {
 		if c.Value.Total == 0 {
@@ -180,13 +262,14 @@ func (l *Ledger) leave(i int) {
 	l.tracked.remove(i)
 }
 
-// expire ends the series of the tokens that were idle for too long.
+// expire ends the series of the tokens and values that were idle for too long.
 func (l *Ledger) expire() {
 	for _, i := range l.tracked.sorted() {
 		if l.idleFor(i, l.c.Expire) {
 			l.leave(i)
 		}
 	}
+	l.expireValues()
 }
 
 // idleFor reports whether a token may leave: it has gained nothing for so long, and all that it

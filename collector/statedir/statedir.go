@@ -5,12 +5,16 @@ package statedir
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/gofrs/flock"
 	"github.com/google/renameio/v2"
+
+	"github.com/abs-exporter/abs-exporter/abs/regular"
 )
 
 // Dir is a locked state directory. The end of the process unlocks it.
@@ -30,7 +34,11 @@ func Open(path string) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("the state directory cannot be created: %w", err)
 	}
-	d.lock = flock.New(filepath.Join(path, "lock"))
+	lock := filepath.Join(path, "lock")
+	if err := regular.Check(lock); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the state directory cannot be locked: %w", err)
+	}
+	d.lock = flock.New(lock)
 	held, err := d.lock.TryLock()
 	if err == nil && !held {
 		return nil, fmt.Errorf("another abs-exporter is running with the state directory %s: two would overwrite each other's counters. Set a --state.dir for each", path)
@@ -65,16 +73,42 @@ func (d *Dir) Close() error {
 
 // Write replaces a file in one step that no crash can halve: once it returns, the content is on the
 // disk, name and all. The temporary file is in the same directory, so that it is never on another
-// disk and Open finds what is left of it. Only the owner may read the file.
+// disk and Open finds what is left of it. Only the owner may read the file, whatever the mode of
+// the one that it replaces. A link stays, and what it leads to is replaced.
 func Write(path string, content []byte) error {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
 	dir := filepath.Dir(path)
-	err := renameio.WriteFile(path, content, 0o600, renameio.WithTempDir(dir), renameio.WithStaticPermissions(0o600))
-	if err != nil {
+	if err := replace(path, dir, content); err != nil {
 		return err
 	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	return errors.Join(syncDir(d), d.Close())
+}
+
+func replace(path, dir string, content []byte) error {
+	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(dir), renameio.WithPermissions(0o600))
+	if err != nil {
+		return err
+	}
+	defer f.Cleanup() //nolint:errcheck // what is left of it, the next Open removes
+	if _, err := f.Write(content); err != nil {
+		return err
+	}
+	return f.CloseAtomicallyReplace()
+}
+
+// syncDir writes the names of a directory to the disk. File systems on which that does not exist
+// for directories (SMB, 9p, FUSE) say so each time; there, the names are written when the file
+// system does it.
+func syncDir(d interface{ Sync() error }) error {
+	err := d.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.EOPNOTSUPP) || errors.Is(err, syscall.ENOTSUP) {
+		return nil
+	}
+	return err
 }

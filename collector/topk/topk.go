@@ -25,13 +25,13 @@ type Entry[K cmp.Ordered, V any] struct {
 	at    int // in the heap
 }
 
-// maxSpare is how many entries are kept for later although the limit has become lower.
+// maxSpare is how many entries are kept for later although fewer were needed.
 const maxSpare = 1024
 
 // Reset removes all entries and sets the limit.
 func (b *Best[K, V]) Reset(limit int) {
 	b.limit = limit
-	if len(b.spare)+len(b.entries) > 2*limit+maxSpare {
+	if len(b.spare)+len(b.entries) > 2*min(limit, len(b.entries))+maxSpare {
 		b.entries, b.spare, b.byKey = nil, nil, nil
 	}
 	b.spare = append(b.spare, b.entries...)

@@ -72,7 +72,7 @@ func health() *Dashboard {
 			query{increase("target", "abs_exporter_report_regressions_total", target), "{{target}}"}),
 
 		row("Forensics and series"),
-		lines("Tokens by state of forensics", "Tokens of the sliding window: read (covered), to be read now or again (due; a covered one can be due), skipped because ABS refuses the request, or failed.", "short", 8, 8,
+		lines("Tokens by state of forensics", "Tokens of the sliding window, each in one state: answered since the window report before the last one (covered), failed when last asked about, skipped because ABS refuses the request, or none of these (due).", "short", 8, 8,
 			query{"sum by (state) (" + gauge("target, state", "abs_exporter_forensics_tokens", target) + ")", "{{state}}"}).painted(forensicsStates()),
 		lines("How old a forensics report can be", "Since when forensics of every token that stayed in the window was read. Much above the time that an attack may stay unseen, raise --forensics.rate.", "s", 8, 8,
 			query{gauge("target", "abs_exporter_forensics_oldest_age_seconds", target), "{{target}}"}),

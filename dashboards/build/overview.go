@@ -16,7 +16,7 @@ func overview() *Dashboard {
 		stat("Flagged tokens", "Tokens with any active attack, each once, whatever API and attack type are chosen above. "+
 			"Now is ABS's sliding window (3 h unless set otherwise): an attack that is over stays until the window has passed it.",
 			"short", steps(colourGood, 1, colourCritical),
-			query{"sum(" + gauge("target", "abs_flagged_tokens", target) + ")", ""}).wide(3),
+			query{or("sum("+gauge("target", "abs_flagged_tokens", target)+") > 0", known()), ""}).wide(3),
 		stat("APIs that ABS watches", "On how many of its APIs ABS detects attacks (prediction mode), and on how many it tracks OAuth2 tokens. "+
 			"On the others no attack means nothing: ABS is in training, or was never trained; or their tokens are in no report. Decoys are not counted.",
 			"short", steps(colourTraffic),

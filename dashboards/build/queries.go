@@ -21,10 +21,15 @@ func gauge(by, name, matchers string) string {
 	return fmt.Sprintf("max by (%s) (%s)", by, where(name, matchers))
 }
 
-// known is a zero for as long as the exporter knows the state of attacks at all. It replaces the
-// value where no attack was ever seen. Where nothing is known, because ABS has been silent for
-// long, it is absent: a zero would be a false all-clear.
-func known() string { return "0 * sum(" + where("abs_flagged_tokens", target) + ")" }
+// known is a zero for as long as the state of attacks at all chosen targets is known. It replaces
+// the value where no attack was ever seen. Where it is not known of one of them, because its ABS
+// has been silent for long or its exporter is gone, it is absent: a zero would be a false
+// all-clear. A target that is gone counts for 6 h, as in ABSExporterAbsent.
+func known() string {
+	flagged := where("abs_flagged_tokens", target)
+	return "(0 * sum(" + flagged + ") unless on () (last_over_time(" +
+		where("abs_exporter_slots", target+`, state="open"`) + "[6h]) unless on (target) " + flagged + "))"
+}
 
 // predicting is the prediction mode of each API that is no decoy.
 func predicting() string {

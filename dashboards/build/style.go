@@ -1,5 +1,7 @@
 package build
 
+import "github.com/abs-exporter/abs-exporter/metrics"
+
 // Colours mean the same in every panel. Those of the status are Okabe and Ito's; those of
 // categories are none of the status. All can be distinguished with any kind of colour blindness,
 // which a test computes. Names that are not known beforehand, such as APIs, get no colours: their
@@ -45,7 +47,7 @@ func categorised(names ...string) []paint {
 }
 
 func methods() []paint {
-	return categorised("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "_other")
+	return categorised("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", metrics.Other)
 }
 
 func reports() []paint {
@@ -61,12 +63,15 @@ func dimensions() []paint { return categorised("token", "method", "api", "device
 func percentiles() []paint { return categorised("9 in 10", "half", "99 in 100") }
 
 func slotStates() []paint {
-	return []paint{{"open", colourTraffic}, {"pending", colourWarning}}
+	return []paint{{metrics.SlotOpen, colourTraffic}, {metrics.SlotPending, colourWarning}}
 }
 
 func forensicsStates() []paint {
 	return []paint{
-		{"covered", colourTraffic}, {"due", categories()[1]}, {"skipped", "#BBBBBB"}, {"failed", colourCritical},
+		{metrics.ForensicsCovered, colourTraffic},
+		{metrics.ForensicsDue, categories()[1]},
+		{metrics.ForensicsSkipped, "#BBBBBB"},
+		{metrics.ForensicsFailed, colourCritical},
 	}
 }
 

@@ -22,16 +22,12 @@ func (p *Pusher) Event(e metrics.Event) {
 // abs.anomaly.ended, and attributes with the names of the metrics' labels and of the process's own
 // log, so that one search finds all three.
 func record(e metrics.Event, observed time.Time) otellog.Record {
-	change := "began"
-	level := otellog.SeverityWarn // of a warning, and of a type that the catalogue does not have
-	switch {
-	case !e.Began: // it needs nobody's attention, however severe it was: the attribute says how much
-		change, level = "ended", otellog.SeverityInfo
-	case e.Severity == "critical":
-		level = otellog.SeverityError
-	case e.Severity == "info":
-		level = otellog.SeverityInfo
+	change := "ended"
+	if e.Began {
+		change = "began"
 	}
+	// OpenTelemetry's levels are those of slog, counted from 9 for an info.
+	level := otellog.Severity(int(e.Level()) + int(otellog.SeverityInfo))
 	apis := make([]string, len(e.APIs))
 	for i, api := range e.APIs {
 		apis[i] = valid(api)

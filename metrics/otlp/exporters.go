@@ -15,14 +15,15 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	_ "google.golang.org/grpc/encoding/gzip" // registers the compressor that UseCompressor names
-	"google.golang.org/grpc/keepalive"
 )
 
 const (
+	// idle is when a connection is closed. It is less than the wait before a retry: each retry has a
+	// new connection, so that no request waits twice for a receiver that vanished.
+	idle         = 250 * time.Millisecond
 	maxRetry     = 30 * time.Second
 	metricsRetry = time.Minute    // the next push has all of it, and what is new
 	logsRetry    = 24 * time.Hour // nothing else has the records
@@ -32,9 +33,7 @@ const (
 // client makes the client of an HTTP link.
 func (s *Signal) client(l *link) *http.Client {
 	l.transport = &http.Transport{
-		Proxy: http.ProxyFromEnvironment, TLSClientConfig: s.TLS, ForceAttemptHTTP2: true, IdleConnTimeout: 90 * time.Second,
-		// HTTP/2 would keep the connection to a receiver that vanished.
-		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second},
+		Proxy: http.ProxyFromEnvironment, TLSClientConfig: s.TLS, ForceAttemptHTTP2: true, IdleConnTimeout: idle,
 	}
 	l.close = l.transport.CloseIdleConnections
 	return &http.Client{Transport: l}
@@ -50,15 +49,9 @@ func (s *Signal) connection(l *link) (*grpc.ClientConn, error) {
 	if s.Compression == Gzip {
 		calls = append(calls, grpc.UseCompressor("gzip"))
 	}
-	reconnect := backoff.DefaultConfig
-	reconnect.MaxDelay = maxRetry / 2
 	conn, err := grpc.NewClient(s.Target,
 		grpc.WithTransportCredentials(transport), grpc.WithDisableServiceConfig(),
-		grpc.WithUnaryInterceptor(l.intercept), grpc.WithDefaultCallOptions(calls...),
-		grpc.WithConnectParams(grpc.ConnectParams{Backoff: reconnect, MinConnectTimeout: 5 * time.Second}),
-		// Timeout is also TCP's, for a receiver that vanished. Servers refuse a Time below 5 minutes.
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 6 * time.Minute, Timeout: 20 * time.Second}),
-	)
+		grpc.WithUnaryInterceptor(l.intercept), grpc.WithDefaultCallOptions(calls...), grpc.WithIdleTimeout(idle))
 	if err == nil {
 		l.close = func() { _ = conn.Close() } // it fails only when closed already
 	}

@@ -183,6 +183,7 @@ func snapshotSeries(requests ...request) map[string]point {
 // rig is a pusher and its receiver.
 type rig struct {
 	*Pusher
+	*metrics.Exposition
 	*receiver
 	registry *prometheus.Registry
 	log      *book
@@ -219,8 +220,11 @@ func newRig(t *testing.T, c Config) *rig {
 			}
 		}
 	}
+	r.Exposition = metrics.NewExposition(r.registry, metrics.Options{Committed: func() { r.Commit() }})
 	var err error
-	r.Pusher, err = New(c, Options{Version: "1.2.3", Instance: "here", Registry: r.registry, Now: time.Now, Log: slog.New(slog.NewTextHandler(r.log, nil))})
+	r.Pusher, err = New(c, Options{
+		Version: "1.2.3", Instance: "here", Registry: r.registry, Published: r.Published, Now: time.Now, Log: slog.New(slog.NewTextHandler(r.log, nil)),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package otlp
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"time"
 
@@ -31,15 +30,13 @@ func (p *producer) Produce(context.Context) ([]metricdata.ScopeMetrics, error) {
 		now = p.last.Add(time.Millisecond)
 	}
 	p.last = now
-	p.mu.Lock()
-	snapshots := maps.Clone(p.snapshots)
-	p.mu.Unlock()
 	sets := make(map[*metrics.Series]attribute.Set, len(p.sets))
 	var data []metricdata.Metrics
-	for f, blocks := range metrics.Families(snapshots) {
+	for _, g := range p.Published() {
+		f := g.Family
 		var points []metricdata.DataPoint[int64]
 		var floats []metricdata.DataPoint[float64] // instead, of a family that is no integer
-		for _, block := range blocks {
+		for _, block := range g.Blocks {
 			points = slices.Grow(points, len(block))
 			for _, sample := range block {
 				s := sample.Series

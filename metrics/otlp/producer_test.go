@@ -16,10 +16,12 @@ import (
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// newProducer has a registry without families, and a clock that only the test moves.
-func newProducer(registry *prometheus.Registry, now *time.Time) *producer {
-	p := &Pusher{Options: Options{Registry: registry, Version: "1", Now: func() time.Time { return *now }}, snapshots: map[string]*metrics.Snapshot{}}
-	return &producer{Pusher: p, out: &metricsOut{}}
+// newProducer has a registry without families, a clock that only the test moves, and what is
+// published by the exposition.
+func newProducer(registry *prometheus.Registry, now *time.Time) (*producer, *metrics.Exposition) {
+	e := metrics.NewExposition(registry, metrics.Options{})
+	p := &Pusher{Options: Options{Registry: registry, Version: "1", Published: e.Published, Now: func() time.Time { return *now }}}
+	return &producer{Pusher: p, out: &metricsOut{}}, e
 }
 
 // produced are the points of a push that are integers, by name and attributes.
@@ -71,18 +73,18 @@ func nanoseconds(t time.Time) uint64 {
 func TestPushHasWhatTheSnapshotsHave(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 7))
 	now := created
-	p := newProducer(prometheus.NewRegistry(), &now)
+	p, e := newProducer(prometheus.NewRegistry(), &now)
 	model := churn{r, map[string]*metrics.Series{}}
 	for round := range 200 {
 		now = now.Add(time.Minute)
 		want := map[string]point{}
 		for _, target := range []string{"a", "b"} {
 			if r.IntN(10) == 0 { // the target is gone
-				delete(p.snapshots, target)
+				e.Publish(target, nil)
 				continue
 			}
 			samples := model.samples(target, created.Add(time.Duration(round)*time.Second))
-			p.snapshots[target] = snapshot(samples...)
+			e.Publish(target, snapshot(samples...))
 			for _, s := range samples {
 				want[s.Series.Family().Name+fmt.Sprint(maps.Collect(s.Series.Labels()))] = point{
 					s.Value, nanoseconds(s.Series.Created()), nanoseconds(now), "{requests}",
@@ -136,8 +138,8 @@ func (c churn) samples(target string, start time.Time) []metrics.Sample {
 // Two pushes never have one time, whatever the clock does: Prometheus refuses the second.
 func TestTimesOfPushes(t *testing.T) {
 	now := created
-	p := newProducer(prometheus.NewRegistry(), &now)
-	p.snapshots["shop"] = snapshot(counter("shop", "1", 1))
+	p, e := newProducer(prometheus.NewRegistry(), &now)
+	e.Publish("shop", snapshot(counter("shop", "1", 1)))
 	var last uint64
 	for _, step := range []time.Duration{0, 0, time.Microsecond, -time.Hour, time.Minute} {
 		now = now.Add(step)
@@ -157,8 +159,8 @@ func TestPushOfKnownSeriesDoesNotAllocate(t *testing.T) {
 		samples = append(samples, counter("shop", fmt.Sprint(n), int64(n)))
 	}
 	now := created
-	p := newProducer(prometheus.NewRegistry(), &now)
-	p.snapshots["shop"] = snapshot(samples...)
+	p, e := newProducer(prometheus.NewRegistry(), &now)
+	e.Publish("shop", snapshot(samples...))
 	push := func() {
 		if _, err := p.Produce(t.Context()); err != nil {
 			t.Fatal(err)
@@ -180,8 +182,8 @@ func TestMemoryOfASeries(t *testing.T) {
 		})
 	}
 	now := created
-	p := newProducer(prometheus.NewRegistry(), &now)
-	p.snapshots["production"] = snapshot(samples...)
+	p, e := newProducer(prometheus.NewRegistry(), &now)
+	e.Publish("production", snapshot(samples...))
 	heap := func() uint64 {
 		runtime.GC()
 		var m runtime.MemStats

@@ -71,12 +71,13 @@ type Options struct {
 		prometheus.Registerer
 		prometheus.Gatherer
 	}
-	Now func() time.Time // the time of points
-	Log *slog.Logger
+	Published func() []metrics.FamilySamples // what a scrape shows now, besides the registry
+	Now       func() time.Time               // the time of points
+	Log       *slog.Logger
 }
 
-// Pusher pushes what is published to it, what the registry gathers, and events. It has the last
-// snapshot of each target and no other: what is pushed after a failure is what is true then.
+// Pusher pushes what is published, what the registry gathers, and events. It keeps no snapshot:
+// what is pushed after a failure is what is true then.
 type Pusher struct {
 	Options
 	interval  time.Duration
@@ -88,9 +89,6 @@ type Pusher struct {
 	links     []*link
 	end       context.CancelFunc // cuts an export of logs short, before the last one
 	committed chan struct{}      // has one while there is something new
-
-	mu        sync.Mutex
-	snapshots map[string]*metrics.Snapshot
 }
 
 // New prepares a pusher for a configuration that is Enabled; run or close it. It silences what
@@ -100,7 +98,7 @@ func New(c Config, o Options) (*Pusher, error) {
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {}))
 	p := &Pusher{
 		Options: o, interval: c.Interval, health: metrics.NewPushHealth(o.Registry), end: func() {},
-		committed: make(chan struct{}, 1), snapshots: map[string]*metrics.Snapshot{},
+		committed: make(chan struct{}, 1),
 	}
 	own := resource.NewSchemaless(semconv.ServiceName("abs-exporter"),
 		semconv.ServiceVersion(o.Version), semconv.ServiceInstanceID(o.Instance))
@@ -164,22 +162,8 @@ func (p *Pusher) openLogs(c Config, res *resource.Resource) error {
 	return nil
 }
 
-// Publish takes the snapshot of a target as it is committed, nil when the target is gone. It never
-// waits for a push. An interim snapshot goes with the next push, and does not cause one.
-func (p *Pusher) Publish(target string, s *metrics.Snapshot) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.snapshots[target] = s
-	if s == nil {
-		delete(p.snapshots, target)
-	}
-	if s == nil || !s.Interim {
-		p.commit()
-	}
-}
-
-// commit asks for a push.
-func (p *Pusher) commit() {
+// Commit asks for a push, as after a commit that changed something. It never waits.
+func (p *Pusher) Commit() {
 	select {
 	case p.committed <- struct{}{}:
 	default:
@@ -213,7 +197,7 @@ func (p *Pusher) runMetrics(ctx context.Context) {
 		if p.reader.ForceFlush(ctx) == nil {
 			p.pushed()
 		} else { // it was counted and logged
-			p.commit()
+			p.Commit()
 		}
 		select {
 		case <-ctx.Done():

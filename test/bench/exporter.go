@@ -145,7 +145,7 @@ func (e *exporter) prepare() (*collector.Collector, error) {
 		URL: e.url, Keys: abs.StaticKeys("abs_ak", "abs_sk"), TLS: abs.TLSConfig{Fingerprint: e.fingerprint},
 		ResponseCap: 1 << 40, Timeout: 10 * time.Minute, UserAgent: "abs-exporter/bench",
 		Rate:    1000, // the small reports of the check of seams would wait 150 ms
-		Observe: collector.ObserveCalls(health, targetName, e.clock), Now: e.clock.Now,
+		Observe: collector.ObserveCalls(health, targetName, e.clock, slog.New(slog.DiscardHandler)), Now: e.clock.Now,
 	})
 	if err != nil {
 		return nil, err

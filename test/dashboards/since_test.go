@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +106,59 @@ func TestFirstSeen(t *testing.T) {
 	}
 	if n != 2 {
 		t.Errorf("%d panels show when an attack was first seen, want 2", n)
+	}
+}
+
+// A target of which nobody knows whether it is attacked, beside one that is known not to be, is not
+// clear. Attacks of the known one are shown all the same.
+func TestOneUnknownTargetIsNotClear(t *testing.T) {
+	const (
+		calm   = ` abs_exporter_slots{target="clear", state="open"} 4x480` + "\n" + ` abs_flagged_tokens{target="clear"} 0x480` + "\n"
+		silent = ` abs_exporter_slots{target="silent", state="open"} 4x480` + "\n" + ` abs_flagged_tokens{target="silent"} 0x100` + "\n"
+		gone   = ` abs_exporter_slots{target="gone", state="open"} 4x100` + "\n" + ` abs_flagged_tokens{target="gone"} 0x100` + "\n"
+		attack = ` abs_exporter_slots{target="hit", state="open"} 4x480
+ abs_flagged_tokens{target="hit"} 1x480
+ abs_attack_tokens{target="hit", attack_type="x", api="shop"} _x40 1x440
+ abs_token_attack_active{target="hit", token="0123456789abcdef", attack_type="x", api="shop"} _x40 1x440
+ abs_token_anomaly_active{target="hit", token="0123456789abcdef", anomaly_type="x", api="shop"} _x40 1x440
+ abs_anomaly_tokens{target="hit", anomaly_type="x", api="shop"} _x40 1x440
+ abs_attack_detections_total{target="hit", attack_type="x", api="shop"} 0x380 1x100
+ abs_anomaly_detections_total{target="hit", anomaly_type="x", api="shop"} 0x380 1x100
+`
+	)
+	for _, tc := range []struct {
+		name, series, chosen string
+		want                 float64 // shown at least; -1: nothing is shown
+	}{
+		{"clear", calm, ".*", 0},
+		{"clear and silent", calm + silent, ".*", -1},
+		{"clear and gone", calm + gone, ".*", -1},
+		{"silent", silent, ".*", -1},
+		{"only the clear one is chosen", calm + silent, "clear", 0},
+		{"attacked and silent", attack + silent, ".*", 1},
+		{"attacked and clear", attack + calm, ".*", 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			ask := asking(t, tc.series)
+			values := defaults()
+			values["target"] = tc.chosen
+			n := 0
+			for _, p := range panelsWith(t, "abs_flagged_tokens") {
+				n++
+				highest := -1.0
+				for _, s := range ask(fill(p.expr, values), 2*time.Hour) {
+					if highest = max(highest, s.F); math.IsNaN(s.F) { // a time at which nothing was first seen
+						highest = 0
+					}
+				}
+				if highest < tc.want || tc.want < 1 && highest != tc.want {
+					t.Errorf("%q shows %g, want %g", p.title, highest, tc.want)
+				}
+			}
+			if n < 14 {
+				t.Errorf("only %d panels were checked", n)
+			}
+		})
 	}
 }
 

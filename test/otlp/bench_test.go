@@ -53,7 +53,10 @@ func benchmarkPush(series int) func(b *testing.B) {
 	return func(b *testing.B) {
 		s := newSink(b)
 		config := otlp.Config{Metrics: &otlp.Signal{Protocol: otlp.ProtocolHTTP, Target: s.url, Timeout: 10 * time.Second}, Interval: time.Microsecond}
-		p, err := otlp.New(config, otlp.Options{Registry: client.NewRegistry(), Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+		var p *otlp.Pusher
+		registry := client.NewRegistry()
+		e := metrics.NewExposition(registry, metrics.Options{Committed: func() { p.Commit() }})
+		p, err := otlp.New(config, otlp.Options{Registry: registry, Published: e.Published, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -70,7 +73,7 @@ func benchmarkPush(series int) func(b *testing.B) {
 		}()
 		requests := (series + 3 + otlp.DefaultBatchSize - 1) / otlp.DefaultBatchSize // 3 of the pusher's own health
 		push := func() {
-			p.Publish("shop", &metrics.Snapshot{Blocks: snapshot.Blocks})
+			e.Publish("shop", &metrics.Snapshot{Blocks: snapshot.Blocks})
 			for range requests {
 				<-s.came
 			}

@@ -35,7 +35,11 @@ func newExporter(t *testing.T) *exporter {
 	t.Helper()
 	registry := metrics.NewRegistry(metrics.Build{Version: "1.2.3", Revision: "abc", GoVersion: "go"})
 	e := &exporter{registry: registry, health: metrics.NewHealth(registry), log: &logBook{}}
-	e.exposition = metrics.NewExposition(registry, metrics.Options{Registerer: registry})
+	e.exposition = metrics.NewExposition(registry, metrics.Options{Registerer: registry, Committed: func() {
+		for _, p := range e.pushers {
+			p.Commit()
+		}
+	}})
 	e.page = httptest.NewServer(e.exposition)
 	t.Cleanup(e.page.Close)
 	return e
@@ -54,7 +58,7 @@ func (e *exporter) push(t *testing.T, env map[string]string) (stop func()) {
 	registry := overlay{client.NewRegistry(), e.registry}
 	e.own = append(e.own, registry.Registry)
 	p, err := otlp.New(config, otlp.Options{
-		Version: "1.2.3", Instance: "test:10464", Registry: registry, Now: time.Now, Log: slog.New(slog.NewTextHandler(e.log, nil)),
+		Version: "1.2.3", Instance: "test:10464", Registry: registry, Published: e.exposition.Published, Now: time.Now, Log: slog.New(slog.NewTextHandler(e.log, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -85,9 +89,6 @@ func (o overlay) Gather() ([]*dto.MetricFamily, error) {
 
 func (e *exporter) publish(s *metrics.Snapshot) {
 	e.exposition.Publish("shop", s)
-	for _, p := range e.pushers {
-		p.Publish("shop", s)
-	}
 }
 
 // fullSnapshot has every family that a snapshot can hold, and values that need care.

@@ -82,6 +82,7 @@ func TestReceiverThatFails(t *testing.T) {
 		{"gRPC, too long", otlp.ProtocolGRPC, tooLong, metrics.OutcomeFailure},
 		{"HTTP, 429", otlp.ProtocolHTTP, busy, metrics.OutcomeFailure},
 		{"HTTP, hanging", otlp.ProtocolHTTP, hanging, metrics.OutcomeFailure},
+		{"HTTP, 413", otlp.ProtocolHTTP, tooLong, metrics.OutcomeFailure},
 		{"HTTP, 503", otlp.ProtocolHTTP, down, metrics.OutcomeFailure},
 		{"HTTP, refusing a part", otlp.ProtocolHTTP, partly, metrics.OutcomePartial},
 	} {
@@ -226,17 +227,17 @@ func (c *otelcol) signal(t *testing.T, s syscall.Signal) {
 // dropped is the exporter's own count of what was lost.
 func (e *exporter) dropped(t *testing.T, signal string) float64 {
 	t.Helper()
-	return e.total(t, metrics.OTLPDropped.Name, signal)
+	return e.count(t, metrics.OTLPDropped.Name, map[string]string{"signal": signal})
 }
 
 // requests is the exporter's own count of its pushes.
 func (e *exporter) requests(t *testing.T, outcome string) float64 {
 	t.Helper()
-	return e.total(t, metrics.OTLPRequests.Name, outcome)
+	return e.count(t, metrics.OTLPRequests.Name, map[string]string{"outcome": outcome})
 }
 
-// total sums the counters of the family that have the value of some label.
-func (e *exporter) total(t *testing.T, name, value string) (n float64) {
+// count sums the counters of the family that have these labels, and others.
+func (e *exporter) count(t *testing.T, name string, labels map[string]string) (n float64) {
 	t.Helper()
 	for _, registry := range e.own {
 		families, err := registry.Gather()
@@ -245,10 +246,14 @@ func (e *exporter) total(t *testing.T, name, value string) (n float64) {
 		}
 		for _, f := range families {
 			for _, m := range f.GetMetric() {
+				found := 0
 				for _, l := range m.GetLabel() {
-					if f.GetName() == name && l.GetValue() == value {
-						n += m.GetCounter().GetValue()
+					if labels[l.GetName()] == l.GetValue() {
+						found++
 					}
+				}
+				if f.GetName() == name && found == len(labels) {
+					n += m.GetCounter().GetValue()
 				}
 			}
 		}

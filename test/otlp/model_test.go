@@ -44,7 +44,7 @@ const (
 	partly         // every other metric is refused
 	refusing       // 400: for good
 	exhausted      // 403, or a gRPC quota without a word of when to come back
-	tooLong        // OUT_OF_RANGE, as some receivers say of a large message
+	tooLong        // 413, or OUT_OF_RANGE, as some receivers say of a large message
 )
 
 // receiver is a model of a receiver: it decodes with the protocol's own Go types, and
@@ -88,6 +88,17 @@ func (r *receiver) asked() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.requests
+}
+
+// tokens counts the distinct tokens of the events that it has.
+func (r *receiver) tokens() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := map[string]bool{}
+	for _, record := range r.records {
+		all[texts(record.GetAttributes())["token"]] = true
+	}
+	return len(all)
 }
 
 // serveHTTP returns the base URL of the receiver over HTTP.
@@ -150,6 +161,9 @@ func answer(w http.ResponseWriter, out proto.Message, err error) {
 		w.WriteHeader(http.StatusBadRequest)
 		body, _ := proto.Marshal(s.Proto())
 		_, _ = w.Write(body)
+	case codes.OutOfRange:
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+		_, _ = io.WriteString(w, s.Message())
 	default:
 		w.WriteHeader(http.StatusServiceUnavailable)
 		_, _ = io.WriteString(w, s.Message())
@@ -166,7 +180,11 @@ func (r *receiver) serve(t testing.TB, protocol string) string {
 
 // serveGRPC returns the endpoint of the receiver over gRPC, with gRPC's own limit of 4 MiB.
 func (r *receiver) serveGRPC(t testing.TB) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	return "http://" + r.listenGRPC(t, "tcp", "127.0.0.1:0").String()
+}
+
+func (r *receiver) listenGRPC(t testing.TB, network, address string) net.Addr {
+	l, err := net.Listen(network, address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +193,7 @@ func (r *receiver) serveGRPC(t testing.TB) string {
 	logs.RegisterLogsServiceServer(server, logReceiver{receiver: r})
 	go func() { _ = server.Serve(l) }()
 	t.Cleanup(server.Stop)
-	return "http://" + l.Addr().String()
+	return l.Addr()
 }
 
 // answer is what the mood says, before anything is taken.
@@ -280,6 +298,9 @@ func (r logReceiver) Export(ctx context.Context, in *logs.ExportLogsServiceReque
 func texts(attributes []*common.KeyValue) map[string]string {
 	m := map[string]string{}
 	for _, a := range attributes {
+		if _, twice := m[a.GetKey()]; twice {
+			panic("an attribute is there twice: " + a.GetKey())
+		}
 		m[a.GetKey()] = a.GetValue().GetStringValue()
 	}
 	return m

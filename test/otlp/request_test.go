@@ -2,6 +2,8 @@ package otlp
 
 import (
 	"maps"
+	"net"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +16,7 @@ import (
 // A large set goes in several requests below 1 MiB, all its points have one time, and resource,
 // headers and events arrive.
 func TestWhatReceiversGet(t *testing.T) {
-	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test")
+	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=other,deployment.environment.name=test,service.name=abs-exporter")
 	const series = 100_000
 	for _, protocol := range []string{otlp.ProtocolGRPC, otlp.ProtocolHTTP} {
 		t.Run(protocol, func(t *testing.T) {
@@ -57,6 +59,29 @@ func TestWhatReceiversGet(t *testing.T) {
 			if name := r.records[0].GetEventName(); name != "abs.attack.began" {
 				t.Errorf("event name %q", name)
 			}
+		})
+	}
+}
+
+// Both signals reach receivers whose address is a gRPC target and no URL.
+func TestTargetsOfGRPC(t *testing.T) {
+	for _, scheme := range []string{"unix", "dns"} {
+		t.Run(scheme, func(t *testing.T) {
+			e, r := newExporter(t), newReceiver()
+			endpoint := ""
+			if scheme == "unix" {
+				endpoint = "unix://" + r.listenGRPC(t, "unix", filepath.Join(t.TempDir(), "s")).String()
+			} else {
+				_, port, _ := net.SplitHostPort(r.listenGRPC(t, "tcp", "127.0.0.1:0").String())
+				endpoint = "dns:///localhost:" + port
+			}
+			e.push(t, map[string]string{
+				"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": otlp.ProtocolGRPC, "OTEL_EXPORTER_OTLP_INSECURE": "true",
+			})
+			s := largeSnapshot(10, 3)
+			e.publish(s)
+			e.pushers[0].Event(events()[0])
+			until(t, "metrics and the event arrive", func() bool { return r.differs(s) == "" && r.tokens() == 1 })
 		})
 	}
 }

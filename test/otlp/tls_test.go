@@ -18,7 +18,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -28,7 +27,6 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/emptypb"
 
-	"github.com/abs-exporter/abs-exporter/metrics"
 	"github.com/abs-exporter/abs-exporter/metrics/otlp"
 )
 
@@ -151,95 +149,6 @@ func serveTLS(t *testing.T, protocol string, config *tls.Config) (string, *atomi
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	return server.URL, &requests
-}
-
-// A receiver that vanishes: its connection is not used for ever. A proxy that swallows stands for
-// the network. (gRPC notices by TCP's own timeout, which a proxy that swallows does not set off.)
-func TestReceiverThatVanishes(t *testing.T) {
-	t.Parallel()
-	own := newAuthority(t, "own")
-	server, requests := serveTLS(t, otlp.ProtocolHTTP, own.serverTLS(t, nil))
-	p := newBlackhole(t, strings.TrimPrefix(server, "https://"))
-	e := newExporter(t)
-	e.push(t, map[string]string{
-		"OTEL_EXPORTER_OTLP_ENDPOINT": "https://" + p.address, "OTEL_EXPORTER_OTLP_TIMEOUT": "1000",
-		"OTEL_EXPORTER_OTLP_CERTIFICATE": own.file, "OTEL_EXPORTER_OTLP_HEADERS": "Api-Key=k", "OTEL_LOGS_EXPORTER": "none",
-	})
-	e.publish(largeSnapshot(10, 1))
-	until(t, "a push arrives", func() bool { return requests.Load() > 0 })
-	p.swallow() // only what is connected already
-	e.publish(largeSnapshot(10, 2))
-	until(t, "a push fails", func() bool { return e.requests(t, metrics.OutcomeFailure) > 0 })
-	before := requests.Load()
-	until(t, "there is another connection", func() bool { return requests.Load() > before })
-}
-
-// blackhole passes connections on until it swallows all that comes on those that it has.
-type blackhole struct {
-	address string
-	mu      sync.Mutex
-	lost    chan struct{} // of the connections since the last swallow
-}
-
-func newBlackhole(t *testing.T, to string) *blackhole {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &blackhole{address: l.Addr().String(), lost: make(chan struct{})}
-	var all []net.Conn
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for {
-			in, err := l.Accept()
-			if err != nil {
-				return
-			}
-			out, err := net.Dial("tcp", to)
-			if err != nil {
-				_ = in.Close()
-				continue
-			}
-			all = append(all, in, out)
-			p.mu.Lock()
-			lost := p.lost
-			p.mu.Unlock()
-			pass := func(from, to net.Conn) {
-				b := make([]byte, 32<<10)
-				for {
-					n, err := from.Read(b)
-					if err != nil {
-						_ = to.Close()
-						return
-					}
-					select {
-					case <-lost:
-					default:
-						_, _ = to.Write(b[:n])
-					}
-				}
-			}
-			go pass(in, out)
-			go pass(out, in)
-		}
-	}()
-	t.Cleanup(func() {
-		_ = l.Close()
-		<-ended
-		for _, c := range all {
-			_ = c.Close()
-		}
-	})
-	return p
-}
-
-func (p *blackhole) swallow() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	close(p.lost)
-	p.lost = make(chan struct{})
 }
 
 // The receiver's certificate is verified by the CA file, and the client's is shown where one is

@@ -39,6 +39,9 @@ func Open(tb testing.TB) *Ingester {
 	log := slog.New(slog.NewTextHandler(tb.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	options := tsdb.DefaultOptions()
 	options.RetentionDuration = 0
+	// Days pass in seconds: blocks of two hours, made meanwhile, would only be in the way.
+	options.MinBlockDuration = (30 * 24 * time.Hour).Milliseconds()
+	options.MaxBlockDuration = options.MinBlockDuration
 	db, err := tsdb.Open(tb.TempDir(), log, nil, options, nil)
 	if err != nil {
 		tb.Fatalf("opening the database: %v", err)
@@ -49,7 +52,7 @@ func Open(tb testing.TB) *Ingester {
 		}
 	})
 	return &Ingester{
-		Prometheus: Prometheus{tb: tb, db: db}, symbols: labels.NewSymbolTable(), live: map[string]*stored{},
+		Prometheus: Prometheus{tb: tb, db: db, engine: newEngine(log)}, symbols: labels.NewSymbolTable(), live: map[string]*stored{},
 	}
 }
 

@@ -75,20 +75,7 @@ func start(tb testing.TB, target string, interval time.Duration, options []Optio
 			tb.Errorf("closing Prometheus's database: %v", err)
 		}
 	})
-	p := &Prometheus{
-		tb: tb,
-		db: db,
-		engine: promql.NewEngine(promql.EngineOpts{
-			Logger:               log,
-			MaxSamples:           50_000_000,
-			Timeout:              2 * time.Minute,
-			LookbackDelta:        5 * time.Minute,
-			EnableAtModifier:     true, // always on in Prometheus
-			EnableNegativeOffset: true, // likewise
-			Parser:               parser.NewParser(parser.Options{}),
-		}),
-		scrapes: newScrapes(db),
-	}
+	p := &Prometheus{tb: tb, db: db, engine: newEngine(log), scrapes: newScrapes(db)}
 	manager, err := scrape.NewManager(
 		// The two options only make targets known without the usual delay of five seconds; they do
 		// not change what is stored of a scrape.
@@ -112,6 +99,19 @@ func start(tb testing.TB, target string, interval time.Duration, options []Optio
 		}
 	})
 	return p, nil
+}
+
+// newEngine returns the query engine with the settings of Prometheus's main.
+func newEngine(log *slog.Logger) *promql.Engine {
+	return promql.NewEngine(promql.EngineOpts{
+		Logger:               log,
+		MaxSamples:           50_000_000,
+		Timeout:              2 * time.Minute,
+		LookbackDelta:        5 * time.Minute,
+		EnableAtModifier:     true, // always on in Prometheus
+		EnableNegativeOffset: true, // likewise
+		Parser:               parser.NewParser(parser.Options{}),
+	})
 }
 
 // configFor uses Prometheus's own YAML, so that every setting that is not named has Prometheus's

@@ -78,7 +78,7 @@ var known = sync.OnceValue(func() map[string]metric {
 		if m.values == nil {
 			m.values = map[string][]string{}
 		}
-		if f.HasLabel("severity") {
+		if slices.Contains(f.Labels, "severity") {
 			m.values["severity"] = []string{catalogue.Critical, catalogue.Warning, catalogue.Info, catalogue.Unknown}
 		}
 		switch f.Type {

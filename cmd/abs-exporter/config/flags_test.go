@@ -92,15 +92,33 @@ func TestBadFlags(t *testing.T) {
 		"url with query":    {with("--abs.url=https://x?token=canary"), nil, []string{"--abs.url: must have neither ? nor #"}},
 		"url of variable":   {keys[1:], map[string]string{"ABS_EXPORTER_ABS_URL": "abs.example.com"}, []string{"--abs.url (from ABS_EXPORTER_ABS_URL): is no URL of the form https://host:port or http://host:port"}},
 
+		"url with a high port": {with("--abs.url=https://x:99999"), nil, []string{"--abs.url: has no port from 1 to 65535 after its colon"}},
+		"url with no port":     {with("--abs.url=https://x:"), nil, []string{"--abs.url: has no port from 1 to 65535 after its colon"}},
+		"url with port 0":      {with("--abs.url=https://[::1]:0/x"), nil, []string{"--abs.url: has no port from 1 to 65535 after its colon"}},
+		"enum of variable":     {keys, map[string]string{"ABS_EXPORTER_ABS_USER": "root"}, []string{`--abs.user (from ABS_EXPORTER_ABS_USER) must be one of "admin","restricted" but got "root"`}},
+		"flag before variable": {with("--abs.user=root"), map[string]string{"ABS_EXPORTER_ABS_USER": "admin"}, []string{`--abs.user must be one of "admin","restricted" but got "root"`}},
+		"file of variable":     {keys, map[string]string{"ABS_EXPORTER_WEB_CONFIG_FILE": "none"}, []string{"--web.config.file (from ABS_EXPORTER_WEB_CONFIG_FILE): stat none: no such file or directory"}},
+		"secret file missing":  {with("--abs.secret-key-file=DIR/none"), nil, []string{"--abs.secret-key-file: the secret key cannot be read: open DIR/none: no such file or directory"}},
+		"secret of variable":   {[]string{url}, map[string]string{envAccessKey: "canary", envSecretKey: "canary:"}, []string{"--abs.secret-key-file: ABS_EXPORTER_ABS_SECRET_KEY: the secret key contains a colon, which ABS does not allow in keys"}},
+		"two kinds of trust":   {with("--abs.tls.ca-file=x", "--abs.tls.fingerprint=00"), nil, []string{"--abs.tls.fingerprint: replaces the check of the chain, and cannot be used together with abs.tls.ca-file"}},
+		"trust of everything":  {with("--abs.tls.insecure-skip-verify", "--abs.tls.fingerprint=00"), nil, []string{"--abs.tls.fingerprint: cannot be used together with abs.tls.insecure-skip-verify"}},
+		"high port to listen":  {with("--web.listen-address=:99999"), nil, []string{`--web.listen-address: ":99999" is no address of the form host:port or :port`}},
+
 		"user":            {with("--abs.user=root"), nil, []string{`--abs.user must be one of "admin","restricted" but got "root"`}},
 		"zone":            {with("--abs.timezone=Mars/Olympus"), nil, []string{`--abs.timezone: unknown time zone "Mars/Olympus"`}},
-		"zone Local":      {with("--abs.timezone=Local"), nil, []string{`--abs.timezone: "Local" is no name of a zone; name it, such as Asia/Kolkata`}},
+		"zone Local":      {with("--abs.timezone=Local"), nil, []string{`--abs.timezone: "Local" is ABS's word for the zone of its host, which is not known here; name that zone, such as Asia/Kolkata`}},
+		"zone local":      {with("--abs.timezone=local"), nil, []string{`--abs.timezone: "local" is ABS's word for the zone of its host, which is not known here; name that zone, such as Asia/Kolkata`}},
+		"no zone":         {with("--abs.timezone="), nil, []string{`--abs.timezone: "" is no name of a zone; name it, such as Asia/Kolkata`}},
 		"window end":      {with("--abs.window-end=open"), nil, []string{`--abs.window-end must be one of "exclusive","inclusive" but got "open"`}},
 		"timeout":         {with("--abs.timeout=0s"), nil, []string{"--abs.timeout: must be above 0s but is 0s"}},
 		"no duration":     {with("--abs.timeout=60"), nil, []string{`--abs.timeout: expected duration but got "60": time: missing unit in duration "60"`}},
 		"env no duration": {keys, map[string]string{"ABS_EXPORTER_COLLECT_SLOT": "x"}, []string{`--collect.slot: expected duration but got "x": time: invalid duration "x" (from envar ABS_EXPORTER_COLLECT_SLOT="x")`}},
 		"rate":            {with("--abs.rate=0"), nil, []string{"--abs.rate: must be above 0"}},
-		"rate NaN":        {with("--abs.rate=NaN"), nil, []string{"--abs.rate: must be above 0"}},
+		"rate NaN":        {with("--abs.rate=NaN"), nil, []string{"--abs.rate: must be a number but is NaN"}},
+		"rate inf":        {with("--abs.rate=inf"), nil, []string{"--abs.rate: must be a number but is +Inf"}},
+		"rate infinity":   {with("--abs.rate=-Infinity"), nil, []string{"--abs.rate: must be a number but is -Inf"}},
+		"forensics nan":   {with("--forensics.rate=nan"), nil, []string{"--forensics.rate: must be a number but is NaN"}},
+		"forensics inf":   {with("--forensics.rate=+inf"), nil, []string{"--forensics.rate: must be a number but is +Inf"}},
 		"concurrency":     {with("--abs.concurrency=0"), nil, []string{"--abs.concurrency: must be 1 or more"}},
 		"cap":             {with("--abs.response-cap=0MB"), nil, []string{"--abs.response-cap: must be above 0"}},
 		"cap unit":        {with("--abs.response-cap=100"), nil, []string{`--abs.response-cap: expected a size such as 100MB or 64KiB but got "100"`}},
@@ -123,12 +141,15 @@ func TestBadFlags(t *testing.T) {
 		"admin path":           {with("--abs.admin-path=v5/abs/admin?x"), nil, []string{"--abs.admin-path: must be a plain path that begins with /, such as /v5/abs/admin"}},
 		"forensics rate":       {with("--forensics.rate=0"), nil, []string{"--forensics.rate: must be above 0; to request no forensics, use --no-forensics.enabled"}},
 		"max tokens":           {with("--series.max-tokens=-1"), nil, []string{"--series.max-tokens: must not be negative but is -1"}},
+		"too many tokens":      {with("--series.max-tokens=10000001"), nil, []string{"--series.max-tokens: must be 10000000 or less but is 10000001"}},
+		"no end of tokens":     {with("--series.max-tokens=9223372036854775807"), nil, []string{"--series.max-tokens: must be 10000000 or less but is 9223372036854775807"}},
 		"max values":           {with("--series.max-values=0"), nil, []string{"--series.max-values: must be 1 or more but is 0"}},
 		"dimension":            {with("--series.dimensions=method,url"), nil, []string{`--series.dimensions: unknown dimension "url"; there are method, api, device, ip`}},
 		"dimension twice":      {with("--series.dimensions=api,api"), nil, []string{`--series.dimensions: "api" is named twice`}},
 		"expire":               {with("--series.expire=0s"), nil, []string{"--series.expire: must be above 0s but is 0s"}},
 		"token key missing":    {with("--series.token-key-file=DIR/none"), nil, []string{"--series.token-key-file: open DIR/none: no such file or directory"}},
 		"token key short":      {with("--series.token-key-file=DIR/short"), nil, []string{"--series.token-key-file: DIR/short: the key has 15 bytes; it needs 16 or more"}},
+		"max requests":         {with("--web.max-requests=-1"), nil, []string{"--web.max-requests: must not be negative but is -1"}},
 		"address":              {with("--web.listen-address=10464"), nil, []string{`--web.listen-address: "10464" is no address of the form host:port or :port`}},
 		"address without port": {with("--web.probe-address=localhost:"), nil, []string{`--web.probe-address: "localhost:" is no address of the form host:port or :port`}},
 		"path":                 {with("--web.telemetry-path=metrics"), nil, []string{`--web.telemetry-path: must be a plain path that begins with / but is "metrics"`}},
@@ -137,7 +158,7 @@ func TestBadFlags(t *testing.T) {
 		"web config":           {with("--web.config.file=DIR/none"), nil, []string{"--web.config.file: stat DIR/none: no such file or directory"}},
 		"log level":            {with("--log.level=loud"), nil, []string{`--log.level must be one of "debug","info","warn","error" but got "loud"`}},
 		"config missing":       {[]string{"--config=DIR/none.yml"}, nil, []string{"--config: open DIR/none.yml: no such file or directory"}},
-		"config of variable":   {nil, map[string]string{"ABS_EXPORTER_CONFIG": "none.yml"}, []string{"--config: open none.yml: no such file or directory"}},
+		"config of variable":   {nil, map[string]string{"ABS_EXPORTER_CONFIG": "none.yml"}, []string{"--config (from ABS_EXPORTER_CONFIG): open none.yml: no such file or directory"}},
 		"two at once":          {with("--abs.rate=0", "--series.max-values=0"), nil, []string{"--abs.rate: must be above 0", "--series.max-values: must be 1 or more but is 0"}},
 
 		"demo with a url":      {[]string{"demo", url}, nil, []string{"--abs.url: the demo has its own ABS and sets this for it; --simulate.* changes that one"}},
@@ -189,6 +210,18 @@ func parsed[C any](t *testing.T, args ...string) *C {
 		t.Fatalf("the command is %T, want %T", command, c)
 	}
 	return c
+}
+
+// ABS's own spelling of UTC is a time zone.
+func TestSpellingsOfUTC(t *testing.T) {
+	cleanEnv(t)
+	dir := keyFiles(t)
+	for _, spelling := range []string{"utc", "Utc", "UTC", "uTC"} {
+		s := parsed[Serve](t, "--abs.url=https://abs.example.com", "--abs.access-key-file="+dir+"/access", "--abs.secret-key-file="+dir+"/secret", "--abs.timezone="+spelling)
+		if s.Targets[0].Location != time.UTC {
+			t.Errorf("%s is %v", spelling, s.Targets[0].Location)
+		}
+	}
 }
 
 func TestPrecedence(t *testing.T) {

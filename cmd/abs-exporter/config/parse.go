@@ -1,8 +1,12 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -15,7 +19,10 @@ const description = "abs-exporter polls PingIntelligence ABS and serves what it 
 	"A flag takes precedence over its variable, the variable over the file."
 
 // UsageError says what is wrong with the settings, one problem per line.
-type UsageError struct{ Err error }
+type UsageError struct {
+	Err error
+	Log Log // as far as it is known, to report the error with
+}
 
 // Error returns all problems.
 func (e *UsageError) Error() string { return e.Err.Error() }
@@ -39,17 +46,48 @@ func Parse(args []string, now time.Time, stdout io.Writer) (command any, err err
 		return nil, nil
 	}
 	if err != nil {
-		return nil, &UsageError{err}
+		return nil, &UsageError{namedOrigin(err, &configured), logOf(args, &configured)}
 	}
 	command = ctx.Selected().Target.Addr().Interface()
 	if c, ok := command.(interface{ validate(v *validation) }); ok {
 		v := &validation{origins: newOrigins(ctx, &configured), flags: flagsByName(ctx.Flags()), now: now}
 		c.validate(v)
 		if err := v.err(); err != nil {
-			return nil, &UsageError{err}
+			return nil, &UsageError{err, logOf(args, &configured)}
+		}
+		if c, ok := command.(interface{ settings() *Settings }); ok {
+			unknownVariables(parser.Model, v)
+			c.settings().Effective, c.settings().Warnings = v.effective(), v.warnings
 		}
 	}
 	return command, nil
+}
+
+// logOf returns the format of the log although the settings are wrong: by flag, variable or file.
+func logOf(args []string, f *file) Log {
+	const flag, variable = "--log.format", envPrefix + "_LOG_FORMAT"
+	format, ok := os.LookupEnv(variable)
+	if !ok {
+		format = f.values["log.format"].text
+	}
+	for i, arg := range args {
+		if value, found := strings.CutPrefix(arg, flag+"="); found {
+			format = value
+		} else if arg == flag && i+1 < len(args) {
+			format = args[i+1]
+		}
+	}
+	return Log{Format: format}
+}
+
+// namedOrigin names the variable in an error of kong that names only the flag.
+func namedOrigin(err error, f *file) error {
+	var wrong *kong.ParseError
+	named := regexp.MustCompile(`^--([a-z.-]+)((?s):? .*)$`).FindStringSubmatch(err.Error())
+	if named == nil || !errors.As(err, &wrong) || strings.Contains(named[2], "(from envar ") {
+		return err
+	}
+	return errors.New(newOrigins(wrong.Context, f).of(noTarget, named[1]) + named[2])
 }
 
 // newParser returns the parser of the command line.

@@ -87,7 +87,11 @@ func reference(app *kong.Application, sample string) string {
 		p("| `%s` | %s |", c.Name, cell(c.Help))
 	}
 	p("\nExit status: 0 done; 1 it failed at run time; 2 wrong flags or configuration, reported before any request is sent.")
-	p("A message names the flag or the variable, and for a file its line and key.\n")
+	p("A message names the flag or the variable, and for a file its line and key. With `--log.format=json` it is JSON.\n")
+	p("`serve` logs a warning for what is valid and probably a mistake: a settle time below an hour, a window above 30 days,")
+	p("a forensics rate above the rate, two targets with one URL, a variable `ABS_EXPORTER_*` that sets nothing, and a file")
+	p("with a secret that other users may read. The status page lists the settings in effect and where each is from.")
+	p("SIGHUP is logged and ignored: restart to apply changes.\n")
 	p("## Where settings come from\n")
 	p("Each setting is a flag, an environment variable and a key of the YAML file that `--config` names, nested at the dots.")
 	p("A flag takes precedence over its variable, the variable over the file, the file over the default.")

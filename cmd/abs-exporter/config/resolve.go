@@ -11,6 +11,7 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
+	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
 // Resolve is the command resolve. It has the flags of serve, so that what serve was started with
@@ -35,8 +36,8 @@ type TokenID string
 // Validate is called by kong.
 func (id TokenID) Validate() error {
 	switch {
-	case id == "_other":
-		return errors.New("_other stands for all tokens without series of their own; there is no one token behind it")
+	case id == metrics.Other:
+		return errors.New(metrics.Other + " stands for all tokens without series of their own; there is no one token behind it")
 	case !regexp.MustCompile(`^[0-9a-f]{16}$`).MatchString(string(id)):
 		return fmt.Errorf("%q is no token id: one has 16 hex digits, as the label token shows it", string(id))
 	}

@@ -26,9 +26,17 @@ type Settings struct {
 	Targets []Target `kong:"-"`
 	// Catalogue has the severities of Forensics.Severity.
 	Catalogue *catalogue.Catalogue `kong:"-"`
+	// Effective are the settings that are in effect, and Warnings are about doubtful ones.
+	Effective []Effective `kong:"-"`
+	Warnings  []Warning   `kong:"-"`
 	// TokenDimensions are those of Series.Dimensions.
 	TokenDimensions []counts.Dimension `kong:"-"`
 }
+
+func (s *Settings) settings() *Settings { return s }
+
+// Logging returns how the process logs.
+func (s *Settings) Logging() Log { return s.Log }
 
 // ABS is one target. The entries of the list targets have the same keys.
 type ABS struct {
@@ -106,6 +114,7 @@ type Web struct {
 	ListenAddress      []string `default:"${listen}" help:"Address to listen on; repeatable."`
 	TelemetryPath      string   `default:"/metrics" help:"Path of the metrics."`
 	OpenmetricsCreated bool     `help:"Write _created lines in OpenMetrics text. A Prometheus without the feature for them stores them as series."`
+	MaxRequests        int      `default:"40" help:"Scrapes at the same time at most; others are answered with status 503. 0: no limit."`
 	Config             struct {
 		File string `placeholder:"FILE" help:"TLS and basic auth of the listeners, as in every Prometheus exporter (exporter-toolkit)."`
 	} `embed:"" prefix:"config."`
@@ -122,4 +131,5 @@ const (
 type Log struct {
 	Level  string `default:"${loglevel}" enum:"debug,info,warn,error" help:"Lowest severity to log: debug, info, warn or error."`
 	Format string `default:"logfmt" enum:"logfmt,json" help:"Format of the log: logfmt or json."`
+	Events bool   `default:"true" negatable:"" help:"Log attacks and anomalies that begin or end: critical ones as an error, warnings and unknown ones as a warning, info and ends as info."`
 }

@@ -63,7 +63,7 @@ func (d *Demo) validate(v *validation) {
 
 func (s *Simulator) validate(v *validation) {
 	notNegative(v.failf, "simulate.tokens", s.Tokens)
-	if !(s.Rate >= 0) {
+	if isRate(v.failf, "simulate.rate", s.Rate) && s.Rate < 0 {
 		v.failf("simulate.rate", "must not be negative")
 	}
 	if s.Batch < time.Minute || s.Batch%time.Minute != 0 {
@@ -78,16 +78,17 @@ func (s *Simulator) validate(v *validation) {
 	if s.DelayMax < s.Delay {
 		v.failf("simulate.delay-max", "must not be shorter than --simulate.delay (%s) but is %s", s.Delay, s.DelayMax)
 	}
-	if _, err := time.LoadLocation(s.Timezone); err != nil || s.Timezone == "" || s.Timezone == "Local" {
-		v.failf("simulate.timezone", "unknown time zone %q", s.Timezone)
-	} else if _, err := s.New(time.Now); err != nil {
+	if zone(v.failf, "simulate.timezone", s.Timezone) == nil {
+		return
+	}
+	if _, err := s.New(time.Now); err != nil {
 		v.failf("simulate.faults", "%s", err)
 	}
 }
 
 // Location returns the zone of its dates.
 func (s *Simulator) Location() *time.Location {
-	if l, err := time.LoadLocation(s.Timezone); err == nil {
+	if l := zone(func(string, string, ...any) {}, "", s.Timezone); l != nil {
 		return l
 	}
 	return time.UTC

@@ -2,8 +2,11 @@ package config
 
 import (
 	"errors"
+	"fmt"
+	"math"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
@@ -28,6 +31,14 @@ func (f *ABS) Restricted() bool { return f.User == "restricted" }
 
 // Inclusive reports whether the minute of later_date is in the window.
 func (f *ABS) Inclusive() bool { return f.WindowEnd == "inclusive" }
+
+// RequestLimit returns how long one request takes at most: its wait for those that were sent before
+// it at --abs.rate, and --abs.timeout twice, as the client may repeat it once.
+func (t *Target) RequestLimit() time.Duration {
+	const most = 365 * 24 * time.Hour // of the wait
+	wait := min(float64(t.Concurrency)/t.Rate, most.Seconds())
+	return time.Duration(wait*float64(time.Second)) + 2*min(t.Timeout, most)
+}
 
 // ClientConfig returns the settings of the target's client.
 func (t *Target) ClientConfig() abs.Config {
@@ -104,16 +115,9 @@ func (f *ABS) validate(fail failure, v *validation) Target {
 	case f.Name == "":
 		t.Name = u.Hostname()
 	}
-	switch loc, err := time.LoadLocation(f.Timezone); {
-	case f.Timezone == "" || f.Timezone == "Local":
-		fail("abs.timezone", "%q is no name of a zone; name it, such as Asia/Kolkata", f.Timezone)
-	case err != nil:
-		fail("abs.timezone", "unknown time zone %q", f.Timezone)
-	default:
-		t.Location = loc
-	}
+	t.Location = zone(fail, "abs.timezone", f.Timezone)
 	positive(fail, "abs.timeout", f.Timeout)
-	if !(f.Rate > 0) {
+	if isRate(fail, "abs.rate", f.Rate) && f.Rate <= 0 {
 		fail("abs.rate", "must be above 0")
 	}
 	if f.Concurrency < 1 {
@@ -130,20 +134,47 @@ func (f *ABS) validate(fail failure, v *validation) Target {
 	return t
 }
 
+// zone returns the time zone of the given name: an IANA name, or ABS's own spelling of UTC in its
+// abs.properties, whose other value is local.
+func zone(fail failure, setting, name string) *time.Location {
+	switch loc, err := time.LoadLocation(name); {
+	case strings.EqualFold(name, "utc"):
+		return time.UTC
+	case strings.EqualFold(name, "local"):
+		fail(setting, "%q is ABS's word for the zone of its host, which is not known here; name that zone, such as Asia/Kolkata", name)
+	case name == "":
+		fail(setting, "%q is no name of a zone; name it, such as Asia/Kolkata", name)
+	case err != nil:
+		fail(setting, "unknown time zone %q", name)
+	default:
+		return loc
+	}
+	return nil
+}
+
+// isRate reports whether a number can be a rate, and fails if it cannot.
+func isRate(fail failure, setting string, rate float64) bool {
+	if math.IsNaN(rate) || math.IsInf(rate, 0) {
+		fail(setting, "must be a number but is %v", rate)
+		return false
+	}
+	return true
+}
+
 // keys finds the keys of a target and reads them once, so that a wrong file or an unusable key is
 // reported before any request is sent. Files take precedence over variables.
 func (f *ABS) keys(fail failure) abs.Keys {
 	access, secret := os.Getenv(envAccessKey), os.Getenv(envSecretKey)
 	var keys abs.Keys
-	var from string
+	fromFiles, env := f.AccessKeyFile != "" || f.SecretKeyFile != "", envAccessKey
 	switch {
-	case f.AccessKeyFile != "" || f.SecretKeyFile != "":
+	case fromFiles:
 		if !both(fail, "abs.access-key-file", f.AccessKeyFile, "abs.secret-key-file", f.SecretKeyFile) {
 			return nil
 		}
 		keys = abs.FileKeys(f.AccessKeyFile, f.SecretKeyFile)
 	case access != "" && secret != "":
-		keys, from = abs.StaticKeys(access, secret), envAccessKey+" and "+envSecretKey+": "
+		keys = abs.StaticKeys(access, secret)
 	case access != "":
 		fail("abs.secret-key-file", "%s is set, but not %s", envAccessKey, envSecretKey)
 		return nil
@@ -155,7 +186,14 @@ func (f *ABS) keys(fail failure) abs.Keys {
 		return nil
 	}
 	if _, _, err := keys.Keys(); err != nil {
-		fail("abs.access-key-file", "%s%s", from, err)
+		name := "abs.access-key-file"
+		if wrong := (*abs.KeyError)(nil); errors.As(err, &wrong) && wrong.Secret {
+			name, env = "abs.secret-key-file", envSecretKey
+		}
+		if !fromFiles {
+			err = fmt.Errorf("%s: %w", env, err)
+		}
+		fail(name, "%s", err)
 	}
 	return keys
 }
@@ -171,6 +209,9 @@ func (t *Target) validateClient(fail failure) {
 	name, text := "abs.url", err.Error()
 	if wrong := (*abs.ConfigError)(nil); errors.As(err, &wrong) {
 		text = wrong.Detail
+		if wrong.Other != "" {
+			text += " " + clientFlags()[wrong.Other]
+		}
 		if flag, ok := clientFlags()[wrong.Field]; ok {
 			name = flag
 		}

@@ -3,9 +3,9 @@ package config
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 
+	"github.com/abs-exporter/abs-exporter/abs/regular"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
@@ -14,7 +14,7 @@ func TokenKeyPath(stateDir string) string { return filepath.Join(stateDir, "toke
 
 // ReadTokenKey reads the key of the token ids: the bytes of the file without a trailing line break.
 func ReadTokenKey(path string) (tokenid.Key, error) {
-	data, err := os.ReadFile(path)
+	data, err := regular.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}

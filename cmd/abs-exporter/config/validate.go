@@ -19,10 +19,11 @@ import (
 
 // validation collects all that is wrong with the settings of one command.
 type validation struct {
-	origins origins
-	flags   map[string]*kong.Flag // of the command
-	now     time.Time
-	errs    []error
+	origins  origins
+	flags    map[string]*kong.Flag // of the command
+	now      time.Time
+	errs     []error
+	warnings []Warning
 }
 
 // noTarget stands for an index in the list targets where a setting is in none of its entries.
@@ -44,6 +45,7 @@ func (v *validation) err() error { return errors.Join(v.errs...) }
 func (s *Settings) validate(v *validation) {
 	s.Targets = s.targets(v)
 	s.validateShared(v)
+	s.doubtful(v)
 }
 
 // validateShared validates what all targets share.
@@ -61,7 +63,7 @@ func (s *Settings) validateShared(v *validation) {
 	if s.Catalogue, err = catalogue.New(s.Forensics.Severity); err != nil {
 		v.failf("forensics.severity", "%s", err)
 	}
-	if !(s.Forensics.Rate > 0) {
+	if isRate(v.failf, "forensics.rate", s.Forensics.Rate) && s.Forensics.Rate <= 0 {
 		v.failf("forensics.rate", "must be above 0; to request no forensics, use --no-forensics.enabled")
 	}
 }
@@ -96,8 +98,14 @@ func (c *Collect) validate(v *validation) {
 	}
 }
 
+// maxMaxTokens is more tokens than an ABS has in a window, and than a Prometheus can hold.
+const maxMaxTokens = 10_000_000
+
 func (f *Series) validate(v *validation) {
 	notNegative(v.failf, "series.max-tokens", f.MaxTokens)
+	if f.MaxTokens > maxMaxTokens {
+		v.failf("series.max-tokens", "must be %d or less but is %d", maxMaxTokens, f.MaxTokens)
+	}
 	if f.MaxValues < 1 {
 		v.failf("series.max-values", "must be 1 or more but is %d", f.MaxValues)
 	}
@@ -110,7 +118,7 @@ func (f *Series) validate(v *validation) {
 }
 
 func (f *Series) dimensions(v *validation) (dimensions []counts.Dimension) {
-	all := []counts.Dimension{counts.Method, counts.API, counts.Device, counts.IP}
+	all := counts.Dimensions()
 	for _, name := range f.Dimensions {
 		i := slices.IndexFunc(all, func(d counts.Dimension) bool { return d.String() == name })
 		switch {
@@ -136,6 +144,7 @@ func (f *Web) validate(v *validation) {
 	if f.ProbeAddress != "" {
 		address(v.failf, "web.probe-address", f.ProbeAddress)
 	}
+	notNegative(v.failf, "web.max-requests", f.MaxRequests)
 	switch path := f.TelemetryPath; {
 	case !strings.HasPrefix(path, "/") || strings.ContainsAny(path, " {}?#%") || strings.Contains(path, "//") || strings.Contains(path, "/."):
 		v.failf("web.telemetry-path", "must be a plain path that begins with / but is %q", path)

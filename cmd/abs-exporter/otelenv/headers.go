@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"strings"
+
+	"github.com/abs-exporter/abs-exporter/abs/regular"
 )
 
 // headers are those of a receiver. Their values are secrets: no error contains one.
@@ -21,7 +22,7 @@ func (h *headers) read() (map[string]string, error) {
 	if h.file == "" {
 		return h.fixed, nil
 	}
-	data, err := os.ReadFile(h.file)
+	data, err := regular.ReadFile(h.file)
 	if err != nil {
 		return nil, err
 	}

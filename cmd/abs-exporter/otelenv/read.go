@@ -5,15 +5,14 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	promconfig "github.com/prometheus/common/config"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/resource"
 
@@ -199,26 +198,16 @@ func (r *reader) endpoint(s *otlp.Signal, signal, path string) (plaintext bool) 
 
 // tls reads the CA file now, and the client's certificate again for each connection.
 func (r *reader) tls(signal string) *tls.Config {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if file, name := r.choose(signal, "CERTIFICATE"); file != "" {
-		config.RootCAs = x509.NewCertPool()
-		if pem, err := os.ReadFile(file); err != nil {
-			r.failf(name, "%s", err)
-		} else if !config.RootCAs.AppendCertsFromPEM(pem) {
-			r.failf(name, "%s contains no PEM certificate", file)
-		}
+	ca, name := r.choose(signal, "CERTIFICATE")
+	if _, err := promconfig.NewTLSConfig(&promconfig.TLSConfig{CAFile: ca}); err != nil {
+		r.failf(name, "%s", err)
+		return nil
 	}
 	cert, name := r.choose(signal, "CLIENT_CERTIFICATE")
 	key, _ := r.choose(signal, "CLIENT_KEY")
-	if cert == "" && key == "" {
-		return config
-	}
-	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		pair, err := tls.LoadX509KeyPair(cert, key)
-		return &pair, err
-	}
-	if _, err := config.GetClientCertificate(nil); err != nil {
-		r.failf(name, "a certificate and its key cannot be loaded: %s", err)
+	config, err := promconfig.NewTLSConfig(&promconfig.TLSConfig{CAFile: ca, CertFile: cert, KeyFile: key})
+	if err != nil {
+		r.failf(name, "%s", err)
 	}
 	return config
 }

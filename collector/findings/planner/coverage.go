@@ -2,12 +2,13 @@ package planner
 
 import "time"
 
-// Coverage is how far forensics has come with the tokens of the window.
+// Coverage is how far forensics has come with the tokens of the window. Each of them is in one of
+// the four states.
 type Coverage struct {
-	Due     int // tokens that are still to be requested
-	Covered int // tokens that were answered in this plan or the one before
+	Covered int // tokens that were answered in this plan or the one before, and did not fail since
 	Skipped int // tokens that ABS does not accept calls for
-	Failed  int // tokens that were requested in this plan without an answer
+	Failed  int // tokens that were last requested in this plan, and without an answer
+	Due     int // all others
 	// Oldest is when the oldest answer about a token that stays in the window can be from; zero
 	// until each of them was requested once.
 	Oldest time.Time
@@ -16,10 +17,8 @@ type Coverage struct {
 // Coverage returns how far the current plan has come.
 func (p *Planner) Coverage() Coverage {
 	waiting := p.waiting(priority)
-	c := Coverage{
-		Due: waiting + p.unplanned, Covered: len(p.covered) + len(p.coveredBefore),
-		Skipped: len(p.skipped), Failed: len(p.failed),
-	}
+	c := Coverage{Covered: len(p.covered) + len(p.coveredBefore), Skipped: len(p.skipped), Failed: len(p.failed)}
+	c.Due = max(0, p.tokens-c.Covered-c.Skipped-c.Failed)
 	switch {
 	case p.unplanned > 0:
 		c.Oldest = p.cursor.oldest()

@@ -23,6 +23,8 @@ type Plan struct {
 	candidates [retry]topk.Best[tokenid.ID, []byte] // by queue; nothing is selected for priority
 	skipped    map[tokenid.ID]bool
 	rechecks   map[tokenid.ID]struct{} // tokens for the recheck queue, selected or not
+	flagged    map[tokenid.ID]bool     // tokens with findings
+	covered    map[tokenid.ID]bool     // tokens that were answered in the plan before
 	full       bool                    // there are more tokens for round robin than calls
 }
 
@@ -32,6 +34,7 @@ func (p *Planner) NewPlan(calls int, now time.Time, findings func(tokenid.ID) (a
 	s := &Plan{
 		planner: p, now: now, calls: calls, findings: findings,
 		skipped: map[tokenid.ID]bool{}, rechecks: map[tokenid.ID]struct{}{},
+		flagged: map[tokenid.ID]bool{}, covered: map[tokenid.ID]bool{},
 	}
 	switch {
 	case calls == 0: // without forensics nothing is remembered
@@ -50,14 +53,20 @@ func (p *Planner) NewPlan(calls int, now time.Time, findings func(tokenid.ID) (a
 // keeps it. A token may have several rows: its requests are their sum.
 func (s *Plan) Offer(id tokenid.ID, token []byte, requests int64) {
 	p := s.planner
-	if p.skipped[id] {
-		s.skipped[id] = true
+	if p.skipped[id] || len(token) > maxToken {
+		if len(s.skipped) < maxSkipped {
+			s.skipped[id] = true
+		}
 		return
 	}
 	if s.calls == 0 {
 		return
 	}
+	if p.covered[id] {
+		s.covered[id] = true
+	}
 	if answered, ok := s.findings(id); ok {
+		s.flagged[id] = true
 		if age := s.now.Sub(answered); age >= p.recheckAfter {
 			s.rechecks[id] = struct{}{}
 			s.offer(recheck, id, token, uint64(age)) // oldest answer first
@@ -116,9 +125,11 @@ func (s *Plan) Commit() {
 		}
 	}
 	clear(p.queues[recheck:])
-	p.skipped = s.skipped // tokens that left the window are forgotten
-	p.coveredBefore, p.covered = p.covered, map[tokenid.ID]bool{}
+	// Tokens that left the window are forgotten.
+	p.skipped, p.flagged = s.skipped, s.flagged
+	p.coveredBefore, p.covered = s.covered, map[tokenid.ID]bool{}
 	clear(p.failed)
+	p.tokens = s.tokens() + len(s.flagged) + len(s.skipped)
 
 	selected := map[tokenid.ID]bool{}
 	s.fill(recheck, selected)

@@ -28,6 +28,9 @@ const (
 	maxAttempts = 3     // calls for one token in one plan
 	maxPriority = 10000 // tokens in the priority queue
 	maxSkipped  = 65536 // skipped tokens that are remembered
+	// maxToken bounds, in bytes, the tokens that are asked about: longer ones are skipped, since
+	// servers refuse such a request line, and a plan holds thousands of tokens.
+	maxToken = 16 << 10
 )
 
 // Call is a forensics call to make.
@@ -53,9 +56,11 @@ type Planner struct {
 	covered       map[tokenid.ID]bool // answered since the plan was made
 	coveredBefore map[tokenid.ID]bool // answered in the plan before, but not in this one
 	failed        map[tokenid.ID]bool
-	unplanned     int       // tokens of the window that the plan has no call for
-	made          time.Time // when the plan was made
-	previous      time.Time // when the plan before was made, if it was completed; else zero
+	flagged       map[tokenid.ID]bool // tokens of the window with findings, which the traffic lacks
+	tokens        int                 // of the window
+	unplanned     int                 // those that the plan has no call for
+	made          time.Time           // when the plan was made
+	previous      time.Time           // when the plan before was made, if it was completed; else zero
 }
 
 // New returns a planner that rechecks a token with findings once its last answer is older than
@@ -78,7 +83,7 @@ func (p *Planner) Resume(cursor tokenid.ID) { p.cursor.at = cursor }
 // AddPriority puts a token that an attack report names into the priority queue. It returns false if
 // the queue is full: round robin then requests the token later. A skipped token is not added.
 func (p *Planner) AddPriority(id tokenid.ID, token []byte) bool {
-	if p.prioritised[id] || p.skipped[id] {
+	if p.prioritised[id] || p.skipped[id] || len(token) > maxToken {
 		return true
 	}
 	if len(p.prioritised) >= maxPriority {
@@ -132,16 +137,14 @@ func (p *Planner) Return(c Call) {
 // Answered records that ABS answered a call at a time.
 func (p *Planner) Answered(c Call, at time.Time) {
 	p.end(c, at)
-	p.covered[c.ID] = true
-	delete(p.coveredBefore, c.ID)
-	delete(p.failed, c.ID)
+	p.move(c, p.covered)
 }
 
 // Failed records that a call failed at a time, for a reason other than its token. It is retried
 // after all other calls of the plan.
 func (p *Planner) Failed(c Call, at time.Time) {
 	p.end(c, at)
-	p.failed[c.ID] = true
+	p.move(c, p.failed)
 	if c.attempts++; c.attempts == maxAttempts {
 		return
 	}
@@ -156,7 +159,18 @@ func (p *Planner) Failed(c Call, at time.Time) {
 func (p *Planner) Skipped(c Call, at time.Time) {
 	p.end(c, at)
 	if len(p.skipped) < maxSkipped {
-		p.skipped[c.ID] = true
+		p.move(c, p.skipped)
+	}
+}
+
+// move puts a token into one of the states of Coverage. What is requested by priority may not be in
+// the window, and is in none then.
+func (p *Planner) move(c Call, state map[tokenid.ID]bool) {
+	for _, other := range []map[tokenid.ID]bool{p.covered, p.coveredBefore, p.failed, p.skipped} {
+		delete(other, c.ID)
+	}
+	if c.queue != priority || p.flagged[c.ID] || p.report != nil && p.report.has(c.ID) {
+		state[c.ID] = true
 	}
 }
 

@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -109,8 +110,8 @@ func TestTokenWithSeveralRows(t *testing.T) {
 			}
 		}
 		plan.Commit()
-		if due := p.Coverage().Due; due != 3 {
-			t.Errorf("round %d: %d tokens are due, want 3", round, due)
+		if c := p.Coverage(); round == 0 && c.Due != 3 || round > 0 && c.Covered != 3 || c.Due+c.Covered != 3 {
+			t.Errorf("round %d: %+v of 3 tokens", round, c)
 		}
 		for {
 			c, ok := p.Next()
@@ -145,5 +146,62 @@ func TestSpansAreNotComparedWithEachOther(t *testing.T) {
 		if got := len(p.queues[changed]); got != want {
 			t.Errorf("report %d, in %d spans: %d tokens changed, want %d", report, spans, got, want)
 		}
+	}
+}
+
+// Each token of the window is in one state, whatever happens to the calls about it: 100 tokens are
+// 100, also while a plan makes tokens that have an answer wait for the next.
+func TestCoverageIsAPartition(t *testing.T) {
+	p, now := New(time.Minute), time.Unix(1e9, 0)
+	rnd := rand.New(rand.NewPCG(1, 2))
+	answered := map[tokenid.ID]time.Time{}
+	idOf := func(i int) tokenid.ID { return tokenid.ID(i+1) * 0x9e3779b97f4a7c15 }
+	for round := range 20 {
+		now = now.Add(10 * time.Minute)
+		plan := p.NewPlan(1000, now, func(id tokenid.ID) (time.Time, bool) { return answered[id], id%8 == 0 })
+		for i := range 100 {
+			id := idOf(i + 5*round) // some leave and some come
+			plan.Offer(id, []byte("x"), int64(rnd.IntN(100)))
+			plan.Offer(id, []byte("x"), 1)
+		}
+		plan.Commit()
+		check := func(when string) {
+			t.Helper()
+			if c := p.Coverage(); c.Due+c.Covered+c.Skipped+c.Failed != 100 || min(c.Due, c.Covered, c.Skipped, c.Failed) < 0 {
+				t.Fatalf("round %d, %s: %+v, and there are 100 tokens", round, when, c)
+			}
+		}
+		check("planned")
+		for range 10 {
+			p.AddPriority(idOf(rnd.IntN(300)), []byte("x")) // in the window or not
+		}
+		for {
+			c, ok := p.Next()
+			if !ok {
+				break
+			}
+			switch n := rnd.IntN(100); {
+			case n < 2:
+				p.Skipped(c, now)
+			case n < 10:
+				p.Failed(c, now)
+			default:
+				p.Answered(c, now)
+				answered[c.ID] = now
+			}
+			check("asked")
+		}
+		if c := p.Coverage(); c.Due > 0 {
+			t.Errorf("round %d: %+v after all calls", round, c)
+		}
+	}
+	commit(p, now, 1, 2, 3)
+	for range 3 {
+		c, _ := p.Next()
+		p.Answered(c, now)
+	}
+	commit(p, now, 1, 2, 3)
+	if c := p.Coverage(); c.Covered != 3 || c.Due != 0 {
+		t.Errorf("all tokens have an answer, and are %+v", c)
 	}
 }

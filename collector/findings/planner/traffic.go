@@ -57,6 +57,11 @@ func (r *reportTraffic) add(id tokenid.ID, requests int64) (sum int64) {
 	return sum
 }
 
+// has reports whether a token has a row in the report.
+func (r *reportTraffic) has(id tokenid.ID) bool {
+	return slices.ContainsFunc(r.sums[bucketOf(id)][:], func(entry uint32) bool { return entry>>22 == uint32(tag(id)) })
+}
+
 // level returns how busy a token is, as trafficMemory does.
 func (r *reportTraffic) level(id tokenid.ID) int {
 	for _, entry := range r.sums[bucketOf(id)] {

@@ -62,8 +62,9 @@ func appendID(b []byte, id ValueID) []byte {
 	return binary.AppendUvarint(b, uint64(id.Index())*NumDimensions+uint64(id.Dimension()))
 }
 
-// appendCount appends a count. Its first exposition is written as the distance from another one,
-// which is 0 as a rule; 1 more where it is not before that one, as 0 stands for none.
+// appendCount appends a count. Its first exposition is written as its distance from the one in
+// first, which is 0 as a rule. A distance of 0 or more is written as 1 more, since 0 stands for a
+// count that was never exposed.
 func appendCount(b []byte, c *metrics.Count, first int64) []byte {
 	b = binary.AppendVarint(b, c.Value)
 	own := c.FirstExposed()
@@ -133,7 +134,7 @@ func (d *decoder) length(size int) int {
 func (d *decoder) id() ValueID {
 	code := d.unsigned()
 	dimension, index := Dimension(code%NumDimensions), code/NumDimensions
-	if index >= uint64(len(d.tables[dimension].Names)) {
+	if values := d.tables[dimension].values; index >= uint64(len(values)) || !values[index].Taken {
 		d.fail()
 		return 0
 	}

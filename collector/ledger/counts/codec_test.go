@@ -9,18 +9,20 @@ import (
 
 // The codes of the state can be decoded.
 func TestStateCodes(t *testing.T) {
-	var tables Tables
+	tables := NewTables(100)
 	for _, d := range Dimensions() {
-		tables[d] = NewValueTable(100, []string{"a", "b", "c"})
+		for _, name := range []string{"a", "b", "c"} {
+			tables[d].Add(NewValue{Name: name}, 0, 0)
+		}
 	}
 	for _, d := range Dimensions() {
-		for i := range tables[d].Names {
+		for i := range tables[d].values {
 			id := NewValueID(d, uint32(i))
 			if got := (&decoder{tables: tables, b: appendID(nil, id)}).id(); got != id {
 				t.Errorf("%v %d is decoded as %v", d, i, got)
 			}
 		}
-		past := decoder{tables: tables, b: appendID(nil, NewValueID(d, uint32(len(tables[d].Names))))}
+		past := decoder{tables: tables, b: appendID(nil, NewValueID(d, uint32(len(tables[d].values))))}
 		if past.id(); !past.failed {
 			t.Errorf("%v: a value past the table was decoded", d)
 		}

@@ -44,3 +44,15 @@ func (c *Counters) Add(id ValueID, n int64, from int) int {
 func (c *Counters) Drop(d Dimension) {
 	c.Values = slices.DeleteFunc(c.Values, func(v ValueCounter) bool { return v.ID.Dimension() == d })
 }
+
+// Unexposed reports whether a value has gained requests that were never exposed, as its series was only
+// exposed as 0.
+func (c *Counters) Unexposed(id ValueID) bool {
+	i, ok := slices.BinarySearchFunc(c.Values, id, func(v ValueCounter, id ValueID) int { return int(v.ID) - int(id) })
+	return ok && c.Values[i].Value != 0 && c.Values[i].FirstExposed() == 0
+}
+
+// End ends the series of a value.
+func (c *Counters) End(id ValueID) {
+	c.Values = slices.DeleteFunc(c.Values, func(v ValueCounter) bool { return v.ID == id })
+}

@@ -21,9 +21,15 @@ func (c *Counts) Reset() {
 	c.Values = c.Values[:0]
 }
 
+func (c *Counts) find(id ValueID) (int, bool) {
+	return slices.BinarySearchFunc(c.Values, id, func(v ValueCount, id ValueID) int { return int(v.ID) - int(id) })
+}
+
+func compareIDs(a, b ValueCount) int { return int(a.ID) - int(b.ID) }
+
 // Add adds n to a value, not to the total.
 func (c *Counts) Add(id ValueID, n int64) {
-	i, ok := slices.BinarySearchFunc(c.Values, id, func(v ValueCount, id ValueID) int { return int(v.ID) - int(id) })
+	i, ok := c.find(id)
 	if !ok {
 		c.Values = slices.Insert(c.Values, i, ValueCount{ID: id})
 	}
@@ -86,9 +92,40 @@ func (c *Counts) DropIPs() {
 	}
 }
 
-// Sorted sorts values in place and adds up those of one id. Rows are short, and their values nearly
-// in order.
+// Has reports whether anything was ever added to a value, or moved to it or away.
+func (c *Counts) Has(id ValueID) bool { _, ok := c.find(id); return ok }
+
+// Of returns the number of a value.
+func (c *Counts) Of(id ValueID) int64 {
+	if i, ok := c.find(id); ok {
+		return c.Values[i].N
+	}
+	return 0
+}
+
+// MoveValue moves n from a value to another one.
+func (c *Counts) MoveValue(from, to ValueID, n int64) {
+	c.Add(from, -n)
+	c.Add(to, n)
+}
+
+// Leave moves what a value has to another one, and removes it.
+func (c *Counts) Leave(id, to ValueID) {
+	if i, ok := c.find(id); ok {
+		n := c.Values[i].N
+		c.Values = slices.Delete(c.Values, i, i+1)
+		if n != 0 {
+			c.Add(to, n)
+		}
+	}
+}
+
+// Sorted sorts values in place and adds up those of one id. Rows are short as a rule, and their
+// values nearly in order.
 func Sorted(values []ValueCount) []ValueCount {
+	if len(values) > 256 && !slices.IsSortedFunc(values, compareIDs) {
+		slices.SortFunc(values, compareIDs)
+	}
 	n := 0
 	for _, v := range values {
 		i := n

@@ -1,0 +1,78 @@
+package abs
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// Faults of other programs' fields, tried on this client.
+
+// A server that closes idle connections just when the next request is sent, as a service does that
+// closes them after a minute, and is asked each minute: seemingly random ends of files.
+func TestIdleTimeoutOfTheLengthOfThePause(t *testing.T) {
+	var requests atomic.Int32
+	server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		requests.Add(1)
+		_, _ = io.WriteString(w, emptyReport)
+	})
+	const pause = 3 * time.Millisecond
+	server.Config.IdleTimeout = pause
+	client := mustClient(t, trusting(t, server))
+	const calls = 200
+	for range calls {
+		if _, err := client.Tokens(t.Context(), hour, noRows); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(pause) // so that both happen at once, as in the field
+	}
+	if n := requests.Load(); n != calls {
+		t.Errorf("%d requests for %d calls", n, calls)
+	}
+}
+
+// Informational answers that nobody asked for, before the answer or without an end.
+func TestInformationalAnswers(t *testing.T) {
+	for text, want := range map[string]Reason{
+		"HTTP/1.1 100 Continue\r\n\r\n":                           "",
+		"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n":          "",
+		strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 100_000):  ReasonConnection,
+		strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 10_000): ReasonConnection,
+	} {
+		server := serve(t, hijack(func(c net.Conn) {
+			w := bufio.NewWriter(c)
+			_, _ = w.WriteString(text + "HTTP/1.1 200 OK\r\nContent-Length: " + strconv.Itoa(len(emptyReport)) + "\r\n\r\n" + emptyReport)
+			_ = w.Flush()
+		}))
+		_, err := mustClient(t, trusting(t, server)).Tokens(t.Context(), hour, noRows)
+		if ReasonOf(err) != want {
+			t.Errorf("%.30q, %d bytes: %v, want %q", text, len(text), err, want)
+		}
+	}
+}
+
+// Counters of other programs underflow to 2^64-1, are quoted, or are NaN, which is not JSON.
+func TestCountsOfOtherPrograms(t *testing.T) {
+	for count, want := range map[string]string{
+		"18446744073709551615":      "abs: oauthtokens: the count is past 2^53",
+		"1.8446744073709552e+19":    "abs: oauthtokens: the count is past 2^53",
+		`"30"`:                      "abs: oauthtokens: the count is not a number",
+		`{"$numberLong":"30"}`:      "abs: oauthtokens: the count is not a number",
+		"420465847726953420465.8e5": "abs: oauthtokens: the count is past 2^53",
+	} {
+		rows, sum, err := tokensText(inRow(`{"token":"a","total_requests":` + count + `},{"token":"b","total_requests":3}`))
+		if err != nil || len(rows) != 1 || sum.Skipped.Count != 1 || !strings.HasPrefix(sum.Skipped.First.Error(), want) {
+			t.Errorf("%s: %v %+v %v", count, rows, sum, err)
+		}
+	}
+	_, _, err := tokensText(inRow(`{"token":"a","total_requests":NaN}`))
+	if want := "abs: oauthtokens: a value expected (details[0].total_requests, byte 71)"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}

@@ -1,0 +1,64 @@
+package abs
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// pin is what helps against any certificate that cannot be verified.
+const pin = "trust this certificate alone by --abs.tls.fingerprint"
+
+// What crypto/tls and crypto/x509 refuse has no error types; their texts are matched, and only
+// these parts of them are repeated.
+var (
+	insecureAlgorithm = regexp.MustCompile(`insecure algorithm ([A-Z0-9-]+)`)
+	smallKey          = regexp.MustCompile(`crypto/rsa: ([0-9]+)-bit keys are insecure`)
+)
+
+// proxyError is the answer of a proxy that makes no connection to ABS.
+type proxyError struct{ status int }
+
+func (e *proxyError) Error() string { return "the proxy answered " + strconv.Itoa(e.status) }
+
+// proxyAnswer is for http.Transport.OnProxyConnectResponse.
+func proxyAnswer(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+	if resp.StatusCode == http.StatusOK {
+		return nil
+	}
+	return &proxyError{resp.StatusCode}
+}
+
+// handshakeText says why a proxy or TLS made no connection, and what to do; nothing if that is not
+// what happened.
+func handshakeText(err error) string {
+	var proxy *proxyError
+	if errors.As(err, &proxy) {
+		text := "the proxy makes no connection to ABS: it answered " + strconv.Itoa(proxy.status) + " " + http.StatusText(proxy.status)
+		if proxy.status == http.StatusProxyAuthRequired {
+			return text + "; name its user and password in HTTPS_PROXY, or ABS in NO_PROXY"
+		}
+		return text + "; it must allow CONNECT to ABS, or ABS be named in NO_PROXY"
+	}
+	switch text := err.Error(); {
+	case strings.Contains(text, "x509: negative serial number"):
+		return "the certificate of ABS has a negative serial number: a new certificate is needed, or GODEBUG=x509negativeserial=1"
+	case smallKey.MatchString(text):
+		return "the RSA key of ABS's certificate has only " + smallKey.FindStringSubmatch(text)[1] +
+			" bits: a new certificate is needed, or, as insecure as it is, GODEBUG=rsa1024min=0"
+	case strings.Contains(text, "tls: failed to parse certificate from server"):
+		return "the certificate of ABS cannot be parsed: a new certificate is needed"
+	case strings.Contains(text, "tls: protocol version not supported"),
+		strings.Contains(text, "tls: server selected unsupported protocol version"):
+		return "ABS speaks no version of TLS from 1.2 on: allow TLS 1.2 in its Java; or " + pin + ", with which TLS 1.1 is accepted"
+	case strings.Contains(text, "remote error: tls: handshake failure"),
+		strings.Contains(text, "tls: server chose an unconfigured cipher suite"):
+		return "ABS ended the TLS handshake: no cipher suite in common, perhaps since it knows key exchange with RSA only: " + pin +
+			", with which that is accepted; or GODEBUG=tlsrsakex=1"
+	}
+	return ""
+}

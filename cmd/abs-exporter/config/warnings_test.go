@@ -1,0 +1,106 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Settings that work and are probably a mistake have a warning that names them as they were given.
+func TestWarnings(t *testing.T) {
+	const service = "ABS_EXPORTER_SERVICE_HOST ABS_EXPORTER_SERVICE_PORT ABS_EXPORTER_SERVICE_PORT_METRICS ABS_EXPORTER_PORT ABS_EXPORTER_PORT_10464_TCP ABS_EXPORTER_PORT_10464_TCP_ADDR"
+	for name, test := range map[string]struct {
+		args []string
+		env  map[string]string
+		want []string
+	}{
+		"none":                 {nil, nil, nil},
+		"an hour":              {[]string{"--collect.settle=1h", "--collect.window=720h"}, nil, nil},
+		"settle":               {[]string{"--collect.settle=59m"}, nil, []string{"--collect.settle: is below an hour: 59m0s"}},
+		"settle of variable":   {nil, map[string]string{"ABS_EXPORTER_COLLECT_SETTLE": "0s"}, []string{"--collect.settle (from ABS_EXPORTER_COLLECT_SETTLE): is below an hour: 0s"}},
+		"window":               {[]string{"--collect.window=721h"}, nil, []string{"--collect.window: is above 30 days: 721h0m0s"}},
+		"rate":                 {[]string{"--abs.rate=9"}, nil, []string{"--forensics.rate: is above the rate of target abs.example.com, --abs.rate: 10 above 9"}},
+		"rate, no forensics":   {[]string{"--abs.rate=9", "--no-forensics.enabled"}, nil, nil},
+		"unknown variable":     {nil, map[string]string{"ABS_EXPORTER_ABS_TIMEZON": "x"}, []string{"ABS_EXPORTER_ABS_TIMEZON: there is no such setting"}},
+		"another's variable":   {nil, map[string]string{"ABS_EXPORTER_SIMULATE_TOKENS": "7", "ABS_EXPORTERS": "x"}, nil},
+		"readable key":         {[]string{"--abs.access-key-file=DIR/open"}, nil, []string{"--abs.access-key-file: other users may read DIR/open"}},
+		"readable token key":   {[]string{"--series.token-key-file=DIR/open"}, nil, []string{"--series.token-key-file: other users may read DIR/open"}},
+		"one URL":              {[]string{"--config=DIR/targets.yml"}, nil, []string{"targets: one and two have one URL"}},
+		"Kubernetes variables": {nil, map[string]string{service: ""}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cleanEnv(t)
+			for names, v := range test.env {
+				for _, k := range strings.Fields(names) {
+					t.Setenv(k, v)
+				}
+			}
+			got := warnings(t, name == "one URL", test.args)
+			if !slices.Equal(got, test.want) {
+				t.Errorf("warns of %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// warnings returns what a command line warns of. DIR in it is a directory with keys, with a file
+// that others may read, and with a configuration file of three targets.
+func warnings(t *testing.T, ofFile bool, more []string) (all []string) {
+	t.Helper()
+	dir := keyFiles(t)
+	write(t, filepath.Join(dir, "open"), "a-key-that-all-may-read")
+	if err := os.Chmod(filepath.Join(dir, "open"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "targets.yml"), "targets: [{name: one, url: 'https://abs.example.com'}, "+
+		"{name: two, url: 'https://ABS.example.com:443/'}, {name: three, url: 'https://abs.example.com:8443'}]\n")
+	args := []string{"--abs.access-key-file=DIR/access", "--abs.secret-key-file=DIR/secret"}
+	if !ofFile {
+		args = append(args, "--abs.url=https://abs.example.com")
+	}
+	args = append(args, more...)
+	for i := range args {
+		args[i] = strings.ReplaceAll(args[i], "DIR", dir)
+	}
+	for _, w := range parsed[Serve](t, args...).Warnings {
+		all = append(all, strings.ReplaceAll(w.Setting+": "+w.Detail, dir, "DIR"))
+		if w.Consequence == "" {
+			t.Errorf("nothing follows from %s", w.Setting)
+		}
+	}
+	return all
+}
+
+// The effective settings say where each is from, and hide what is secret.
+func TestEffective(t *testing.T) {
+	cleanEnv(t)
+	dir := keyFiles(t)
+	config := filepath.Join(dir, "c.yml")
+	write(t, config, "collect: {slot: 20m}\ntargets: [{name: one, url: 'https://abs.example.com', rate: 5}]\n")
+	t.Setenv("ABS_EXPORTER_COLLECT_REREAD", "4m")
+	t.Setenv(envAccessKey, "canary-access")
+	t.Setenv(envSecretKey, "canary-secret")
+	c := parsed[Serve](t, "--config="+config, "--collect.interval=90s", "--otlp.endpoint=http://collector:4318")
+	got := map[string]string{}
+	for _, e := range c.Effective {
+		got[e.Name] = e.Value + " from " + strings.ReplaceAll(e.Origin, dir, "DIR")
+	}
+	for name, want := range map[string]string{
+		"collect.settle": "2h from default", "collect.slot": "20m from DIR/c.yml:1: key collect.slot", "collect.interval": "1m30s from --collect.interval",
+		"collect.reread": "4m from --collect.reread (from ABS_EXPORTER_COLLECT_REREAD)", "abs.rate": "20 from default",
+		"abs.response-cap": "100000000B from default", "targets[0].rate": "5 from DIR/c.yml:2: key targets[0].rate",
+		"targets[0].url": "https://abs.example.com from DIR/c.yml:2: key targets[0].url", "series.dimensions": "method,api,device from default",
+		envAccessKey: "(hidden) from the environment", envSecretKey: "(hidden) from the environment",
+		"otlp.endpoint": "http://collector:4318 from --otlp.endpoint",
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %q, want %q", name, got[name], want)
+		}
+	}
+	if text := fmt.Sprint(got); strings.Contains(text, "canary") {
+		t.Errorf("a secret is shown: %s", text)
+	}
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// reader is whoever reads the log, or does not.
+type reader struct {
+	mu      sync.Mutex
+	read    strings.Builder
+	err     error         // of each write
+	blocked chan struct{} // closed: reads on; nil: reads
+}
+
+func (r *reader) Write(p []byte) (int, error) {
+	if r.blocked != nil {
+		<-r.blocked
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err != nil {
+		return 0, r.err
+	}
+	return r.read.Write(p)
+}
+
+func (r *reader) text() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.read.String()
+}
+
+func TestLogIsWrittenInOrder(t *testing.T) {
+	r := &reader{}
+	w := newLogWriter(r)
+	want := strings.Builder{}
+	for i := range 1000 {
+		line := fmt.Sprintln("line", i)
+		want.WriteString(line)
+		_, _ = w.Write([]byte(line))
+	}
+	w.close()
+	if r.text() != want.String() {
+		t.Errorf("%d of %d bytes, or in another order", r.read.Len(), want.Len())
+	}
+	if n := w.droppedLines(); n != 0 {
+		t.Errorf("%v lines dropped", n)
+	}
+}
+
+// Nobody reads: writing goes on at once, lines past a megabyte are dropped and counted, and the end
+// is not kept waiting. Once somebody reads again, the log says how many lines it lacks.
+func TestLogThatNobodyReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &reader{blocked: make(chan struct{})}
+		w := newLogWriter(r)
+		log := slog.New(slog.NewTextHandler(w, nil))
+		w.onResume(func(n int64) { log.Warn("log lines dropped", "lines", n) })
+		line := []byte(strings.Repeat("x", 1023) + "\n")
+		const lines = 3000
+		begun := time.Now()
+		for range lines {
+			_, _ = w.Write(line)
+		}
+		kept := maxQueued / len(line)
+		if n := w.droppedLines(); n != float64(lines-kept) || time.Since(begun) > 0 {
+			t.Errorf("%v lines dropped after %v, want %d at once", n, time.Since(begun), lines-kept)
+		}
+		close(r.blocked)
+		synctest.Wait()
+		if n := strings.Count(r.text(), string(line)); n != kept {
+			t.Errorf("%d lines read, want %d", n, kept)
+		}
+		if want := fmt.Sprintf(`level=WARN msg="log lines dropped" lines=%d`, lines-kept); strings.Count(r.text(), want) != 1 {
+			t.Errorf("the log does not say once: %s", want)
+		}
+		_, _ = w.Write([]byte("and on\n"))
+		w.close()
+		if !strings.HasSuffix(r.text(), "and on\n") {
+			t.Error("the log does not go on")
+		}
+	})
+}
+
+func TestLogThatCannotBeWritten(t *testing.T) {
+	r := &reader{err: errors.New("broken pipe")}
+	w := newLogWriter(r)
+	for range 5 {
+		_, _ = w.Write([]byte("line\n"))
+	}
+	w.close()
+	if n := w.droppedLines(); n != 5 {
+		t.Errorf("%v lines dropped, want 5", n)
+	}
+}
+
+func TestEndDoesNotWaitForAReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &reader{blocked: make(chan struct{})}
+		w := newLogWriter(r)
+		_, _ = w.Write([]byte("line\n"))
+		begun := time.Now()
+		w.close()
+		if took := time.Since(begun); took != flushTime {
+			t.Errorf("it waited for %v, want %v", took, flushTime)
+		}
+		close(r.blocked)
+	})
+}

@@ -1,0 +1,140 @@
+package ledger
+
+import (
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
+	"github.com/abs-exporter/abs-exporter/metrics"
+)
+
+// maxCount is the highest number that all formats of an exposition hold exactly.
+const maxCount = 1 << 53
+
+// mostAhead is how far past the last Advance the next slot begins at most: slots are a day long at
+// most, and longer by a clock change.
+const mostAhead = 3 * 24 * time.Hour
+
+func contradiction(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", counts.ErrState, fmt.Sprintf(format, args...))
+}
+
+// check returns why a state cannot be one that a ledger saved; nil if it may be. What it lets pass
+// can be gone on from, whatever it says: counts are added without overflow, and slots are as many
+// and as long as the clock makes them.
+func (s *State) check() error {
+	if !wholeMinutes(s.Next) || s.Next.IsZero() != s.Wall.IsZero() || s.Next.Before(s.Wall) || s.Next.Sub(s.Wall) > mostAhead {
+		return contradiction("the next slot begins at %v, and it was saved at %v", s.Next, s.Wall)
+	}
+	if s.Clock < 0 || s.Elapsed < 0 {
+		return contradiction("time runs backwards")
+	}
+	for name, c := range s.Health {
+		if c.Value < 0 || c.Value > maxCount {
+			return contradiction("%q is %d", name, c.Value)
+		}
+	}
+	for _, names := range s.Labels {
+		for i := range names {
+			if v := &names[i]; !utf8.ValidString(v.Name) || !utf8.ValidString(v.Full) {
+				return contradiction("a label value is no text")
+			}
+		}
+	}
+	var end time.Time
+	for i := range s.Slots {
+		v := &s.Slots[i]
+		if v.From.Before(end) || !v.From.Before(v.To) || v.To.After(s.Next) || !wholeMinutes(v.From) || !wholeMinutes(v.To) {
+			return contradiction("a slot from %v to %v", v.From, v.To)
+		}
+		end = v.To
+		if err := v.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func wholeMinutes(t time.Time) bool { return t.Equal(t.Truncate(time.Minute)) }
+
+func (v *SlotRecord) check() error {
+	switch SlotState(v.State) {
+	case Open, Settled, Unproven, Missed:
+	default:
+		return contradiction("a slot is %q", v.State)
+	}
+	if (v.State == string(Open)) != (len(v.Spans) > 0) {
+		return contradiction("a slot is %q and has %d spans", v.State, len(v.Spans))
+	}
+	if v.Largest < 0 || v.Bytes < 0 {
+		return contradiction("a report of %d bytes", v.Bytes)
+	}
+	from := v.From
+	for _, at := range v.Cuts {
+		if !from.Before(at) || !at.Before(v.To) || !wholeMinutes(at) {
+			return contradiction("a slot is cut at %v", at)
+		}
+		from = at
+	}
+	from = v.From
+	for i := range v.Spans {
+		sp := &v.Spans[i]
+		if !sp.From.Equal(from) || !from.Before(sp.To) || !wholeMinutes(sp.To) {
+			return contradiction("a span from %v to %v", sp.From, sp.To)
+		}
+		from = sp.To
+	}
+	if len(v.Spans) > 0 && !from.Equal(v.To) {
+		return contradiction("the spans of a slot end at %v", from)
+	}
+	return nil
+}
+
+// checkCounters returns why counters cannot be those of a ledger.
+func checkCounters(all []counts.Counters) error {
+	ids := make(map[tokenid.ID]bool, len(all))
+	for i := range all {
+		c := &all[i]
+		if i >= 2 { // the total and the other tokens have no id
+			if ids[c.ID] {
+				return contradiction("a token is there twice")
+			}
+			ids[c.ID] = true
+		}
+		if outside(&c.Total) {
+			return contradiction("a counter is %d", c.Total.Value)
+		}
+		for k := range c.Values {
+			if outside(&c.Values[k].Count) {
+				return contradiction("a counter is %d", c.Values[k].Value)
+			}
+			if k > 0 && c.Values[k].ID <= c.Values[k-1].ID {
+				return contradiction("label values in no order")
+			}
+		}
+	}
+	return nil
+}
+
+func outside(c *metrics.Count) bool { return c.Value < 0 || c.Value > maxCount }
+
+// checkCounts returns why counts cannot be those of a slot. They may be below 0 (rule 2).
+func checkCounts(all []counts.Counts) error {
+	for i := range all {
+		c := &all[i]
+		if c.Total < -maxCount || c.Total > maxCount {
+			return contradiction("%d requests", c.Total)
+		}
+		for k, v := range c.Values {
+			if v.N < -maxCount || v.N > maxCount {
+				return contradiction("%d requests", v.N)
+			}
+			if k > 0 && v.ID <= c.Values[k-1].ID {
+				return contradiction("label values in no order")
+			}
+		}
+	}
+	return nil
+}

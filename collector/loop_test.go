@@ -1,0 +1,363 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/abs/simulator"
+	"github.com/abs-exporter/abs-exporter/metrics"
+)
+
+// panicky is an ABS whose answers make the exporter panic for as long as a number is above 0.
+type panicky struct {
+	ABS
+	inTokens, inForensics atomic.Int64
+}
+
+func (p *panicky) Tokens(ctx context.Context, w abs.Window, row func(*abs.Row) error) (abs.Summary, error) {
+	rows := 0
+	return p.ABS.Tokens(ctx, w, func(r *abs.Row) error {
+		if rows++; rows == 2 && p.inTokens.Add(-1) >= 0 {
+			panic("a row that nobody thought of " + strings.Repeat("x", 10_000))
+		}
+		return row(r)
+	})
+}
+
+func (p *panicky) Forensics(ctx context.Context, w abs.Window, token []byte) (abs.Forensics, error) {
+	if p.inForensics.Add(-1) >= 0 {
+		panic("forensics that nobody thought of")
+	}
+	return p.ABS.Forensics(ctx, w, token)
+}
+
+// panicking is two targets with the same ABS, of which that of target "a" makes it panic. It lives
+// in synctest's time.
+type panicking struct {
+	*Collector
+	a        panicky
+	sim      *simulator.Simulator
+	begin    time.Time
+	log      strings.Builder
+	r        rig
+	stateDir string
+	// publishing makes the next publications of target "a" panic.
+	publishing atomic.Int64
+}
+
+func (p *panicking) Publish(target string, s *metrics.Snapshot) {
+	if target == "a" && p.publishing.Add(-1) >= 0 {
+		panic("counter cannot decrease in value")
+	}
+	p.r.exposed.Publish(target, s)
+}
+
+func runPanicking(t *testing.T, stateDir string) *panicking {
+	t.Helper()
+	p := &panicking{begin: time.Now(), stateDir: stateDir, r: rig{registry: prometheus.NewRegistry()}}
+	p.sim = simulator.New(simulator.Config{
+		Seed: 1, Tokens: 10, Rate: 30, Immediate: true, Now: time.Now, Begin: p.begin, End: p.begin.Add(55 * time.Minute),
+	})
+	client, err := abs.NewClient(abs.Config{
+		URL: "http://abs.test", Keys: abs.StaticKeys("abs_ak", "abs_sk"), Location: time.UTC, Rate: 1e6, Concurrency: 8,
+		Transport: p.sim.Transport(), Now: time.Now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.a.ABS = client
+	p.r.exposed = metrics.NewExposition(p.r.registry, metrics.Options{})
+	o := defaults()
+	o.StateDir = stateDir
+	p.Collector, err = New(o, []Target{{Name: "a", ABS: &p.a, Forensics: true}, {Name: "b", ABS: client, Forensics: true}}, Environment{
+		Key: testKey, Health: metrics.NewHealth(p.r.registry), Publisher: p, Clock: SystemClock{},
+		Log: slog.New(slog.NewTextHandler(&p.log, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("it ended with %v", err)
+		}
+	})
+	return p
+}
+
+// until waits for a time after the beginning.
+func (p *panicking) until(d time.Duration) {
+	time.Sleep(time.Until(p.begin.Add(d)))
+	synctest.Wait()
+}
+
+// value returns what is exposed of a series.
+func (p *panicking) value(t *testing.T, series string) string {
+	t.Helper()
+	for _, line := range p.r.scrape(t) {
+		if value, ok := strings.CutPrefix(line, series+" "); ok {
+			return value
+		}
+	}
+	return "absent"
+}
+
+func (p *panicking) shows(t *testing.T, want map[string]string) {
+	t.Helper()
+	for series, value := range want {
+		if got := p.value(t, series); got != value {
+			t.Errorf("after %v: %s is %s, want %s", time.Since(p.begin), series, got, value)
+		}
+	}
+}
+
+// A panic ends the cycle of one target. The target goes on from its state: each request is counted
+// once. The other target notices nothing.
+func TestPanicEndsOneCycle(t *testing.T) {
+	for name, panics := range map[string]func(*panicking){
+		"in a report":    func(p *panicking) { p.a.inTokens.Store(1) },
+		"in a commit":    func(p *panicking) { p.publishing.Store(1) },
+		"in a forensics": func(p *panicking) { p.a.inForensics.Store(1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := runPanicking(t, t.TempDir())
+				p.until(31 * time.Minute)
+				panics(p)
+				p.until(45 * time.Minute)
+				p.shows(t, map[string]string{
+					`abs_exporter_target_panics_total{target="a"}`: "1",
+					`abs_exporter_target_panics_total{target="b"}`: "0",
+					`abs_up{target="a"}`:                           "1", // by now
+				})
+				p.until(2 * time.Hour)
+				truth := p.sim.Truth(p.begin, time.Now()).Requests
+				for _, target := range []string{"a", "b"} {
+					if n := p.value(t, `abs_requests_total{target="`+target+`"}`); n != itoa(truth) || truth == 0 {
+						t.Errorf("%s counted %s of %d", target, n, truth)
+					}
+				}
+				p.hasLogged(t)
+				if errs := p.Status()[0].Errors; len(errs) == 0 || !strings.Contains(errs[0].What, "target panicked") {
+					t.Errorf("the status has %v", errs)
+				}
+				if !p.Alive() {
+					t.Error("not alive")
+				}
+			})
+		})
+	}
+}
+
+// hasLogged checks the line of a panic: it has the stack, and is bounded.
+func (p *panicking) hasLogged(t *testing.T) {
+	t.Helper()
+	log := p.log.String()
+	for _, want := range []string{`level=ERROR msg="target panicked" target=a err="panic: `, "stack=", "_test.go:", "goes on from its saved state"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log has no %s", want)
+		}
+	}
+	for line := range strings.Lines(log) {
+		if len(line) > 4000 {
+			t.Errorf("a line of %d bytes", len(line))
+		}
+	}
+}
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+// Without a state directory everything begins anew, and the log says what that loses. What was
+// counted before is not counted again.
+func TestPanicWithoutState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := runPanicking(t, "")
+		p.until(31 * time.Minute)
+		before := p.sim.Truth(p.begin, time.Now()).Requests
+		p.a.inTokens.Store(1)
+		p.until(33 * time.Minute)
+		p.shows(t, map[string]string{`abs_requests_total{target="a"}`: "0"})
+		p.until(2 * time.Hour)
+		truth := p.sim.Truth(p.begin, time.Now()).Requests
+		var n int64
+		for _, c := range p.value(t, `abs_requests_total{target="a"}`) {
+			n = 10*n + int64(c-'0')
+		}
+		if n == 0 || n > truth-before {
+			t.Errorf("%d counted anew; %d of %d were requested before", n, before, truth)
+		}
+		if !strings.Contains(p.log.String(), "without --state.dir all counters of the target begin anew at 0") {
+			t.Errorf("the log does not say what is lost: %s", p.log.String())
+		}
+	})
+}
+
+// The third panic in a row ends the polling of a target, not that of others, and not the process.
+func TestThirdPanicStopsTheTarget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := runPanicking(t, t.TempDir())
+		p.until(25 * time.Minute)
+		p.a.inTokens.Store(2)
+		p.until(29 * time.Minute)
+		p.shows(t, map[string]string{`abs_exporter_target_panics_total{target="a"}`: "2"})
+		p.until(35 * time.Minute) // a good cycle in between: they are not in a row
+		p.shows(t, map[string]string{`abs_up{target="a"}`: "1"})
+		counted := p.value(t, `abs_requests_total{target="a"}`)
+		p.a.inTokens.Store(3)
+		p.until(42 * time.Minute)
+		p.shows(t, map[string]string{`abs_exporter_target_panics_total{target="a"}`: "5", `abs_up{target="a"}`: "0"})
+		calls := p.sim.Stats().Calls["oauthtokens"]
+		p.until(2 * time.Hour)
+		p.shows(t, map[string]string{
+			`abs_exporter_target_panics_total{target="a"}`: "5",
+			`abs_up{target="a"}`:                           "0",
+			`abs_up{target="b"}`:                           "1",
+			`abs_requests_total{target="a"}`:               counted,
+			`abs_flagged_tokens{target="a"}`:               "absent",
+			`abs_window_requests{target="a"}`:              "absent",
+			`abs_requests_total{target="b"}`:               itoa(p.sim.Truth(p.begin, time.Now()).Requests),
+		})
+		if now := p.sim.Stats().Calls["oauthtokens"]; now == calls {
+			t.Error("the other target is not polled")
+		}
+		if s := p.Status()[0]; s.Up || !strings.Contains(s.Errors[0].What, "third cycle in a row") {
+			t.Errorf("the status is %+v", s)
+		}
+		if !p.Alive() {
+			t.Error("one target that stopped ends the others")
+		}
+		p.loops[1].stopped.Store(true)
+		if p.Alive() {
+			t.Error("alive although no target is polled")
+		}
+	})
+}
+
+// A target whose state cannot be read any more stops at once.
+func TestPanicWithDamagedState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		p := runPanicking(t, dir)
+		p.until(31 * time.Minute)
+		if err := os.WriteFile(statePath(dir, "a"), []byte("damaged"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p.a.inTokens.Store(1)
+		p.until(time.Hour)
+		p.shows(t, map[string]string{
+			`abs_exporter_target_panics_total{target="a"}`: "1",
+			`abs_up{target="a"}`:                           "0",
+			`abs_up{target="b"}`:                           "1",
+		})
+		if !strings.Contains(p.log.String(), "cannot be rebuilt") {
+			t.Errorf("the log does not say so: %s", p.log.String())
+		}
+	})
+}
+
+// A loop that waits for a slow request is no stuck loop, however long --abs.timeout is.
+func TestLivenessKnowsTheTimeOut(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		timeout time.Duration
+		stuck   time.Duration // the longest time without a heartbeat that is no fault
+	}{
+		{"the default", 2 * time.Minute, 32 * time.Minute},
+		{"longer than the limit", 4 * time.Hour, 4*time.Hour + 30*time.Minute},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				hangs := hanging{}
+				o := defaults()
+				o.Forensics = false
+				registry := prometheus.NewRegistry()
+				c, err := New(o, []Target{{Name: "t", ABS: hangs, Timeout: tt.timeout}}, Environment{
+					Key: testKey, Health: metrics.NewHealth(registry), Publisher: metrics.NewExposition(registry, metrics.Options{}),
+					Clock: SystemClock{}, Log: slog.New(slog.DiscardHandler),
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				ended := make(chan error, 1)
+				go func() { ended <- c.Run(ctx) }()
+				time.Sleep(tt.stuck - time.Second)
+				if !c.Alive() {
+					t.Errorf("not alive while a request has been under way for less than %v", tt.stuck)
+				}
+				time.Sleep(2 * time.Second)
+				if c.Alive() {
+					t.Errorf("alive without a heartbeat for %v", tt.stuck)
+				}
+				cancel()
+				if err := <-ended; err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// A cycle that computes for long does not keep the process from ending.
+func TestRunLeavesALongCycleBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		busy := make(computing)
+		registry := prometheus.NewRegistry()
+		c, err := New(defaults(), []Target{{Name: "t", ABS: busy}}, Environment{
+			Key: testKey, Health: metrics.NewHealth(registry), Publisher: metrics.NewExposition(registry, metrics.Options{}),
+			Clock: SystemClock{}, Log: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- c.Run(ctx) }()
+		time.Sleep(time.Minute)
+		cancel()
+		begun := time.Now()
+		if err := <-ended; !errors.Is(err, ErrLeftBehind) || time.Since(begun) > stopTime {
+			t.Errorf("%v after %v", err, time.Since(begun))
+		}
+		close(busy)
+	})
+}
+
+// computing is an ABS whose answers take as long as they take, whether anybody waits or not.
+type computing chan struct{}
+
+func (c computing) Tokens(ctx context.Context, _ abs.Window, _ func(*abs.Row) error) (abs.Summary, error) {
+	<-c
+	return abs.Summary{}, ctx.Err()
+}
+
+func (c computing) Forensics(ctx context.Context, _ abs.Window, _ []byte) (abs.Forensics, error) {
+	return abs.Forensics{}, ctx.Err()
+}
+
+// hanging is an ABS that answers when the process ends.
+type hanging struct{}
+
+func (hanging) Tokens(ctx context.Context, _ abs.Window, _ func(*abs.Row) error) (abs.Summary, error) {
+	<-ctx.Done()
+	return abs.Summary{}, ctx.Err()
+}
+
+func (hanging) Forensics(ctx context.Context, _ abs.Window, _ []byte) (abs.Forensics, error) {
+	<-ctx.Done()
+	return abs.Forensics{}, ctx.Err()
+}
