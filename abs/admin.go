@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 const (
@@ -18,7 +17,6 @@ const (
 	maxAdminBody  = 16 << 20
 	maxAdminAPIs  = 1000
 	maxAdminNodes = 100 // of ABS, and as many of MongoDB
-	maxAdminText  = 128 // bytes of a name
 )
 
 // adminReader reads one admin report. ABS's pages show its licence and its APIs; of its nodes and
@@ -223,7 +221,7 @@ func (a *adminReader) node(key string, depth int, in surroundings) {
 		}
 	}
 	isNode := n.CPUs != nil || n.Memory != nil || n.FilesystemUsed != nil
-	for _, name := range []string{id, cutText(key)} {
+	for _, name := range []string{id, key} {
 		if n.Name == "" {
 			n.Name = name
 		}
@@ -269,21 +267,9 @@ func (a *adminReader) text(depth int) string {
 	if !ok {
 		return ""
 	}
-	return cutText(strings.TrimSpace(strings.ToValidUTF8(string(text), "\uFFFD")))
+	return strings.TrimSpace(string(text))
 }
 
 func (a *adminReader) date(depth int) time.Time { return parseAdminDate(a.text(depth), a.loc) }
 func (a *adminReader) count(depth int) *int64   { return parseAdminCount(a.text(depth)) }
 func (a *adminReader) yes(depth int) *bool      { return parseAdminBool(a.text(depth)) }
-
-// cutText shortens a text to maxAdminText bytes, between two characters.
-func cutText(s string) string {
-	if len(s) <= maxAdminText {
-		return s
-	}
-	end := maxAdminText
-	for end > 0 && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end]
-}

@@ -132,7 +132,6 @@ func TestToleratedAdminReports(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	long := strings.Repeat("a", 127) + "é"
 	api := func(members string) string { return `{"apis":[{"api_name":"a",` + members + `}]}` }
 	node := func(members string) string { return `{"name":"api_admin","abs_nodes":[{"ip":"n",` + members + `}]}` }
 	mongo := func(status string) string {
@@ -149,9 +148,6 @@ func TestToleratedAdminReports(t *testing.T) {
 		"past 2^53":                {`{"license_info":{"max_transactions_per_month":9007199254740994,"current_month_transactions":1.5}}`, ""},
 		"unknown members":          {`{"x":[{"y":[[{}]]}],"license_info":{"x":{"expired":true}},"apis":[{"x":[],"api_name":"a"}],"scale_config":{"scale_up":{"cpu":"70%","memory":"1G"}}}`, "api a;\n"},
 		"a name twice":             {`{"apis":[{"api_name":"a","token":true},{"api_name":"a","token":false}]}`, "api a tokens=true;\n"},
-		"a long name, cut between characters": {
-			`{"apis":[{"api_name":"` + long + `"},{"api_name":"` + long + `x"}]}`, "api " + strings.Repeat("a", 127) + ";\n",
-		},
 		"a raw line break, and bytes that are not UTF-8": {"{\"apis\":[{\"api_name\":\"a\nb\xff\"}]}", "api a\nb\uFFFD;\n"},
 		"booleans in words":        {api(`"token":"Yes","prediction_mode":0`), "api a tokens=true prediction=false;\n"},
 		"milliseconds as text":     {api(`"training_started_at":"1490088336493"`), "api a started=2017-03-21T09:25:36Z;\n"},
@@ -331,13 +327,13 @@ func FuzzReadAdmin(f *testing.F) {
 		}
 		names := map[string]bool{}
 		for _, a := range got.APIs {
-			if a.Name == "" || len(a.Name) > maxAdminText || names[a.Name] || a.Training < 0 {
+			if a.Name == "" || names[a.Name] || a.Training < 0 {
 				t.Fatalf("%+v", a)
 			}
 			names[a.Name] = true
 		}
 		for _, n := range got.Nodes {
-			if len(n.Name) > maxAdminText || n.FilesystemUsed != nil && !(*n.FilesystemUsed >= 0 && *n.FilesystemUsed <= 1) {
+			if n.Name == "" || n.FilesystemUsed != nil && !(*n.FilesystemUsed >= 0 && *n.FilesystemUsed <= 1) {
 				t.Fatalf("%+v", n)
 			}
 		}

@@ -281,6 +281,7 @@ func (c *Client) exchange(
 	req.Header.Set(secretName, secret)
 
 	// Not through http.Client: it follows redirects and puts the URL into its errors.
+	r.clock = Clock{Sent: c.config.Now()}
 	resp, repeated, err := c.roundTrip(req, refuse)
 	r.expires = certificateEnd(resp, err)
 	if err != nil {
@@ -292,7 +293,8 @@ func (c *Client) exchange(
 		_, _ = io.CopyN(io.Discard, resp.Body, 16<<10)
 		return repeated, err
 	}
-	r.clock, _ = http.ParseTime(resp.Header.Get("Date")) // zero on an error
+	r.clock.Received = c.config.Now()
+	r.clock.Date, _ = http.ParseTime(resp.Header.Get("Date")) // zero on an error
 	text, err := decoded(report, resp)
 	if err != nil {
 		return repeated, err

@@ -15,7 +15,7 @@ type reportReader struct {
 	*jsonscan.Scanner
 	position
 	Oddities
-	clock   time.Time // ABS's clock, as the answer's header has it; zero where it has none
+	clock   Clock     // as the answer's header has it
 	expires time.Time // the end of the certificate that ABS showed; zero without TLS
 	rowReader
 	keepURLs bool // rows have their URLs

@@ -242,6 +242,7 @@ func modelTokens(body []byte) (rows []string, sum Summary, err error) {
 		list, ok := m["details"].([]any)
 		refuse(!ok && m["details"] != nil)
 		bad := int64(0)
+		var sums [4]int64
 		for _, v := range list {
 			row := modelRow(v, true)
 			if row == nil {
@@ -251,6 +252,12 @@ func modelTokens(body []byte) (rows []string, sum Summary, err error) {
 			sum.Rows++
 			sum.RowRequests += row.Requests
 			refuse(sum.RowRequests > 1<<53)
+			for i, of := range [][]Count{row.IPs, row.Devices, row.Methods, row.APIs} {
+				for _, c := range of {
+					sums[i] += c.N
+				}
+				refuse(sums[i] > 1<<53)
+			}
 			rows = append(rows, rowText(row))
 		}
 		refuse(bad > 10 && 10*bad > bad+sum.Rows)

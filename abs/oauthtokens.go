@@ -28,7 +28,7 @@ func (r *reportReader) readTokens(body io.Reader, limit int64, loc *time.Locatio
 		},
 		func() { r.rows(&sum, row) },
 	)
-	sum.Date = r.clock
+	sum.Clock = r.clock
 	if r.Err() != nil {
 		sum, r.Oddities = Summary{}, Oddities{}
 	}
@@ -45,6 +45,7 @@ const (
 
 // rows reads details.
 func (r *reportReader) rows(sum *Summary, row func(*Row) error) {
+	var sums [dimensions]int64 // of the counts of all rows
 	for range r.Elements() {
 		r.rowAt++
 		whole := r.row(2, true)
@@ -60,6 +61,13 @@ func (r *reportReader) rows(sum *Summary, row func(*Row) error) {
 			r.at = "total_requests"
 			r.Fail(r.Offset(), "the rows add up to more than 2^53")
 			return
+		}
+		for d := range r.names {
+			if sums[d] += r.names[d].sum; sums[d] > jsonscan.MaxCount && d != urls {
+				r.at = "ip_list"
+				r.Fail(r.Offset(), "the counts of the rows add up to more than 2^53")
+				return
+			}
 		}
 		r.Stop(row(&r.current))
 	}

@@ -89,6 +89,10 @@ func refusedTokens() []refusal {
 		{`{` + named + `,"details":[{"token":"cAnArY`, "abs: oauthtokens: the body ends early (details[0].token, byte 57)"},
 		{inRow(`{"token":"a","total_requests":01}`), "abs: oauthtokens: a number has a leading zero (details[0].total_requests, byte 72)"},
 		{inRow(`{"token":"a","total_requests":9007199254740992},{"token":"b","total_requests":1}`), "abs: oauthtokens: the rows add up to more than 2^53 (details[1].total_requests, byte 121)"},
+		{
+			inRow(`{"token":"a","total_requests":1,"ip_list":[{"methods":{"GET":9007199254740992}}]},{"token":"b","total_requests":1,"ip_list":[{"methods":{"GET":1}}]}`),
+			"abs: oauthtokens: the counts of the rows add up to more than 2^53 (details[1].ip_list, byte 189)",
+		},
 		{inRow(`{"token":"a","total_requests":1,"ip_list":[{}}]`), "abs: oauthtokens: a comma or the array's end expected (details[0].ip_list[0], byte 86)"},
 		{inAddress(`"methods":{"cAnArY":1 2}`), "abs: oauthtokens: a comma or the object's end expected (details[1].ip_list[1].methods, byte 153)"},
 		{inAddress(`"urls":{"/cAnArY" 1}`), "abs: oauthtokens: a colon expected (details[1].ip_list[1].urls, byte 149)"},

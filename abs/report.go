@@ -84,8 +84,25 @@ type Summary struct {
 	Rows             int64     // without those of Skipped
 	RowRequests      int64     // the sum of Row.Requests
 	Bytes            int64     // of the body, after content decoding
-	Date             time.Time // ABS's clock: the header Date of the answer; zero where absent
+	Clock            Clock
 	Oddities
+}
+
+// Clock is what an answer shows of ABS's clock.
+type Clock struct {
+	Date           time.Time // the answer's header, in whole seconds; zero where absent
+	Sent, Received time.Time // when the request was sent and the header came, by Config.Now
+}
+
+// Skew returns ABS's clock less ours, and by how much that may be wrong: the header has whole
+// seconds and was written at some time between the request and the answer. ok is false where the
+// answer had no date.
+func (c Clock) Skew() (skew, uncertainty time.Duration, ok bool) {
+	if c.Date.IsZero() {
+		return 0, 0, false
+	}
+	least, most := c.Date.Sub(c.Received), c.Date.Add(time.Second).Sub(c.Sent)
+	return (least + most) / 2, (most - least) / 2, true
 }
 
 // NoRows reports whether the report has no rows, not even such as were left out.

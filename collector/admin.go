@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -114,10 +115,43 @@ func (r *adminReport) answered(began time.Time, a *abs.AdminReport) {
 			"consequence", "the last ones have no metrics")
 	}
 	r.read, r.omitted = began, a.Omitted > 0
+	cutNames(a)
 	r.status = adminStatus(a)
 	r.expose(a)
 	if a.Timezone != "" {
 		r.compareZone(began, a.Timezone)
+	}
+}
+
+// cutNames makes values of labels of the texts of a report. Of those that become the same value, the
+// first remains.
+func cutNames(a *abs.AdminReport) {
+	cut := func(texts ...*string) {
+		for _, t := range texts {
+			*t = metrics.LabelValue(*t)
+		}
+	}
+	twice := func() func(name string) bool {
+		seen := map[string]bool{}
+		return func(name string) bool {
+			before := seen[name]
+			seen[name] = true
+			return before
+		}
+	}
+	cut(&a.License.Tier, &a.Timezone)
+	apis, nodes, mongoDB := twice(), twice(), twice()
+	a.APIs = slices.DeleteFunc(a.APIs, func(p abs.AdminAPI) bool { return apis(metrics.LabelValue(p.Name)) })
+	a.Nodes = slices.DeleteFunc(a.Nodes, func(n abs.AdminNode) bool { return nodes(metrics.LabelValue(n.Name)) })
+	a.MongoDB = slices.DeleteFunc(a.MongoDB, func(m abs.AdminMongoDB) bool { return mongoDB(metrics.LabelValue(m.Name)) })
+	for i := range a.APIs {
+		cut(&a.APIs[i].Name, &a.APIs[i].Type)
+	}
+	for i := range a.Nodes {
+		cut(&a.Nodes[i].Name, &a.Nodes[i].OS)
+	}
+	for i := range a.MongoDB {
+		cut(&a.MongoDB[i].Name)
 	}
 }
 

@@ -77,6 +77,34 @@ func TestPublishedAdminReports(t *testing.T) {
 	}
 }
 
+// Names are cut between two characters, and no series is there twice.
+func TestAdminCutsNames(t *testing.T) {
+	name := strings.Repeat("a", 127)
+	item := func(s string) string {
+		return strings.ReplaceAll(s, "NAME", name+"é") + "," + strings.ReplaceAll(s, "NAME", name+"éb")
+	}
+	body := `{"name":"api_admin","license_info":{"tier":"` + name + `é"},"timeZone":"` + name + `é","apis":[` +
+		item(`{"api_name":"NAME","api_type":"NAME","prediction_mode":true}`) + `],"abs_nodes":[` +
+		item(`{"ip":"NAME","os":"NAME","cpu":"2"}`) + `],"mongodb_nodes":[` + item(`{"ip":"NAME","status":"up"}`) + `]}`
+	r, err := newRig(adminDefaults(), time.UTC, abs.Exclusive, 0, &handClock{}, &onlyAdmin{"/v5/abs/admin", []byte(body)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.cycle(storyBegin)
+	want := []string{
+		`abs_license_info{target="t",tier="` + name + `"} 1`,
+		`abs_api_prediction_mode{target="t",api="` + name + `"} 1`,
+		`abs_api_info{target="t",api="` + name + `",api_type="` + name + `",tracks_tokens=""} 1`,
+		`abs_node_info{target="t",node="` + name + `",os="` + name + `"} 1`,
+		`abs_node_cpus{target="t",node="` + name + `"} 2`,
+		`abs_mongodb_node_up{target="t",node="` + name + `"} 1`,
+	}
+	if got := r.ownState(t); !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	checkSnapshot(t, r.last, "t")
+}
+
 // ABS's state changes, and what is exposed with it: within --admin.interval and a cycle.
 func TestAdminFollowsABS(t *testing.T) {
 	for _, version44 := range []bool{false, true} {

@@ -107,6 +107,10 @@ func (a *audit) read(ctx context.Context, c *cycle, due ledger.Audit) bool {
 		a.failed(ctx, due, errNothingToCompare)
 		return false
 	}
+	if err := a.check(reading); err != nil {
+		a.failed(ctx, due, err)
+		return false
+	}
 	a.tries = 0
 	a.record(due, a.ledger.ApplyAudit(reading, due))
 	return true
@@ -133,7 +137,7 @@ func (a *audit) failed(ctx context.Context, due ledger.Audit, err error) {
 		return
 	}
 	// A 500 and an empty report may be all that ABS ever answers here; other failures pass.
-	if refusal(err) == ledger.ServerError || errors.Is(err, errNothingToCompare) {
+	if refusal(err) == ledger.ServerError || errors.Is(err, errNothingToCompare) || errors.Is(err, ledger.ErrTooMany) {
 		a.tries++
 	}
 	if a.tries < auditTries {

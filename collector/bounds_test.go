@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,121 +12,118 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
+	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// flood answers each request for token metrics with rows, up to size bytes, and anything else with
-// an empty report.
-type flood struct {
-	size int
-	row  func(b []byte, i int) []byte
-}
+// hostileABS answers requests for the token report with rows, and others with nothing.
+type hostileABS func(*http.Request) (rows string)
 
-func (f flood) RoundTrip(r *http.Request) (*http.Response, error) {
-	body, w := io.Pipe()
-	go func() {
-		b := []byte(`{"name":"oauth_token_metrics","details":[`)
-		if !strings.HasSuffix(r.URL.Path, "oauthtokens") {
-			_, _ = io.WriteString(w, `{"name":"api_abs_token"}`)
-			_ = w.Close()
-			return
-		}
-		for i, left := 0, f.size; left > 0; i++ {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			if b = f.row(b, i); len(b) > 1<<16 {
-				if _, err := w.Write(b); err != nil {
-					return
-				}
-				left -= len(b)
-				b = b[:0]
-			}
-		}
-		_, _ = w.Write(append(b, `]}`...))
-		_ = w.Close()
-	}()
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: body}, nil
-}
-
-// Whatever rows ABS sends within twice the response cap: what the ledger, the window and the plan
-// of forensics keep of them is bounded.
-func TestMemoryFollowsWhatIsTracked(t *testing.T) {
-	size := 180 << 20
-	if testing.Short() {
-		size = 20 << 20
+func (h hostileABS) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := &http.Response{StatusCode: http.StatusNotFound, Header: http.Header{}, Body: http.NoBody, Request: r, ProtoMajor: 1, ProtoMinor: 1}
+	if strings.Contains(r.URL.Path, "oauthtokens") {
+		w.StatusCode = http.StatusOK
+		w.Body = io.NopCloser(strings.NewReader(`{"name":"oauth_token_metrics","details":[` + h(r) + `]}`))
 	}
-	long := strings.Repeat("x", 900_000)
-	for name, row := range map[string]func(b []byte, i int) []byte{
-		"many tokens": func(b []byte, i int) []byte {
-			return append(strconv.AppendInt(append(b, `{"token":"`...), int64(i), 10), `","total_requests":1}`...)
-		},
-		"long tokens": func(b []byte, i int) []byte {
-			return append(strconv.AppendInt(append(append(b, `{"token":"`...), long...), int64(i), 10), `","total_requests":1}`...)
-		},
-		"tokens of 10 kB": func(b []byte, i int) []byte {
-			return append(strconv.AppendInt(append(append(b, `{"token":"`...), long[:10_000]...), int64(i), 10), `","total_requests":1}`...)
-		},
-		"tokens with names of their own": func(b []byte, i int) []byte {
-			return fmt.Appendf(b, `{"token":"%d","total_requests":9,"ip_list":[{"ip":"%d","methods":{"%d":9},"apis":{"%d":9},"devices":{"%d":9}}]}`, i, i, i, i, i)
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			clock := &handClock{now: storyBegin}
-			o := defaults()
-			o.ForensicsRate = 10
-			r, err := newRig(o, time.UTC, abs.Exclusive, 0, clock, flood{size, row})
-			if err != nil {
-				t.Fatal(err)
-			}
-			began := time.Now()
-			peak := peakHeap(func() {
-				for i := range 2 { // the second plan is made while there is the first
-					r.poll(t, storyBegin.Add(time.Duration(1+i)*o.Reread))
-				}
-			})
-			took := time.Since(began)
-			runtime.GC()
-			var m runtime.MemStats
-			runtime.ReadMemStats(&m)
-			t.Logf("peak %d MB, held %d MB, %.1f s", peak>>20, m.HeapAlloc>>20, took.Seconds())
-			if peak > 256<<20 {
-				t.Errorf("the heap reaches %d MB", peak>>20)
-			}
-			runtime.KeepAlive(r)
-		})
-	}
+	return w, nil
 }
 
-// poll requests the window report once.
-func (r *rig) poll(t *testing.T, at time.Time) {
+func newHostile(t *testing.T, h hostileABS, change func(*Options)) *rig {
 	t.Helper()
-	r.clock.set(at)
-	c := &cycle{began: at}
-	r.window.poll(t.Context(), c)
-	if c.failed > 0 {
-		t.Error("the report was not read")
+	o := defaults()
+	o.StateDir, o.Forensics = t.TempDir(), false
+	if change != nil {
+		change(&o)
+	}
+	clock := &handClock{}
+	clock.set(storyBegin)
+	r, err := newRig(o, time.UTC, abs.Exclusive, 0, clock, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// An ABS that reports 2^52 requests in each slot takes no counter past 2^53: the reading that would
+// fails, and the counters stand still.
+func TestSumsOfAHostileABS(t *testing.T) {
+	r := newHostile(t, func(*http.Request) string {
+		return `{"token":"a","total_requests":4503599627370496,"ip_list":[{"total_requests":4503599627370496,"methods":{"GET":4503599627370496},"apis":{"shop":4503599627370496}}]}`
+	}, func(o *Options) { o.Lookback = 30 * time.Minute })
+	for i := range 120 {
+		r.cycle(storyBegin.Add(time.Duration(i) * 2 * time.Minute))
+		for _, b := range r.last.Blocks {
+			for _, s := range b.Samples {
+				if s.Value < 0 || b.Family.Type == metrics.Counter && s.Value > 1<<53 {
+					t.Fatalf("%v is %d", s.Series, s.Value)
+				}
+			}
+		}
+	}
+	text := strings.Join(r.scrape(t), "\n")
+	if !strings.Contains(text, `abs_requests_total{target="t"} 9007199254740992`) {
+		t.Error("the requests that fit are not counted")
+	}
+	if strings.Contains(text, `abs_exporter_report_failures_total{target="t",report="oauthtokens",reason="decode"} 0`) {
+		t.Error("no reading failed")
+	}
+	if log := r.log.String(); !strings.Contains(log, "past 2^53") {
+		t.Errorf("the log does not say why: %s", log[:min(len(log), 2000)])
 	}
 }
 
-// peakHeap returns the largest heap in use while f runs.
-func peakHeap(f func()) (peak uint64) {
-	done := make(chan struct{})
-	result := make(chan uint64)
-	go func() {
-		var peak uint64
-		for {
-			var m runtime.MemStats
-			runtime.ReadMemStats(&m)
-			peak = max(peak, m.HeapAlloc)
-			select {
-			case <-done:
-				result <- peak
-				return
-			case <-time.After(5 * time.Millisecond):
+// 100 APIs with names of 1 MB, and as many devices: no label has more than 128 bytes, and what is
+// held, exposed, logged and saved is bounded.
+func TestLongNamesOfAHostileABS(t *testing.T) {
+	var rows strings.Builder
+	for i := range 100 {
+		if i > 0 {
+			rows.WriteByte(',')
+		}
+		name := strconv.Itoa(i) + strings.Repeat("ä", 500_000)
+		fmt.Fprintf(&rows, `{"token":"token %d","total_requests":1,"ip_list":[{"ip":%[2]q,"total_requests":1,"methods":{%[2]q:1},"devices":{%[2]q:1},"apis":{%[3]q:1}}]}`,
+			i, strings.ToValidUTF8(name[:5000], ""), name)
+	}
+	n := 0
+	r := newHostile(t, func(*http.Request) string {
+		if n++; n > 3 {
+			return ""
+		}
+		return rows.String()
+	}, func(o *Options) { o.Lookback, o.Dimensions = 3*time.Hour, append(o.Dimensions, counts.IP) })
+	for i := range 4 {
+		r.cycle(storyBegin.Add(time.Duration(i) * 2 * time.Minute))
+	}
+	rows.Reset()
+	lines := r.scrape(t)
+	scrape := 0
+	for _, line := range lines {
+		if scrape += len(line); len(line) > 600 {
+			t.Fatalf("a line of %d bytes: %s…", len(line), line[:200])
+		}
+	}
+	for _, b := range r.last.Blocks {
+		for _, s := range b.Samples {
+			for name, value := range s.Series.Labels() {
+				if len(value) > 128 {
+					t.Fatalf("%s: %s has %d bytes", b.Family.Name, name, len(value))
+				}
 			}
 		}
-	}()
-	f()
-	close(done)
-	return <-result
+	}
+	if !strings.Contains(strings.Join(lines, "\n"), `abs_api_requests_total{target="t",api="7ä`) {
+		t.Error("the APIs have no series")
+	}
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	s := savedState{Ledger: r.ledger.State()}
+	state, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d lines, %d bytes of a scrape, %d of the log, %d of state, %d MiB of heap", len(lines), scrape, r.log.Len(), len(state), m.HeapAlloc>>20)
+	if scrape > 1<<20 || r.log.Len() > 50<<10 || len(state) > 2<<20 || m.HeapAlloc > 96<<20 {
+		t.Error("that is more than 1 MiB, 50 KiB, 2 MiB, 96 MiB")
+	}
 }

@@ -183,6 +183,7 @@ func isNoCounter(line string) bool {
 func TestDetectionsAreExact(t *testing.T) {
 	o := defaults()
 	o.StateDir = t.TempDir()
+	o.Expire = 24 * time.Hour // so that no series ends
 	s := newStory(t, simulator.Config{Seed: 16}, o, abs.Exclusive, withAttackReports)
 	want := addAttacks(s)
 	if err := s.sim.SetFaults(simulator.Fault{Report: "forensics", Kind: "status", Code: 500, Probability: 0.3}); err != nil {

@@ -18,10 +18,12 @@ func (w *wiring) readTokens(ctx context.Context, c *cycle, s ledger.Span, row fu
 		return nil
 	})
 	w.heartbeat()
-	w.ledger.SawABS(summary.Date)
+	w.ledger.SawABS(summary.Clock.Date)
+	w.absClock.saw(summary.Clock)
 	switch {
 	case err == nil:
 		w.failures.reportAnswered(abs.ReportTokens)
+		w.absClock.held(s, summary.RowRequests, w.clock.Now())
 		if summary.Empty() {
 			w.health.EmptyReports.WithLabelValues(w.Name, abs.ReportTokens).Inc()
 		}
@@ -38,6 +40,17 @@ func (w *wiring) readInto(ctx context.Context, c *cycle, s ledger.Span, r *ledge
 		w.ledger.Discard(r)
 	}
 	return summary, err
+}
+
+// check discards a reading that would take a counter past 2^53. It counts as a report that could
+// not be decoded: no ABS has counted so many requests.
+func (w *wiring) check(r *ledger.Reading) error {
+	err := w.ledger.Check(r)
+	if err != nil {
+		w.ledger.Discard(r)
+		w.health.ReportFailures.WithLabelValues(w.Name, abs.ReportTokens, string(abs.ReasonDecode)).Inc()
+	}
+	return err
 }
 
 // truncated reports whether ABS seems to have left rows out for the length of its answer.

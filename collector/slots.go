@@ -73,7 +73,7 @@ func (r *slotReports) read(ctx context.Context, c *cycle, job ledger.Job) {
 			return
 		}
 	}
-	r.apply(reading, job, summary)
+	r.apply(ctx, c, reading, job, summary)
 }
 
 // probe requests the beginning of a span that ABS answers 500 while it answers others. Nothing is
@@ -118,11 +118,15 @@ func (r *slotReports) readHalves(ctx context.Context, c *cycle, job ledger.Job, 
 			r.ledger.Discard(readings[i])
 			continue
 		}
-		r.apply(readings[i], half, summaries[i])
+		r.apply(ctx, c, readings[i], half, summaries[i])
 	}
 }
 
-func (r *slotReports) apply(reading *ledger.Reading, job ledger.Job, s abs.Summary) {
+func (r *slotReports) apply(ctx context.Context, c *cycle, reading *ledger.Reading, job ledger.Job, s abs.Summary) {
+	if err := r.check(reading); err != nil {
+		r.failed(ctx, c, job, err)
+		return
+	}
 	out := r.ledger.Apply(reading, s.Bytes)
 	now := r.clock.Now()
 	if out.Gain > 0 {

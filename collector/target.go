@@ -24,6 +24,7 @@ type wiring struct {
 	Target
 	options   *Options
 	ids       *tokenid.Hasher
+	absClock  *absClock
 	ledger    *ledger.Ledger
 	health    *metrics.Health
 	clock     Clock
@@ -86,6 +87,7 @@ func newTarget(
 	w := &wiring{
 		Target: t, options: o, ids: e.Key.Hasher(), health: e.Health, clock: e.Clock, log: log,
 		failures: newFailures(e.Clock, log), heartbeat: heartbeat,
+		absClock: &absClock{log: log, skew: func(seconds float64) { e.Health.ServerClockSkew.WithLabelValues(t.Name).Set(seconds) }},
 	}
 	c := &target{wiring: w, host: hostOf(t.URL), publisher: e.Publisher, state: newStateFile(o.StateDir, t, e.Key.Check()), status: status}
 	changed := func() { c.publish(w.clock.Now(), true) }
@@ -111,7 +113,9 @@ func newTarget(
 		return nil, err
 	}
 	if saved != nil {
-		c.findings.Restore(saved.Findings)
+		if err := c.findings.Restore(saved.Findings); err != nil {
+			return nil, c.state.unusable(err)
+		}
 		if c.state.adopted != "" { // restored values under a new label would look like one huge increase
 			w.ledger.RestartSeries()
 			c.findings.RestartSeries()
@@ -123,11 +127,14 @@ func newTarget(
 		}
 	}
 	c.window = &windowReport{wiring: w, findings: c.findings, spans: 1}
-	c.reports = []report{&slotReports{wiring: w}, c.window, &windowEndCheck{wiring: w}, newAudit(w), c.admin}
+	c.reports = []report{
+		&slotReports{wiring: w}, c.window, &windowEndCheck{wiring: w}, &zoneCheck{wiring: w}, newAudit(w), c.admin,
+	}
 	w.health.Init(t.Name)
 	if last := w.ledger.LastGain(); !last.IsZero() {
 		w.health.LastNewRequests.WithLabelValues(t.Name).Set(float64(last.Unix()))
 	}
+	logTarget(log, &t, e.Clock.Now())
 	c.commit(&c.last)
 	return c, nil
 }
@@ -146,7 +153,7 @@ func newFindings(w *wiring, zeroFor time.Duration, events func(metrics.Event), c
 	o := w.options
 	c := findings.Config{
 		Target: w.Name, Rate: o.ForensicsRate, Window: o.Window, Interval: o.Interval, Reread: o.Reread,
-		MaxTokens: o.MaxTokens, ZeroFor: zeroFor, Catalogue: o.Catalogue, LogEvents: o.LogEvents,
+		MaxTokens: o.MaxTokens, ZeroFor: zeroFor, Catalogue: o.Catalogue, LogEvents: o.LogEvents, Expire: o.Expire,
 		Hooks: findings.Hooks{
 			Clock: w.clock, Log: w.log, Hash: w.ids.ID, Events: events, Changed: changed,
 			Tracked:  func(id tokenid.ID) bool { return w.ledger.IsTracked(id) },

@@ -3,6 +3,7 @@ package metrics
 import (
 	"context"
 	"log/slog"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -19,6 +20,7 @@ type Event struct {
 	// Severity is the exporter's, not ABS's: docs/attack-types.md.
 	Severity string
 	APIs     []string
+	MoreAPIs int // beside these, as a list may be very long
 	// WindowFrom and WindowTo are the window that the report covered; zero where the token has left
 	// the window.
 	WindowFrom, WindowTo time.Time
@@ -43,6 +45,9 @@ func (e Event) String() string {
 	if len(e.APIs) > 0 {
 		text += " on " + strings.Join(e.APIs, ", ")
 	}
+	if e.MoreAPIs > 0 {
+		text += " and " + strconv.Itoa(e.MoreAPIs) + " more"
+	}
 	text += ", token id " + e.Token + ", target " + e.Target
 	if e.Severity != "" {
 		text += " (" + e.Severity + ")"
@@ -66,6 +71,9 @@ func (e Event) Level() slog.Level {
 // Log writes the event as one log line, for analysts to search for.
 func (e Event) Log(l *slog.Logger) {
 	args := []any{"token", e.Token, e.Kind() + "_type", e.Type, "apis", e.APIs, "severity", e.Severity}
+	if e.MoreAPIs > 0 {
+		args = append(args, "more_apis", e.MoreAPIs)
+	}
 	if !e.WindowTo.IsZero() {
 		args = append(args, "window_from", e.WindowFrom.UTC(), "window_to", e.WindowTo.UTC())
 	}

@@ -241,7 +241,9 @@ func fullExposition(t testing.TB) *Exposition {
 	RegisterLog(reg, func() float64 { return 0 })
 	h := NewHealth(reg)
 	h.Init("shop")
-	for _, vec := range []*prometheus.GaugeVec{h.Up, h.LastNewRequests, h.CertificateExpiry, h.AuditMissing, h.AuditSurplus, h.ForensicsOldestAge, h.StateLastSave} {
+	for _, vec := range []*prometheus.GaugeVec{
+		h.Up, h.LastNewRequests, h.CertificateExpiry, h.ServerClockSkew, h.AuditMissing, h.AuditSurplus, h.ForensicsOldestAge, h.StateLastSave,
+	} {
 		vec.WithLabelValues("shop").Set(1)
 	}
 	h.ReportLastSuccess.WithLabelValues("shop", "oauthtokens").Set(1)

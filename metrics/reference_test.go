@@ -58,7 +58,9 @@ by adding. A family marked *experimental* may still change.
   first value, so that every Prometheus sees the first increase, without a feature flag. A series restored from the
   state directory continues from its value.
 - **''_other''.** Tokens beyond ''--series.max-tokens'', and values of ''method'', ''api'', ''device'' and ''ip'' beyond
-  ''--series.max-values'', share the value ''_other'', so that sums are exact whatever the limits.
+  ''--series.max-values'', share the value ''_other'', so that sums are exact whatever the limits. Findings share it beyond
+  1,000 pairs of type and API ([limits](forensics.md#limits)).
+- **128 bytes.** No value of a label is longer, but for ''target'': what ABS names is cut.
   ''abs_exporter_series_overflow_requests_total'' counts these requests.
 - **Created timestamps** are when a counter's counting began. Protobuf and OTLP have them; OpenMetrics text only with
   ''--web.openmetrics-created'', because a Prometheus without the feature for them stores the ''_created'' lines as
@@ -133,7 +135,7 @@ func labelMeanings() []struct{ name, meaning string } {
 		{LabelTarget, "the ABS deployment: `--abs.name`, by default the host of `--abs.url`"},
 		{"token", "the token id of an access token (never the token), or `_other`"},
 		{"method", "HTTP method as ABS reports it, or `_other`"},
-		{"api", "name of the API as ABS reports it, or `_other`; on attacks and anomalies `all` is ABS's own word for one across APIs, and there is no `_other`"},
+		{"api", "name of the API as ABS reports it, or `_other`; on attacks and anomalies `all` is ABS's own word for one across APIs"},
 		{"device", "device or user agent as ABS reports it, or `_other`"},
 		{"ip", "client IP address as ABS reports it, or `_other`"},
 		{"attack_type", "name of the attack type, in ABS's spelling"},

@@ -174,23 +174,25 @@ var (
 		Name: "abs_token_attack_active", Type: Gauge, Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget, "token", "attack_type", "api"},
 		Help:   "1 while ABS flags a token for an attack of this type on this API, 0 for one cycle when that ends, else absent.",
-		Note:   "At most `--series.max-tokens` tokens; `abs_attack_tokens` and `abs_flagged_tokens` count all.",
+		Note:   "At most `--series.max-tokens` tokens, and 20 pairs of each; `abs_attack_tokens` and `abs_flagged_tokens` count all.",
 	}
 	TokenAnomalyActive = &Family{
 		Name: "abs_token_anomaly_active", Type: Gauge, Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget, "token", "anomaly_type", "api"},
 		Help:   "1 while ABS reports an anomaly of this type on this API for a token, 0 for one cycle when that ends, else absent.",
-		Note:   "At most `--series.max-tokens` tokens; `abs_anomaly_tokens` counts all.",
+		Note:   "At most `--series.max-tokens` tokens, and 20 pairs of each; `abs_anomaly_tokens` counts all.",
 	}
 	AttackTokens = &Family{
 		Name: "abs_attack_tokens", Type: Gauge, Unit: "tokens", Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget, "attack_type", "api"},
 		Help:   "Tokens that ABS flags for an attack of this type on this API now. 0 after the attack; absent if there never was one.",
+		Note:   "A pair of type and API leaves `--series.expire` after its end.",
 	}
 	AnomalyTokens = &Family{
 		Name: "abs_anomaly_tokens", Type: Gauge, Unit: "tokens", Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget, "anomaly_type", "api"},
 		Help:   "Tokens for which ABS reports an anomaly of this type on this API now. 0 after the anomaly; absent if there never was one.",
+		Note:   "A pair of type and API leaves `--series.expire` after its end.",
 	}
 	AttackStart = &Family{
 		Name: "abs_attack_start_timestamp_seconds", Type: Gauge, Unit: "seconds", Group: GroupWindow, Stability: Stable,
@@ -391,6 +393,12 @@ var (
 		Help:   "End of the certificate that ABS showed last, in seconds since 1970, whether it was trusted or not. Absent until it showed one.",
 		Note:   "Of the connection of the last request: a connection that stays open has the certificate that it began with.",
 	}
+	ServerClockSkew = &Family{
+		Name: "abs_server_clock_skew_seconds", Type: Gauge, Unit: "seconds", Group: GroupHealth, Stability: Stable,
+		Labels: []string{LabelTarget},
+		Help:   "ABS's clock less the exporter's, in seconds: from the header Date of ABS's last answer, to half a second. Absent until an answer has one.",
+		Note:   "Not the time zone, which the header does not have: for that see `--abs.timezone`. Past a minute the log says so.",
+	}
 	Slots = &Family{
 		Name: "abs_exporter_slots", Type: Gauge, Unit: "slots", Group: GroupHealth, Stability: Stable,
 		Labels: []string{LabelTarget, "state"}, LabelValues: map[string][]string{"state": {SlotOpen, SlotPending}},
@@ -449,8 +457,8 @@ var (
 	FindingsOverflow = &Family{
 		Name: "abs_exporter_findings_overflow_total", Type: Counter, Unit: "findings", Group: GroupHealth, Counted: true, Stability: Stable,
 		Labels: []string{LabelTarget},
-		Help:   "Findings of tokens past the number that is remembered (100,000): only counted here.",
-		Note:   "One report that flags more tokens than that is more likely wrong than true. It stays at 0 otherwise.",
+		Help:   "Findings in answers of ABS that share _other with others, or are only counted here, because of the limits of findings.",
+		Note:   "See [limits](forensics.md#limits). An answer with so many types, APIs or tokens is more likely wrong, or made by a client, than true. It stays at 0 otherwise.",
 	}
 	SeriesOverflow = &Family{
 		Name: "abs_exporter_series_overflow_requests_total", Type: Counter, Unit: "requests", Group: GroupHealth, Counted: true, Stability: Stable,
@@ -527,7 +535,7 @@ func Table() []*Family {
 		NodeInfo, NodeCPUs, NodeMemory, NodeFilesystemUsed, MongoDBNodeUp, TimezoneMismatch,
 
 		Up, TargetPanics, CycleDuration, ReportDuration, ReportBytes, ReportFailures, EmptyReports, ReportRowsSkipped,
-		ReportMismatches, ReportRepeats, ReportLastSuccess, LastNewRequests, CertificateExpiry,
+		ReportMismatches, ReportRepeats, ReportLastSuccess, LastNewRequests, CertificateExpiry, ServerClockSkew,
 		Slots, MissedSlots, UnprovenSlots, RequestDelay, ReportRegressions, AuditMissing, AuditSurplus, ForensicsTokens, ForensicsOldestAge,
 		SeriesOverflow, FindingsOverflow, StateSaveFailures, StateLastSave, LogLinesDropped, BuildInfo,
 

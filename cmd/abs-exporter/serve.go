@@ -56,7 +56,7 @@ func ignoreHangup(ctx context.Context, log *slog.Logger) {
 func newLogger(c config.Log, w io.Writer) *slog.Logger {
 	level, format := promslog.NewLevel(), promslog.NewFormat()
 	_, _ = level.Set(c.Level), format.Set(c.Format) // valid: the flags accept nothing else
-	return promslog.New(&promslog.Config{Level: level, Format: format, Writer: w})
+	return slog.New(boundedLog{promslog.New(&promslog.Config{Level: level, Format: format, Writer: w}).Handler()})
 }
 
 // exporter is serve, ready to run: the collector that polls ABS and the listeners that answer
@@ -143,7 +143,9 @@ func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_
 	}
 	targets := make([]collector.Target, len(s.Targets))
 	for i, t := range s.Targets {
-		client, err := newClient(&t, func(c *abs.Config) { c.Observe = collector.ObserveCalls(health, t.Name, clock, log) }, log)
+		client, err := newClient(&t, func(c *abs.Config) {
+			c.Observe, c.Now = collector.ObserveCalls(health, t.Name, clock, log), clock.Now
+		}, log)
 		if err != nil {
 			return nil, fmt.Errorf("target %s: %w", t.Name, err)
 		}

@@ -1,27 +1,32 @@
 package findings
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
-	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// maxTokens bounds how many tokens with findings are remembered. What is reported of others is only
-// counted, in abs_exporter_findings_overflow_total.
-const maxTokens = 100_000
+// What is remembered of findings. What is reported beyond is only counted, in
+// abs_exporter_findings_overflow_total.
+const (
+	maxTokens = 100_000
+	// maxFindings bounds the findings of all tokens together beyond the first two of each.
+	maxFindings = 200_000
+	firstOfEach = 2
+)
 
 // token is what ABS last reported of one token.
 type token struct {
-	answered                  time.Time // by forensics; zero: never, or the token has left the window
-	attackTypes, anomalyTypes int64     // the totals of the last forensics summary
-	absent                    bool      // the last complete window report lacked the token
-	findings                  []sightings
-	ended                     []ended
+	answered                  time.Time   // by forensics; zero: never, or the token has left the window
+	attackTypes, anomalyTypes int64       // the totals of the last forensics summary
+	absent                    bool        // the last complete window report lacked the token
+	findings                  []sightings // in the order of compareFindings
+	ended                     []ended     // maxTokenPairs at most
 	series                    tokenSeries
 }
 
@@ -32,15 +37,18 @@ type ended struct {
 	exposed time.Time // when it was first exposed as 0; zero: not yet
 }
 
+func (t *token) search(f Finding) (int, bool) {
+	return slices.BinarySearchFunc(t.findings, f, func(s sightings, f Finding) int { return compareFindings(s.Finding, f) })
+}
+
 func (t *token) find(f Finding) *sightings {
-	for i := range t.findings {
-		if t.findings[i].Finding == f {
-			return &t.findings[i]
-		}
+	if i, ok := t.search(f); ok {
+		return &t.findings[i]
 	}
 	return nil
 }
 
+// activeFindings returns them in the order of compareFindings.
 func (t *token) activeFindings() []Finding {
 	var all []Finding
 	for i := range t.findings {
@@ -48,7 +56,6 @@ func (t *token) activeFindings() []Finding {
 			all = append(all, t.findings[i].Finding)
 		}
 	}
-	slices.SortFunc(all, compareFindings)
 	return all
 }
 
@@ -62,33 +69,22 @@ type active struct {
 	target    string
 	maxSeries int           // tokens with series of their own
 	zeroFor   time.Duration // how long a finding that ended is exposed as 0
-	catalogue *catalogue.Catalogue
+	expireFor time.Duration // how long a pair that ended keeps its series
 
 	tokens     map[tokenid.ID]*token
-	detections map[Finding]*metrics.Count // a pair stays once it was seen
-	spellings  map[string]string          // of types: from the catalogue's key to the first one used
-	overflow   metrics.Count              // findings of tokens that are not remembered
+	pairs      pairs
+	remembered int           // findings of all tokens
+	overflow   metrics.Count // findings that share metrics.Other, or are not remembered
 	zeroInit   metrics.ZeroInit
 }
 
 func newActive(c Config) *active {
 	return &active{
-		target: c.Target, maxSeries: c.MaxTokens, zeroFor: c.ZeroFor, catalogue: c.Catalogue,
-		tokens:     map[tokenid.ID]*token{},
-		detections: map[Finding]*metrics.Count{},
-		spellings:  map[string]string{},
-		zeroInit:   metrics.ZeroInit{ZeroFor: c.ZeroFor},
+		target: c.Target, maxSeries: c.MaxTokens, zeroFor: c.ZeroFor, expireFor: c.Expire,
+		tokens:   map[tokenid.ID]*token{},
+		pairs:    newPairs(c.Catalogue),
+		zeroInit: metrics.ZeroInit{ZeroFor: c.ZeroFor},
 	}
-}
-
-// spelling returns the spelling of a type that its series have: reports differ in it.
-func (a *active) spelling(attackType string) string {
-	key := a.catalogue.Key(attackType)
-	if used, ok := a.spellings[key]; ok {
-		return used
-	}
-	a.spellings[key] = attackType
-	return attackType
 }
 
 // lastFinding returns when a token with findings was last answered, and false for a token without.
@@ -128,18 +124,24 @@ func (a *active) answered(
 	id tokenid.ID, report abs.Forensics, window abs.Window, partial bool, at time.Time,
 ) (events []metrics.Event, again bool) {
 	t := a.token(id)
-	reported := findingsOf(report)
+	reported := a.findingsOf(report)
 	if t == nil {
-		a.overflow.Value += int64(len(reported))
+		for _, r := range reported {
+			a.overflow.Value += int64(len(r.apis))
+		}
 		return nil, false
 	}
 	before := t.activeFindings()
 	t.answered, t.attackTypes, t.anomalyTypes, t.absent = at, report.Attacks, report.Anomalies, false
 	has := map[Finding]bool{}
 	for _, r := range reported {
-		r.Type = a.spelling(r.Type)
-		has[r.Finding] = true
-		t.sightings(r.Finding).inForensics(at)
+		for _, api := range r.apis {
+			f := a.resolve(t, r.anomaly, r.typeName, api)
+			if s := a.sightings(t, f); s != nil && !has[f] {
+				s.inForensics(at)
+			}
+			has[f] = true
+		}
 	}
 	for i := range t.findings {
 		if s := &t.findings[i]; !has[s.Finding] && !partial {
@@ -150,50 +152,98 @@ func (a *active) answered(
 	return a.changed(id, t, before, window, at), again
 }
 
-// sightings returns the sightings of a finding, new ones if there are none.
-func (t *token) sightings(f Finding) *sightings {
-	if s := t.find(f); s != nil {
-		return s
+// resolve returns the finding by which a reported one of a token has series.
+func (a *active) resolve(t *token, anomaly bool, name *typeName, api string) Finding {
+	f, folded := a.pairs.resolve(anomaly, name, metrics.LabelValue(api), func(f Finding) bool { return t.find(f) != nil })
+	if folded {
+		a.overflow.Value++
 	}
-	t.findings = append(t.findings, sightings{Finding: f})
-	return &t.findings[len(t.findings)-1]
+	return f
+}
+
+// sightings returns the sightings of a finding, new ones if there are none; nil if there is no room
+// for them.
+func (a *active) sightings(t *token, f Finding) *sightings {
+	i, ok := t.search(f)
+	if !ok {
+		if len(t.findings) >= firstOfEach && a.remembered >= maxFindings {
+			a.overflow.Value++
+			return nil
+		}
+		a.remembered++
+		t.findings = slices.Insert(t.findings, i, sightings{Finding: f})
+	}
+	return &t.findings[i]
 }
 
 // attackReport collects the flagged tokens of one attack report, which covers one API or those
 // across APIs.
 type attackReport struct {
 	*active
-	api   string
-	found map[tokenid.ID][]reportedFinding
+	api     string
+	found   map[tokenid.ID][]entry
+	types   map[string]*typeName // by the type that was reported
+	entries int
+	cut     bool // some were left out
+}
+
+// entry is what an attack report has of a token.
+type entry struct {
+	typ        *typeName
+	lastAccess time.Time
 }
 
 func (a *active) beginAttackReport(api string) *attackReport {
-	return &attackReport{active: a, api: api, found: map[tokenid.ID][]reportedFinding{}}
+	return &attackReport{active: a, api: metrics.LabelValue(api), found: map[tokenid.ID][]entry{}, types: map[string]*typeName{}}
 }
 
 // add records an entry. It returns true if the entry is new, so that forensics should be asked
 // about the token.
 func (r *attackReport) add(id tokenid.ID, attackType string, lastAccess time.Time) (isNew bool) {
-	f := reportedFinding{Finding{Type: r.spelling(attackType), API: r.api}, lastAccess}
-	if _, ok := r.found[id]; !ok && r.tokens[id] == nil && len(r.tokens)+len(r.found) >= max(maxTokens, r.maxSeries) {
+	has, ok := r.found[id]
+	switch t := r.tokens[id]; {
+	case !ok && t == nil && len(r.tokens)+len(r.found) >= max(maxTokens, r.maxSeries):
 		r.overflow.Value++
 		return false
+	case len(has) >= firstOfEach && r.entries >= maxFindings, len(has) >= maxPairs:
+		r.overflow.Value++
+		r.cut = true
+		return false
 	}
-	r.found[id] = append(r.found[id], f)
-	if t := r.tokens[id]; t != nil {
-		s := t.find(f.Finding)
-		return s == nil || s.Reported.IsZero() || lastAccess.After(s.LastAccess)
+	name := r.named(attackType)
+	r.entries++
+	r.found[id] = append(has, entry{name, lastAccess})
+	t := r.tokens[id]
+	if t == nil {
+		return true
 	}
-	return true
+	s := t.find(Finding{Type: name.name, API: r.api})
+	if s == nil {
+		s = t.find(Finding{Type: name.name, API: metrics.Other})
+	}
+	return s == nil || s.Reported.IsZero() || lastAccess.After(s.LastAccess)
+}
+
+// named is pairs.named, remembered for the types of this report, as far as they are not too many.
+func (r *attackReport) named(attackType string) *typeName {
+	name := r.types[attackType]
+	if name == nil {
+		name = r.pairs.named(attackType)
+		if len(r.types) < maxPairs && len(attackType) <= metrics.MaxLabelValue {
+			r.types[attackType] = name
+		}
+	}
+	return name
 }
 
 // done records the report once it was read to its end. It returns what began and ended, and whether
 // the report is to be read again in the next cycle.
 func (r *attackReport) done(window abs.Window, partial bool, at time.Time) (events []metrics.Event, again bool) {
+	partial = partial || r.cut
 	for id, t := range r.tokens {
 		for i := range t.findings {
 			if s := &t.findings[i]; s.API == r.api && !s.Reported.IsZero() && r.found[id] == nil {
-				r.found[id] = []reportedFinding{}
+				r.found[id] = []entry{}
 			}
 		}
 	}
@@ -201,9 +251,14 @@ func (r *attackReport) done(window abs.Window, partial bool, at time.Time) (even
 		t := r.token(id)
 		before := t.activeFindings()
 		has := map[Finding]bool{}
-		for _, f := range r.found[id] {
-			has[f.Finding] = true
-			t.sightings(f.Finding).inAttackReport(at, f.lastAccess)
+		entries := r.found[id]
+		slices.SortStableFunc(entries, func(a, b entry) int { return cmp.Compare(a.typ.rank, b.typ.rank) })
+		for _, e := range entries {
+			f := r.resolve(t, false, e.typ, r.api)
+			if s := r.sightings(t, f); s != nil {
+				s.inAttackReport(at, e.lastAccess)
+			}
+			has[f] = true
 		}
 		for i := range t.findings {
 			if s := &t.findings[i]; s.API == r.api && !s.Reported.IsZero() && !has[s.Finding] && !partial {
@@ -253,43 +308,55 @@ func (a *active) expire(since, at time.Time) []metrics.Event {
 }
 
 // changed forgets what is no more, counts what began, and returns what began and ended, one event a
-// type.
+// type, the most severe first.
 func (a *active) changed(id tokenid.ID, t *token, before []Finding, window abs.Window, at time.Time) []metrics.Event {
+	kept := len(t.findings)
 	t.findings = slices.DeleteFunc(t.findings, func(s sightings) bool { return !s.kept() })
+	a.remembered -= kept - len(t.findings)
 	now := t.activeFindings()
-	t.ended = slices.DeleteFunc(t.ended, func(e ended) bool { return slices.Contains(now, e.Finding) })
+	isIn := func(all []Finding, f Finding) bool {
+		_, ok := slices.BinarySearchFunc(all, f, compareFindings)
+		return ok
+	}
+	t.ended = slices.DeleteFunc(t.ended, func(e ended) bool { return isIn(now, e.Finding) })
 	var events []metrics.Event
 	add := func(f Finding, began bool) {
 		if n := len(events); n > 0 && events[n-1].Began == began && events[n-1].Anomaly == f.Anomaly && events[n-1].Type == f.Type {
-			events[n-1].APIs = append(events[n-1].APIs, f.API)
+			if e := &events[n-1]; len(e.APIs) < maxTokenPairs {
+				e.APIs = append(e.APIs, f.API)
+			} else {
+				e.MoreAPIs++
+			}
 			return
 		}
-		entry, _ := a.catalogue.Lookup(f.Type)
+		entry, _ := a.pairs.catalogue.Lookup(f.Type)
 		events = append(events, metrics.Event{
 			At: at, Target: a.target, Began: began, Anomaly: f.Anomaly, Token: id.String(),
 			Type: f.Type, Severity: entry.Severity, APIs: []string{f.API}, WindowFrom: window.From, WindowTo: window.To,
 		})
 	}
 	for _, f := range now {
-		if slices.Contains(before, f) {
+		if isIn(before, f) {
 			continue
 		}
-		if a.detections[f] == nil {
-			a.detections[f] = &metrics.Count{}
-		}
-		a.detections[f].Value++
+		p := a.pairs.add(f, a.pairs.named(f.Type))
+		p.detections.Value++
+		p.staged, p.published = false, false
 		t.find(f).Began = at
 		add(f, true)
 	}
 	for _, f := range before {
-		if !slices.Contains(now, f) {
+		if !isIn(now, f) {
 			if s := t.find(f); s != nil { // only refuted
 				s.Began = time.Time{}
 			}
-			t.ended = append(t.ended, ended{Finding: f})
+			if len(t.ended) < maxTokenPairs {
+				t.ended = append(t.ended, ended{Finding: f})
+			}
 			add(f, false)
 		}
 	}
+	slices.SortStableFunc(events, func(a, b metrics.Event) int { return cmp.Compare(rankOf(a.Severity), rankOf(b.Severity)) })
 	return events
 }
 

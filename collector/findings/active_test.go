@@ -33,7 +33,8 @@ type scriptedABS struct {
 	clock     *handClock
 	forensics map[string]abs.Forensics
 	attacks   map[string][]abs.FlaggedToken // by API
-	took      time.Duration                 // that an attack report takes
+	flood     func(func(abs.FlaggedToken) error) error
+	took      time.Duration // that an attack report takes
 	fails     bool
 
 	mu    sync.Mutex // several forensics calls are made at once
@@ -61,6 +62,9 @@ func (s *scriptedABS) Attacks(_ context.Context, _ abs.Window, api string, flagg
 	defer s.mu.Unlock()
 	s.asked = append(s.asked, "attack "+api)
 	s.clock.now = s.clock.now.Add(s.took)
+	if s.flood != nil && api == "" {
+		return abs.AttackSummary{}, s.flood(flagged)
+	}
 	for _, t := range s.attacks[api] {
 		if err := flagged(t); err != nil {
 			return abs.AttackSummary{}, err
@@ -91,7 +95,7 @@ func newRig(t *testing.T, change func(*Config)) *rig {
 	key := tokenid.Key("0123456789abcdef")
 	c := Config{
 		Target: "t", Forensics: r.abs, AttackReports: r.abs, Rate: 1e6, Window: 3 * time.Hour,
-		Interval: 2 * time.Minute, Reread: 10 * time.Minute, MaxTokens: 1000, LogEvents: true, ZeroFor: 105 * time.Second, Catalogue: types,
+		Interval: 2 * time.Minute, Reread: 10 * time.Minute, MaxTokens: 1000, LogEvents: true, Expire: 2 * time.Hour, ZeroFor: 105 * time.Second, Catalogue: types,
 		Hooks: Hooks{
 			Clock: r.clock, Log: slog.New(slog.NewTextHandler(r.log, nil)), Hash: key.ID,
 			Tracked: func(tokenid.ID) bool { return false }, APIs: func() []string { return r.apis },
@@ -149,8 +153,8 @@ func (r *rig) want(f *metrics.Family, want ...string) {
 
 func (r *rig) detections() int64 {
 	var n int64
-	for _, c := range r.active.detections {
-		n += c.Value
+	for _, p := range r.active.pairs.all {
+		n += p.detections.Value
 	}
 	return n
 }
@@ -435,7 +439,9 @@ func TestStateContinues(t *testing.T) {
 	want := r.series(metrics.TokenAttackActive)
 	next := newRig(t, nil)
 	next.clock.now = r.clock.now
-	next.Restore(r.State())
+	if err := next.Restore(r.State()); err != nil {
+		t.Fatal(err)
+	}
 	if got := next.series(metrics.TokenAttackActive); !slices.Equal(got, want) || len(got) == 0 {
 		t.Errorf("after a restart %q, before %q", got, want)
 	}

@@ -94,6 +94,9 @@ func (f *Findings) readAttackList(ctx context.Context, window abs.Window) {
 	r, listed := f.reports, newFilter()
 	read := f.readAttackReport(ctx, abs.ReportAttackList, "", func() error {
 		_, err := f.cfg.AttackReports.AttackList(ctx, window, func(token []byte) error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 			id := f.cfg.Hash(token)
 			if r.handled.Has(id) || r.inWindow.Has(id) && f.plan.AddPriority(id, token) {
 				listed.Add(id)
@@ -116,6 +119,9 @@ func (f *Findings) readAttacks(ctx context.Context, window abs.Window, api strin
 	report := f.active.beginAttackReport(scope)
 	read := f.readAttackReport(ctx, abs.ReportAttack, api, func() error {
 		_, err := f.cfg.AttackReports.Attacks(ctx, window, api, func(t abs.FlaggedToken) error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 			id := f.cfg.Hash(t.Token)
 			if t.AttackType != "" && report.add(id, t.AttackType, t.LastAccess) && f.cfg.Forensics != nil {
 				f.plan.AddPriority(id, t.Token)

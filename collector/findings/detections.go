@@ -15,15 +15,17 @@ func (f *Findings) Stage(now, asOf time.Time) []metrics.Block {
 	a.zeroInit.Stage(now, asOf)
 	attacks := metrics.Block{Family: metrics.AttackDetections}
 	anomalies := metrics.Block{Family: metrics.AnomalyDetections}
-	for _, pair := range slices.SortedFunc(maps.Keys(a.detections), compareFindings) {
+	for _, f := range slices.SortedFunc(maps.Keys(a.pairs.all), compareFindings) {
 		block := &attacks
-		if pair.Anomaly {
+		if f.Anomaly {
 			block = &anomalies
 		}
-		count := a.detections[pair]
-		a.zeroInit.Init(count, block.Family, a.target, pair.Type, pair.API)
+		p := a.pairs.all[f]
+		a.zeroInit.Init(&p.detections, block.Family, a.target, f.Type, f.API)
 		a.zeroInit.Make()
-		block.Samples = append(block.Samples, a.zeroInit.Sample(count))
+		sample := a.zeroInit.Sample(&p.detections)
+		p.staged = sample.Value == p.detections.Value
+		block.Samples = append(block.Samples, sample)
 	}
 	a.zeroInit.Init(&a.overflow, metrics.FindingsOverflow, a.target)
 	a.zeroInit.Make()
@@ -33,11 +35,9 @@ func (f *Findings) Stage(now, asOf time.Time) []metrics.Block {
 
 // Published records that what was staged is exposed.
 func (f *Findings) Published() {
-	if !f.active.zeroInit.Pending() {
-		return
-	}
-	for _, count := range f.active.detections {
-		f.active.zeroInit.Published(count)
+	for _, p := range f.active.pairs.all {
+		f.active.zeroInit.Published(&p.detections)
+		p.published = p.staged
 	}
 	f.active.zeroInit.Published(&f.active.overflow)
 }

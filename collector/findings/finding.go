@@ -2,6 +2,7 @@ package findings
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
@@ -18,13 +19,17 @@ type Finding struct {
 }
 
 func compareFindings(a, b Finding) int {
+	return cmp.Or(compareBool(a.Anomaly, b.Anomaly), cmp.Compare(a.Type, b.Type), cmp.Compare(a.API, b.API))
+}
+
+func compareBool(a, b bool) int {
 	switch {
-	case a.Anomaly == b.Anomaly:
-		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.API, b.API))
-	case a.Anomaly:
-		return 1
-	default:
+	case a == b:
+		return 0
+	case b:
 		return -1
+	default:
+		return 1
 	}
 }
 
@@ -101,26 +106,29 @@ func (s *sightings) expire(since time.Time) {
 	}
 }
 
-// reportedFinding is a finding as one answer has it.
+// reportedFinding is a type as a forensics report has it, with its APIs.
 type reportedFinding struct {
-	Finding
-	lastAccess time.Time // of an attack report
+	*typeName
+	anomaly bool
+	apis    []string
 }
 
-// findingsOf returns what a forensics report holds.
-func findingsOf(report abs.Forensics) []reportedFinding {
-	var all []reportedFinding
+// findingsOf returns what a forensics report holds, the most severe types first.
+func (a *active) findingsOf(report abs.Forensics) []reportedFinding {
+	all := make([]reportedFinding, 0, len(report.AttackTypes)+len(report.AnomalyTypes))
 	add := func(reported []abs.Finding, anomaly bool) {
 		for _, r := range reported {
-			for _, api := range r.APIs {
-				all = append(all, reportedFinding{Finding: Finding{anomaly, r.Type, api}})
+			apis := r.APIs
+			if len(apis) == 0 {
+				apis = []string{""}
 			}
-			if len(r.APIs) == 0 {
-				all = append(all, reportedFinding{Finding: Finding{anomaly, r.Type, ""}})
-			}
+			all = append(all, reportedFinding{a.pairs.named(r.Type), anomaly, apis})
 		}
 	}
 	add(report.AttackTypes, false)
 	add(report.AnomalyTypes, true)
+	slices.SortStableFunc(all, func(a, b reportedFinding) int {
+		return cmp.Or(cmp.Compare(a.rank, b.rank), compareBool(a.anomaly, b.anomaly))
+	})
 	return all
 }

@@ -46,6 +46,7 @@ type Config struct {
 	Interval      time.Duration  // between cycles
 	Reread        time.Duration  // between two readings of the window report
 	MaxTokens     int            // tokens with series of their own
+	Expire        time.Duration  // how long a pair of type and API that ended keeps its series
 	ZeroFor       time.Duration  // how long a new counter is exposed as 0, and an ended finding too
 	Catalogue     *catalogue.Catalogue
 	LogEvents     bool // what begins and ends has a log line

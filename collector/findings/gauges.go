@@ -1,6 +1,7 @@
 package findings
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -26,10 +27,7 @@ func (f *Findings) Gauges(now time.Time) []metrics.Block {
 	}
 	a.forget(f.cfg.Tracked)
 	g := tokenGauges{active: a}
-	tokens, starts := map[Finding]int64{}, map[Finding]time.Time{}
-	for pair := range a.detections {
-		tokens[pair] = 0
-	}
+	tokens, starts, inUse := map[Finding]int64{}, map[Finding]time.Time{}, map[Finding]struct{}{}
 	flagged := 0
 	for i, id := range a.byImportance() {
 		t := a.tokens[id]
@@ -43,12 +41,16 @@ func (f *Findings) Gauges(now time.Time) []metrics.Block {
 				starts[finding] = began
 			}
 		}
+		for i := range t.findings {
+			inUse[t.findings[i].Finding] = struct{}{}
+		}
 		if i >= a.maxSeries {
 			t.ended, t.series = nil, tokenSeries{}
 			continue
 		}
 		g.add(id, t, active, now)
 	}
+	a.pairs.expire(tokens, inUse, now, a.expireFor)
 	blocks := []metrics.Block{a.typeInfo()}
 	if !f.answered.IsZero() && now.Sub(f.answered) <= f.cfg.Window {
 		f.exposedFlagged = flagged
@@ -81,6 +83,13 @@ func (g *tokenGauges) add(id tokenid.ID, t *token, active []Finding, now time.Ti
 		g.attackTypes = append(g.attackTypes, metrics.Sample{Series: t.series.attackTypes, Value: t.attackTypes})
 		g.anomalyTypes = append(g.anomalyTypes, metrics.Sample{Series: t.series.anomalyTypes, Value: t.anomalyTypes})
 	}
+	if len(active) > maxTokenPairs {
+		slices.SortStableFunc(active, func(a, b Finding) int { return cmp.Compare(g.pairs.rank(a), g.pairs.rank(b)) })
+		active = active[:maxTokenPairs]
+	}
+	if len(t.series.findings) > 2*maxTokenPairs {
+		t.series.findings, t.series.starts = nil, nil // those of long ago go
+	}
 	for _, f := range active {
 		g.finding(text, t, f, 1)
 		if began := t.find(f).Began; !f.Anomaly && !began.IsZero() {
@@ -90,7 +99,7 @@ func (g *tokenGauges) add(id tokenid.ID, t *token, active []Finding, now time.Ti
 	t.ended = slices.DeleteFunc(t.ended, func(e ended) bool {
 		return !e.exposed.IsZero() && now.Sub(e.exposed) >= g.zeroFor
 	})
-	for i := range t.ended {
+	for i := range t.ended[:min(len(t.ended), maxTokenPairs-len(active))] {
 		e := &t.ended[i]
 		if e.exposed.IsZero() {
 			e.exposed = now
@@ -145,7 +154,7 @@ func (a *active) attackStarts(starts map[Finding]time.Time) metrics.Block {
 func (a *active) tokenCounts(tokens map[Finding]int64) []metrics.Block {
 	attacks := metrics.Block{Family: metrics.AttackTokens}
 	anomalies := metrics.Block{Family: metrics.AnomalyTokens}
-	for _, f := range slices.SortedFunc(maps.Keys(tokens), compareFindings) {
+	for _, f := range slices.SortedFunc(maps.Keys(a.pairs.all), compareFindings) {
 		block := &attacks
 		if f.Anomaly {
 			block = &anomalies
@@ -158,12 +167,12 @@ func (a *active) tokenCounts(tokens map[Finding]int64) []metrics.Block {
 // typeInfo returns what the catalogue has of every type that a series names.
 func (a *active) typeInfo() metrics.Block {
 	types := map[string]struct{}{}
-	for f := range a.detections {
+	for f := range a.pairs.all {
 		types[f.Type] = struct{}{}
 	}
 	info := metrics.Block{Family: metrics.AttackTypeInfo}
 	for _, name := range slices.Sorted(maps.Keys(types)) {
-		entry, known := a.catalogue.Lookup(name)
+		entry, known := a.pairs.catalogue.Lookup(name)
 		id := ""
 		if known {
 			id = strconv.Itoa(entry.ID)
@@ -181,17 +190,17 @@ func (a *active) newSeries(f *metrics.Family, labels ...string) *metrics.Series 
 	return metrics.NewSeries(f, time.Time{}, append([]string{a.target}, labels...)...)
 }
 
-// byImportance returns the tokens in the order in which they get series: flagged ones first, then
-// those with anomalies, then by id, so that the choice does not change from cycle to cycle.
+// byImportance returns the tokens in the order in which they get series: flagged ones first, by the
+// most severe of their attacks, then those with anomalies, then by id, so that the choice does not
+// change from cycle to cycle.
 func (a *active) byImportance() []tokenid.ID {
-	var byRank [3][]tokenid.ID
+	var byRank [ranks + 1][]tokenid.ID
 	for id, t := range a.tokens {
-		rank := 2
-		switch {
-		case t.flagged():
-			rank = 0
-		case len(t.findings) > 0:
-			rank = 1
+		rank := ranks
+		for i := range t.findings {
+			if s := &t.findings[i]; s.active() {
+				rank = min(rank, a.pairs.rank(s.Finding))
+			}
 		}
 		byRank[rank] = append(byRank[rank], id)
 	}

@@ -193,7 +193,7 @@ func (l *Ledger) addGains(s *slot) {
 	for d, gains := range l.gains {
 		for i, n := range gains {
 			if n != 0 {
-				l.labels[d].Gain(uint32(i), l.activity.clock) //nolint:gosec // bounded by the table
+				l.labels[d].Gain(uint32(i), l.activity.clock)
 				id := counts.NewValueID(counts.Dimension(d), uint32(i))
 				at = l.total.Add(id, n, at)
 				s.total.Add(id, n)

@@ -74,8 +74,8 @@ func (l *Ledger) valueSums(d counts.Dimension, r *Reading, sp *slotSpan) (report
 	return reported, counted
 }
 
-// idleValues returns the indexes of the values that may leave: they have gained nothing for so long,
-// and all that they ever gained was exposed.
+// idleValues returns the indexes of the values that may leave: they have gained nothing for so
+// long, and all that they ever gained was exposed.
 func (l *Ledger) idleValues(d counts.Dimension, long time.Duration) []uint32 {
 	if l.staging.unpublished {
 		return nil
@@ -99,8 +99,8 @@ func (l *Ledger) expireValues() {
 	}
 }
 
-// leaveValue ends the series of a value. What was counted of it in the slots moves to Other, so that
-// nothing is counted again when the value returns.
+// leaveValue ends the series of a value. What was counted of it in the slots moves to Other, so
+// that nothing is counted again when the value returns.
 func (l *Ledger) leaveValue(id counts.ValueID) {
 	other := counts.NewValueID(id.Dimension(), 0)
 	for _, s := range l.slots {
@@ -124,17 +124,18 @@ func (l *Ledger) leaveValue(id counts.ValueID) {
 // what this reading reports of them leaves Other, uncounted (rule 2).
 func (l *Ledger) joinValues(r *Reading, sp *slotSpan) {
 	s := r.job.slot
-	for d, t := range l.labels {
+	for _, d := range counts.Dimensions() {
+		t := l.labels[d]
 		if sp.baseline || t.Newest() <= sp.reading {
 			continue
 		}
-		other := counts.NewValueID(counts.Dimension(d), 0)
+		other := counts.NewValueID(d, 0)
 		join := func(counted, reported *counts.Counts) {
 			if !counted.Has(other) {
 				return // nothing was ever counted under Other: they join at 0
 			}
 			for _, v := range reported.Values {
-				if v.ID.Dimension() != counts.Dimension(d) || v.ID == other || t.Since(v.ID.Index()) <= sp.reading {
+				if v.ID.Dimension() != d || v.ID == other || t.Since(v.ID.Index()) <= sp.reading {
 					continue
 				}
 				counted.MoveValue(other, v.ID, v.N)

@@ -47,7 +47,7 @@ type Ledger struct {
 	slots    []*slot // oldest first: open ones, and some that are done
 	schedule schedule
 	clock    clock
-	fresh    bool // it began without a state
+	fresh    bool // no slot was dropped since counting began: what is not in slots was not counted
 	activity activity
 	audit    AuditState
 	readings uint64 // applied so far
@@ -127,7 +127,9 @@ func (a *activity) notAfter(now time.Time) {
 }
 
 // SawABS records ABS's clock as an answer has it; zero where it has none.
-func (l *Ledger) SawABS(date time.Time) { l.clock.sawABS(date, l.c.tolerance()) }
+func (l *Ledger) SawABS(date time.Time) {
+	l.schedule.clockBack = l.clock.sawABS(date, l.c.tolerance()) || l.schedule.clockBack
+}
 
 // twoBatches is two of ABS's batches of ten minutes.
 const twoBatches = 20 * time.Minute

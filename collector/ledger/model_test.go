@@ -140,8 +140,8 @@ func newWorld(seed uint64) *world {
 	return w
 }
 
-// api returns the API of a request of a minute: one of those that stay, or one that comes, goes, and
-// may return.
+// api returns the API of a request of a minute: one of those that stay, or one that comes, goes,
+// and may return.
 func (w *world) api(minute int) string {
 	if w.apis == 0 || w.rng.IntN(2) == 0 {
 		return fmt.Sprint("api", w.rng.IntN(4))
@@ -537,6 +537,24 @@ func (w *world) judge(b *books) error {
 	if exact && got != truth.atMost {
 		return fmt.Errorf("counted %d of %d", got, truth.atMost)
 	}
+	if err := w.judgeValues(b, truth); err != nil {
+		return err
+	}
+	if got != truth.atMost || l.other.Total.Value != 0 {
+		return nil
+	}
+	w.alone = true
+	for id, n := range truth.byToken {
+		if b.byToken[id] != n {
+			return fmt.Errorf("token %v: counted %d of %d", id, b.byToken[id], n)
+		}
+	}
+	return nil
+}
+
+// judgeValues compares the totals by value.
+func (w *world) judgeValues(b *books, truth truth) error {
+	l, got := b.l, b.l.total.Total.Value
 	// What joins with the reading of a node that is behind leaves too much under other, and the next
 	// gain is shared out by it: the total is right, the values need not be.
 	certain := w.behind == 0 || l.other.Total.Value == 0 && !b.otherValues
@@ -553,15 +571,6 @@ func (w *world) judge(b *books) error {
 		}
 		if d != counts.IP && all != got {
 			return fmt.Errorf("%v adds up to %d of %d", d, all, got)
-		}
-	}
-	if got != truth.atMost || l.other.Total.Value != 0 {
-		return nil
-	}
-	w.alone = true
-	for id, n := range truth.byToken {
-		if b.byToken[id] != n {
-			return fmt.Errorf("token %v: counted %d of %d", id, b.byToken[id], n)
 		}
 	}
 	return nil

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
@@ -18,6 +20,8 @@ type Reading struct {
 	sums        [counts.NumDimensions][]int64          // by index
 	added       [counts.NumDimensions]counts.NewValues // values that the ledger has not yet
 	row         []counts.ValueCount
+	bySums      [counts.NumDimensions]int64 // of all values, by dimension
+	tooMany     bool                        // some sum is past maxCount
 	candidates  candidates
 }
 
@@ -33,6 +37,7 @@ func (l *Ledger) Begin(j Job, began time.Time) *Reading {
 	}
 	widen(&r.tokenCounts, l.tracked.size())
 	r.job, r.began, r.total = j, began, 0
+	r.bySums, r.tooMany = [counts.NumDimensions]int64{}, false
 	r.other.Reset()
 	for i := range r.tracked {
 		r.tracked[i].Reset()
@@ -43,6 +48,33 @@ func (l *Ledger) Begin(j Job, began time.Time) *Reading {
 	}
 	r.candidates.reset(l.admissible(j))
 	return r
+}
+
+// maxCount is the largest counter: the largest count that a float64, and so Prometheus, holds
+// exactly.
+const maxCount = 1 << 53
+
+// ErrTooMany is the error of a reading that would take a counter past 2^53, and is not counted.
+var ErrTooMany = errors.New("the requests of the report, or a counter with them, are past 2^53, which Prometheus does not hold exactly")
+
+// Check returns ErrTooMany if a reading must not be applied.
+func (l *Ledger) Check(r *Reading) error {
+	reported, gain := r.total, r.total
+	if s, sp := r.job.slot, r.job.span(); sp != nil {
+		if len(s.spans) > 1 {
+			reported += s.reported.total
+			if sp.last != nil {
+				reported -= sp.last.total
+			}
+		}
+		if gain = reported - s.counted.total; sp.baseline {
+			gain, reported = 0, r.total+s.counted.total
+		}
+	}
+	if r.tooMany || reported > maxCount || gain > maxCount-l.total.Total.Value {
+		return ErrTooMany
+	}
+	return nil
 }
 
 // Discard ends a reading that is not to be counted: it failed, or others take its place.
@@ -58,6 +90,7 @@ func (r *Reading) Add(id tokenid.ID, row *abs.Row) {
 	if r.l.keepsIPs() {
 		r.split(counts.IP, row.IPs)
 	}
+	r.tooMany = r.tooMany || r.total > maxCount || slices.Max(r.bySums[:]) > maxCount
 	if i, ok := r.l.tracked.index[id]; ok {
 		c := &r.tracked[i]
 		c.Total += row.Requests
@@ -82,6 +115,7 @@ func (r *Reading) split(d counts.Dimension, values []abs.Count) {
 		for int(i) >= len(r.sums[d]) {
 			r.sums[d] = append(r.sums[d], 0)
 		}
+		r.bySums[d] += v.N
 		r.row = append(r.row, counts.ValueCount{ID: counts.NewValueID(d, i), N: v.N})
 	}
 }

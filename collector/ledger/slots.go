@@ -227,6 +227,7 @@ func (l *Ledger) prune() {
 	l.slots = slices.DeleteFunc(l.slots, func(s *slot) bool {
 		if s.state != Open && done > keep {
 			done--
+			l.fresh = false
 			return true
 		}
 		return false

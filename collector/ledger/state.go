@@ -33,6 +33,8 @@ type State struct {
 
 	Wall        time.Time // of the last Advance
 	Elapsed     time.Duration
+	ABS         time.Time     // what ABS's clock showed at Wall; zero: not known
+	Fresh       bool          // no slot was dropped since counting began
 	ProbeLength time.Duration // that spans which were answered 500 were split to
 	ProbeProven int64
 
@@ -77,7 +79,7 @@ func (l *Ledger) State() *State {
 		Health: map[string]CountRecord{},
 		Next:   l.schedule.next, Newest: l.schedule.newest, Length: l.schedule.length,
 		Clock: l.activity.clock, LastGain: l.activity.lastGain, Resumed: l.activity.resumed, Readings: l.readings,
-		Wall: l.clock.wall, Elapsed: l.clock.elapsed,
+		Wall: l.clock.wall, Elapsed: l.clock.elapsed, ABS: l.clock.showsABS(), Fresh: l.fresh,
 		ProbeLength: l.schedule.probes.length, ProbeProven: l.schedule.probes.proven,
 		Audit: l.audit,
 	}
@@ -172,7 +174,9 @@ func Restore(c Config, s *State) (*Ledger, error) {
 	l.schedule.length = max(time.Minute, min(s.Length, c.Slot).Truncate(time.Minute))
 	l.schedule.probes = probes{readings: s.Readings, length: max(0, s.ProbeLength.Truncate(time.Minute)), proven: s.ProbeProven}
 	l.activity = activity{s.Clock, s.LastGain, s.Resumed}
-	l.clock, l.fresh = clock{wall: s.Wall, elapsed: s.Elapsed}, false
+	l.clock = clock{wall: s.Wall, elapsed: s.Elapsed, abs: s.ABS, seen: s.Elapsed}
+	// Without ABS's clock, nobody knows how long no process ran if ours was wrong.
+	l.fresh = s.Fresh && !s.ABS.IsZero()
 	l.audit = s.Audit
 	for name, c := range l.health.byName() {
 		*c = metrics.RestoredCount(s.Health[name].Value, s.Health[name].FirstExposed)
@@ -214,7 +218,7 @@ func (l *Ledger) adapt(s *State) {
 	}
 	// The same windows are other requests now: what ABS reports of the open ones is their baseline,
 	// and none is audited.
-	l.Rezoned = true
+	l.Rezoned, l.fresh = true, false
 	for _, o := range l.slots {
 		o.baseline = true
 		o.counted, o.reported = tokenCounts{}, tokenCounts{}

@@ -10,9 +10,6 @@ import (
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// maxCount is the highest number that all formats of an exposition hold exactly.
-const maxCount = 1 << 53
-
 // mostAhead is how far past the last Advance the next slot begins at most: slots are a day long at
 // most, and longer by a clock change.
 const mostAhead = 3 * 24 * time.Hour

@@ -71,7 +71,8 @@ func (t *tokenCounts) leaveValue(id, to counts.ValueID) {
 	}
 }
 
-// addValues adds sign times the counts of a dimension's values to sums, by index, as far as it goes.
+// addValues adds sign times the counts of a dimension's values to sums, by index, as far as that
+// goes.
 func (t *tokenCounts) addValues(d counts.Dimension, sums []int64, sign int64) {
 	add := func(c *counts.Counts) {
 		for _, v := range c.Values {

@@ -44,6 +44,9 @@ func record(e metrics.Event, observed time.Time) otellog.Record {
 		attribute.String(e.Kind()+"_type", valid(e.Type)), attribute.String("severity", valid(e.Severity)),
 		attribute.StringSlice("apis", apis),
 	)
+	if e.MoreAPIs > 0 {
+		r.AddAttributes(attribute.Int("more_apis", e.MoreAPIs))
+	}
 	if !e.WindowTo.IsZero() {
 		r.AddAttributes(attribute.String("window_from", e.WindowFrom.UTC().Format(time.RFC3339)))
 		r.AddAttributes(attribute.String("window_to", e.WindowTo.UTC().Format(time.RFC3339)))

@@ -69,8 +69,6 @@ var known = sync.OnceValue(func() map[string]metric {
 	all := map[string]metric{
 		"up":     {gauge, setOf("job", "instance"), map[string][]string{}},
 		"ALERTS": {gauge, setOf(anyLabel), map[string][]string{"alertstate": {"pending", "firing"}}},
-		// Not in the table yet; this line goes when it is.
-		"abs_server_clock_skew_seconds": {gauge, setOf("target", "job", "instance"), map[string][]string{}},
 	}
 	for _, f := range metrics.Table() {
 		// job and instance come from Prometheus.

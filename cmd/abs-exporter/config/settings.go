@@ -45,7 +45,7 @@ type ABS struct {
 	AccessKeyFile string        `placeholder:"FILE" help:"File that holds the access key; read again when it changes. Or the variable ABS_EXPORTER_ABS_ACCESS_KEY. Never a flag's value."`
 	SecretKeyFile string        `placeholder:"FILE" help:"File that holds the secret key; read again when it changes. Or the variable ABS_EXPORTER_ABS_SECRET_KEY. Never a flag's value."`
 	User          string        `default:"admin" enum:"admin,restricted" help:"Whose keys they are: admin or restricted. ABS obfuscates tokens for the restricted user, and refuses it forensics."`
-	Timezone      string        `default:"UTC" help:"IANA name of the zone that ABS's times are in."`
+	Timezone      string        `default:"UTC" help:"IANA name of the zone that ABS's times are in. A wrong one is looked for and logged."`
 	WindowEnd     string        `default:"exclusive" enum:"exclusive,inclusive" help:"Whether the minute of later_date is in the window: exclusive or inclusive."`
 	Timeout       time.Duration `default:"60s" help:"Time limit of one request, from sending it to the end of the response."`
 	Rate          float64       `default:"${absrate}" help:"Requests per second at most to one target, all reports together."`

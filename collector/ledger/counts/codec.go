@@ -143,6 +143,9 @@ func (d *decoder) id() ValueID {
 
 func (d *decoder) count(first int64) metrics.Count {
 	value, distance := d.signed(), d.signed()
+	if value < 0 || value > 1<<53 {
+		d.fail()
+	}
 	switch {
 	case distance == 0:
 		return metrics.RestoredCount(value, 0)

@@ -45,8 +45,8 @@ func (c *Counters) Drop(d Dimension) {
 	c.Values = slices.DeleteFunc(c.Values, func(v ValueCounter) bool { return v.ID.Dimension() == d })
 }
 
-// Unexposed reports whether a value has gained requests that were never exposed, as its series was only
-// exposed as 0.
+// Unexposed reports whether a value has gained requests that were never exposed, as its series was
+// only exposed as 0.
 func (c *Counters) Unexposed(id ValueID) bool {
 	i, ok := slices.BinarySearchFunc(c.Values, id, func(v ValueCounter, id ValueID) int { return int(v.ID) - int(id) })
 	return ok && c.Values[i].Value != 0 && c.Values[i].FirstExposed() == 0

@@ -243,7 +243,7 @@ func (n *NewValues) Settle(t *ValueTable) []uint32 {
 	settled := make([]uint32, int(n.first)+len(n.All))
 	for i := range t.values {
 		if i < int(n.first) && t.released[i] <= n.releases {
-			settled[i] = uint32(i) //nolint:gosec // bounded by the limit
+			settled[i] = uint32(i)
 		}
 	}
 	for _, v := range n.All {

@@ -84,7 +84,7 @@ func FuzzSameRows(f *testing.F) {
 		if err != nil {
 			return
 		}
-		want.Earlier, want.Later, want.Bytes = sum.Earlier, sum.Later, sum.Bytes
+		want.Earlier, want.Later, want.Bytes, want.Clock = sum.Earlier, sum.Later, sum.Bytes, sum.Clock
 		if sum != want {
 			t.Fatalf("summary\n%+v\njsontext\n%+v", sum, want)
 		}
