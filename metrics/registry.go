@@ -53,8 +53,8 @@ func NewRegistry(b Build) *prometheus.Registry {
 	return reg
 }
 
-// RegisterLog registers abs_exporter_log_lines_dropped_total, whose value dropped returns. It counts
-// from now on.
+// RegisterLog registers abs_exporter_log_lines_dropped_total, whose value dropped returns. It
+// counts from now on.
 func RegisterLog(reg prometheus.Registerer, dropped func() float64) {
 	reg.MustRegister(&droppedLines{
 		desc:  prometheus.NewDesc(LogLinesDropped.Name, LogLinesDropped.Help, nil, nil),

@@ -517,7 +517,9 @@ func TestAttackStart(t *testing.T) {
 
 	restarted := newRig(t, func(c *Config) { c.AttackReports = nil })
 	restarted.clock.now = r.clock.now
-	restarted.Restore(r.State())
+	if err := restarted.Restore(r.State()); err != nil {
+		t.Fatal(err)
+	}
 	restarted.want(metrics.TokenAttackStart, both...)
 	restarted.want(metrics.AttackStart, attack+at(2*time.Minute))
 

@@ -78,7 +78,7 @@ func TestFloodOfTypes(t *testing.T) {
 	r.abs.forensics["flood"] = abs.Forensics{Attacks: 20_001, AttackTypes: flood}
 	r.window(true, "flood")
 	r.cycle()
-	r.atMost(held{series: 3500, scrape: 500 << 10, log: 100 << 10, state: 200 << 10, heap: 64})
+	r.atMost(held{series: 5000, scrape: 500 << 10, log: 100 << 10, state: 200 << 10, heap: 64})
 	if got := r.series(metrics.AttackTokens); !slices.Contains(got, critical+" shop 1") {
 		t.Errorf("the one attack that matters has no series among %d", len(got))
 	}
@@ -123,7 +123,7 @@ func TestFloodOfPairs(t *testing.T) {
 	}
 	r.window(true, tokens...)
 	r.cycle()
-	r.atMost(held{series: 3500, scrape: 600 << 10, log: 200 << 10, state: 2 << 20, heap: 64})
+	r.atMost(held{series: 5000, scrape: 600 << 10, log: 200 << 10, state: 2 << 20, heap: 64})
 	r.want(metrics.FlaggedTokens, " 20")
 	if got := len(r.series(metrics.TokenAttackActive)); got != 20*maxTokenPairs {
 		t.Errorf("%d series of tokens", got)
@@ -152,7 +152,7 @@ func TestLongNames(t *testing.T) {
 	r.window(true, "a")
 	r.cycle()
 	r.abs.forensics, r.abs.attacks = nil, nil
-	r.atMost(held{series: 500, scrape: 250 << 10, log: 20 << 10, state: 60 << 10, heap: 64})
+	r.atMost(held{series: 600, scrape: 250 << 10, log: 20 << 10, state: 60 << 10, heap: 64})
 	for _, b := range append(r.Gauges(r.clock.now), r.Stage(r.clock.now, r.clock.now)...) {
 		for _, s := range b.Samples {
 			for name, value := range s.Series.Labels() {
@@ -180,7 +180,7 @@ func TestFloodOfTokens(t *testing.T) {
 		return nil
 	}
 	r.cycle()
-	r.atMost(held{series: 4000, scrape: 600 << 10, log: 100 << 10, state: 12 << 20, heap: 180})
+	r.atMost(held{series: 5000, scrape: 600 << 10, log: 100 << 10, state: 12 << 20, heap: 180})
 	r.want(metrics.FlaggedTokens, " 100000")
 }
 

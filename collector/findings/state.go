@@ -145,8 +145,8 @@ func (f *Findings) Restore(s State) error {
 				return ErrState
 			}
 			t.findings = append(t.findings, sightings{
-				Finding: s.Pairs[saved.Pair].Finding, Began: fromNanos(saved.Began), Forensics: fromNanos(saved.Forensics), LackedIn: fromNanos(saved.LackedIn),
-				Reported: fromNanos(saved.Reported), LastAccess: fromNanos(saved.LastAccess),
+				Finding: s.Pairs[saved.Pair].Finding, Began: fromNanos(saved.Began),
+				Forensics: fromNanos(saved.Forensics), LackedIn: fromNanos(saved.LackedIn), Reported: fromNanos(saved.Reported), LastAccess: fromNanos(saved.LastAccess),
 				Lacked: saved.Lacked, Missing: saved.Missing, Refuted: saved.Refuted,
 			})
 		}
