@@ -165,9 +165,9 @@ func (c *Client) Attacks(ctx context.Context, w Window, api string, flagged func
 	})
 }
 
-// Admin reads the admin report: ABS's licence, APIs, nodes and time zone, as they are now. ABS 5 has
-// it at /v5/abs/admin, ABS 4 at /v4/abs/admin. Unless Config.AdminPath names a path, the second is
-// requested where the first is answered with 404, and remembered. That counts as one request.
+// Admin reads the admin report: ABS's licence, APIs, nodes and time zone, as they are now. ABS 5
+// has it at /v5/abs/admin, ABS 4 at /v4/abs/admin. Unless Config.AdminPath names a path, the second
+// is requested where the first is answered with 404, and remembered. That counts as one request.
 //
 // ABS's pages show this report in part (ABS reference guide, "Admin REST API"; samples of 4.4 and
 // 5.2), so it is read tolerantly: a member that is missing or is not understood is absent in the

@@ -3,6 +3,7 @@ package collector
 import (
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/collector/absstate"
 	"github.com/abs-exporter/abs-exporter/collector/findings"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
 )
@@ -27,7 +28,7 @@ type Status struct {
 	WindowRequests    int64        // likewise
 	FlaggedTokens     int64        // -1 where unknown
 	Forensics         findings.Status
-	Admin             AdminStatus
+	Admin             absstate.Status
 	Errors            []ErrorStatus // newest first
 	StateSaved        time.Time     // zero: never, or there is no state directory
 }

@@ -1,4 +1,4 @@
-package collector
+package absstate
 
 import (
 	"strings"
@@ -6,10 +6,10 @@ import (
 	"unicode"
 )
 
-// sameZone reports whether ABS's word for its time zone is that of loc: utc, the name of a zone, a
+// SameZone reports whether ABS's word for its time zone is that of loc: utc, the name of a zone, a
 // distance to UTC, or an abbreviation. known is false where that cannot be decided: ABS's "local"
 // is the zone of a machine, and of many abbreviations nobody can say which zone they are of.
-func sameZone(word string, loc *time.Location, now time.Time) (same, known bool) {
+func SameZone(word string, loc *time.Location, now time.Time) (same, known bool) {
 	if other := zoneOf(word); other != nil {
 		for month := range 12 { // two zones may differ in the summer only
 			at := now.AddDate(0, month, 0)
@@ -25,8 +25,8 @@ func sameZone(word string, loc *time.Location, now time.Time) (same, known bool)
 	return sameAbbreviation(word, loc, now)
 }
 
-// zoneFlag returns the value for --abs.timezone that ABS's word asks for.
-func zoneFlag(word string) string {
+// ZoneFlag returns the value for --abs.timezone that ABS's word asks for.
+func ZoneFlag(word string) string {
 	if other := zoneOf(word); other != nil {
 		return other.String()
 	}
