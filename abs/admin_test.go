@@ -12,10 +12,12 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs/admin"
 )
 
 // adminText formats a report with a part a line; what is absent is not in it.
-func adminText(a AdminReport) string {
+func adminText(a admin.Report) string {
 	var b strings.Builder
 	yes := func(name string, v *bool) {
 		if v != nil {
@@ -202,7 +204,7 @@ func refusedAdminReports() []refusal {
 		{`{"name":"api_admin","license_info":{"current_month_transactions":1-2}}`, "abs: admin: a number expected (byte 65)"},
 		{`{"name":"api_admin","license_info":{"current_month_transactions":` + strings.Repeat("9", 70) + `}}`, "abs: admin: a number expected (byte 65)"},
 		{`{"name":"api_admin","x":` + strings.Repeat(`[{"x":`, 40) + `1`, "abs: admin: values are nested deeper than 64 (byte 211)"},
-		{`{"name":"api_admin","x":"` + strings.Repeat("x", maxAdminBody), "abs: admin: the body is longer than an admin report can be (byte 16777216)"},
+		{`{"name":"api_admin","x":"` + strings.Repeat("x", admin.MaxBody), "abs: admin: the body is longer than an admin report can be (byte 16777216)"},
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/abs-exporter/abs-exporter/abs/admin"
 )
 
 // Client sends requests to one ABS: GET and nothing else. It follows no redirect, and sends
@@ -173,8 +175,8 @@ func (c *Client) Attacks(ctx context.Context, w Window, api string, flagged func
 // 5.2), so it is read tolerantly: a member that is missing or is not understood is absent in the
 // result. Refused, with an *Error, are an answer that is incomplete or not JSON, or longer than 16
 // MiB, a message, and what is or seems another report.
-func (c *Client) Admin(ctx context.Context) (AdminReport, error) {
-	return request(ctx, c, ReportAdmin, Window{}, "", func(r *reportReader, body io.Reader, limit int64) (AdminReport, error) {
+func (c *Client) Admin(ctx context.Context) (admin.Report, error) {
+	return request(ctx, c, ReportAdmin, Window{}, "", func(r *reportReader, body io.Reader, limit int64) (admin.Report, error) {
 		return r.readAdmin(body, limit, c.config.Location)
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/abs/admin"
 	"github.com/abs-exporter/abs-exporter/collector/absstate"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -17,7 +18,7 @@ const adminTimeout = 15 * time.Second
 
 // AdminReporter requests ABS's own state; *abs.Client is one.
 type AdminReporter interface {
-	Admin(ctx context.Context) (abs.AdminReport, error)
+	Admin(ctx context.Context) (admin.Report, error)
 }
 
 // adminReport is the report of ABS's own state. Whatever becomes of it, nothing else depends on it:
@@ -89,7 +90,7 @@ func (r *adminReport) failed(c *cycle, err error) {
 }
 
 // answered takes over an answer.
-func (r *adminReport) answered(began time.Time, a *abs.AdminReport) {
+func (r *adminReport) answered(began time.Time, a *admin.Report) {
 	if r.attempts > 0 {
 		r.log.Info("report recovered", "report", abs.ReportAdmin, "after", began.Sub(r.failing).Round(time.Second), "failures", r.attempts)
 		r.attempts, r.failing = 0, time.Time{}

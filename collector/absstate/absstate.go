@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/abs/admin"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -25,7 +25,7 @@ type Status struct {
 const maxNotTracking = 20
 
 // StatusOf returns what the status page shows of a report.
-func StatusOf(a *abs.AdminReport) Status {
+func StatusOf(a *admin.Report) Status {
 	s := Status{
 		Known: true, LicenseExpiry: a.License.Expiry, LicenseExpired: a.License.Expired != nil && *a.License.Expired,
 	}
@@ -51,7 +51,7 @@ func StatusOf(a *abs.AdminReport) Status {
 
 // CutNames makes values of labels of the texts of a report. Of those that become the same value,
 // the first remains.
-func CutNames(a *abs.AdminReport) {
+func CutNames(a *admin.Report) {
 	cut := func(texts ...*string) {
 		for _, t := range texts {
 			*t = metrics.LabelValue(*t)
@@ -67,9 +67,9 @@ func CutNames(a *abs.AdminReport) {
 	}
 	cut(&a.License.Tier, &a.Timezone)
 	apis, nodes, mongoDB := twice(), twice(), twice()
-	a.APIs = slices.DeleteFunc(a.APIs, func(p abs.AdminAPI) bool { return apis(metrics.LabelValue(p.Name)) })
-	a.Nodes = slices.DeleteFunc(a.Nodes, func(n abs.AdminNode) bool { return nodes(metrics.LabelValue(n.Name)) })
-	a.MongoDB = slices.DeleteFunc(a.MongoDB, func(m abs.AdminMongoDB) bool { return mongoDB(metrics.LabelValue(m.Name)) })
+	a.APIs = slices.DeleteFunc(a.APIs, func(p admin.API) bool { return apis(metrics.LabelValue(p.Name)) })
+	a.Nodes = slices.DeleteFunc(a.Nodes, func(n admin.Node) bool { return nodes(metrics.LabelValue(n.Name)) })
+	a.MongoDB = slices.DeleteFunc(a.MongoDB, func(m admin.MongoDB) bool { return mongoDB(metrics.LabelValue(m.Name)) })
 	for i := range a.APIs {
 		cut(&a.APIs[i].Name, &a.APIs[i].Type)
 	}
@@ -88,7 +88,7 @@ func Gauge(target string, f *metrics.Family, value int64, labels ...string) metr
 }
 
 // Gauges returns the series of a report whose names are cut. What the report lacks has none.
-func Gauges(target string, a *abs.AdminReport) (blocks []metrics.Block) {
+func Gauges(target string, a *admin.Report) (blocks []metrics.Block) {
 	number := func(f *metrics.Family, value *int64, labels ...string) {
 		if value != nil {
 			blocks = append(blocks, Gauge(target, f, *value, labels...))

@@ -1,4 +1,4 @@
-package abs
+package admin
 
 import (
 	"math"
@@ -12,13 +12,13 @@ import (
 // The values of the admin report as ABS writes them: numbers as texts ("24", "62G", "28%"), dates
 // with a zone, "n/a". Each function returns nil, or a zero value, for what it does not understand.
 
-// adminDateLayout is that of Java's Date.toString.
-const adminDateLayout = "Mon Jan _2 15:04:05 MST 2006"
+// dateLayout is that of Java's Date.toString.
+const dateLayout = "Mon Jan _2 15:04:05 MST 2006"
 
-// parseAdminDate reads a date with its zone, milliseconds or seconds since 1970, or a date as the
+// parseDate reads a date with its zone, milliseconds or seconds since 1970, or a date as the
 // other reports have it. An abbreviation of a zone that loc does not have says nothing about the
 // distance to UTC; the date is taken as one of loc then.
-func parseAdminDate(text string, loc *time.Location) time.Time {
+func parseDate(text string, loc *time.Location) time.Time {
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 		switch {
 		case n >= 1e11 && n < 1e14:
@@ -28,9 +28,9 @@ func parseAdminDate(text string, loc *time.Location) time.Time {
 		}
 		return time.Time{}
 	}
-	t, err := time.ParseInLocation(adminDateLayout, text, loc)
+	t, err := time.ParseInLocation(dateLayout, text, loc)
 	if err != nil {
-		return parseDate([]byte(text), loc)
+		return parseDateOfReports(text, loc)
 	}
 	if name, offset := t.Zone(); offset == 0 && name != "UTC" && name != "GMT" && t.Location() != loc {
 		t = time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, loc)
@@ -38,8 +38,23 @@ func parseAdminDate(text string, loc *time.Location) time.Time {
 	return t
 }
 
-// parseAdminDuration reads such as "1 hour" or "2 days 3 hours"; 0 for anything else, as "n/a".
-func parseAdminDuration(text string) time.Duration {
+// parseDateOfReports reads a date as the reports about a window have it, "Tue Feb 13 18:00:00:000
+// 2018", without its milliseconds.
+func parseDateOfReports(text string, loc *time.Location) time.Time {
+	if i := strings.LastIndexByte(text, ':'); i >= 0 && strings.Count(text, ":") == 3 {
+		if clock, year, ok := strings.Cut(text[i:], " "); ok && len(clock) == len(":000") {
+			text = text[:i] + " " + year
+		}
+	}
+	t, err := time.ParseInLocation("Mon Jan _2 15:04:05 2006", text, loc)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+// parseDuration reads such as "1 hour" or "2 days 3 hours"; 0 for anything else, as "n/a".
+func parseDuration(text string) time.Duration {
 	units := map[string]time.Duration{
 		"second": time.Second, "minute": time.Minute, "min": time.Minute, "hour": time.Hour, "hr": time.Hour,
 		"day": 24 * time.Hour, "week": 7 * 24 * time.Hour,
@@ -63,8 +78,8 @@ func parseAdminDuration(text string) time.Duration {
 	return time.Duration(sum)
 }
 
-// parseAdminCount reads a number that is whole and not negative.
-func parseAdminCount(text string) *int64 {
+// parseCount reads a number that is whole and not negative.
+func parseCount(text string) *int64 {
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(n >= 0 && n <= jsonscan.MaxCount) || n != math.Trunc(n) {
 		return nil
@@ -73,9 +88,9 @@ func parseAdminCount(text string) *int64 {
 	return &whole
 }
 
-// parseAdminSize reads a number of bytes with a unit such as "62G", "62 GB", "3.5GiB" or "512M":
+// parseSize reads a number of bytes with a unit such as "62G", "62 GB", "3.5GiB" or "512M":
 // powers of 1024, as the tools of Linux write them. Without a unit it is bytes.
-func parseAdminSize(text string) *int64 {
+func parseSize(text string) *int64 {
 	text = strings.ToUpper(strings.ReplaceAll(text, " ", ""))
 	text = strings.TrimSuffix(strings.TrimSuffix(text, "B"), "I")
 	factor := 1.0
@@ -98,9 +113,9 @@ func last(text string) byte {
 	return text[len(text)-1]
 }
 
-// parseAdminShare reads a percentage from 0 to 100, with or without its sign, and returns it as a
+// parseShare reads a percentage from 0 to 100, with or without its sign, and returns it as a
 // share of 1.
-func parseAdminShare(text string) *float64 {
+func parseShare(text string) *float64 {
 	n, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(text, "%")), 64)
 	if err != nil || !(n >= 0 && n <= 100) || last(text) != '%' && n != math.Trunc(n) {
 		return nil // 0.28 without a sign may be 28 % or not
@@ -109,7 +124,7 @@ func parseAdminShare(text string) *float64 {
 	return &n
 }
 
-func parseAdminBool(text string) *bool {
+func parseBool(text string) *bool {
 	yes := true
 	switch strings.ToLower(text) {
 	case "true", "yes", "on", "enabled", "1":
@@ -121,9 +136,9 @@ func parseAdminBool(text string) *bool {
 	return &yes
 }
 
-// parseAdminUp reads the status of a node of MongoDB: ABS's daily mail has "up", and MongoDB itself
+// parseUp reads the status of a node of MongoDB: ABS's daily mail has "up", and MongoDB itself
 // the state of a member of a replica set. A state that is in neither list says nothing.
-func parseAdminUp(text string) *bool {
+func parseUp(text string) *bool {
 	up := true
 	switch strings.ToLower(text) {
 	case "up", "ok", "running", "online", "active", "healthy", "connected", "true", "1",
