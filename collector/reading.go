@@ -15,8 +15,9 @@ import (
 func (w *wiring) readTokens(ctx context.Context, c *cycle, s ledger.Span, row func(tokenid.ID, *abs.Row)) (abs.Summary, error) {
 	summary, err := w.ABS.Tokens(ctx, abs.Window(s), func(r *abs.Row) error {
 		row(w.ids.ID(r.Token), r)
-		return nil
+		return ctx.Err() // a report may be very long
 	})
+	w.countEmpty(summary, err)
 	w.heartbeat()
 	w.ledger.SawABS(summary.Clock.Date)
 	w.absClock.saw(summary.Clock)
@@ -24,13 +25,17 @@ func (w *wiring) readTokens(ctx context.Context, c *cycle, s ledger.Span, row fu
 	case err == nil:
 		w.failures.reportAnswered(abs.ReportTokens)
 		w.absClock.held(s, summary.RowRequests, w.clock.Now())
-		if summary.Empty() {
-			w.health.EmptyReports.WithLabelValues(w.Name, abs.ReportTokens).Inc()
-		}
 	case abs.ReasonOf(err) == abs.ReasonAuth:
 		c.refused = true
 	}
 	return summary, err
+}
+
+// countEmpty counts a token report with neither a summary nor rows.
+func (w *wiring) countEmpty(s abs.Summary, err error) {
+	if err == nil && s.Empty() {
+		w.health.EmptyReports.WithLabelValues(w.Name, abs.ReportTokens).Inc()
+	}
 }
 
 // readInto requests the token report of a span for a reading, which is discarded if that fails.

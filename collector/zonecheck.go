@@ -287,6 +287,7 @@ func (k *zoneCheck) holds(ctx context.Context, from, to time.Time) (bool, error)
 	k.calls++
 	s, err := k.ABS.Tokens(ctx, abs.Window{From: from, To: to}, func(*abs.Row) error { return nil })
 	k.absClock.saw(s.Clock)
+	k.countEmpty(s, err)
 	k.heartbeat()
 	switch {
 	case err != nil && (ctx.Err() != nil || refusal(err) == ledger.Unavailable && !isStatus(err)):

@@ -2,6 +2,7 @@ package findings
 
 import (
 	"bytes"
+	"context"
 	"encoding/gob"
 	"fmt"
 	"math"
@@ -167,10 +168,14 @@ func TestLongNames(t *testing.T) {
 // Three million tokens in one attack report.
 func TestFloodOfTokens(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Forensics = nil })
+	entries := 3_000_000
+	if testing.Short() {
+		entries = 400_000
+	}
 	r.abs.flood = func(flagged func(abs.FlaggedToken) error) error {
-		for i := range 3_000_000 {
-			f := abs.FlaggedToken{Token: fmt.Appendf(nil, "token %d", i%1_500_000), AttackType: "Sequence Attack"}
-			if i >= 1_500_000 {
+		for i := range entries {
+			f := abs.FlaggedToken{Token: fmt.Appendf(nil, "token %d", i%(entries/2)), AttackType: "Sequence Attack"}
+			if i >= entries/2 {
 				f.AttackType = fmt.Sprint("made up ", i%50)
 			}
 			if err := flagged(f); err != nil {
@@ -182,6 +187,29 @@ func TestFloodOfTokens(t *testing.T) {
 	r.cycle()
 	r.atMost(held{series: 5000, scrape: 600 << 10, log: 100 << 10, state: 12 << 20, heap: 180})
 	r.want(metrics.FlaggedTokens, " 100000")
+}
+
+// The end of a cycle, or of the process, does not wait for the rest of a long report.
+func TestLongReportIsCut(t *testing.T) {
+	r := newRig(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	entries := 0
+	r.abs.flood = func(flagged func(abs.FlaggedToken) error) error {
+		for ; entries < 1000; entries++ {
+			if entries == 10 {
+				cancel()
+			}
+			if err := flagged(abs.FlaggedToken{Token: fmt.Append(nil, entries), AttackType: "Sequence Attack"}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	r.Run(ctx, r.clock.now.Add(r.cfg.Interval))
+	if entries != 10 {
+		t.Errorf("%d entries were read, though the cycle ended at the tenth", entries)
+	}
+	r.want(metrics.FlaggedTokens)
 }
 
 // Ten times the findings take at most fifteen times the time.

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"bytes"
+	"encoding/gob"
 	"errors"
 	"fmt"
 	"slices"
@@ -200,5 +202,36 @@ func TestSumsOverSlotsAreBounded(t *testing.T) {
 	}
 	if failed == 0 || l.Requests() != most {
 		t.Errorf("%d readings failed, %d requests", failed, l.Requests())
+	}
+}
+
+// A million made-up devices of a thousand tokens in one report hold no memory and no state.
+func TestFloodOfDevices(t *testing.T) {
+	before := heapNow()
+	l := limitsLedger(1000)
+	j := currentJob(t, l)
+	for n := range int64(2) {
+		r := l.Begin(j, limitsNow)
+		for token := range 1000 {
+			row := abs.Row{Requests: 1000 * (n + 1)}
+			for i := range 1000 {
+				row.Devices = append(row.Devices, abs.Count{Key: fmt.Appendf(nil, "device %d of %d", i, token*int(n)), N: n + 1})
+			}
+			r.Add(limitsID(token), &row)
+		}
+		l.Apply(r, 1000)
+		l.Stage(limitsNow, limitsNow)
+		l.Published()
+	}
+	l.Discard(l.Begin(j, limitsNow)) // the next reading gives the memory of the last one back
+	after := heapNow()
+	var state bytes.Buffer
+	if err := gob.NewEncoder(&state).Encode(l.State()); err != nil {
+		t.Fatal(err)
+	}
+	held := int64(after-before) >> 20
+	t.Logf("%d MiB of heap, %d bytes of state", held, state.Len())
+	if held > 64 || state.Len() > 2<<20 {
+		t.Errorf("%d MiB of heap and %d bytes of state are held", held, state.Len())
 	}
 }

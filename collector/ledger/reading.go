@@ -39,6 +39,9 @@ func (l *Ledger) Begin(j Job, began time.Time) *Reading {
 	r.job, r.began, r.total = j, began, 0
 	r.bySums, r.tooMany = [counts.NumDimensions]int64{}, false
 	r.other.Reset()
+	if cap(r.row) > maxKept {
+		r.row = nil
+	}
 	for i := range r.tracked {
 		r.tracked[i].Reset()
 	}
@@ -76,6 +79,9 @@ func (l *Ledger) Check(r *Reading) error {
 	}
 	return nil
 }
+
+// maxKept is how many counts of one row a reading keeps memory for.
+const maxKept = 1 << 16
 
 // Discard ends a reading that is not to be counted: it failed, or others take its place.
 func (l *Ledger) Discard(r *Reading) { l.spare = append(l.spare, r) }

@@ -15,9 +15,15 @@ type ValueCount struct {
 	N  int64
 }
 
-// Reset makes c zero and keeps its memory.
+// maxKept is how many values Reset keeps memory for: more than a token has without a flood of them.
+const maxKept = 1024
+
+// Reset makes c zero and keeps its memory, unless that is unusually much.
 func (c *Counts) Reset() {
 	c.Total = 0
+	if cap(c.Values) > maxKept {
+		c.Values = nil
+	}
 	c.Values = c.Values[:0]
 }
 
