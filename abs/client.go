@@ -10,9 +10,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/abs-exporter/abs-exporter/abs/admin"
 )
 
 // Client sends requests to one ABS: GET and nothing else. It follows no redirect, and sends
@@ -25,6 +28,8 @@ import (
 type Client struct {
 	config    Config
 	urls      map[string]*url.URL // of each report, without query
+	adminURLs [2]*url.URL         // of the admin report; the second is nil where the path is configured
+	adminAt   atomic.Int32        // which of them ABS has
 	transport http.RoundTripper
 	limiter   *rate.Limiter
 	slots     chan struct{} // holds one element for each running request
@@ -50,9 +55,13 @@ func NewClient(config Config) (*Client, error) {
 			ReportAttackList: base.JoinPath("v4", "abs", "attacklist"),
 			ReportAttack:     base.JoinPath("v4", "abs", "attack"),
 		},
+		adminURLs: [2]*url.URL{base.JoinPath("v5", "abs", "admin"), base.JoinPath("v4", "abs", "admin")},
 		transport: config.Transport,
 		limiter:   rate.NewLimiter(rate.Limit(config.Rate), 1),
 		slots:     make(chan struct{}, config.Concurrency),
+	}
+	if config.AdminPath != "" {
+		c.adminURLs = [2]*url.URL{base.JoinPath(config.AdminPath)}
 	}
 	c.readers.New = func() any {
 		r := newReportReader()
@@ -158,6 +167,20 @@ func (c *Client) Attacks(ctx context.Context, w Window, api string, flagged func
 	})
 }
 
+// Admin reads the admin report: ABS's licence, APIs, nodes and time zone, as they are now. ABS 5
+// has it at /v5/abs/admin, ABS 4 at /v4/abs/admin. Unless Config.AdminPath names a path, the second
+// is requested where the first is answered with 404, and remembered. That counts as one request.
+//
+// ABS's pages show this report in part (ABS reference guide, "Admin REST API"; samples of 4.4 and
+// 5.2), so it is read tolerantly: a member that is missing or is not understood is absent in the
+// result. Refused, with an *Error, are an answer that is incomplete or not JSON, or longer than 16
+// MiB, a message, and what is or seems another report.
+func (c *Client) Admin(ctx context.Context) (admin.Report, error) {
+	return request(ctx, c, ReportAdmin, Window{}, "", func(r *reportReader, body io.Reader, limit int64) (admin.Report, error) {
+		return r.readAdmin(body, limit, c.config.Location)
+	})
+}
+
 // readFunc reads the body of a report, of limit bytes at most.
 type readFunc[T any] func(r *reportReader, body io.Reader, limit int64) (T, error)
 
@@ -200,11 +223,11 @@ func (c *Client) send(ctx context.Context, report string, w Window, extra string
 
 	r := c.readers.Get().(*reportReader)
 	start := c.config.Now()
-	repeated, err := c.exchange(ctx, report, query+extra, r, read)
+	repeated, err := c.try(ctx, report, query+extra, r, read)
 	if c.config.Observe != nil {
 		c.config.Observe(Call{
 			Report: report, Duration: c.config.Now().Sub(start), Bytes: r.Read(), Repeated: repeated, Err: err,
-			Oddities: r.Oddities,
+			Oddities: r.Oddities, CertificateExpires: r.expires,
 		})
 	}
 	r.release()
@@ -212,10 +235,33 @@ func (c *Client) send(ctx context.Context, report string, w Window, extra string
 	return err
 }
 
+// try sends a request to the URL of a report. The admin report has two: where ABS does not have it
+// at the one that it had it at before, the other is tried.
+func (c *Client) try(
+	ctx context.Context, report, query string, r *reportReader, read func(*reportReader, io.Reader, int64) error,
+) (repeated bool, err error) {
+	if report != ReportAdmin {
+		return c.exchange(ctx, report, c.urls[report], query, r, read)
+	}
+	at := c.adminAt.Load()
+	repeated, err = c.exchange(ctx, report, c.adminURLs[at], query, r, read)
+	var e *Error
+	other := c.adminURLs[1-at]
+	if other == nil || !errors.As(err, &e) || e.Status != http.StatusNotFound || c.limiter.Wait(ctx) != nil {
+		return repeated, err
+	}
+	repeated, err = c.exchange(ctx, report, other, query, r, read)
+	if err == nil {
+		c.adminAt.Store(1 - at)
+	}
+	return repeated, err
+}
+
 // exchange sends one request and reads its response within the timeout. repeated says that the
 // request was sent twice.
 func (c *Client) exchange(
-	parent context.Context, report, query string, r *reportReader, read func(*reportReader, io.Reader, int64) error,
+	parent context.Context, report string, target *url.URL, query string,
+	r *reportReader, read func(*reportReader, io.Reader, int64) error,
 ) (repeated bool, err error) {
 	r.reset(http.NoBody, 0, report)
 	ctx, cancel := context.WithTimeout(parent, c.config.Timeout)
@@ -226,7 +272,6 @@ func (c *Client) exchange(
 	if err != nil {
 		return false, &Error{Report: report, Reason: ReasonAuth, cause: err, detail: err.Error() + "; the request was not sent"}
 	}
-	target := c.urls[report]
 	req := (&http.Request{
 		Method: http.MethodGet,
 		URL:    &url.URL{Scheme: target.Scheme, Host: target.Host, Path: target.Path, RawPath: target.RawPath, RawQuery: query},
@@ -240,11 +285,12 @@ func (c *Client) exchange(
 	// Not through http.Client: it follows redirects and puts the URL into its errors.
 	r.clock = Clock{Sent: c.config.Now()}
 	resp, repeated, err := c.roundTrip(req, refuse)
+	r.expires = certificateEnd(resp, err)
 	if err != nil {
 		return repeated, c.transportError(parent, ctx, report, err, false)
 	}
 	defer resp.Body.Close() //nolint:errcheck // what was read counts
-	if err := c.statusError(report, resp); err != nil {
+	if err := c.statusError(report, target, resp); err != nil {
 		// A short body is read to its end, so that the connection can be used again.
 		_, _ = io.CopyN(io.Discard, resp.Body, 16<<10)
 		return repeated, err
@@ -290,6 +336,9 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 
 // query returns the query of the URL: dates as ABS's pages write them, with an unescaped colon.
 func (c *Client) query(report string, w Window) (string, error) {
+	if report == ReportAdmin { // it is of now, not of a window
+		return "", nil
+	}
 	from, to := w.From.In(c.config.Location), w.To.In(c.config.Location)
 	bad := func(detail string) (string, error) {
 		return "", &Error{Report: report, Reason: ReasonOther, detail: detail + "; the request was not sent"}

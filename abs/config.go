@@ -59,6 +59,9 @@ type Config struct {
 	// Location is the time zone of ABS's wall clock; nil is UTC.
 	Location  *time.Location
 	WindowEnd WindowEnd
+	// AdminPath is the path of the admin report below URL; "": /v5/abs/admin, and where ABS answers
+	// 404 to that, /v4/abs/admin.
+	AdminPath string
 	// Timeout bounds one request: connecting, waiting and reading, the callbacks included, but not
 	// the wait for Rate and Concurrency.
 	Timeout time.Duration
@@ -84,12 +87,15 @@ type Config struct {
 
 // Call is one request that has ended.
 type Call struct {
-	Report   string // ReportTokens, ReportForensics, ReportAttackList or ReportAttack
+	Report   string // one of the reports
 	Duration time.Duration
 	Bytes    int64 // of the body, as far as it was read, after content decoding
 	Repeated bool  // it was sent twice: the first time on a connection that was closed under it
 	Err      error // as returned to the caller
 	Oddities       // of a report that was read
+	// CertificateExpires is the end of the certificate that ABS showed, trusted or not; zero where
+	// there was none to see.
+	CertificateExpires time.Time
 }
 
 // ConfigError says which field of Config is wrong and why, without values that may be secret.
@@ -133,6 +139,8 @@ func (c *Config) check() (*url.URL, error) {
 		return bad("User", "must be Admin or Restricted")
 	case c.WindowEnd != Exclusive && c.WindowEnd != Inclusive:
 		return bad("WindowEnd", "must be Exclusive or Inclusive")
+	case c.AdminPath != "" && (!strings.HasPrefix(c.AdminPath, "/") || strings.ContainsAny(c.AdminPath, "?#% ")):
+		return bad("AdminPath", "must be a plain path that begins with /, such as /v5/abs/admin")
 	case c.Timeout < 0:
 		return bad("Timeout", "must not be negative")
 	case c.Rate < 0 || math.IsNaN(c.Rate) || math.IsInf(c.Rate, 1):

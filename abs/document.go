@@ -15,7 +15,8 @@ type reportReader struct {
 	*jsonscan.Scanner
 	position
 	Oddities
-	clock Clock // as the answer's header has it
+	clock   Clock     // as the answer's header has it
+	expires time.Time // the end of the certificate that ABS showed; zero without TLS
 	rowReader
 	keepURLs bool // rows have their URLs
 }
@@ -180,7 +181,7 @@ func isKnownReport(name string) bool { return slices.Contains(knownReports, name
 var knownReports = []string{
 	nameTokens, nameForensics, nameAttack,
 	"api_key_metrics", "username_metrics", "api_abs_api_key", "api_abs_username", "api_abs_cookie", "api_abs_ip",
-	"api_metrics", "api_admin", "api_anomalies", "api_anomaly_type", "api_blockedconnections", "api_flowcontrol",
+	"api_metrics", nameAdmin, "api_anomalies", "api_anomaly_type", "api_blockedconnections", "api_flowcontrol",
 	"api_backend_errors", "api_discovery_summary",
 }
 

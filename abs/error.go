@@ -28,12 +28,13 @@ const (
 	ReportForensics  = "forensics"   // one token in a window
 	ReportAttackList = "attacklist"  // the clients that ABS found attacking
 	ReportAttack     = "attack"      // the attacks on one API, or across APIs
+	ReportAdmin      = "admin"       // ABS's own state
 )
 
 // Error says why a request failed. Nothing in it is from the keys, the token, the URL's query or
 // the text of an answer, so it can be logged unchanged.
 type Error struct {
-	Report string // ReportTokens, ReportForensics, ReportAttackList or ReportAttack
+	Report string // one of the reports
 	Reason Reason
 	// Status is the HTTP status that was refused; 0 where something else failed.
 	Status int

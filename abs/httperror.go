@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -28,13 +29,13 @@ func contextError(ctx context.Context, report, when string) *Error {
 
 // statusError returns the error of a status other than 2xx, and nil otherwise. It names the path
 // that was requested, without the query. The text of the answer is not in it: it may echo the URL.
-func (c *Client) statusError(report string, resp *http.Response) error {
+func (c *Client) statusError(report string, target *url.URL, resp *http.Response) error {
 	status := resp.StatusCode
 	if status >= 200 && status <= 299 {
 		return nil
 	}
 	e := &Error{
-		Report: report, Reason: ReasonStatus, Status: status, Place: c.urls[report].EscapedPath(),
+		Report: report, Reason: ReasonStatus, Status: status, Place: target.EscapedPath(),
 		RetryAfter: retryAfter(resp.Header.Get("Retry-After"), c.config.Now()),
 	}
 	name := strconv.Itoa(status)
@@ -54,7 +55,7 @@ func (c *Client) statusError(report string, resp *http.Response) error {
 		e.detail = "ABS answered " + name + "; redirects are not followed, since they would carry keys elsewhere"
 	default:
 		e.detail = "ABS answered " + name
-		if status == http.StatusBadRequest && c.urls[report].Scheme == "http" {
+		if status == http.StatusBadRequest && target.Scheme == "http" {
 			e.detail += tlsPort(resp.Body)
 		}
 	}
@@ -80,8 +81,8 @@ func tlsPort(body io.Reader) string {
 
 // place returns the host and port that a request was for, and through which proxy it went. A
 // proxy's password is not in it.
-func (c *Client) place(report string) string {
-	target := c.urls[report]
+func (c *Client) place() string {
+	target := c.urls[ReportTokens] // all reports are of one host
 	port := target.Port()
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[target.Scheme]
@@ -133,10 +134,10 @@ func (c *Client) transportError(parent, ctx context.Context, report string, err 
 		}
 		return &Error{
 			Report: report, Reason: ReasonTimeout, cause: context.DeadlineExceeded,
-			Place: c.place(report), detail: detail + c.config.Timeout.String(),
+			Place: c.place(), detail: detail + c.config.Timeout.String(),
 		}
 	}
-	e := &Error{Report: report, Reason: ReasonConnection, Truncated: inBody, Place: c.place(report)}
+	e := &Error{Report: report, Reason: ReasonConnection, Truncated: inBody, Place: c.place()}
 	var number syscall.Errno
 	switch {
 	case errors.Is(err, context.Canceled):

@@ -96,7 +96,7 @@ func (c TLSConfig) clientConfig(host string) (*tls.Config, error) {
 		t.VerifyConnection = func(state tls.ConnectionState) error {
 			got := sha256.Sum256(state.PeerCertificates[0].Raw)
 			if subtle.ConstantTimeCompare(got[:], want) != 1 {
-				return errFingerprint
+				return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: errFingerprint}
 			}
 			return nil
 		}
@@ -133,8 +133,10 @@ func (c TLSConfig) verifyChain(state tls.ConnectionState, host string) error {
 	for _, cert := range state.PeerCertificates[1:] {
 		opts.Intermediates.AddCert(cert)
 	}
-	_, err = state.PeerCertificates[0].Verify(opts)
-	return err
+	if _, err = state.PeerCertificates[0].Verify(opts); err != nil {
+		return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}
+	}
+	return nil
 }
 
 func (c TLSConfig) authorities() (*x509.CertPool, error) {
@@ -169,6 +171,23 @@ func newTransport(c *Config, tlsConfig *tls.Config) *http.Transport {
 		MaxResponseHeaderBytes: 64 << 10,
 		Protocols:              &protocols,
 	}
+}
+
+// certificateEnd returns when the certificate expires that ABS showed for a response, or for which
+// a connection was refused; zero where neither says.
+func certificateEnd(resp *http.Response, err error) time.Time {
+	var shown []*x509.Certificate
+	var refused *tls.CertificateVerificationError
+	switch {
+	case err == nil && resp.TLS != nil:
+		shown = resp.TLS.PeerCertificates
+	case errors.As(err, &refused):
+		shown = refused.UnverifiedCertificates
+	}
+	if len(shown) == 0 {
+		return time.Time{}
+	}
+	return shown[0].NotAfter
 }
 
 // pinnedSuites returns the cipher suites of crypto/tls, those with RSA key exchange included.

@@ -111,28 +111,34 @@ func TestTLS(t *testing.T) {
 		server *httptest.Server
 		config TLSConfig
 		want   string // "": works
+		shown  bool   // the certificate's end is observed
 	}{
-		{"system authorities", server, TLSConfig{}, "abs: oauthtokens: the certificate of ABS is for another host: "},
-		{"system authorities, server name", server, TLSConfig{ServerName: "abs.internal"}, unknown},
-		{"authority and name", server, TLSConfig{CAFile: ca, ServerName: "abs.internal"}, ""},
-		{"authority, not the name", server, TLSConfig{CAFile: ca}, "abs: oauthtokens: the certificate of ABS is for another host: name the server name that it has, or its fingerprint"},
-		{"another authority", server, TLSConfig{CAFile: otherCA, ServerName: "abs.internal"}, unknown},
-		{"expired", expired, TLSConfig{CAFile: oldCA, ServerName: "abs.internal"}, "abs: oauthtokens: the certificate of ABS is not valid: x509: certificate has expired or is not yet valid: "},
-		{"fingerprint", server, TLSConfig{Fingerprint: fingerprint(cert)}, ""},
-		{"fingerprint with colons", server, TLSConfig{Fingerprint: colons(fingerprint(cert))}, ""},
-		{"fingerprint of an expired certificate", expired, TLSConfig{Fingerprint: fingerprint(old)}, ""},
-		{"fingerprint of another", server, TLSConfig{Fingerprint: fingerprint(other)}, "abs: oauthtokens: the certificate of ABS does not have the fingerprint that is configured"},
-		{"insecure", expired, TLSConfig{InsecureSkipVerify: true}, ""},
-		{"client certificate", mutual, TLSConfig{Fingerprint: fingerprint(cert), CertFile: file("mine", mine), KeyFile: file("mine.key", mineKey)}, ""},
-		{"no client certificate", mutual, TLSConfig{Fingerprint: fingerprint(cert)}, "abs: oauthtokens: ABS ended the TLS handshake: certificate required"},
-		{"TLS 1.1", tls11, TLSConfig{InsecureSkipVerify: true}, "abs: oauthtokens: "},
-		{"TLS 1.2", tls12, TLSConfig{InsecureSkipVerify: true}, ""},
+		{"system authorities", server, TLSConfig{}, "abs: oauthtokens: the certificate of ABS is for another host: ", true},
+		{"system authorities, server name", server, TLSConfig{ServerName: "abs.internal"}, unknown, true},
+		{"authority and name", server, TLSConfig{CAFile: ca, ServerName: "abs.internal"}, "", true},
+		{"authority, not the name", server, TLSConfig{CAFile: ca}, "abs: oauthtokens: the certificate of ABS is for another host: name the server name that it has, or its fingerprint", true},
+		{"another authority", server, TLSConfig{CAFile: otherCA, ServerName: "abs.internal"}, unknown, true},
+		{"expired", expired, TLSConfig{CAFile: oldCA, ServerName: "abs.internal"}, "abs: oauthtokens: the certificate of ABS is not valid: x509: certificate has expired or is not yet valid: ", true},
+		{"fingerprint", server, TLSConfig{Fingerprint: fingerprint(cert)}, "", true},
+		{"fingerprint with colons", server, TLSConfig{Fingerprint: colons(fingerprint(cert))}, "", true},
+		{"fingerprint of an expired certificate", expired, TLSConfig{Fingerprint: fingerprint(old)}, "", true},
+		{"fingerprint of another", server, TLSConfig{Fingerprint: fingerprint(other)}, "abs: oauthtokens: the certificate of ABS does not have the fingerprint that is configured", true},
+		{"insecure", expired, TLSConfig{InsecureSkipVerify: true}, "", true},
+		{"client certificate", mutual, TLSConfig{Fingerprint: fingerprint(cert), CertFile: file("mine", mine), KeyFile: file("mine.key", mineKey)}, "", true},
+		{"no client certificate", mutual, TLSConfig{Fingerprint: fingerprint(cert)}, "abs: oauthtokens: ABS ended the TLS handshake: certificate required", false},
+		{"TLS 1.1", tls11, TLSConfig{InsecureSkipVerify: true}, "abs: oauthtokens: ", false},
+		{"TLS 1.2", tls12, TLSConfig{InsecureSkipVerify: true}, "", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			config := config(c.server.URL)
 			config.TLS = c.config
+			var expires time.Time
+			config.Observe = func(c Call) { expires = c.CertificateExpires }
 			_, err := mustClient(t, config).Tokens(context.Background(), hour, noRows)
 			checkQuiet(t, err)
+			if want := c.server.TLS.Certificates[0].Leaf.NotAfter; c.shown != !expires.IsZero() || c.shown && !expires.Equal(want) {
+				t.Errorf("the certificate's end is observed as %v; it is %v", expires, want)
+			}
 			switch {
 			case c.want == "" && err != nil:
 				t.Error(err)
@@ -195,6 +201,7 @@ func TestConfigErrors(t *testing.T) {
 		{func(c *Config) { c.URL = "https://abs?x=cAnArY" }, "abs: URL: has a query or a fragment; only the base is wanted"},
 		{func(c *Config) { c.User = 7 }, "abs: User: must be Admin or Restricted"},
 		{func(c *Config) { c.WindowEnd = -1 }, "abs: WindowEnd: must be Exclusive or Inclusive"},
+		{func(c *Config) { c.AdminPath = "v5/cAnArY" }, "abs: AdminPath: must be a plain path that begins with /, such as /v5/abs/admin"},
 		{func(c *Config) { c.Timeout = -1 }, "abs: Timeout: must not be negative"},
 		{func(c *Config) { c.Rate = -1 }, "abs: Rate: must be a number of requests a second, above 0"},
 		{func(c *Config) { c.Rate = math.Inf(1) }, "abs: Rate: must be a number of requests a second, above 0"},

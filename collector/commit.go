@@ -48,5 +48,6 @@ func (t *target) publish(now time.Time, interim bool) {
 	blocks := append([]metrics.Block{}, t.counters...)
 	blocks = append(blocks, t.window.gauges(now)...)
 	blocks = append(blocks, t.findings.Gauges(now)...)
+	blocks = append(blocks, t.admin.gauges(now)...)
 	t.publisher.Publish(t.Name, &metrics.Snapshot{Blocks: blocks, Interim: interim})
 }

@@ -107,6 +107,9 @@ func newRig(o Options, location *time.Location, end abs.WindowEnd, responseCap i
 	for _, c := range change {
 		c(&config, &t)
 	}
+	registry := prometheus.NewRegistry()
+	health := metrics.NewHealth(registry)
+	config.Observe = ObserveCalls(health, t.Name, clock, slog.New(slog.DiscardHandler))
 	client, err := abs.NewClient(config)
 	if err != nil {
 		return nil, err
@@ -115,10 +118,13 @@ func newRig(o Options, location *time.Location, end abs.WindowEnd, responseCap i
 	if config.UserAgent == readsAttackReports {
 		t.AttackReports = client
 	}
-	r := &rig{clock: clock, registry: prometheus.NewRegistry(), log: &strings.Builder{}}
+	if o.AdminInterval > 0 {
+		t.Admin = client
+	}
+	r := &rig{clock: clock, registry: registry, log: &strings.Builder{}}
 	r.exposed = metrics.NewExposition(r.registry, metrics.Options{})
 	r.target, err = newTarget(&o, t, Environment{
-		Key: testKey, Health: metrics.NewHealth(r.registry), Publisher: r, Clock: clock, Log: slog.New(slog.NewTextHandler(r.log, nil)),
+		Key: testKey, Health: health, Publisher: r, Clock: clock, Log: slog.New(slog.NewTextHandler(r.log, nil)),
 	}, &[]orphan{}, func() {}, &atomic.Pointer[Status]{})
 	return r, err
 }

@@ -18,6 +18,9 @@ func ObserveCalls(health *metrics.Health, target string, clock Clock, log *slog.
 	return func(c abs.Call) {
 		health.ReportDuration.WithLabelValues(target, c.Report).Observe(c.Duration.Seconds())
 		health.ReportBytes.WithLabelValues(target, c.Report).Add(float64(c.Bytes))
+		if !c.CertificateExpires.IsZero() {
+			health.CertificateExpiry.WithLabelValues(target).Set(float64(c.CertificateExpires.Unix()))
+		}
 		if c.Repeated {
 			health.ReportRepeats.WithLabelValues(target, c.Report).Inc()
 		}

@@ -26,6 +26,8 @@ type Options struct {
 
 	Audit time.Duration // --audit.interval; 0: none
 
+	AdminInterval time.Duration // --admin.interval
+
 	LogEvents bool // --log.events: what begins and ends has a log line
 
 	StateDir string // --state.dir; empty: counters live in memory only
@@ -73,6 +75,8 @@ type Target struct {
 	Forensics bool
 	// AttackReports reads the reports that name flagged tokens cheaply; nil: they are not read.
 	AttackReports findings.AttackReporter
+	// Admin reads ABS's own state; nil: it is not read.
+	Admin AdminReporter
 	// ResponseCap is ABS's limit for the length of a report, in bytes (--abs.response-cap); 0 is ABS's
 	// default.
 	ResponseCap int64

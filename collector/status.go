@@ -3,6 +3,7 @@ package collector
 import (
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/collector/absstate"
 	"github.com/abs-exporter/abs-exporter/collector/findings"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
 )
@@ -27,6 +28,7 @@ type Status struct {
 	WindowRequests    int64        // likewise
 	FlaggedTokens     int64        // -1 where unknown
 	Forensics         findings.Status
+	Admin             absstate.Status
 	Errors            []ErrorStatus // newest first
 	StateSaved        time.Time     // zero: never, or there is no state directory
 }
@@ -69,6 +71,7 @@ func (t *target) recordStatus(now time.Time, f findings.Status) {
 		StateSaved:        t.state.saved,
 	}
 	s.WindowTokens, s.WindowRequests = t.window.totals(now)
+	s.Admin = t.admin.statusAt(now)
 	for _, slot := range t.ledger.Slots(now) {
 		s.Slots = append(s.Slots, SlotStatus{
 			From: slot.From, To: slot.To, State: slot.State, Requests: slot.Requests, LastRead: slot.Read,

@@ -47,6 +47,7 @@ type target struct {
 	*wiring
 	reports   []report // in the order in which a cycle polls them
 	window    *windowReport
+	admin     *adminReport
 	findings  *findings.Findings
 	publisher Publisher
 	state     *stateFile
@@ -89,7 +90,9 @@ func newTarget(
 		absClock: &absClock{log: log, skew: func(seconds float64) { e.Health.ServerClockSkew.WithLabelValues(t.Name).Set(seconds) }},
 	}
 	c := &target{wiring: w, host: hostOf(t.URL), publisher: e.Publisher, state: newStateFile(o.StateDir, t, e.Key.Check()), status: status}
-	c.findings = newFindings(w, zeroFor, e.Events, func() { c.publish(w.clock.Now(), true) })
+	changed := func() { c.publish(w.clock.Now(), true) }
+	c.findings = newFindings(w, zeroFor, e.Events, changed)
+	c.admin = &adminReport{wiring: w, changed: changed}
 	saved, err := c.state.load()
 	if err != nil {
 		return nil, err
@@ -124,7 +127,9 @@ func newTarget(
 		}
 	}
 	c.window = &windowReport{wiring: w, findings: c.findings, spans: 1}
-	c.reports = []report{&slotReports{wiring: w}, c.window, &windowEndCheck{wiring: w}, &zoneCheck{wiring: w}, newAudit(w)}
+	c.reports = []report{
+		&slotReports{wiring: w}, c.window, &windowEndCheck{wiring: w}, &zoneCheck{wiring: w}, newAudit(w), c.admin,
+	}
 	w.health.Init(t.Name)
 	if last := w.ledger.LastGain(); !last.IsZero() {
 		w.health.LastNewRequests.WithLabelValues(t.Name).Set(float64(last.Unix()))

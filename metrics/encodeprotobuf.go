@@ -74,7 +74,7 @@ func (m *familyMessage) with(sample *Sample) *dto.MetricFamily {
 		*m.metric.Label[i].Value = value
 		i++
 	}
-	*m.value = float64(sample.Value)
+	*m.value = sample.Float()
 	if c := m.metric.Counter; c != nil {
 		c.CreatedTimestamp = nil
 		if ms := sample.Series.created; ms != 0 {

@@ -51,7 +51,11 @@ func appendLine(b []byte, name string, s *Sample) []byte {
 	b = append(b, name...)
 	b = append(b, s.Series.text...)
 	b = append(b, ' ')
-	b = strconv.AppendInt(b, s.Value, 10)
+	if s.Series.family.Scale != 0 {
+		b = strconv.AppendFloat(b, s.Float(), 'g', -1, 64)
+	} else {
+		b = strconv.AppendInt(b, s.Value, 10)
+	}
 	return append(b, '\n')
 }
 

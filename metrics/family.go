@@ -27,6 +27,8 @@ const (
 	GroupCounters Group = "Counters"
 	// GroupWindow holds the gauges of the sliding window; snapshots have them.
 	GroupWindow Group = "Window"
+	// GroupState holds what ABS reports about itself; snapshots have it.
+	GroupState Group = "State"
 	// GroupHealth holds the exporter's own health; the registry serves it, but for what Family.Counted
 	// marks.
 	GroupHealth Group = "Health"
@@ -55,6 +57,8 @@ type Family struct {
 	Buckets   []float64
 	Stability string
 	Group     Group
+	// Scale is how many of its samples' units make 1, for a gauge that is no integer; 0: one.
+	Scale int64
 	// Counted marks those of GroupHealth that are counted and saved with the requests, so that
 	// snapshots have them.
 	Counted bool
@@ -63,7 +67,7 @@ type Family struct {
 // InSnapshot reports whether snapshots have the family; the registry serves all others. So no
 // scrape can contain a series twice.
 func (f *Family) InSnapshot() bool {
-	return f.Group == GroupCounters || f.Group == GroupWindow || f.Counted
+	return f.Group == GroupCounters || f.Group == GroupWindow || f.Group == GroupState || f.Counted
 }
 
 // openMetricsName returns the family's name in OpenMetrics' TYPE, HELP and UNIT lines: a counter

@@ -23,6 +23,7 @@ type Health struct {
 	ReportRepeats     *prometheus.CounterVec
 	ReportLastSuccess *prometheus.GaugeVec
 	LastNewRequests   *prometheus.GaugeVec
+	CertificateExpiry *prometheus.GaugeVec
 	ServerClockSkew   *prometheus.GaugeVec
 	Slots             *prometheus.GaugeVec
 	// RequestDelay is observed once for all requests that were counted at once.
@@ -54,6 +55,7 @@ func NewHealth(reg prometheus.Registerer) *Health {
 	h.ReportRepeats = h.counter(reg, ReportRepeats)
 	h.ReportLastSuccess = h.gauge(reg, ReportLastSuccess)
 	h.LastNewRequests = h.gauge(reg, LastNewRequests)
+	h.CertificateExpiry = h.gauge(reg, CertificateExpiry)
 	h.ServerClockSkew = h.gauge(reg, ServerClockSkew)
 	h.Slots = h.gauge(reg, Slots)
 	h.RequestDelay = NewWeightedHistogramVec(RequestDelay)

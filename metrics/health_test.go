@@ -69,9 +69,9 @@ func TestHealthInit(t *testing.T) {
 		}
 	}
 	want := map[string]int{
-		"abs_exporter_cycle_duration_seconds": 2, "abs_exporter_report_duration_seconds": 8, "abs_exporter_report_bytes_total": 8,
-		"abs_exporter_report_failures_total": 56, "abs_exporter_empty_reports_total": 2, "abs_exporter_report_rows_skipped_total": 12,
-		"abs_exporter_report_mismatches_total": 8, "abs_exporter_report_repeats_total": 8,
+		"abs_exporter_cycle_duration_seconds": 2, "abs_exporter_report_duration_seconds": 10, "abs_exporter_report_bytes_total": 10,
+		"abs_exporter_report_failures_total": 70, "abs_exporter_empty_reports_total": 2, "abs_exporter_report_rows_skipped_total": 12,
+		"abs_exporter_report_mismatches_total": 8, "abs_exporter_report_repeats_total": 10,
 		"abs_exporter_slots": 4, "abs_request_delay_seconds": 2,
 		"abs_exporter_forensics_tokens":          8,
 		"abs_exporter_state_save_failures_total": 2,

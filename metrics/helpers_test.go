@@ -184,7 +184,11 @@ func standardMetric(f *Family, sample Sample) *dto.Metric {
 		m.Label = append(m.Label, &dto.LabelPair{Name: proto.String(f.Labels[i]), Value: proto.String(v)})
 	}
 	if f.Type != Counter {
-		m.Gauge = &dto.Gauge{Value: proto.Float64(float64(sample.Value))}
+		value := float64(sample.Value)
+		if f.Scale != 0 {
+			value /= float64(f.Scale)
+		}
+		m.Gauge = &dto.Gauge{Value: proto.Float64(value)}
 		return m
 	}
 	m.Counter = &dto.Counter{Value: proto.Float64(float64(sample.Value))}
@@ -237,7 +241,9 @@ func fullExposition(t testing.TB) *Exposition {
 	RegisterLog(reg, func() float64 { return 0 })
 	h := NewHealth(reg)
 	h.Init("shop")
-	for _, vec := range []*prometheus.GaugeVec{h.Up, h.LastNewRequests, h.ServerClockSkew, h.AuditMissing, h.AuditSurplus, h.ForensicsOldestAge, h.StateLastSave} {
+	for _, vec := range []*prometheus.GaugeVec{
+		h.Up, h.LastNewRequests, h.CertificateExpiry, h.ServerClockSkew, h.AuditMissing, h.AuditSurplus, h.ForensicsOldestAge, h.StateLastSave,
+	} {
 		vec.WithLabelValues("shop").Set(1)
 	}
 	h.ReportLastSuccess.WithLabelValues("shop", "oauthtokens").Set(1)

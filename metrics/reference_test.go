@@ -42,7 +42,7 @@ by adding. A family marked *experimental* may still change.
 | word | meaning |
 |---|---|
 | **target** | One ABS deployment that the exporter reads. One process reads one or many. |
-| **report** | One answer of ABS: ''oauthtokens'' (token metrics), ''forensics'' (one token), or one of the attack reports ''attacklist'' and ''attack'' (which tokens are flagged). |
+| **report** | One answer of ABS: ''oauthtokens'' (token metrics), ''forensics'' (one token), one of the attack reports ''attacklist'' and ''attack'' (which tokens are flagged), or ''admin'' (ABS's own state). |
 | **window** | The time that a report covers, to the minute, in the target's time zone. Never past now. |
 | **slot** | A window aligned to the clock that the counters are fed from (''--collect.slot'' long), read again until it is settled. |
 | **token id** | The stand-in for a token, everywhere: 16 hex digits, the first 64 bits of HMAC-SHA256(key, token). The token itself never leaves the process, except towards ABS. |
@@ -94,6 +94,10 @@ ABS splits fewer requests than it totals, the difference is under no value.`},
 The window reaches ''--collect.window'' back from the last cycle. While reports fail, these gauges keep their last value,
 for ''--collect.window'' at most; then they are absent. A failed request ends no attack. A token that is no longer in a
 complete window is no longer flagged.`},
+		{GroupState, "Gauges: ABS's own state", `
+From ABS's admin report, requested every ''--admin.interval''; absent with ''--no-admin.enabled'', where ABS refuses the
+report, and where its answer has no such member. While the report fails, these gauges keep their last value, for
+''--collect.window'' at most. The label ''api'' has the first 1,000 APIs, whatever ''--series.max-values'' is.`},
 		{GroupHealth, "The exporter's own health", `
 What to monitor of the exporter itself. Counters and histograms exist from the start, with every value of a closed set,
 at 0.`},
@@ -139,13 +143,19 @@ func labelMeanings() []struct{ name, meaning string } {
 		{"id", "ABS's number of the attack type; empty if it is not known"},
 		{"category", "what the attack aims at, from the exporter's catalogue; empty if it is not known"},
 		{"severity", "the severity of the attack type by the exporter's catalogue or the configuration, not by ABS; `unknown` for a type that is in neither"},
-		{"report", "the requested report: `oauthtokens` is token metrics, `forensics` is one token, `attacklist` and `attack` are the attack reports, which name flagged tokens"},
+		{"report", "the requested report: `oauthtokens` is token metrics, `forensics` is one token, `attacklist` and `attack` are the attack reports, which name flagged tokens, `admin` is ABS's own state"},
 		{"reason", "why the request failed: keys refused (`auth`), no complete answer in time (`timeout`), no connection or TLS (`connection`), another HTTP status (`status`), a body that is not the requested report (`decode`), a body above the limit (`size`), anything else (`other`); of a row that was left out: what is wrong with it (`token`, `count`, `shape`)"},
 		{"field", "what a report says that was not asked for: `dates` or `token`"},
 		{"state", "of a slot: `open` (read again until settled) or `pending` (still to be read after a pause); of the forensics of a token, which is in one of them: `covered` (answered since the window report before the last one), `failed` (the last call failed), `skipped` (ABS accepts no call about it) or `due` (all others)"},
 		{"dimension", "the label whose limit of series was reached"},
 		{"signal", "what is pushed over OTLP: `metrics` or `logs` (events)"},
 		{"outcome", "what the OTLP receiver did with a request: accepted all of it (`success`), refused some of it (`partial`), accepted none of it (`failure`)"},
+		{"tier", "the tier of ABS's licence, such as `Free` or `Subscription`"},
+		{"api_type", "ABS's type of an API: `regular`, `decoy-incontext` or `decoy-outcontext`; empty if ABS does not say"},
+		{"tracks_tokens", "whether ABS tracks OAuth2 tokens on the API: `true` or `false`; empty if ABS does not say"},
+		{"node", "address of a node of ABS or of its MongoDB, as ABS reports it; a number where it reports none"},
+		{"os", "operating system of a node of ABS; empty if ABS does not say"},
+		{"timezone", "the time zone of ABS, in its own word"},
 		{"version", "the exporter's version"},
 		{"revision", "the commit it was built from"},
 		{"goversion", "the Go version it was built with"},

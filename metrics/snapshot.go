@@ -2,10 +2,18 @@ package metrics
 
 // Sample is a series with its current value. Values are integers because ABS counts; formats that
 // have only floats hold them exactly up to 2^53, which the reader of reports enforces for each
-// count.
+// count. A family that is no integer has Family.Scale.
 type Sample struct {
 	Series *Series
 	Value  int64
+}
+
+// Float returns the value as formats have it that have only floats.
+func (s *Sample) Float() float64 {
+	if scale := s.Series.family.Scale; scale != 0 {
+		return float64(s.Value) / float64(scale)
+	}
+	return float64(s.Value)
 }
 
 // Block holds samples of one family, in the order in which they are exposed. Samples in the order

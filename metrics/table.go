@@ -31,7 +31,7 @@ const Other = "_other"
 // abs.Report… and abs.Reason…, which this package does not import. A test of the package collector,
 // which sets these labels, keeps the two equal.
 var (
-	reports = []string{"oauthtokens", "forensics", "attacklist", "attack"}
+	reports = []string{"oauthtokens", "forensics", "attacklist", "attack", "admin"}
 	reasons = []string{"auth", "timeout", "connection", "status", "decode", "size", "other"}
 
 	reportsOfRows = []string{"oauthtokens", "forensics"}
@@ -219,6 +219,94 @@ var (
 	}
 )
 
+// ABS's own state: the admin report.
+var (
+	LicenseInfo = &Family{
+		Name: "abs_license_info", Type: Gauge, Group: GroupState, Stability: Stable,
+		Labels: []string{LabelTarget, "tier"},
+		Help:   "Always 1: the tier of ABS's licence.",
+	}
+	LicenseExpiry = &Family{
+		Name: "abs_license_expiry_timestamp_seconds", Type: Gauge, Unit: "seconds", Group: GroupState, Stability: Stable,
+		Labels: []string{LabelTarget},
+		Help:   "End of ABS's licence, in seconds since 1970. With an invalid licence ABS shuts down.",
+	}
+	LicenseExpired = &Family{
+		Name: "abs_license_expired", Type: Gauge, Group: GroupState, Stability: Stable,
+		Labels: []string{LabelTarget},
+		Help:   "1 if ABS says that its licence has expired, 0 if not.",
+	}
+	LicenseTransactions = &Family{
+		Name: "abs_license_transactions", Type: Gauge, Unit: "transactions", Group: GroupState, Stability: Stable,
+		Labels: []string{LabelTarget},
+		Help:   "Transactions of the current month that ABS's licence counts.",
+	}
+	LicenseMaxTransactions = &Family{
+		Name: "abs_license_max_transactions", Type: Gauge, Unit: "transactions", Group: GroupState, Stability: Stable,
+		Labels: []string{LabelTarget},
+		Help:   "Transactions a month that ABS's licence allows. Absent where ABS says 0: unlimited.",
+	}
+	AcrossAPIPredictionMode = &Family{
+		Name: "abs_across_api_prediction_mode", Type: Gauge, Group: GroupState, Stability: Stable,
+		Labels: []string{LabelTarget},
+		Help:   "1 if ABS detects attacks across APIs, 0 if not.",
+	}
+	APIPredictionMode = &Family{
+		Name: "abs_api_prediction_mode", Type: Gauge, Group: GroupState, Stability: Stable,
+		Labels: []string{LabelTarget, "api"},
+		Help:   "1 if ABS detects attacks on an API, 0 while it trains for it or was never trained.",
+		Note:   "At 0, no attack on the API says nothing.",
+	}
+	APITrainingStart = &Family{
+		Name: "abs_api_training_start_timestamp_seconds", Type: Gauge, Unit: "seconds", Group: GroupState, Stability: Stable,
+		Labels: []string{LabelTarget, "api"},
+		Help:   "When ABS began to train for an API, in seconds since 1970. Absent where it did not.",
+	}
+	APITraining = &Family{
+		Name: "abs_api_training_seconds", Type: Gauge, Unit: "seconds", Group: GroupState, Stability: Stable,
+		Labels: []string{LabelTarget, "api"},
+		Help:   "How long ABS trains for an API, in seconds. Absent where it does not.",
+	}
+	APIInfo = &Family{
+		Name: "abs_api_info", Type: Gauge, Group: GroupState, Stability: Stable,
+		Labels: []string{LabelTarget, "api", "api_type", "tracks_tokens"},
+		Help:   "Always 1: the type of an API in ABS, and whether ABS tracks OAuth2 tokens on it.",
+		Note:   "An API on which no tokens are tracked adds nothing to the token reports.",
+	}
+	NodeInfo = &Family{
+		Name: "abs_node_info", Type: Gauge, Group: GroupState, Stability: Stable,
+		Labels: []string{LabelTarget, "node", "os"},
+		Help:   "Always 1: the operating system of a node of the ABS cluster.",
+	}
+	NodeCPUs = &Family{
+		Name: "abs_node_cpus", Type: Gauge, Unit: "cpus", Group: GroupState, Stability: Stable,
+		Labels: []string{LabelTarget, "node"},
+		Help:   "CPUs of a node of the ABS cluster.",
+	}
+	NodeMemory = &Family{
+		Name: "abs_node_memory_bytes", Type: Gauge, Unit: "bytes", Group: GroupState, Stability: Stable,
+		Labels: []string{LabelTarget, "node"},
+		Help:   "Memory of a node of the ABS cluster, in bytes; ABS rounds it.",
+	}
+	NodeFilesystemUsed = &Family{
+		Name: "abs_node_filesystem_used_ratio", Type: Gauge, Group: GroupState, Scale: 10_000, Stability: Stable,
+		Labels: []string{LabelTarget, "node"},
+		Help:   "Share of the file system of a node of the ABS cluster that is used, from 0 to 1.",
+		Note:   "At ABS's `percentage_diskusage_limit` (80 % unless set otherwise) it takes no more logs.",
+	}
+	MongoDBNodeUp = &Family{
+		Name: "abs_mongodb_node_up", Type: Gauge, Group: GroupState, Stability: Stable,
+		Labels: []string{LabelTarget, "node"},
+		Help:   "1 if ABS reaches a node of its MongoDB, 0 if not. Absent for a state that is not known.",
+	}
+	TimezoneMismatch = &Family{
+		Name: "abs_server_timezone_mismatch", Type: Gauge, Group: GroupState, Stability: Stable,
+		Labels: []string{LabelTarget, "timezone"},
+		Help:   "1 if the time zone that ABS says it has is not that of --abs.timezone, 0 if it is. Absent where the two cannot be compared.",
+		Note:   "With the word `local` ABS names no zone.",
+	}
+)
+
 // The exporter's own health.
 var (
 	Up = &Family{
@@ -298,6 +386,12 @@ var (
 		Labels: []string{LabelTarget},
 		Help:   "Time of the last report with more requests than before, in seconds since 1970. Absent until there was one.",
 		Note:   "If it stands still although there is traffic, ABS gets no logs: a full disk, or a feed that stopped.",
+	}
+	CertificateExpiry = &Family{
+		Name: "abs_server_certificate_not_after_timestamp_seconds", Type: Gauge, Unit: "seconds", Group: GroupHealth, Stability: Stable,
+		Labels: []string{LabelTarget},
+		Help:   "End of the certificate that ABS showed last, in seconds since 1970, whether it was trusted or not. Absent until it showed one.",
+		Note:   "Of the connection of the last request: a connection that stays open has the certificate that it began with.",
 	}
 	ServerClockSkew = &Family{
 		Name: "abs_server_clock_skew_seconds", Type: Gauge, Unit: "seconds", Group: GroupHealth, Stability: Stable,
@@ -436,8 +530,12 @@ func Table() []*Family {
 		AttackTokens, AnomalyTokens, AttackStart, FlaggedTokens,
 		AttackTypeInfo,
 
+		LicenseInfo, LicenseExpiry, LicenseExpired, LicenseTransactions, LicenseMaxTransactions,
+		AcrossAPIPredictionMode, APIPredictionMode, APITrainingStart, APITraining, APIInfo,
+		NodeInfo, NodeCPUs, NodeMemory, NodeFilesystemUsed, MongoDBNodeUp, TimezoneMismatch,
+
 		Up, TargetPanics, CycleDuration, ReportDuration, ReportBytes, ReportFailures, EmptyReports, ReportRowsSkipped,
-		ReportMismatches, ReportRepeats, ReportLastSuccess, LastNewRequests, ServerClockSkew,
+		ReportMismatches, ReportRepeats, ReportLastSuccess, LastNewRequests, CertificateExpiry, ServerClockSkew,
 		Slots, MissedSlots, UnprovenSlots, RequestDelay, ReportRegressions, AuditMissing, AuditSurplus, ForensicsTokens, ForensicsOldestAge,
 		SeriesOverflow, FindingsOverflow, StateSaveFailures, StateLastSave, LogLinesDropped, BuildInfo,
 

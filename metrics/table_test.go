@@ -92,7 +92,7 @@ func TestTableIsWellFormed(t *testing.T) {
 		if f.Stability != Stable && f.Stability != Experimental {
 			t.Errorf("%s: stability %q", f.Name, f.Stability)
 		}
-		if !slices.Contains([]Group{GroupCounters, GroupWindow, GroupHealth, GroupPush}, f.Group) {
+		if !slices.Contains([]Group{GroupCounters, GroupWindow, GroupState, GroupHealth, GroupPush}, f.Group) {
 			t.Errorf("%s: group %q", f.Name, f.Group)
 		}
 		checkTypeAndUnit(t, f)
@@ -114,6 +114,9 @@ func checkTypeAndUnit(t *testing.T, f *Family) {
 	}
 	if f.Counted && f.Group != GroupHealth {
 		t.Errorf("%s: Counted says nothing in group %s", f.Name, f.Group)
+	}
+	if f.Scale != 0 && (f.Type != Gauge || !f.InSnapshot()) {
+		t.Errorf("%s: Scale is for gauges of snapshots", f.Name)
 	}
 	// No gauge has the unit 1, and no unit contradicts the name.
 	if f.Unit == "1" {

@@ -4,6 +4,7 @@ package jsonscan
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"io"
 	"iter"
@@ -853,4 +854,45 @@ func (s *Scanner) Finish() {
 	if s.err == nil && s.streamErr != io.EOF { //nolint:errorlint // a wrapped io.EOF is a failure
 		s.Ended()
 	}
+}
+
+// Scalar consumes a string, a number, true or false, and returns its text, which is valid until the
+// next call. It skips a value of any other kind, and returns false for it and after a failure.
+// depth is as in Skip.
+func (s *Scanner) Scalar(depth int) (text []byte, ok bool) {
+	switch c := s.Peek(); {
+	case s.err != nil:
+		return nil, false
+	case c == '"':
+		text = s.Str()
+	case c == 't':
+		s.Literal("true")
+		text = []byte("true")
+	case c == 'f':
+		s.Literal("false")
+		text = []byte("false")
+	case c == '-', '0' <= c && c <= '9':
+		text = s.numberText()
+	default:
+		s.Skip(depth)
+		return nil, false
+	}
+	return text, s.err == nil
+}
+
+// numberText consumes a number, of 64 bytes at most, and returns its text.
+func (s *Scanner) numberText() []byte {
+	at := s.Offset()
+	s.scratch = s.scratch[:0]
+	for c := s.nextByte(); '0' <= c && c <= '9' || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E'; c = s.nextByte() {
+		s.scratch = append(s.scratch, c)
+		s.pos++
+		if len(s.scratch) > 64 {
+			break
+		}
+	}
+	if len(s.scratch) > 64 || !json.Valid(s.scratch) {
+		s.Fail(at, "a number expected")
+	}
+	return s.scratch
 }

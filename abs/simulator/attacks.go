@@ -148,12 +148,22 @@ func (s *Simulator) scheduled(k int64) (Attack, bool) {
 	if !kind.across {
 		p := t.profile(t.tokenSeed(id))
 		for j := range 1 + below(mix(h, 6), p.apis) {
-			if name := t.apis[p.api[j]]; !slices.Contains(a.APIs, name) {
+			if name := t.apis[p.api[j]]; !slices.Contains(a.APIs, name) && !s.inTraining(name, a.From) {
 				a.APIs = append(a.APIs, name)
 			}
 		}
+		if len(a.APIs) == 0 {
+			return Attack{}, false
+		}
 	}
 	return a.withDefaults(), true
+}
+
+// inTraining returns whether an API is in the training of Config.Training: ABS finds no attacks on
+// it.
+func (s *Simulator) inTraining(api string, at time.Time) bool {
+	end, ok := s.cfg.Training[api]
+	return ok && (end.IsZero() || at.Before(end))
 }
 
 // attacker picks a token: every other time any, else the busiest of eight, so that attacks come

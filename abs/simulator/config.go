@@ -57,6 +57,11 @@ type Config struct {
 	AttackDelay            time.Duration // from an attack's begin until ABS reports it
 	StaleAttackListEntries int           // entries of the attack list that are old and never expire
 
+	// ABS's own state: the admin report.
+	Version44    bool                 // ABS 4.4 has it at /v4/abs/admin only, and without a time zone
+	Training     map[string]time.Time // when the training of an API ends; zero: never. It has no attacks of the schedule before
+	Transactions int64                // of the month; the licence allows 1,000,000,000
+
 	// What the pages leave open.
 	ResponseCap int64 // ABS's response_size, in bytes of the body before compression; 0: none
 	CapKind     CapKind

@@ -30,12 +30,23 @@ const (
 	// The call is answered by a node that is Delay of Config.Now behind the others; together with
 	// any other fault. Of n nodes that are asked at random, that is a Probability of 1/n.
 	FaultBehind = "behind"
+
+	// These change what the admin report says while they last, and no call.
+	FaultLicense   = "license"   // the licence runs out at From; To: it is renewed
+	FaultTraining  = "training"  // API is not in prediction mode
+	FaultUntracked = "untracked" // no tokens are tracked on API
+	FaultDisk      = "disk"      // the file system of the second node fills to Share, within Delay of Config.Now after From
+	FaultNodeGone  = "node_gone" // the second node is not in the report
+	FaultMongoDB   = "mongodb"   // the second node of MongoDB is down
+	FaultZone      = "zone"      // Body is the time zone in it
 )
 
-var faultKinds = []string{
+var stateFaults = []string{FaultLicense, FaultTraining, FaultUntracked, FaultDisk, FaultNodeGone, FaultMongoDB, FaultZone}
+
+var faultKinds = append([]string{
 	FaultStatus, FaultCut, FaultAbort, FaultStall, FaultHTML, FaultHang, FaultSlow,
 	FaultReset, FaultWrongReport, FaultGarbage, FaultBody, FaultDown, FaultStandstill, FaultBehind,
-}
+}, stateFaults...)
 
 // Fault is something that goes wrong. In JSON its delay is written as 1.5s or 2m.
 type Fault struct {
@@ -43,9 +54,10 @@ type Fault struct {
 	Kind        string        `json:"kind"`                  // one of the kinds of faults
 	Code        int           `json:"code,omitempty"`        // with status and down; default 503
 	RetryAfter  string        `json:"retry_after,omitempty"` // the header's value: seconds or a date
-	Delay       time.Duration `json:"-"`                     // with slow, stall and hang, by the network's clock; with down, standstill and behind, by Config.Now
-	Share       float64       `json:"share,omitempty"`       // with cut, abort and stall: of the body, 0 to 1; 0: half
-	Body        string        `json:"body,omitempty"`        // with body
+	Delay       time.Duration `json:"-"`                     // with slow, stall and hang, by the network's clock; with down, standstill, behind and disk, by Config.Now
+	Share       float64       `json:"share,omitempty"`       // with cut, abort and stall: of the body, with disk: of the file system, 0 to 1; 0: half
+	Body        string        `json:"body,omitempty"`        // with body and zone
+	API         string        `json:"api,omitempty"`         // with training and untracked
 	Probability float64       `json:"probability,omitempty"` // of hitting a call; 0: 1
 	Times       int           `json:"times,omitempty"`       // how often it hits at most; 0: no bound
 	From        time.Time     `json:"from,omitzero"`         // hits only from this time of Config.Now on; zero: no bound
@@ -105,9 +117,18 @@ func (f *Fault) check() error {
 		return fmt.Errorf("fault of kind %q: expected a time from and a later time to", f.Kind)
 	case f.isOutage() && (f.Report != "" || f.Times != 0 || f.Probability != 0 && f.Probability != 1):
 		return fmt.Errorf("fault of kind %q: it hits every call, and has neither report nor probability nor times", f.Kind)
+	case f.isState() && (f.Report != "" || f.Times != 0 || f.Probability != 0 && f.Probability != 1):
+		return fmt.Errorf("fault of kind %q: it concerns the admin report only, and has neither report nor probability nor times", f.Kind)
+	case f.Kind == FaultLicense && f.From.IsZero():
+		return fmt.Errorf("fault of kind %q: expected a time from", f.Kind)
+	case (f.API != "") != (f.Kind == FaultTraining || f.Kind == FaultUntracked):
+		return fmt.Errorf("fault of kind %q: expected an api with %q and %q, and only there", f.Kind, FaultTraining, FaultUntracked)
 	}
 	return nil
 }
+
+// isState returns whether the fault changes what the admin report says.
+func (f *Fault) isState() bool { return slices.Contains(stateFaults, f.Kind) }
 
 // isOutage returns whether the fault keeps ABS from working through what ASE logs.
 func (f *Fault) isOutage() bool { return f.Kind == FaultDown || f.Kind == FaultStandstill }
@@ -190,7 +211,7 @@ func (s *Simulator) hit(report string, at time.Time) (h hits) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, f := range s.faults {
-		if f.Report != "" && f.Report != report ||
+		if f.isState() || f.Report != "" && f.Report != report ||
 			!f.From.IsZero() && at.Before(f.From) || !f.To.IsZero() && !at.Before(f.To) ||
 			f.Times > 0 && f.hits >= f.Times {
 			continue

@@ -52,6 +52,9 @@ func (s *Simulator) Handler() http.Handler {
 
 func (s *Simulator) serve(w http.ResponseWriter, r *http.Request) {
 	report, known := endpoints[r.URL.Path]
+	if s.cfg.Version44 && r.URL.Path == "/v5/abs/admin" {
+		known = false
+	}
 	if !known {
 		report = "other"
 	}

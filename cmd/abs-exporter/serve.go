@@ -166,6 +166,9 @@ func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_
 		if s.Forensics.AttackReports {
 			targets[i].AttackReports = client
 		}
+		if s.Admin.Enabled {
+			targets[i].Admin = client
+		}
 	}
 	e.collector, err = collector.New(collectorOptions(s), targets, environment)
 	if err != nil {
@@ -221,6 +224,7 @@ func collectorOptions(s *config.Settings) collector.Options {
 		ForensicsRate: s.Forensics.Rate,
 		Catalogue:     s.Catalogue,
 		Audit:         s.Audit.Interval,
+		AdminInterval: s.Admin.Interval,
 		LogEvents:     s.Log.Events,
 		StateDir:      s.State.Dir,
 	}

@@ -34,11 +34,27 @@ func health() *Dashboard {
 			"s", steps(colourGood, 900, colourWarning, 3600, colourCritical), query{or(age("abs_exporter_state_last_save_timestamp_seconds", target), "NaN * "+running), ""}).
 			otherwise("in memory only"),
 
+		row("ABS itself"),
+		stat("Licence ends in", "How long ABS's licence lasts, at the target where it is shortest. With an invalid licence ABS shuts down.",
+			"s", steps(colourCritical, 604800, colourWarning, 2592000, colourGood),
+			query{"min(" + gauge("target", "abs_license_expiry_timestamp_seconds", target) + " - time())", ""}).wide(6),
+		stat("Licence used this month", "Share of the month's transactions that ABS's licence allows, at the target where it is largest.",
+			"percentunit", steps(colourGood, 0.9, colourWarning, 1, colourCritical),
+			query{or("max("+gauge("target", "abs_license_transactions", target)+"\n  / on (target) "+gauge("target", "abs_license_max_transactions", target)+")",
+				"NaN * sum("+where("abs_license_transactions", target)+")"), ""}).wide(6).
+			otherwise("unlimited"),
+		stat("Fullest file system", "Of the nodes of ABS. At percentage_diskusage_limit (80 % unless set otherwise) ABS takes no more logs.",
+			"percentunit", steps(colourGood, 0.8, colourWarning, 0.85, colourCritical),
+			query{"max(" + where("abs_node_filesystem_used_ratio", target) + ")", ""}).wide(6),
+		stat("Certificate ends in", "How long the certificate lasts that ABS showed last, at the target where it is shortest.",
+			"s", steps(colourCritical, 604800, colourWarning, 1814400, colourGood),
+			query{"min(" + gauge("target", "abs_server_certificate_not_after_timestamp_seconds", target) + " - time())", ""}).wide(6),
+
 		row("Asking ABS"),
 		lines("Failed calls by reason, each $range before", "Calls to ABS without a usable report: keys refused (auth), no answer in time (timeout), no connection or TLS (connection), another HTTP status (status), "+
 			"a body that is no such report (decode) or too large (size), anything else (other). A failed call changes no counter of requests.", "short", 12, 8,
 			query{increase("reason", "abs_exporter_report_failures_total", target), "{{reason}}"}).painted(reasons()),
-		lines("Calls by report, each $range before", "Calls to ABS, failed ones too, by report: token metrics (oauthtokens), one token (forensics), and the attack reports (attacklist, attack).", "short", 12, 8,
+		lines("Calls by report, each $range before", "Calls to ABS, failed ones too, by report: token metrics (oauthtokens), one token (forensics), the attack reports (attacklist, attack), and ABS's own state (admin).", "short", 12, 8,
 			query{increase("report", "abs_exporter_report_duration_seconds_count", target), "{{report}}"}).painted(reports()),
 		lines("How long ABS takes, 9 of 10 calls", "Nine in ten calls were answered to the last byte within this, in the chosen range before.", "s", 8, 8,
 			query{"histogram_quantile(0.9, " + increase("report, le", "abs_exporter_report_duration_seconds_bucket", target) + ")", "{{report}}"}).painted(reports()),

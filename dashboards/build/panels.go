@@ -74,6 +74,23 @@ func stat(title, description, unit string, thresholds object, q query) *Panel {
 	return p
 }
 
+// wide sets the width of a panel.
+func (p *Panel) wide(w int) *Panel {
+	p.GridPos.W = w
+	return p
+}
+
+// also adds queries to a panel of one number: each of its numbers then has its name.
+func (p *Panel) also(queries ...query) *Panel {
+	for i, q := range queries {
+		t := p.Targets[0]
+		t.RefID, t.Expr, t.LegendFormat = "BCDE"[i:i+1], q.expr, q.legend
+		p.Targets = append(p.Targets, t)
+	}
+	p.Options["textMode"], p.Options["orientation"] = "value_and_name", "horizontal"
+	return p
+}
+
 // says adds a text shown in place of a value. No value at all would have the colour of the lowest
 // threshold, so it gets a text too.
 func (p *Panel) says(mapping object) *Panel {

@@ -31,6 +31,12 @@ func known() string {
 		where("abs_exporter_slots", target+`, state="open"`) + "[6h]) unless on (target) " + flagged + "))"
 }
 
+// predicting is the prediction mode of each API that is no decoy.
+func predicting() string {
+	return gauge("target, api", "abs_api_prediction_mode", target) +
+		" unless on (target, api) " + where("abs_api_info", target+`, api_type=~"decoy.*"`)
+}
+
 // byAPI is the traffic by API. all, which only attacks have, chooses every one, and not none; @
 // end() asks for it once, and not for the time before such an attack.
 func byAPI() string {

@@ -50,7 +50,9 @@ func methods() []paint {
 	return categorised("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", metrics.Other)
 }
 
-func reports() []paint { return categorised("oauthtokens", "forensics", "attacklist", "attack") }
+func reports() []paint {
+	return categorised("oauthtokens", "forensics", "attacklist", "attack", "admin")
+}
 
 func reasons() []paint {
 	return categorised("auth", "timeout", "connection", "status", "decode", "size", "other")

@@ -35,6 +35,7 @@ func (p *producer) Produce(context.Context) ([]metricdata.ScopeMetrics, error) {
 	for _, g := range p.Published() {
 		f := g.Family
 		var points []metricdata.DataPoint[int64]
+		var floats []metricdata.DataPoint[float64] // instead, of a family that is no integer
 		for _, block := range g.Blocks {
 			points = slices.Grow(points, len(block))
 			for _, sample := range block {
@@ -44,13 +45,20 @@ func (p *producer) Produce(context.Context) ([]metricdata.ScopeMetrics, error) {
 					set = attributes(s)
 				}
 				sets[s] = set
+				if f.Scale != 0 {
+					floats = append(floats, metricdata.DataPoint[float64]{Attributes: set, Time: now, Value: sample.Float()})
+					continue
+				}
 				points = append(points, metricdata.DataPoint[int64]{Attributes: set, StartTime: s.Created(), Time: now, Value: sample.Value})
 			}
 		}
 		m := metricdata.Metrics{Name: f.Name, Description: f.Help, Unit: f.UCUM()}
-		if f.Type == metrics.Counter {
+		switch {
+		case f.Scale != 0:
+			m.Data = metricdata.Gauge[float64]{DataPoints: floats}
+		case f.Type == metrics.Counter:
 			m.Data = metricdata.Sum[int64]{DataPoints: points, Temporality: metricdata.CumulativeTemporality, IsMonotonic: true}
-		} else {
+		default:
 			m.Data = metricdata.Gauge[int64]{DataPoints: points}
 		}
 		data = append(data, m)

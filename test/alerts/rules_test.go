@@ -249,11 +249,28 @@ func TestEveryQueryFitsTheTable(t *testing.T) {
 	}
 }
 
+var setsSeverity = regexp.MustCompile(`"severity", "(\w+)", "", ""`)
+
+// severities returns the severities that the alerts of a rule can have: that of its label, or those
+// that its expression sets.
+func (r *rule) severities() []string {
+	if r.Labels["severity"] != "{{ $labels.severity }}" {
+		return []string{r.Labels["severity"]}
+	}
+	found := []string{""} // which is none, if the expression sets none
+	for i, m := range setsSeverity.FindAllStringSubmatch(r.Expr, -1) {
+		found = append(found[:i], m[1])
+	}
+	return found
+}
+
 // Every alert has what a person needs to act on it, and the label that Alertmanager routes by.
 func TestEveryAlertIsComplete(t *testing.T) {
 	for _, r := range alertRules(t) {
-		if !slices.Contains([]string{"critical", "warning", "info"}, r.Labels["severity"]) {
-			t.Errorf("%s has the severity %q", r.Alert, r.Labels["severity"])
+		for _, severity := range r.severities() {
+			if !slices.Contains([]string{"critical", "warning", "info"}, severity) {
+				t.Errorf("%s has the severity %q", r.Alert, severity)
+			}
 		}
 		for _, name := range []string{"summary", "description", "runbook_url", "dashboard"} {
 			if r.Annotations[name] == "" {

@@ -137,6 +137,8 @@ func TestBadFlags(t *testing.T) {
 		"max-backfill":         {with("--collect.max-backfill=2h29m"), nil, []string{"--collect.max-backfill: must not be shorter than settle time and slot together (2h30m0s) but is 2h29m0s"}},
 		"lookback":             {with("--collect.lookback=-1m"), nil, []string{"--collect.lookback: must not be negative but is -1m0s"}},
 		"lookback too far":     {with("--collect.lookback=25h"), nil, []string{"--collect.lookback: must not be longer than --collect.max-backfill (24h0m0s) but is 25h0m0s"}},
+		"admin interval":       {with("--admin.interval=0s"), nil, []string{"--admin.interval: must be above 0s but is 0s"}},
+		"admin path":           {with("--abs.admin-path=v5/abs/admin?x"), nil, []string{"--abs.admin-path: must be a plain path that begins with /, such as /v5/abs/admin"}},
 		"forensics rate":       {with("--forensics.rate=0"), nil, []string{"--forensics.rate: must be above 0; to request no forensics, use --no-forensics.enabled"}},
 		"max tokens":           {with("--series.max-tokens=-1"), nil, []string{"--series.max-tokens: must not be negative but is -1"}},
 		"too many tokens":      {with("--series.max-tokens=10000001"), nil, []string{"--series.max-tokens: must be 10000000 or less but is 10000001"}},

@@ -16,6 +16,7 @@ type Settings struct {
 	Forensics Forensics `embed:"" prefix:"forensics." group:"forensics"`
 	Series    Series    `embed:"" prefix:"series." group:"series"`
 	Audit     Audit     `embed:"" prefix:"audit." group:"audit"`
+	Admin     Admin     `embed:"" prefix:"admin." group:"admin"`
 	State     State     `embed:"" prefix:"state." group:"state"`
 	Web       Web       `embed:"" prefix:"web." group:"web"`
 	OTLP      OTLP      `embed:"" prefix:"otlp." group:"otlp"`
@@ -50,6 +51,7 @@ type ABS struct {
 	Rate          float64       `default:"${absrate}" help:"Requests per second at most to one target, all reports together."`
 	Concurrency   int           `default:"8" help:"Requests at the same time at most to one target, all reports together."`
 	ResponseCap   ByteSize      `default:"100MB" help:"ABS's limit for the size of a response (its response_size). A body of more than twice this is refused. 1 MB is 1,000,000 bytes, 1 MiB 1,048,576."`
+	AdminPath     string        `placeholder:"PATH" help:"Path of ABS's admin report below the URL. Default: /v5/abs/admin, or /v4/abs/admin where ABS does not have that."`
 	TLS           TLS           `embed:"" prefix:"tls."`
 }
 
@@ -85,6 +87,12 @@ type Forensics struct {
 // Audit is how often counts are audited.
 type Audit struct {
 	Interval time.Duration `default:"${audit}" help:"Settled spans are read again and compared with what was counted this often. 0s: never."`
+}
+
+// Admin is whether and how often ABS's own state is read.
+type Admin struct {
+	Enabled  bool          `default:"true" negatable:"" help:"Read ABS's admin report: its licence, APIs, nodes and time zone."`
+	Interval time.Duration `default:"${admin}" help:"How often the admin report is read. A request for it may take 15s at most."`
 }
 
 // Series is how many series there are, and how tokens are named.

@@ -23,6 +23,9 @@ type Simulator struct {
 	DelayMax    time.Duration `default:"${delaymax}" help:"Longest delay: one twelfth of a batch is later than usual."`
 	AttackEvery time.Duration `default:"90s" help:"An attack or an anomaly begins this often. 0s: none."`
 	AttackLast  time.Duration `default:"2m" help:"How long an attack lasts, about."`
+	Training    []string      `default:"${training}" help:"APIs that are in training: ABS detects no attacks on them. Empty: none."`
+	TrainingEnd time.Duration `default:"20m" help:"Their training ends this long after the start. 0s: never."`
+	ABSVersion  string        `default:"5.2" enum:"4.4,5.2" help:"Version of ABS whose admin report it has: 4.4 has it at /v4/abs/admin only, and without the time zone."`
 	ResponseCap ByteSize      `default:"0B" help:"Size of the largest response. 0B: no limit."`
 	CapKind     string        `default:"cut" enum:"cut,abort,status,error,rows,hang" help:"What happens to a larger one: cut (the body ends early), abort (the connection too), status (a 413), error (a 500), rows (some are left out silently) or hang (no response)."`
 	Faults      string        `placeholder:"JSON" help:"What fails, in the format of /simulator/faults, such as [{\"kind\":\"status\",\"code\":503,\"probability\":0.3}]."`
@@ -71,6 +74,7 @@ func (s *Simulator) validate(v *validation) {
 	notNegative(v.failf, "simulate.delay", s.Delay)
 	notNegative(v.failf, "simulate.attack-every", s.AttackEvery)
 	notNegative(v.failf, "simulate.attack-last", s.AttackLast)
+	notNegative(v.failf, "simulate.training-end", s.TrainingEnd)
 	if s.DelayMax < s.Delay {
 		v.failf("simulate.delay-max", "must not be shorter than --simulate.delay (%s) but is %s", s.Delay, s.DelayMax)
 	}
@@ -106,6 +110,8 @@ func (s *Simulator) New(now func() time.Time) (*simulator.Simulator, error) {
 		DelayMax:     s.DelayMax,
 		AttackEvery:  s.AttackEvery,
 		AttackLast:   s.AttackLast,
+		Version44:    s.ABSVersion == "4.4",
+		Training:     map[string]time.Time{},
 		ResponseCap:  int64(s.ResponseCap),
 		CapKind: map[string]simulator.CapKind{
 			"cut": simulator.CapCut, "abort": simulator.CapAbort, "status": simulator.CapStatus, "error": simulator.CapError,
@@ -114,6 +120,13 @@ func (s *Simulator) New(now func() time.Time) (*simulator.Simulator, error) {
 	}
 	if s.End > 0 {
 		config.End = now().Add(s.End)
+	}
+	for _, api := range s.Training {
+		var end time.Time
+		if s.TrainingEnd > 0 {
+			end = now().Add(s.TrainingEnd)
+		}
+		config.Training[api] = end
 	}
 	sim := simulator.New(config)
 	if s.Faults == "" {

@@ -50,6 +50,7 @@ func (t *Target) ClientConfig() abs.Config {
 		Rate:        t.Rate,
 		Concurrency: t.Concurrency,
 		ResponseCap: int64(t.ResponseCap),
+		AdminPath:   t.AdminPath,
 		TLS:         abs.TLSConfig(t.TLS),
 	}
 	if t.Restricted() {
@@ -222,7 +223,7 @@ func (t *Target) validateClient(fail failure) {
 func clientFlags() map[string]string {
 	return map[string]string{
 		"Keys": "abs.access-key-file", "Timeout": "abs.timeout", "Rate": "abs.rate",
-		"Concurrency": "abs.concurrency", "ResponseCap": "abs.response-cap",
+		"Concurrency": "abs.concurrency", "ResponseCap": "abs.response-cap", "AdminPath": "abs.admin-path",
 		"TLS.CAFile": "abs.tls.ca-file", "TLS.CertFile": "abs.tls.cert-file", "TLS.KeyFile": "abs.tls.key-file",
 		"TLS.ServerName": "abs.tls.server-name", "TLS.Fingerprint": "abs.tls.fingerprint",
 		"TLS.InsecureSkipVerify": "abs.tls.insecure-skip-verify",

@@ -58,6 +58,7 @@ func (s *Settings) validateShared(v *validation) {
 	if s.Audit.Interval < 0 {
 		v.failf("audit.interval", "must not be negative; 0s turns the audit off")
 	}
+	positive(v.failf, "admin.interval", s.Admin.Interval)
 	var err error
 	if s.Catalogue, err = catalogue.New(s.Forensics.Severity); err != nil {
 		v.failf("forensics.severity", "%s", err)

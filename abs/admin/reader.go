@@ -1,0 +1,263 @@
+package admin
+
+import (
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs/jsonscan"
+)
+
+// What is kept of a report is bounded. The published one has less than 1 kB for each API.
+const (
+	maxAPIs  = 1000
+	maxNodes = 100 // of ABS, and as many of MongoDB
+
+	// MaxBody is how long a report may be, in bytes.
+	MaxBody = 16 << 20
+)
+
+// Reader reads one admin report, member by member. ABS's pages show its licence and its APIs; of
+// its nodes and its time zone they say only that they are there. So those are looked for by the
+// names of their members, at any depth. Nothing in the report is counted, so a value that cannot be
+// understood is absent, and refuses nothing.
+type Reader struct {
+	*jsonscan.Scanner
+	loc       *time.Location // of dates that name no known zone
+	out       Report
+	zoneDepth int // of the member that has the time zone
+}
+
+// NewReader returns a reader of the report that the scanner is about to read. loc is the zone of
+// dates that name none that is known.
+func NewReader(s *jsonscan.Scanner, loc *time.Location) *Reader { return &Reader{Scanner: s, loc: loc} }
+
+// Report returns what was read.
+func (a *Reader) Report() Report { return a.out }
+
+// Member consumes the value of a member of the report. It returns whether only admin reports have
+// such a member.
+func (a *Reader) Member(name string) (known bool) {
+	switch name {
+	case "license_info":
+		a.license()
+	case "across_api_prediction_mode":
+		a.out.AcrossAPIs = a.yes(1)
+	case "apis":
+		a.apis()
+	default:
+		a.search(strings.ToLower(name), 1, inNothing)
+		return false
+	}
+	return true
+}
+
+// members yields the names of an object's members. The loop's body must consume the value of each.
+func (a *Reader) members() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for key, more := a.Open(); more; key, more = a.Next() {
+			if !yield(key) {
+				return
+			}
+		}
+	}
+}
+
+func (a *Reader) license() {
+	l := &a.out.License
+	if !a.isObject(1) {
+		return
+	}
+	for key := range a.members() {
+		switch string(key) {
+		case "tier":
+			l.Tier = a.text(2)
+		case "expiry":
+			l.Expiry = a.date(2)
+		case "expired":
+			l.Expired = a.yes(2)
+		case "max_transactions_per_month":
+			l.MaxTransactions = a.count(2)
+		case "current_month_transactions":
+			l.Transactions = a.count(2)
+		default:
+			a.Skip(2)
+		}
+	}
+}
+
+func (a *Reader) apis() {
+	if a.Peek() != '[' {
+		a.Skip(1)
+		return
+	}
+	for range a.Elements() {
+		if !a.isObject(2) {
+			continue
+		}
+		api := a.api()
+		switch {
+		case api.Name == "" || slices.ContainsFunc(a.out.APIs, func(b API) bool { return b.Name == api.Name }):
+		case len(a.out.APIs) == maxAPIs:
+			a.out.Omitted++
+		default:
+			a.out.APIs = append(a.out.APIs, api)
+		}
+	}
+}
+
+func (a *Reader) api() (api API) {
+	for key := range a.members() {
+		switch string(key) {
+		case "api_name":
+			api.Name = a.text(3)
+		case "api_type":
+			api.Type = a.text(3)
+		case "token":
+			api.TracksTokens = a.yes(3)
+		case "prediction_mode":
+			api.Prediction = a.yes(3)
+		case "training_started_at":
+			api.TrainingStarted = a.date(3)
+		case "training_duration":
+			api.Training = parseDuration(a.text(3))
+		default:
+			a.Skip(3)
+		}
+	}
+	return api
+}
+
+// surroundings are what a node may be one of, by the names of the members around it.
+type surroundings int
+
+const (
+	inNothing surroundings = iota
+	inNodes
+	inMongoDB
+)
+
+func (s surroundings) within(name string) surroundings {
+	switch {
+	case s == inMongoDB || strings.Contains(name, "mongo"):
+		return inMongoDB
+	case strings.Contains(name, "node") || strings.Contains(name, "cluster"):
+		return inNodes
+	}
+	return s
+}
+
+// search looks for nodes and for the time zone in the value of a member, whose name is in lower
+// case.
+func (a *Reader) search(name string, depth int, in surroundings) {
+	in = in.within(name)
+	switch {
+	case strings.HasPrefix(name, "ase"): // the logs of each ASE node
+		a.Skip(depth)
+	case a.Peek() == '{':
+		if !a.TooDeep(depth) {
+			a.node(name, depth, in)
+		}
+	case a.Peek() == '[':
+		if a.TooDeep(depth) {
+			return
+		}
+		for range a.Elements() {
+			if a.Peek() != '{' {
+				a.Skip(depth + 1)
+			} else if !a.TooDeep(depth + 1) {
+				a.node("", depth+1, in)
+			}
+		}
+	case strings.Contains(name, "zone"):
+		if zone := a.text(depth); zone != "" && (a.out.Timezone == "" || depth < a.zoneDepth) {
+			a.out.Timezone, a.zoneDepth = zone, depth
+		}
+	default:
+		a.Skip(depth)
+	}
+}
+
+// node reads an object that may be a node or hold some. key is the name of the member that it is
+// the value of, or "".
+func (a *Reader) node(key string, depth int, in surroundings) {
+	n := Node{}
+	var id, kind string
+	var up *bool
+	for member := range a.members() {
+		switch name := strings.ToLower(string(member)); name {
+		case "node_ip", "ip", "ip_address", "log_ip", "host", "host_name", "hostname", "node":
+			n.Name = a.text(depth + 1)
+		case "uuid", "id":
+			id = a.text(depth + 1)
+		case "os":
+			n.OS = a.text(depth + 1)
+		case "cpu", "cpus":
+			n.CPUs = a.count(depth + 1)
+		case "memory":
+			n.Memory = parseSize(a.text(depth + 1))
+		case "filesystem", "file_system":
+			n.FilesystemUsed = parseShare(a.text(depth + 1))
+		case "status", "state":
+			up = parseUp(a.text(depth + 1))
+		case "type", "node_type":
+			kind = a.text(depth + 1)
+		default:
+			a.search(name, depth+1, in)
+		}
+	}
+	isNode := n.CPUs != nil || n.Memory != nil || n.FilesystemUsed != nil
+	for _, name := range []string{id, key} {
+		if n.Name == "" {
+			n.Name = name
+		}
+	}
+	switch {
+	case in == inMongoDB && up != nil:
+		if n.Name == "" {
+			n.Name = strconv.Itoa(len(a.out.MongoDB) + 1)
+		}
+		m := MongoDB{Name: n.Name, Type: kind, Up: *up}
+		a.out.MongoDB = appendNode(a, a.out.MongoDB, m, func(b MongoDB) bool { return b.Name == m.Name })
+	case in == inNodes && isNode:
+		if n.Name == "" {
+			n.Name = strconv.Itoa(len(a.out.Nodes) + 1)
+		}
+		a.out.Nodes = appendNode(a, a.out.Nodes, n, func(b Node) bool { return b.Name == n.Name })
+	}
+}
+
+func appendNode[T any](a *Reader, nodes []T, n T, same func(T) bool) []T {
+	switch {
+	case slices.ContainsFunc(nodes, same):
+		return nodes
+	case len(nodes) == maxNodes:
+		a.out.Omitted++
+		return nodes
+	}
+	return append(nodes, n)
+}
+
+// isObject reports whether the next value is an object; anything else is skipped.
+func (a *Reader) isObject(depth int) bool {
+	if a.Peek() == '{' {
+		return !a.TooDeep(depth)
+	}
+	a.Skip(depth)
+	return false
+}
+
+// text reads a text, a number, true or false; "" stands for a value of another kind.
+func (a *Reader) text(depth int) string {
+	text, ok := a.Scalar(depth)
+	if !ok {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}
+
+func (a *Reader) date(depth int) time.Time { return parseDate(a.text(depth), a.loc) }
+func (a *Reader) count(depth int) *int64   { return parseCount(a.text(depth)) }
+func (a *Reader) yes(depth int) *bool      { return parseBool(a.text(depth)) }

@@ -1,0 +1,155 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/abs/admin"
+	"github.com/abs-exporter/abs-exporter/collector/absstate"
+	"github.com/abs-exporter/abs-exporter/metrics"
+)
+
+// adminTimeout bounds a request for the admin report: it is small, and findings wait for it.
+const adminTimeout = 15 * time.Second
+
+// AdminReporter requests ABS's own state; *abs.Client is one.
+type AdminReporter interface {
+	Admin(ctx context.Context) (admin.Report, error)
+}
+
+// adminReport is the report of ABS's own state. Whatever becomes of it, nothing else depends on it:
+// it counts neither for abs_up nor for any other report.
+type adminReport struct {
+	*wiring
+	changed func() // publishes the gauges
+
+	next    time.Time // when it is due
+	read    time.Time // when the last answer was requested; zero: never
+	exposed []metrics.Block
+	status  absstate.Status
+
+	failing  time.Time // since when it fails; zero: it does not
+	attempts int       // that failed since
+	zone     string    // ABS's word for a time zone that is not ours, as last logged
+	omitted  bool      // it was logged that a report has too many APIs or nodes
+}
+
+// poll implements report: it reads the admin report when it is due.
+func (r *adminReport) poll(ctx context.Context, c *cycle) (publish bool) {
+	wait := r.next.Sub(c.began) // longer than that after the clock was set back
+	if r.Admin == nil || wait > 0 && wait <= max(r.options.Window, r.options.AdminInterval) {
+		return false
+	}
+	if r.next = r.next.Add(r.options.AdminInterval); !r.next.After(c.began) || wait > 0 {
+		r.next = c.began.Add(r.options.AdminInterval)
+	}
+	began := r.clock.Now()
+	bounded, cancel := context.WithTimeout(ctx, adminTimeout)
+	defer cancel()
+	a, err := r.Admin.Admin(bounded)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		r.failed(c, err)
+	default:
+		r.answered(began, &a)
+		r.changed()
+	}
+	r.heartbeat()
+	return false
+}
+
+// failed records a failure, in the log only if it is the first in a row. What ABS refuses or does
+// not have is left out for a window.
+func (r *adminReport) failed(c *cycle, err error) {
+	const without = "ABS's licence, APIs and nodes are not known; their metrics keep their last value for --collect.window at most; all else goes on"
+	var e *abs.Error
+	refused := abs.ReasonOf(err) == abs.ReasonAuth
+	missing := errors.As(err, &e) && e.Status == http.StatusNotFound
+	if refused || missing {
+		r.next = c.began.Add(max(r.options.Window, r.options.AdminInterval))
+	}
+	if r.attempts++; r.attempts > 1 {
+		return
+	}
+	r.failing = c.began
+	switch {
+	case refused && !r.Forensics: // as the restricted user
+		r.log.Info("admin report refused", "err", err, "consequence", without+"; it is left out for --collect.window")
+	case refused:
+		r.failures.add("admin report refused", err, without+"; it is left out for --collect.window")
+	case missing:
+		r.failures.add("admin report not found", err, without+"; it is left out for --collect.window; if ABS has it at another path, set --abs.admin-path")
+	default:
+		r.failures.add("admin report not read", err, without+"; it is tried again every --admin.interval")
+	}
+}
+
+// answered takes over an answer.
+func (r *adminReport) answered(began time.Time, a *admin.Report) {
+	if r.attempts > 0 {
+		r.log.Info("report recovered", "report", abs.ReportAdmin, "after", began.Sub(r.failing).Round(time.Second), "failures", r.attempts)
+		r.attempts, r.failing = 0, time.Time{}
+	}
+	if a.Omitted > 0 && !r.omitted {
+		r.log.Warn("admin report has too many APIs or nodes", "omitted", a.Omitted,
+			"consequence", "the last ones have no metrics")
+	}
+	r.read, r.omitted = began, a.Omitted > 0
+	absstate.CutNames(a)
+	r.status = absstate.StatusOf(a)
+	r.exposed = absstate.Gauges(r.Name, a)
+	if a.Timezone != "" {
+		r.compareZone(began, a.Timezone)
+	}
+}
+
+// compareZone compares the time zone that ABS says it has with the configured one.
+func (r *adminReport) compareZone(now time.Time, word string) {
+	same, known := absstate.SameZone(word, r.Location, now)
+	if !known {
+		r.log.Debug("time zone of ABS not comparable", "abs_timezone", word)
+		return
+	}
+	mismatch := int64(1)
+	if same {
+		mismatch = 0
+	}
+	r.exposed = append(r.exposed, absstate.Gauge(r.Name, metrics.TimezoneMismatch, mismatch, word))
+	switch {
+	case same && r.zone != "":
+		r.log.Info("time zone of ABS is the configured one again", "abs_timezone", word)
+		r.zone = ""
+	case !same && r.zone != word:
+		r.zone = word
+		r.failures.add("time zone of ABS is not the configured one",
+			fmt.Errorf("ABS has %q, and --abs.timezone is %q", word, r.Location),
+			"every window is shifted: requests are counted in wrong slots, and attacks may be missed; set --abs.timezone="+
+				absstate.ZoneFlag(word))
+	}
+}
+
+// fresh reports whether the last answer may still be shown.
+func (r *adminReport) fresh(now time.Time) bool {
+	return !r.read.IsZero() && now.Sub(r.read) <= r.options.Window
+}
+
+// gauges returns what may still be exposed of the last answer.
+func (r *adminReport) gauges(now time.Time) []metrics.Block {
+	if !r.fresh(now) {
+		return nil
+	}
+	return r.exposed
+}
+
+// statusAt returns what the status page may still show of the last answer.
+func (r *adminReport) statusAt(now time.Time) absstate.Status {
+	if !r.fresh(now) {
+		return absstate.Status{}
+	}
+	return r.status
+}
