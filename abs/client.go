@@ -16,6 +16,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/abs-exporter/abs-exporter/abs/admin"
+	"github.com/abs-exporter/abs-exporter/abs/tlsclient"
 )
 
 // Client sends requests to one ABS: GET and nothing else. It follows no redirect, and sends
@@ -69,9 +70,9 @@ func NewClient(config Config) (*Client, error) {
 		return r
 	}
 	if c.transport == nil {
-		t, err := config.TLS.clientConfig(base.Hostname())
-		if err != nil {
-			return nil, err
+		t, err := config.TLS.ClientConfig(base.Hostname())
+		if wrong := (*tlsclient.FieldError)(nil); errors.As(err, &wrong) {
+			return nil, tlsFieldError(wrong)
 		}
 		c.transport = newTransport(&c.config, t)
 	}
@@ -285,7 +286,7 @@ func (c *Client) exchange(
 	// Not through http.Client: it follows redirects and puts the URL into its errors.
 	r.clock = Clock{Sent: c.config.Now()}
 	resp, repeated, err := c.roundTrip(req, refuse)
-	r.expires = certificateEnd(resp, err)
+	r.expires = tlsclient.CertificateEnd(resp, err)
 	if err != nil {
 		return repeated, c.transportError(parent, ctx, report, err, false)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs/jsonscan"
+	"github.com/abs-exporter/abs-exporter/abs/tlsclient"
 )
 
 // User selects one of ABS's two users. The restricted one gets obfuscated tokens and no forensics
@@ -108,6 +109,15 @@ type ConfigError struct {
 // Error names the fields.
 func (e *ConfigError) Error() string {
 	return strings.TrimSuffix("abs: "+e.Field+": "+e.Detail+" "+e.Other, " ")
+}
+
+// tlsFieldError returns the error for a field of Config.TLS.
+func tlsFieldError(e *tlsclient.FieldError) *ConfigError {
+	wrong := &ConfigError{Field: "TLS." + e.Field, Detail: e.Detail}
+	if e.Other != "" {
+		wrong.Other = "TLS." + e.Other
+	}
+	return wrong
 }
 
 func validPort(text string) bool {

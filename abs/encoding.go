@@ -71,6 +71,3 @@ func (l *latin1) Read(p []byte) (int, error) {
 	}
 	return l.left.Read(p)
 }
-
-// withoutMark removes the byte order mark that editors put before a text of UTF-8.
-func withoutMark(text []byte) []byte { return bytes.TrimPrefix(text, []byte("\ufeff")) }

@@ -1,12 +1,10 @@
 package abs
 
 import (
-	"cmp"
 	"compress/flate"
 	"compress/gzip"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -17,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs/tlsclient"
 )
 
 // contextError returns the error of a call that its caller cancelled or whose deadline passed.
@@ -162,7 +162,7 @@ func connectionText(err error) string {
 	var dns *net.DNSError
 	var op *net.OpError
 	var record tls.RecordHeaderError
-	text := cmp.Or(certificateText(err), handshakeText(err))
+	text := tlsclient.Explain(err)
 	switch {
 	case text != "":
 		return text
@@ -184,40 +184,4 @@ func connectionText(err error) string {
 func corrupt(err error) bool {
 	var damaged flate.CorruptInputError
 	return errors.As(err, &damaged) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader)
-}
-
-// certificateText says why a certificate was refused, and nothing if that is not what happened. It
-// names what ABS's certificate says, which is no secret.
-func certificateText(err error) string {
-	if file := (*fileError)(nil); errors.As(err, &file) {
-		return file.Error()
-	}
-	if errors.Is(err, errFingerprint) {
-		return errFingerprint.Error()
-	}
-	var (
-		unknown x509.UnknownAuthorityError
-		host    x509.HostnameError
-		invalid x509.CertificateInvalidError
-		roots   x509.SystemRootsError
-		refused *tls.CertificateVerificationError
-	)
-	switch {
-	case errors.As(err, &unknown) && insecureAlgorithm.MatchString(err.Error()):
-		return "the chain of ABS's certificate is signed with " + insecureAlgorithm.FindStringSubmatch(err.Error())[1] +
-			", which is not trusted: a new certificate is needed; until then, " + pin
-	case errors.As(err, &unknown):
-		return "the certificate of ABS is signed by an unknown authority: name its CA file, or its fingerprint"
-	case errors.As(err, &host) && len(host.Certificate.DNSNames)+len(host.Certificate.IPAddresses) == 0:
-		return "the certificate of ABS names no host: " + pin + ", or a new certificate is needed"
-	case errors.As(err, &host):
-		return "the certificate of ABS is for another host: name the server name that it has, or its fingerprint"
-	case errors.As(err, &invalid):
-		return "the certificate of ABS is not valid: " + invalid.Error()
-	case errors.As(err, &roots):
-		return "the system's certificate authorities cannot be read"
-	case errors.As(err, &refused):
-		return "the certificate of ABS is not trusted"
-	}
-	return ""
 }

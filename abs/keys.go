@@ -85,7 +85,7 @@ func readKey(name string) (string, error) {
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return "", fmt.Errorf("cannot be read: %w", err)
 	}
-	key := strings.TrimSuffix(strings.TrimSuffix(string(withoutMark(text[:n])), "\n"), "\r")
+	key := strings.TrimSuffix(strings.TrimSuffix(string(regular.WithoutMark(text[:n])), "\n"), "\r")
 	if err := CheckKey(key); err != nil {
 		return "", fmt.Errorf("in %s %w", name, err)
 	}

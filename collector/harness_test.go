@@ -109,7 +109,9 @@ func newRig(o Options, location *time.Location, end abs.WindowEnd, responseCap i
 	}
 	registry := prometheus.NewRegistry()
 	health := metrics.NewHealth(registry)
-	config.Observe = ObserveCalls(health, t.Name, clock, slog.New(slog.DiscardHandler))
+	if config.Observe == nil {
+		config.Observe = ObserveCalls(health, t.Name, clock, slog.New(slog.DiscardHandler))
+	}
 	client, err := abs.NewClient(config)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@
 package regular
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -61,3 +62,6 @@ func ReadFile(path string) ([]byte, error) {
 	}
 	return data, nil
 }
+
+// WithoutMark removes the byte order mark that editors put before a text of UTF-8.
+func WithoutMark(text []byte) []byte { return bytes.TrimPrefix(text, []byte("\ufeff")) }

@@ -1,14 +1,39 @@
-package abs
+package tlsclient
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
+
+// Explain says why a proxy or TLS made no connection, and what to do; nothing if that is not what
+// happened.
+func Explain(err error) string { return cmp.Or(certificateText(err), handshakeText(err)) }
+
+// CertificateEnd returns when the certificate expires that ABS showed for a response, or for which
+// a connection was refused; zero where neither says.
+func CertificateEnd(resp *http.Response, err error) time.Time {
+	var shown []*x509.Certificate
+	var refused *tls.CertificateVerificationError
+	switch {
+	case err == nil && resp.TLS != nil:
+		shown = resp.TLS.PeerCertificates
+	case errors.As(err, &refused):
+		shown = refused.UnverifiedCertificates
+	}
+	if len(shown) == 0 {
+		return time.Time{}
+	}
+	return shown[0].NotAfter
+}
 
 // pin is what helps against any certificate that cannot be verified.
 const pin = "trust this certificate alone by --abs.tls.fingerprint"
@@ -25,8 +50,8 @@ type proxyError struct{ status int }
 
 func (e *proxyError) Error() string { return "the proxy answered " + strconv.Itoa(e.status) }
 
-// proxyAnswer is for http.Transport.OnProxyConnectResponse.
-func proxyAnswer(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+// ProxyAnswer is for http.Transport.OnProxyConnectResponse.
+func ProxyAnswer(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode == http.StatusOK {
 		return nil
 	}
@@ -59,6 +84,42 @@ func handshakeText(err error) string {
 		strings.Contains(text, "tls: server chose an unconfigured cipher suite"):
 		return "ABS ended the TLS handshake: no cipher suite in common, perhaps since it knows key exchange with RSA only: " + pin +
 			", with which that is accepted; or GODEBUG=tlsrsakex=1"
+	}
+	return ""
+}
+
+// certificateText says why a certificate was refused, and nothing if that is not what happened. It
+// names what ABS's certificate says, which is no secret.
+func certificateText(err error) string {
+	if file := (*fileError)(nil); errors.As(err, &file) {
+		return file.Error()
+	}
+	if errors.Is(err, errFingerprint) {
+		return errFingerprint.Error()
+	}
+	var (
+		unknown x509.UnknownAuthorityError
+		host    x509.HostnameError
+		invalid x509.CertificateInvalidError
+		roots   x509.SystemRootsError
+		refused *tls.CertificateVerificationError
+	)
+	switch {
+	case errors.As(err, &unknown) && insecureAlgorithm.MatchString(err.Error()):
+		return "the chain of ABS's certificate is signed with " + insecureAlgorithm.FindStringSubmatch(err.Error())[1] +
+			", which is not trusted: a new certificate is needed; until then, " + pin
+	case errors.As(err, &unknown):
+		return "the certificate of ABS is signed by an unknown authority: name its CA file, or its fingerprint"
+	case errors.As(err, &host) && len(host.Certificate.DNSNames)+len(host.Certificate.IPAddresses) == 0:
+		return "the certificate of ABS names no host: " + pin + ", or a new certificate is needed"
+	case errors.As(err, &host):
+		return "the certificate of ABS is for another host: name the server name that it has, or its fingerprint"
+	case errors.As(err, &invalid):
+		return "the certificate of ABS is not valid: " + invalid.Error()
+	case errors.As(err, &roots):
+		return "the system's certificate authorities cannot be read"
+	case errors.As(err, &refused):
+		return "the certificate of ABS is not trusted"
 	}
 	return ""
 }

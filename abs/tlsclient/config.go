@@ -1,4 +1,4 @@
-package abs
+package tlsclient
 
 import (
 	"crypto/sha256"
@@ -7,19 +7,16 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
-	"net"
-	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs/regular"
 )
 
-// TLSConfig is how the client verifies ABS's certificate, and which one it presents. ABS ships with
+// Config is how the client verifies ABS's certificate, and which one it presents. ABS ships with
 // a self-signed certificate that may name no host (ABS guide, "Configure SSL"), so a single
 // certificate can be trusted by its fingerprint.
-type TLSConfig struct {
+type Config struct {
 	// CAFile holds the certificate authorities for ABS in PEM, in place of the system's. It is read
 	// for each new connection.
 	CAFile string
@@ -32,6 +29,18 @@ type TLSConfig struct {
 	Fingerprint string
 	// InsecureSkipVerify accepts any certificate.
 	InsecureSkipVerify bool
+}
+
+// FieldError says which field of Config is wrong and why.
+type FieldError struct {
+	Field  string
+	Detail string // names no field
+	Other  string // the field that Detail ends with, or ""
+}
+
+// Error names the fields.
+func (e *FieldError) Error() string {
+	return strings.TrimSpace(e.Field + ": " + e.Detail + " " + e.Other)
 }
 
 // errFingerprint is this package's own reason to refuse a connection.
@@ -51,27 +60,27 @@ func parseFingerprint(text string) ([]byte, error) {
 	return sum, nil
 }
 
-// clientConfig returns the configuration of crypto/tls for one host. The error is a *ConfigError.
-func (c TLSConfig) clientConfig(host string) (*tls.Config, error) {
+// ClientConfig returns the configuration of crypto/tls for one host. The error is a *FieldError.
+func (c Config) ClientConfig(host string) (*tls.Config, error) {
 	if c.ServerName != "" {
 		host = c.ServerName
 	}
 	t := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName}
 	switch {
 	case (c.CertFile == "") != (c.KeyFile == ""):
-		field := "TLS.KeyFile"
+		field := "KeyFile"
 		if c.CertFile == "" {
-			field = "TLS.CertFile"
+			field = "CertFile"
 		}
-		return nil, &ConfigError{Field: field, Detail: "is missing: a client certificate is two files"}
+		return nil, &FieldError{Field: field, Detail: "is missing: a client certificate is two files"}
 	case c.Fingerprint != "" && c.InsecureSkipVerify:
-		return nil, &ConfigError{Field: "TLS.Fingerprint", Detail: "cannot be used together with", Other: "TLS.InsecureSkipVerify"}
+		return nil, &FieldError{Field: "Fingerprint", Detail: "cannot be used together with", Other: "InsecureSkipVerify"}
 	case c.Fingerprint != "" && c.CAFile != "":
-		return nil, &ConfigError{Field: "TLS.Fingerprint", Detail: "replaces the check of the chain, and cannot be used together with", Other: "TLS.CAFile"}
+		return nil, &FieldError{Field: "Fingerprint", Detail: "replaces the check of the chain, and cannot be used together with", Other: "CAFile"}
 	}
 	if c.CertFile != "" {
 		if _, err := c.certificate(); err != nil {
-			return nil, &ConfigError{Field: "TLS.CertFile", Detail: err.Error()}
+			return nil, &FieldError{Field: "CertFile", Detail: err.Error()}
 		}
 		t.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			pair, err := c.certificate()
@@ -87,7 +96,7 @@ func (c TLSConfig) clientConfig(host string) (*tls.Config, error) {
 	case c.Fingerprint != "":
 		want, err := parseFingerprint(c.Fingerprint)
 		if err != nil {
-			return nil, &ConfigError{Field: "TLS.Fingerprint", Detail: err.Error()}
+			return nil, &FieldError{Field: "Fingerprint", Detail: err.Error()}
 		}
 		t.InsecureSkipVerify = true // #nosec G402 -- VerifyConnection verifies instead
 		// Who has the key of the pinned certificate is ABS: it may speak what its Java speaks.
@@ -102,7 +111,7 @@ func (c TLSConfig) clientConfig(host string) (*tls.Config, error) {
 		}
 	case c.CAFile != "":
 		if _, err := c.authorities(); err != nil {
-			return nil, &ConfigError{Field: "TLS.CAFile", Detail: err.Error()}
+			return nil, &FieldError{Field: "CAFile", Detail: err.Error()}
 		}
 		// crypto/tls reads its authorities once; these are read for each connection.
 		t.InsecureSkipVerify = true // #nosec G402 -- VerifyConnection verifies instead
@@ -111,7 +120,7 @@ func (c TLSConfig) clientConfig(host string) (*tls.Config, error) {
 	return t, nil
 }
 
-func (c TLSConfig) certificate() (*tls.Certificate, error) {
+func (c Config) certificate() (*tls.Certificate, error) {
 	cert, err := regular.ReadFile(c.CertFile)
 	if err != nil {
 		return nil, err
@@ -120,11 +129,11 @@ func (c TLSConfig) certificate() (*tls.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	pair, err := tls.X509KeyPair(withoutMark(cert), withoutMark(key))
+	pair, err := tls.X509KeyPair(regular.WithoutMark(cert), regular.WithoutMark(key))
 	return &pair, err
 }
 
-func (c TLSConfig) verifyChain(state tls.ConnectionState, host string) error {
+func (c Config) verifyChain(state tls.ConnectionState, host string) error {
 	roots, err := c.authorities()
 	if err != nil {
 		return &fileError{"the file of certificate authorities cannot be read or holds none", c.CAFile}
@@ -139,55 +148,16 @@ func (c TLSConfig) verifyChain(state tls.ConnectionState, host string) error {
 	return nil
 }
 
-func (c TLSConfig) authorities() (*x509.CertPool, error) {
+func (c Config) authorities() (*x509.CertPool, error) {
 	pem, err := regular.ReadFile(c.CAFile)
 	if err != nil {
 		return nil, err
 	}
 	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(withoutMark(pem)) {
+	if !pool.AppendCertsFromPEM(regular.WithoutMark(pem)) {
 		return nil, errors.New(c.CAFile + " holds no certificate in PEM")
 	}
 	return pool, nil
-}
-
-// newTransport returns the client's own transport. It keeps connections over the pause between two
-// cycles, because a TLS handshake costs more than a small report.
-func newTransport(c *Config, tlsConfig *tls.Config) *http.Transport {
-	dialer := &net.Dialer{Timeout: c.Timeout, KeepAlive: 30 * time.Second}
-	// HTTP/1.1 only: over HTTP/2 net/http repeats requests by itself when ABS says GOAWAY, at its own
-	// pace, and reports are few and long.
-	var protocols http.Protocols
-	protocols.SetHTTP1(true)
-	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		OnProxyConnectResponse: proxyAnswer,
-		DialContext:            dialer.DialContext,
-		TLSClientConfig:        tlsConfig,
-		TLSHandshakeTimeout:    c.Timeout,
-		MaxIdleConnsPerHost:    c.Concurrency,
-		IdleConnTimeout:        5 * time.Minute,
-		ReadBufferSize:         32 << 10,
-		MaxResponseHeaderBytes: 64 << 10,
-		Protocols:              &protocols,
-	}
-}
-
-// certificateEnd returns when the certificate expires that ABS showed for a response, or for which
-// a connection was refused; zero where neither says.
-func certificateEnd(resp *http.Response, err error) time.Time {
-	var shown []*x509.Certificate
-	var refused *tls.CertificateVerificationError
-	switch {
-	case err == nil && resp.TLS != nil:
-		shown = resp.TLS.PeerCertificates
-	case errors.As(err, &refused):
-		shown = refused.UnverifiedCertificates
-	}
-	if len(shown) == 0 {
-		return time.Time{}
-	}
-	return shown[0].NotAfter
 }
 
 // pinnedSuites returns the cipher suites of crypto/tls, those with RSA key exchange included.
