@@ -168,7 +168,7 @@ func TestLongNames(t *testing.T) {
 // Three million tokens in one attack report.
 func TestFloodOfTokens(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Forensics = nil })
-	entries := 3_000_000
+	entries := 6_000_000 // each token twice
 	if testing.Short() {
 		entries = 400_000
 	}
