@@ -143,6 +143,7 @@ func TestBadFlags(t *testing.T) {
 		"max tokens":           {with("--series.max-tokens=-1"), nil, []string{"--series.max-tokens: must not be negative but is -1"}},
 		"too many tokens":      {with("--series.max-tokens=10000001"), nil, []string{"--series.max-tokens: must be 10000000 or less but is 10000001"}},
 		"no end of tokens":     {with("--series.max-tokens=9223372036854775807"), nil, []string{"--series.max-tokens: must be 10000000 or less but is 9223372036854775807"}},
+		"too many values":      {with("--series.max-values=1000001"), nil, []string{"--series.max-values: must be 1000000 or less but is 1000001"}},
 		"max values":           {with("--series.max-values=0"), nil, []string{"--series.max-values: must be 1 or more but is 0"}},
 		"dimension":            {with("--series.dimensions=method,url"), nil, []string{`--series.dimensions: unknown dimension "url"; there are method, api, device, ip`}},
 		"dimension twice":      {with("--series.dimensions=api,api"), nil, []string{`--series.dimensions: "api" is named twice`}},

@@ -101,6 +101,9 @@ func (c *Collect) validate(v *validation) {
 // maxMaxTokens is more tokens than an ABS has in a window, and than a Prometheus can hold.
 const maxMaxTokens = 10_000_000
 
+// maxMaxValues is more values of one label than a Prometheus can hold for each token.
+const maxMaxValues = 1_000_000
+
 func (f *Series) validate(v *validation) {
 	notNegative(v.failf, "series.max-tokens", f.MaxTokens)
 	if f.MaxTokens > maxMaxTokens {
@@ -108,6 +111,9 @@ func (f *Series) validate(v *validation) {
 	}
 	if f.MaxValues < 1 {
 		v.failf("series.max-values", "must be 1 or more but is %d", f.MaxValues)
+	}
+	if f.MaxValues > maxMaxValues {
+		v.failf("series.max-values", "must be %d or less but is %d", maxMaxValues, f.MaxValues)
 	}
 	positive(v.failf, "series.expire", f.Expire)
 	if f.TokenKeyFile != "" {
