@@ -15,22 +15,29 @@ type Status struct {
 	Location  *time.Location // the zone of ABS's dates
 	Inclusive bool           // the minute of later_date is in the window
 	Up        bool           // the last cycle got its reports
-	// Running is when the cycle that runs now began; zero between two cycles.
-	Running time.Time
-	// LastCycle is when the last finished cycle began; zero before the first.
-	LastCycle         time.Time
+	CycleStatus
+	Requests      int64 // counted in total
+	TrackedTokens int
+	Slots         []SlotStatus // oldest first; the last few settled and missed ones too
+	WindowStatus
+	Forensics  findings.Status
+	Admin      absstate.Status
+	Errors     []ErrorStatus // newest first
+	StateSaved time.Time     // zero: never, or there is no state directory
+}
+
+// CycleStatus is when the target is polled.
+type CycleStatus struct {
+	Running           time.Time // when the cycle that runs now began; zero between two cycles
+	LastCycle         time.Time // when the last finished cycle began; zero before the first
 	LastCycleDuration time.Duration
 	NextCycle         time.Time
-	Requests          int64 // counted in total
-	TrackedTokens     int
-	Slots             []SlotStatus // oldest first; the last few settled and missed ones too
-	WindowTokens      int64        // of the window report; -1 where unknown
-	WindowRequests    int64        // likewise
-	FlaggedTokens     int64        // -1 where unknown
-	Forensics         findings.Status
-	Admin             absstate.Status
-	Errors            []ErrorStatus // newest first
-	StateSaved        time.Time     // zero: never, or there is no state directory
+}
+
+// WindowStatus is what the last reports say of the window; -1 where nobody knows.
+type WindowStatus struct {
+	WindowTokens, WindowRequests int64
+	FlaggedTokens                int64
 }
 
 // SlotStatus is one slot.
@@ -54,22 +61,22 @@ type ErrorStatus struct {
 
 func (t *target) recordStatus(now time.Time, f findings.Status) {
 	s := &Status{
-		Target:            t.Name,
-		Host:              t.host,
-		Location:          t.Location,
-		Inclusive:         t.Inclusive,
-		Running:           t.running,
-		Up:                t.up,
-		LastCycle:         t.last.began,
-		LastCycleDuration: t.last.took,
-		NextCycle:         nextCycle(now, t.options.Interval),
-		Requests:          t.ledger.Requests(),
-		TrackedTokens:     t.ledger.Tracked(),
-		FlaggedTokens:     int64(f.Flagged),
-		Forensics:         f,
-		Errors:            append([]ErrorStatus{}, t.failures.recent...),
-		StateSaved:        t.state.saved,
+		Target:    t.Name,
+		Host:      t.host,
+		Location:  t.Location,
+		Inclusive: t.Inclusive,
+		Up:        t.up,
+		CycleStatus: CycleStatus{
+			Running: t.running, LastCycle: t.last.began, LastCycleDuration: t.last.took,
+			NextCycle: nextCycle(now, t.options.Interval),
+		},
+		Requests:      t.ledger.Requests(),
+		TrackedTokens: t.ledger.Tracked(),
+		Forensics:     f,
+		Errors:        append([]ErrorStatus{}, t.failures.recent...),
+		StateSaved:    t.state.saved,
 	}
+	s.FlaggedTokens = int64(f.Flagged)
 	s.WindowTokens, s.WindowRequests = t.window.totals(now)
 	s.Admin = t.admin.statusAt(now)
 	for _, slot := range t.ledger.Slots(now) {

@@ -65,10 +65,12 @@ func testStatus() []collector.Status {
 	for i := -8; i <= 0; i++ {
 		slots = append(slots, slot(i, "open", int64(100+i)))
 	}
+	unknownWindow := collector.WindowStatus{WindowTokens: -1, WindowRequests: -1, FlaggedTokens: -1}
 	return []collector.Status{
 		{
-			Target: "production", Host: "abs.example.com:8080", Location: time.FixedZone("Asia/Kolkata", 19800), Up: true, LastCycle: at(-30 * time.Second), LastCycleDuration: 1530 * time.Millisecond, NextCycle: at(90 * time.Second),
-			Requests: 1234567, TrackedTokens: 1000, Slots: slots, WindowTokens: 98765, WindowRequests: 456789, FlaggedTokens: 3,
+			Target: "production", Host: "abs.example.com:8080", Location: time.FixedZone("Asia/Kolkata", 19800), Up: true,
+			CycleStatus: collector.CycleStatus{LastCycle: at(-30 * time.Second), LastCycleDuration: 1530 * time.Millisecond, NextCycle: at(90 * time.Second)},
+			Requests:    1234567, TrackedTokens: 1000, Slots: slots, WindowStatus: collector.WindowStatus{WindowTokens: 98765, WindowRequests: 456789, FlaggedTokens: 3},
 			Forensics: findings.Status{Enabled: true, Due: 8762, Covered: 90000, Skipped: 2, Failed: 1, Oldest: at(-2*time.Hour - 10*time.Minute)},
 			Admin: absstate.Status{
 				Known: true, APIs: 12, Predicting: 9, TrackingTokens: 10, NotTracking: []string{"shop", "<cards>"}, LicenseExpiry: at(50 * 24 * time.Hour),
@@ -76,15 +78,16 @@ func testStatus() []collector.Status {
 			StateSaved: at(-29 * time.Second),
 		},
 		{
-			Target: "test", Host: "10.0.0.7", Location: time.UTC, Inclusive: true, Running: at(-24 * time.Second), Up: false, LastCycle: at(-3 * time.Hour), LastCycleDuration: 60 * time.Second, NextCycle: at(time.Second),
-			Requests: 0, WindowTokens: -1, WindowRequests: -1, FlaggedTokens: -1, Slots: slots[40:42],
+			Target: "test", Host: "10.0.0.7", Location: time.UTC, Inclusive: true, Up: false,
+			CycleStatus: collector.CycleStatus{Running: at(-24 * time.Second), LastCycle: at(-3 * time.Hour), LastCycleDuration: 60 * time.Second, NextCycle: at(time.Second)},
+			Requests:    0, WindowStatus: unknownWindow, Slots: slots[40:42],
 			Admin: absstate.Status{Known: true, APIs: 1, Predicting: 1, TrackingTokens: 1, LicenseExpiry: at(-time.Hour), LicenseExpired: true},
 			Errors: []collector.ErrorStatus{
 				{At: at(-10 * time.Second), Since: at(-time.Hour), Times: 1234, What: "oauthtokens: ABS responded with status 503; the counters stand still until it recovers"},
 				{At: at(-48 * time.Hour), Since: at(-48 * time.Hour), Times: 1, What: "oauthtokens: no response within 60s"},
 			},
 		},
-		{Target: "new", Host: "abs.example.org", Location: time.UTC, Running: at(-time.Second), WindowTokens: -1, WindowRequests: -1, FlaggedTokens: -1, Forensics: findings.Status{Enabled: true}},
+		{Target: "new", Host: "abs.example.org", Location: time.UTC, CycleStatus: collector.CycleStatus{Running: at(-time.Second)}, WindowStatus: unknownWindow, Forensics: findings.Status{Enabled: true}},
 	}
 }
 

@@ -47,10 +47,7 @@ type Ledger struct {
 	c      Config
 	labels counts.Tables
 
-	total    counts.Counters // the target's
-	other    counts.Counters // token="_other"
-	tracked  tracked
-	health   health
+	exposed
 	slots    []*slot // oldest first: open ones, and some that are done
 	schedule schedule
 	clock    clocks.Clock
@@ -62,6 +59,14 @@ type Ledger struct {
 	staging staging
 	spare   []*Reading                    // whose buffers are used again
 	gains   [counts.NumDimensions][]int64 // of the reading that is being counted, not yet in the totals
+}
+
+// exposed is all counters that have series.
+type exposed struct {
+	total   counts.Counters // the target's
+	other   counts.Counters // token="_other"
+	tracked tracked
+	health  health
 }
 
 // health holds the ledger's own counters.
@@ -88,8 +93,7 @@ func New(c Config) *Ledger {
 	l := &Ledger{
 		c:        c,
 		labels:   counts.NewTables(c.MaxValues),
-		tracked:  newTracked(c.MaxTokens),
-		health:   newHealth(),
+		exposed:  exposed{tracked: newTracked(c.MaxTokens), health: newHealth()},
 		fresh:    true,
 		schedule: schedule{length: c.Slot},
 		staging:  staging{zero: metrics.ZeroInit{ZeroFor: c.ZeroFor}},

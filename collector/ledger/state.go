@@ -13,24 +13,33 @@ import (
 // State is all that a ledger must know to continue after a restart, in a form that gob writes fast.
 // It holds token ids, no tokens.
 type State struct {
-	// What was counted with. Where the configuration differs by now, Restore makes sure that no
-	// series has what was counted while it was not there.
-	Dimensions []counts.Dimension
-	Tokens     bool   // there were series of tokens
-	Zone       string // of ABS's wall clock
-	Inclusive  bool
+	StateSettings
+	StateTimes
 
 	Labels   [counts.NumDimensions][]counts.Value // by index, without Other
 	Counters counts.CountersState                 // the total, the other tokens, then the tracked ones
 	Health   map[string]CountRecord
 	Slots    []SlotRecord
+	Readings uint64
+	Audit    AuditState
+}
 
+// StateSettings is what was counted with. Where the configuration differs by now, Restore makes
+// sure that no series has what was counted while it was not there.
+type StateSettings struct {
+	Dimensions []counts.Dimension
+	Tokens     bool   // there were series of tokens
+	Zone       string // of ABS's wall clock
+	Inclusive  bool
+}
+
+// StateTimes is what slots are opened, read and closed by.
+type StateTimes struct {
 	Next, Newest time.Time
 	Length       time.Duration
 	Clock        time.Duration // of activity
 	LastGain     time.Time
 	Resumed      time.Time // the end of the last pause in which nothing new arrived
-	Readings     uint64
 
 	Wall        time.Time // of the last Advance
 	Elapsed     time.Duration
@@ -38,8 +47,6 @@ type State struct {
 	Fresh       bool          // no slot was dropped since counting began
 	ProbeLength time.Duration // that spans which were answered 500 were split to
 	ProbeProven int64
-
-	Audit AuditState
 }
 
 // CountRecord is one counter.
@@ -75,14 +82,17 @@ type TokenCountsState struct{ counts.State }
 // State returns the ledger's, as staged. A series that is staged as 0 is exposed anew as 0.
 func (l *Ledger) State() *State {
 	s := &State{
-		Dimensions: l.c.Dimensions, Tokens: l.c.MaxTokens > 0,
-		Zone: l.c.Zone.Location.String(), Inclusive: l.c.Zone.Inclusive,
-		Health: map[string]CountRecord{},
-		Next:   l.schedule.next, Newest: l.schedule.newest, Length: l.schedule.length,
-		Clock: l.activity.clock, LastGain: l.activity.lastGain, Resumed: l.activity.resumed, Readings: l.readings,
-		Wall: l.clock.Wall(), Elapsed: l.clock.Elapsed(), ABS: l.clock.ShowsABS(), Fresh: l.fresh,
-		ProbeLength: l.schedule.probes.length, ProbeProven: l.schedule.probes.proven,
-		Audit: l.audit,
+		StateSettings: StateSettings{
+			Dimensions: l.c.Dimensions, Tokens: l.c.MaxTokens > 0,
+			Zone: l.c.Zone.Location.String(), Inclusive: l.c.Zone.Inclusive,
+		},
+		StateTimes: StateTimes{
+			Next: l.schedule.next, Newest: l.schedule.newest, Length: l.schedule.length,
+			Clock: l.activity.clock, LastGain: l.activity.lastGain, Resumed: l.activity.resumed,
+			Wall: l.clock.Wall(), Elapsed: l.clock.Elapsed(), ABS: l.clock.ShowsABS(), Fresh: l.fresh,
+			ProbeLength: l.schedule.probes.length, ProbeProven: l.schedule.probes.proven,
+		},
+		Health: map[string]CountRecord{}, Readings: l.readings, Audit: l.audit,
 	}
 	for d, t := range l.labels {
 		s.Labels[d] = t.State()

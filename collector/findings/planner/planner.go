@@ -52,7 +52,11 @@ type Planner struct {
 	lead         int // how many calls the first three queues are ahead of round robin
 	prioritised  map[tokenid.ID]bool
 	skipped      map[tokenid.ID]bool
+	coverage
+}
 
+// coverage is in which state each token of the window is.
+type coverage struct {
 	covered       map[tokenid.ID]bool // answered since the plan was made
 	coveredBefore map[tokenid.ID]bool // answered in the plan before, but not in this one
 	failed        map[tokenid.ID]bool
@@ -69,7 +73,7 @@ func New(recheckAfter time.Duration) *Planner {
 	return &Planner{
 		recheckAfter: recheckAfter,
 		prioritised:  map[tokenid.ID]bool{}, skipped: map[tokenid.ID]bool{},
-		covered: map[tokenid.ID]bool{}, failed: map[tokenid.ID]bool{},
+		coverage: coverage{covered: map[tokenid.ID]bool{}, failed: map[tokenid.ID]bool{}},
 	}
 }
 
