@@ -4,14 +4,15 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math"
+	"runtime"
 	"testing"
 )
 
-// The count is exact up to exactDistinct values, and within four standard errors beyond; how often
-// a value comes does not matter.
+// The count is exact for few values, within one in a thousand up to some thousands, and within four
+// standard errors beyond; how often a value comes does not matter.
 func TestDistinct(t *testing.T) {
 	seed := maphash.MakeSeed()
-	for _, n := range []int{0, 1, 15, 16, 17, 100, exactDistinct, exactDistinct + 1, 5000, 30_000, 40_000, 100_000, 300_000} {
+	for _, n := range []int{0, 1, 2, 15, 16, 17, 100, 2000, 5000, 30_000, 40_000, 100_000, 300_000} {
 		var d distinct
 		for round := range 2 {
 			for i := range n {
@@ -19,15 +20,41 @@ func TestDistinct(t *testing.T) {
 			}
 			got := d.count()
 			allowed := 0.0
-			if n > exactDistinct {
-				allowed = 4 * 1.04 / math.Sqrt(1<<registerBits) * float64(n)
+			switch {
+			case n > 2000:
+				allowed = 4 * 0.0081 * float64(n)
+			case n > 100:
+				allowed = 4 // two values in 2^25 cells are taken for one
 			}
 			if diff := math.Abs(float64(got) - float64(n)); diff > allowed {
 				t.Errorf("round %d: %d of %d values", round, got, n)
 			}
-			if cap(d.exact) > 2*exactDistinct || len(d.registers) > 1<<registerBits {
-				t.Errorf("%d values are in memory for %d and %d", n, cap(d.exact), len(d.registers))
-			}
 		}
 	}
+}
+
+// A token has a handful of addresses as a rule, and a hostile one has millions.
+func TestDistinctIsSmall(t *testing.T) {
+	seed := maphash.MakeSeed()
+	for _, c := range []struct{ sketches, values, limit int }{{10_000, 3, 400}, {20, 200_000, 40 << 10}} {
+		all := make([]distinct, c.sketches)
+		before := held()
+		for i := range all {
+			for k := range c.values {
+				all[i].add(seed, fmt.Append(nil, i, k))
+			}
+		}
+		if got := int(held()-before) / c.sketches; got > c.limit {
+			t.Errorf("%d values are held in %d bytes, want %d at most", c.values, got, c.limit)
+		}
+		runtime.KeepAlive(all)
+	}
+}
+
+func held() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc) //nolint:gosec // a heap
 }
