@@ -92,12 +92,12 @@ func TestNoSecretReachesTheCollector(t *testing.T) {
 		{Kind: simulator.FaultHang},
 		{Kind: simulator.FaultAbort},
 	} {
-		before := strings.Count(e.String(), " not read\"")
+		before := strings.Count(e.String(), `msg="report failed"`)
 		if err := sim.SetFaults(fault); err != nil {
 			t.Fatal(err)
 		}
 		until(t, "the log has "+fault.Kind, func() bool {
-			return strings.Count(e.String(), " not read\"") > before+1
+			return strings.Count(e.String(), `msg="report failed"`) > before+1
 		})
 	}
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
