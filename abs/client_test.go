@@ -70,9 +70,15 @@ func mustClient(t *testing.T, c Config) *Client {
 // serve starts an HTTPS server that discards its log.
 func serve(t *testing.T, h http.HandlerFunc) *httptest.Server {
 	t.Helper()
+	return serveConfigured(t, h, func(*http.Server) {})
+}
+
+func serveConfigured(t *testing.T, h http.HandlerFunc, configure func(*http.Server)) *httptest.Server {
+	t.Helper()
 	s := httptest.NewUnstartedServer(h)
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.EnableHTTP2 = true
+	configure(s.Config)
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	return s

@@ -18,12 +18,11 @@ import (
 // closes them after a minute, and is asked each minute: seemingly random ends of files.
 func TestIdleTimeoutOfTheLengthOfThePause(t *testing.T) {
 	var requests atomic.Int32
-	server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+	const pause = 3 * time.Millisecond
+	server := serveConfigured(t, func(w http.ResponseWriter, _ *http.Request) {
 		requests.Add(1)
 		_, _ = io.WriteString(w, emptyReport)
-	})
-	const pause = 3 * time.Millisecond
-	server.Config.IdleTimeout = pause
+	}, func(s *http.Server) { s.IdleTimeout = pause })
 	client := mustClient(t, trusting(t, server))
 	const calls = 200
 	for range calls {
