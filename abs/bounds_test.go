@@ -140,8 +140,8 @@ func hostileAnswers() []hostile {
 	}
 }
 
-// Whatever an answer within twice the response cap is made of: the heap stays below 256 MB while it
-// is read, busy names keep their requests, and what was large is given back.
+// While any answer within twice the response cap is read, the heap stays below 256 MB. Busy names
+// keep their requests, and large buffers are released.
 func TestMemoryFollowsWhatIsKept(t *testing.T) {
 	for i, c := range hostileAnswers() {
 		size := 90 << 20

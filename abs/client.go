@@ -169,13 +169,14 @@ func (c *Client) Attacks(ctx context.Context, w Window, api string, flagged func
 }
 
 // Admin reads the admin report: ABS's licence, APIs, nodes and time zone, as they are now. ABS 5
-// has it at /v5/abs/admin, ABS 4 at /v4/abs/admin. Unless Config.AdminPath names a path, the second
-// is requested where the first is answered with 404, and remembered. That counts as one request.
+// has it at /v5/abs/admin, ABS 4 at /v4/abs/admin. Unless Config.AdminPath names a path, the path
+// that worked last is requested first, and the other one if that is answered with 404. Both
+// together count as one request.
 //
 // ABS's pages show this report in part (ABS reference guide, "Admin REST API"; samples of 4.4 and
 // 5.2), so it is read tolerantly: a member that is missing or is not understood is absent in the
-// result. Refused, with an *Error, are an answer that is incomplete or not JSON, or longer than 16
-// MiB, a message, and what is or seems another report.
+// result. An *Error is returned for an answer that is incomplete, not JSON, longer than 16 MiB, a
+// message, or another report.
 func (c *Client) Admin(ctx context.Context) (admin.Report, error) {
 	return request(ctx, c, ReportAdmin, Window{}, "", func(r *reportReader, body io.Reader, limit int64) (admin.Report, error) {
 		return r.readAdmin(body, limit, c.config.Location)
@@ -236,8 +237,8 @@ func (c *Client) send(ctx context.Context, report string, w Window, extra string
 	return err
 }
 
-// try sends a request to the URL of a report. The admin report has two: where ABS does not have it
-// at the one that it had it at before, the other is tried.
+// try sends a request to the URL of a report. The admin report has two URLs: if the one that worked
+// last is answered with 404, the other is requested.
 func (c *Client) try(
 	ctx context.Context, report, query string, r *reportReader, read func(*reportReader, io.Reader, int64) error,
 ) (repeated bool, err error) {

@@ -60,8 +60,8 @@ type Config struct {
 	// Location is the time zone of ABS's wall clock; nil is UTC.
 	Location  *time.Location
 	WindowEnd WindowEnd
-	// AdminPath is the path of the admin report below URL; "": /v5/abs/admin, and where ABS answers
-	// 404 to that, /v4/abs/admin.
+	// AdminPath is the path of the admin report below URL. "" stands for /v5/abs/admin, or
+	// /v4/abs/admin where ABS answers 404 to the former.
 	AdminPath string
 	// Timeout bounds one request: connecting, waiting and reading, the callbacks included, but not
 	// the wait for Rate and Concurrency.
@@ -94,8 +94,8 @@ type Call struct {
 	Repeated bool  // it was sent twice: the first time on a connection that was closed under it
 	Err      error // as returned to the caller
 	Oddities       // of a report that was read
-	// CertificateExpires is the end of the certificate that ABS showed, trusted or not; zero where
-	// there was none to see.
+	// CertificateExpires is the expiry of the certificate that ABS presented, trusted or not; zero
+	// without one.
 	CertificateExpires time.Time
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // reportReader reads any of the reports, one after the other, and keeps its buffers between them.
-// Like its scanner it does nothing after its first error, so that callers check once, at the end.
+// Like its scanner it does nothing after its first error, so callers check once, at the end.
 type reportReader struct {
 	*jsonscan.Scanner
 	position

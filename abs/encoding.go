@@ -12,14 +12,14 @@ import (
 	"unicode/utf8"
 )
 
-// A name that an answer has for an encoding is data: only these are repeated in an error.
+// The name of an encoding comes from the response: errors repeat only these names.
 var (
 	knownCodings  = []string{"br", "compress", "deflate", "gzip", "x-gzip", "x-compress", "zstd", "bzip2", "lz4", "snappy"}
 	knownCharsets = regexp.MustCompile(`^(utf-?(7|16|32)([lb]e)?|iso-8859-[0-9]{1,2}|windows-[0-9]{3,4}|(cp|ibm)-?[0-9]{3,4}|gbk|gb2312|gb18030|big5|shift_jis|euc-(jp|kr)|iso-2022-(jp|kr)|koi8-[ru]|macintosh)$`)
 )
 
-// decoded returns a reader of the body in UTF-8 without content coding, or, as an *Error, why there
-// is none. The transport has removed the one coding that it asks for, gzip.
+// decoded returns a reader of the body in UTF-8 without content coding, or an *Error. The transport
+// requests gzip only, and has removed that already.
 func decoded(report string, resp *http.Response) (io.Reader, error) {
 	refuse := func(detail string) (io.Reader, error) {
 		return nil, &Error{Report: report, Reason: ReasonDecode, detail: detail}

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// The encoding of an answer is heeded, or refused by its name.
+// The encoding of a response is decoded, or refused by name.
 func TestEncodings(t *testing.T) {
 	report := func(token string) string {
 		return `{` + named + `,"details":[{"token":"` + token + `","total_requests":1}]}`

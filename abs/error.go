@@ -76,7 +76,8 @@ func (e *Error) Error() string {
 	return text
 }
 
-// TooLong reports whether the report failed for its length: one of a shorter window may be read.
+// TooLong reports whether the report failed because of its length, so that a shorter window may
+// succeed.
 func (e *Error) TooLong() bool { return e.Reason == ReasonSize || e.Truncated }
 
 // inBody reports whether the position in the body is part of the message.

@@ -14,8 +14,8 @@ import (
 
 // Faults of other programs' fields, tried on this client.
 
-// A server that closes idle connections just when the next request is sent, as a service does that
-// closes them after a minute, and is asked each minute: seemingly random ends of files.
+// A server closes idle connections just when the next request is sent, as a service does that
+// closes them after a minute and is polled each minute. Clients see an EOF, seemingly at random.
 func TestIdleTimeoutOfTheLengthOfThePause(t *testing.T) {
 	var requests atomic.Int32
 	const pause = 3 * time.Millisecond
@@ -36,7 +36,7 @@ func TestIdleTimeoutOfTheLengthOfThePause(t *testing.T) {
 	}
 }
 
-// Informational answers that nobody asked for, before the answer or without an end.
+// Unsolicited informational (1xx) responses, before the response or without an end.
 func TestInformationalAnswers(t *testing.T) {
 	for text, want := range map[string]Reason{
 		"HTTP/1.1 100 Continue\r\n\r\n":                           "",

@@ -161,8 +161,8 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 	})
 }
 
-// An HTTP/2 server that answers each request with GOAWAY. net/http would ask it again, two hundred
-// times a second, with the keys.
+// An HTTP/2 server that answers each request with GOAWAY. net/http would repeat the request two
+// hundred times a second, with the keys.
 func TestGoAway(t *testing.T) {
 	var requests atomic.Int32
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) {

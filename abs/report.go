@@ -56,7 +56,8 @@ const (
 // the others; but a report with more than ten such rows that are more than one in ten fails.
 type Skipped struct {
 	Token, Count, Shape int64
-	// Named is how many of them name a token: it is in the window, but nobody knows its requests.
+	// Named is how many of them name a token: the token is in the window, but its requests are
+	// unknown.
 	Named int64
 	// Requests is the sum of what the others report.
 	Requests int64

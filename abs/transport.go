@@ -16,8 +16,8 @@ type TLSConfig = tlsclient.Config
 // cycles, because a TLS handshake costs more than a small report.
 func newTransport(c *Config, tlsConfig *tls.Config) *http.Transport {
 	dialer := &net.Dialer{Timeout: c.Timeout, KeepAlive: 30 * time.Second}
-	// HTTP/1.1 only: over HTTP/2 net/http repeats requests by itself when ABS says GOAWAY, at its own
-	// pace, and reports are few and long.
+	// HTTP/1.1 only: over HTTP/2 net/http repeats requests by itself and at its own pace after a
+	// GOAWAY. Reports are few and long, so HTTP/2 would save nothing.
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	return &http.Transport{

@@ -10,16 +10,18 @@ import (
 )
 
 const (
-	// maxSkew is by how much ABS's clock may differ from ours before it is logged.
+	// maxSkew is how far ABS's clock may differ from ours without a log line.
 	maxSkew = time.Minute
-	// skewSteady is for how long they must agree again: of several nodes one may be wrong.
+	// skewSteady is how long the clocks must agree before the recovery is logged: one of several
+	// nodes may be wrong.
 	skewSteady = 10 * time.Minute
-	// atOnce is how young a request is that no ABS reports that gets its logs in batches of ten
-	// minutes: the first minutes of a slot are read before their batch has ended.
+	// atOnce is an age below which no request is reported by an ABS that gets its logs in batches
+	// of ten minutes: the first minutes of a slot are read before their batch has ended.
 	atOnce = 4 * time.Minute
 )
 
-// absClock is what answers show of ABS's clock, and of how old the requests are that it reports.
+// absClock tracks what answers show about ABS's clock and about the age of the requests that it
+// reports.
 type absClock struct {
 	skew      func(float64) // sets the gauge, in seconds
 	log       *slog.Logger
@@ -43,7 +45,7 @@ func (a *absClock) saw(c abs.Clock) {
 		if a.apart.IsZero() {
 			a.apart = c.Received
 			a.log.Warn("clock of ABS differs", "skew", skew.Round(time.Second), "abs", c.Date.UTC(), "here", c.Received.UTC(),
-				"consequence", "requests of other minutes than meant are asked for, and no slot settles while they differ by more than a slot; synchronise the wrong clock of the two")
+				"consequence", "the requested windows are shifted by the skew, and no slot settles while it is longer than a slot; synchronise the clock that is wrong")
 		}
 		a.lastApart = c.Received
 	case !a.apart.IsZero() && skew.Abs()+uncertainty <= maxSkew && (steady < 0 || steady >= skewSteady):
@@ -66,7 +68,7 @@ func (a *absClock) held(s ledger.Span, requests int64, now time.Time) {
 	}
 }
 
-// logTarget logs which ABS is polled, and what a clock on its wall should show now.
+// logTarget logs which ABS is polled, and which local time it should have now.
 func logTarget(log *slog.Logger, t *Target, now time.Time) {
 	host := ""
 	if u, err := url.Parse(t.URL); err == nil {

@@ -21,8 +21,8 @@ type AdminReporter interface {
 	Admin(ctx context.Context) (admin.Report, error)
 }
 
-// adminReport is the report of ABS's own state. Whatever becomes of it, nothing else depends on it:
-// it counts neither for abs_up nor for any other report.
+// adminReport polls ABS's own state. Nothing else depends on it: its failures affect neither abs_up
+// nor another report.
 type adminReport struct {
 	*wiring
 	changed func() // publishes the gauges
@@ -63,8 +63,8 @@ func (r *adminReport) poll(ctx context.Context, c *cycle) (publish bool) {
 	return false
 }
 
-// failed records a failure, in the log only if it is the first in a row. What ABS refuses or does
-// not have is left out for a window.
+// failed records a failure, and logs it if it is the first in a row. After a refusal or a 404 the
+// report is not requested for a window.
 func (r *adminReport) failed(c *cycle, err error) {
 	const without = "ABS's licence, APIs and nodes are not known; their metrics keep their last value for --collect.window at most; all else goes on"
 	var e *abs.Error

@@ -39,13 +39,13 @@ func New(o Options, targets []Target, e Environment) (*Collector, error) {
 // ErrLeftBehind is the error of Run where a cycle did not end in time.
 var ErrLeftBehind = errors.New("a cycle was left behind")
 
-// stopTime is how long Run waits for a cycle that computes when ctx ends: a cycle is cut between
-// its steps, and a step may be long where there are hundreds of thousands of slots.
+// stopTime is how long Run waits for the running cycle when ctx ends: a cycle is cut only between
+// its steps, and with hundreds of thousands of slots a step may be long.
 const stopTime = 3 * time.Second
 
-// Run polls until ctx ends; the running cycle is cut then. It returns nil on a clean end, and
-// ErrLeftBehind if a cycle still runs: the process is to end with the lock on its state directory,
-// and leaves what a kill would leave.
+// Run polls until ctx ends, which cuts the running cycle. It returns nil on a clean end, and
+// ErrLeftBehind if a cycle still runs: then the process must end without unlocking its state
+// directory, as after a kill.
 func (c *Collector) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, l := range c.loops {

@@ -9,8 +9,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// maxPanics is in how many cycles in a row a target may panic. Then it stops: what makes it panic
-// comes from its state or from ABS, each time anew.
+// maxPanics is after how many panics in consecutive cycles a target stops: their cause is in its
+// state or in ABS's reports, and returns each time.
 const maxPanics = 3
 
 // loop runs one target: a cycle now, then one at each instant of the grid. A panic ends the cycle,
@@ -96,8 +96,8 @@ func (l *loop) afterPanic(p *findings.Panic, inARow int) bool {
 	return true
 }
 
-// stop ends the polling of the target for good. Its counters stay exposed; its gauges go, as nobody
-// knows any more what they would show.
+// stop ends the polling of the target for good. Its counters stay exposed. Its gauges end, because
+// their values are unknown from now on.
 func (l *loop) stop(p *findings.Panic, consequence string) {
 	t := l.target
 	t.failures.panicked(p, consequence)

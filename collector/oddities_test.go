@@ -53,8 +53,8 @@ func scripted(t *testing.T) (*story, *script) {
 	return s, node
 }
 
-// A body that is not there is not one that was too long: ABS is asked as often as one that answers
-// with a web page, and nothing is lost.
+// A missing body is not a body that was too long: it causes no more requests than a web page does,
+// and nothing is lost.
 func TestAbsentBodyCutsNothing(t *testing.T) {
 	calls := map[string]int{}
 	for _, c := range []struct {

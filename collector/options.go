@@ -44,7 +44,7 @@ type Environment struct {
 	Log    *slog.Logger
 }
 
-// Times are when ABS is asked, and for how long requests are counted.
+// Times are when reports are requested, and for how long requests are counted.
 type Times struct {
 	Interval    time.Duration // --collect.interval: between the starts of cycles
 	Slot        time.Duration // --collect.slot

@@ -86,7 +86,7 @@ func (r *slotReports) probe(ctx context.Context, c *cycle, job ledger.Job) {
 	c.failed++
 	if r.ledger.ProbeRead(job) {
 		r.log.Info("slot split", "from", job.From, "into_minutes", job.Minutes(),
-			"consequence", "ABS answers 500 to longer reports of it, and is asked for shorter ones")
+			"consequence", "ABS answers 500 to longer reports of it; shorter ones are requested")
 	}
 }
 

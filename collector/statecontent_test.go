@@ -136,9 +136,9 @@ func allocated() uint64 {
 	return s[0].Value.Uint64()
 }
 
-// A state whose checksum holds may have any content: a fault of the exporter wrote it, or somebody
-// who wanted to. It is refused, or it can be gone on from: nothing panics, hangs or takes memory
-// without bound.
+// A state with a valid checksum may have any content, written by a faulty exporter or by an
+// attacker. It is refused, or the target continues from it: nothing panics, hangs or takes
+// unbounded memory.
 func TestStateWithWrongContent(t *testing.T) {
 	o := defaults()
 	o.StateDir, o.Audit, o.MaxTokens = t.TempDir(), 2*time.Hour, 6

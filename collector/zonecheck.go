@@ -88,8 +88,8 @@ func (k *zoneCheck) poll(ctx context.Context, c *cycle) (publish bool) {
 	return false
 }
 
-// clockChanges reports whether clocks are changed in what a check asks about: there its distances
-// are wrong by an hour.
+// clockChanges reports whether the clock changes within the hours that a check requests: its
+// distances would be wrong by an hour.
 func (k *zoneCheck) clockChanges(now time.Time) bool {
 	return k.offset(now.Add(-24*time.Hour)) != k.offset(now.Add(24*time.Hour))
 }
@@ -106,7 +106,7 @@ var (
 	errZoneCalls     = errors.New("the check has made all of its calls")
 )
 
-// done ends a check that found nothing, or as much as its calls allow. After a call that failed for
+// done ends a check that found nothing or has used up its calls. After a call that failed for
 // another reason it goes on in the next cycle.
 func (k *zoneCheck) done(now time.Time, err error) {
 	switch {
@@ -120,7 +120,7 @@ func (k *zoneCheck) done(now time.Time, err error) {
 	}
 }
 
-// search asks the hours around now for the newest requests: those ahead, then those behind.
+// search requests the hours around now, those ahead first, to find the newest requests of ABS.
 func (k *zoneCheck) search(ctx context.Context, now time.Time, recent bool) error {
 	minute := now.Truncate(time.Minute)
 	newest, err := k.newest(ctx, minute.Add(mostAhead), k.lastAhead(now))
@@ -143,8 +143,9 @@ func (k *zoneCheck) lastAhead(now time.Time) time.Time {
 	return now.Truncate(time.Minute).Add(zoneOffsets[len(zoneOffsets)-1] - k.offset(now))
 }
 
-// newestBehind returns the newest quarter of an hour behind mostLate that holds requests, or about;
-// zero where there is none, or where requests are there that may just be late.
+// newestBehind returns the newest quarter of an hour before mostLate that holds requests,
+// approximately. It is zero without one, and where there are younger requests: these may just be
+// late.
 func (k *zoneCheck) newestBehind(ctx context.Context, minute time.Time, recent bool) (time.Time, error) {
 	to := minute.Add(-mostLate)
 	if recent {
@@ -165,8 +166,8 @@ func (k *zoneCheck) newestBehind(ctx context.Context, minute time.Time, recent b
 }
 
 // newest returns the beginning of the newest quarter of an hour of a window, or a little less, that
-// holds requests; zero where none does. An ABS may refuse what is still to come: then the early
-// half is asked first, and the late one only if that is answered.
+// holds requests; zero where none does. An ABS may refuse windows in the future: then the early
+// half is requested first, and the late one only if that is answered.
 func (k *zoneCheck) newest(ctx context.Context, from, to time.Time) (time.Time, error) {
 	if !from.Before(to) {
 		return time.Time{}, nil
@@ -214,7 +215,8 @@ func middle(from, to time.Time) time.Time {
 	return from.Add(to.Sub(from) / 2).Truncate(time.Minute)
 }
 
-// observe asks whether the data still fit the guess, and warns once they did for long enough.
+// observe checks whether the data still fit the guess, and logs a warning once they have for long
+// enough.
 func (k *zoneCheck) observe(ctx context.Context, now time.Time, recent bool) error {
 	g := k.guess
 	present := now.Truncate(time.Minute).Add(g.offset - k.offset(now)) // if the guess is right
@@ -240,7 +242,7 @@ func (k *zoneCheck) observe(ctx context.Context, now time.Time, recent bool) err
 	return nil
 }
 
-// confirm asks whether requests follow the present of the guess closely.
+// confirm checks whether requests follow the present of the guess closely.
 func (k *zoneCheck) confirm(ctx context.Context, now, present time.Time) error {
 	g := k.guess
 	some, err := k.loosely(ctx, present.Add(-zoneStep), present)
@@ -271,7 +273,7 @@ func (k *zoneCheck) warn(now time.Time) {
 	set := k.offset(now)
 	consequence := fmt.Sprintf("requests and attacks are seen %v late", k.guess.offset-set)
 	if !k.guess.ahead {
-		consequence = fmt.Sprintf("the present is asked for %v early: requests and attacks are seen that late, or never", set-k.guess.offset)
+		consequence = fmt.Sprintf("each window is requested %v too early: requests and attacks are seen that late, or never", set-k.guess.offset)
 	}
 	k.failures.add("time zone seems wrong",
 		fmt.Errorf("what ABS holds fits a wall clock at UTC%s; --abs.timezone=%s is at UTC%s", offsetText(k.guess.offset), k.Location, offsetText(set)),

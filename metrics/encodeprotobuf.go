@@ -9,9 +9,8 @@ import (
 )
 
 // encodeProtobuf writes a group as one delimited MetricFamily. A family of a million metrics as one
-// object needs gigabytes, so the header and each metric are marshalled as messages of their own:
-// protobuf merges messages that follow each other. The length comes first, so that all are measured
-// before.
+// object needs gigabytes, so the header and each metric are marshalled as separate messages:
+// protobuf merges consecutive messages. The length precedes them, so all are measured first.
 func encodeProtobuf(pg *page, g *FamilySamples) {
 	head := &dto.MetricFamily{Name: &g.Family.Name, Help: &g.Family.Help, Type: dto.MetricType_GAUGE.Enum()}
 	if g.Family.Type == Counter {

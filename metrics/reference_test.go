@@ -58,10 +58,10 @@ by adding. A family marked *experimental* may still change.
   first value, so that every Prometheus sees the first increase, without a feature flag. A series restored from the
   state directory continues from its value.
 - **''_other''.** Tokens beyond ''--series.max-tokens'', and values of ''method'', ''api'', ''device'' and ''ip'' beyond
-  ''--series.max-values'', share the value ''_other'', so that sums are exact whatever the limits. Findings share it beyond
-  1,000 pairs of type and API ([limits](forensics.md#limits)).
-- **128 bytes.** No value of a label is longer, but for ''target'': what ABS names is cut.
-  ''abs_exporter_series_overflow_requests_total'' counts these requests.
+  ''--series.max-values'', share the value ''_other'', so that sums are exact whatever the limits.
+  ''abs_exporter_series_overflow_requests_total'' counts these requests. Findings share ''_other'' beyond 1,000 pairs of
+  type and API ([limits](forensics.md#limits)).
+- **128 bytes.** No value of a label is longer, except for ''target'': names that ABS reports are cut.
 - **Created timestamps** are when a counter's counting began. Protobuf and OTLP have them; OpenMetrics text only with
   ''--web.openmetrics-created'', because a Prometheus without the feature for them stores the ''_created'' lines as
   series.
@@ -145,7 +145,7 @@ func labelMeanings() []struct{ name, meaning string } {
 		{"severity", "the severity of the attack type by the exporter's catalogue or the configuration, not by ABS; `unknown` for a type that is in neither"},
 		{"report", "the requested report: `oauthtokens` is token metrics, `forensics` is one token, `attacklist` and `attack` are the attack reports, which name flagged tokens, `admin` is ABS's own state"},
 		{"reason", "why the request failed: keys refused (`auth`), no complete answer in time (`timeout`), no connection or TLS (`connection`), another HTTP status (`status`), a body that is not the requested report (`decode`), a body above the limit (`size`), anything else (`other`); of a row that was left out: what is wrong with it (`token`, `count`, `shape`)"},
-		{"field", "what a report says that was not asked for: `dates` or `token`"},
+		{"field", "what differs between the report and the request: `dates` or `token`"},
 		{"state", "of a slot: `open` (read again until settled) or `pending` (still to be read after a pause); of the forensics of a token, which is in one of them: `covered` (answered since the window report before the last one), `failed` (the last call failed), `skipped` (ABS accepts no call about it) or `due` (all others)"},
 		{"dimension", "the label whose limit of series was reached"},
 		{"signal", "what is pushed over OTLP: `metrics` or `logs` (events)"},

@@ -38,7 +38,7 @@ var (
 	skipReasons   = []string{"token", "count", "shape"} // abs.Skip…
 )
 
-// What a report may say that was not asked for: the values of the label "field" of
+// What may differ between a report and its request: the values of the label "field" of
 // ReportMismatches.
 const (
 	MismatchDates = "dates"

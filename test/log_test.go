@@ -51,7 +51,7 @@ func startLogging(t *testing.T, log *os.File, args ...string) *exporter {
 	return &exporter{p, "http://" + address + "/"}
 }
 
-// The reader of the log goes away, or stays and reads nothing: ABS is asked and the pages are
+// The reader of the log goes away, or stays and reads nothing: ABS is polled and the pages are
 // served as before, the lines are counted, and SIGTERM ends the process in time.
 func TestLogWithoutReader(t *testing.T) {
 	t.Parallel()

@@ -19,10 +19,10 @@ const (
 	MaxBody = 16 << 20
 )
 
-// Reader reads one admin report, member by member. ABS's pages show its licence and its APIs; of
-// its nodes and its time zone they say only that they are there. So those are looked for by the
-// names of their members, at any depth. Nothing in the report is counted, so a value that cannot be
-// understood is absent, and refuses nothing.
+// Reader reads one admin report, member by member. ABS's pages show the members for licence and
+// APIs. For nodes and the time zone they say only that the report contains them, so these are found
+// by the names of their members, at any depth. Nothing in the report is counted, so a value that is
+// not understood is left out and fails nothing.
 type Reader struct {
 	*jsonscan.Scanner
 	loc       *time.Location // of dates that name no known zone
@@ -31,7 +31,7 @@ type Reader struct {
 }
 
 // NewReader returns a reader of the report that the scanner is about to read. loc is the zone of
-// dates that name none that is known.
+// dates without a known zone.
 func NewReader(s *jsonscan.Scanner, loc *time.Location) *Reader { return &Reader{Scanner: s, loc: loc} }
 
 // Report returns what was read.
@@ -130,7 +130,8 @@ func (a *Reader) api() (api API) {
 	return api
 }
 
-// surroundings are what a node may be one of, by the names of the members around it.
+// surroundings says whether an object may be a node of ABS or of MongoDB, by the names of the
+// members that enclose it.
 type surroundings int
 
 const (
@@ -180,8 +181,8 @@ func (a *Reader) search(name string, depth int, in surroundings) {
 	}
 }
 
-// node reads an object that may be a node or hold some. key is the name of the member that it is
-// the value of, or "".
+// node reads an object that may be a node or contain nodes. key is the name of the member whose
+// value it is, or "".
 func (a *Reader) node(key string, depth int, in surroundings) {
 	n := Node{}
 	var id, kind string

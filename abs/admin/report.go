@@ -1,10 +1,10 @@
-// Package admin has the admin report of ABS: its licence, APIs, nodes and time zone.
+// Package admin reads ABS's admin report: licence, APIs, nodes and time zone.
 package admin
 
 import "time"
 
-// Report is ABS's own state. What the answer lacks, or has in a form that is not understood,
-// is nil, empty or zero: a member that is absent must not look like one that says no.
+// Report is ABS's own state. A member that is missing or not understood is nil, empty or zero: an
+// absent member must not look like a no.
 type Report struct {
 	License    License
 	AcrossAPIs *bool     // across_api_prediction_mode

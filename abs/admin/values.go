@@ -15,9 +15,9 @@ import (
 // dateLayout is that of Java's Date.toString.
 const dateLayout = "Mon Jan _2 15:04:05 MST 2006"
 
-// parseDate reads a date with its zone, milliseconds or seconds since 1970, or a date as the
-// other reports have it. An abbreviation of a zone that loc does not have says nothing about the
-// distance to UTC; the date is taken as one of loc then.
+// parseDate reads a date with its zone, milliseconds or seconds since 1970, or a date as the other
+// reports have it. An abbreviation that loc does not use does not determine the offset from UTC;
+// such a date is read in loc.
 func parseDate(text string, loc *time.Location) time.Time {
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 		switch {
@@ -136,8 +136,8 @@ func parseBool(text string) *bool {
 	return &yes
 }
 
-// parseUp reads the status of a node of MongoDB: ABS's daily mail has "up", and MongoDB itself
-// the state of a member of a replica set. A state that is in neither list says nothing.
+// parseUp reads the status of a node of MongoDB: ABS's daily mail has "up", and MongoDB itself the
+// state of a member of a replica set. For any other state it returns nil.
 func parseUp(text string) *bool {
 	up := true
 	switch strings.ToLower(text) {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Stats is what the simulated ABS was asked for.
+// Stats is what was requested of the simulated ABS.
 type Stats struct {
 	Calls       map[string]int64  `json:"calls"`         // per report; what is none of them under "other"
 	Statuses    map[int]int64     `json:"statuses"`      // responses, by status; 0: there was none
@@ -62,7 +62,7 @@ func (s *stats) end(c *Call, status int) {
 	c.Took = max(time.Since(c.Time), 1)
 }
 
-// Stats returns what the simulated ABS was asked for since it was made or since ResetStats.
+// Stats returns what was requested of the simulated ABS since it was made or since ResetStats.
 func (s *Simulator) Stats() Stats {
 	s.stats.mu.Lock()
 	defer s.stats.mu.Unlock()

@@ -14,7 +14,7 @@ const (
 	minuteForm = "2006-01-02T15:04"
 )
 
-// maxWindow bounds what one report may be asked for, against typing errors.
+// maxWindow bounds the window of one report, against typing errors.
 const maxWindow = 5 * 366 * 24 * 60 * minute
 
 var (

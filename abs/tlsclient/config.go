@@ -99,7 +99,8 @@ func (c Config) ClientConfig(host string) (*tls.Config, error) {
 			return nil, &FieldError{Field: "Fingerprint", Detail: err.Error()}
 		}
 		t.InsecureSkipVerify = true // #nosec G402 -- VerifyConnection verifies instead
-		// Who has the key of the pinned certificate is ABS: it may speak what its Java speaks.
+		// Whoever has the key of the pinned certificate is ABS, so the TLS versions and suites of
+		// its Java are accepted.
 		t.MinVersion = tls.VersionTLS11
 		t.CipherSuites = pinnedSuites()
 		t.VerifyConnection = func(state tls.ConnectionState) error {

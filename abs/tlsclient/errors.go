@@ -18,8 +18,8 @@ import (
 // happened.
 func Explain(err error) string { return cmp.Or(certificateText(err), handshakeText(err)) }
 
-// CertificateEnd returns when the certificate expires that ABS showed for a response, or for which
-// a connection was refused; zero where neither says.
+// CertificateEnd returns the expiry of the certificate that ABS presented, of a response or of a
+// refused connection; zero without one.
 func CertificateEnd(resp *http.Response, err error) time.Time {
 	var shown []*x509.Certificate
 	var refused *tls.CertificateVerificationError
@@ -38,8 +38,8 @@ func CertificateEnd(resp *http.Response, err error) time.Time {
 // pin is what helps against any certificate that cannot be verified.
 const pin = "trust this certificate alone by --abs.tls.fingerprint"
 
-// What crypto/tls and crypto/x509 refuse has no error types; their texts are matched, and only
-// these parts of them are repeated.
+// crypto/tls and crypto/x509 have no error types for these refusals, so their texts are matched.
+// Only these parts of the texts are repeated.
 var (
 	insecureAlgorithm = regexp.MustCompile(`insecure algorithm ([A-Z0-9-]+)`)
 	smallKey          = regexp.MustCompile(`crypto/rsa: ([0-9]+)-bit keys are insecure`)

@@ -10,7 +10,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// Status is what the status page shows of the admin report. Decoys are no APIs in it.
+// Status is what the status page shows of the admin report. Decoys do not count as APIs.
 type Status struct {
 	Known          bool // there is an answer that is not older than the window
 	APIs           int
@@ -49,7 +49,7 @@ func StatusOf(a *admin.Report) Status {
 	return s
 }
 
-// CutNames makes values of labels of the texts of a report. Of those that become the same value,
+// CutNames cuts the texts of a report to the length of label values. Of names that become equal,
 // the first remains.
 func CutNames(a *admin.Report) {
 	cut := func(texts ...*string) {
@@ -87,7 +87,8 @@ func Gauge(target string, f *metrics.Family, value int64, labels ...string) metr
 	return metrics.Block{Family: f, Samples: []metrics.Sample{{Series: series, Value: value}}}
 }
 
-// Gauges returns the series of a report whose names are cut. What the report lacks has none.
+// Gauges returns the series of a report whose names are cut. A value that the report lacks has no
+// series.
 func Gauges(target string, a *admin.Report) (blocks []metrics.Block) {
 	number := func(f *metrics.Family, value *int64, labels ...string) {
 		if value != nil {

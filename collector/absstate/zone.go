@@ -7,8 +7,8 @@ import (
 )
 
 // SameZone reports whether ABS's word for its time zone is that of loc: utc, the name of a zone, a
-// distance to UTC, or an abbreviation. known is false where that cannot be decided: ABS's "local"
-// is the zone of a machine, and of many abbreviations nobody can say which zone they are of.
+// distance to UTC, or an abbreviation. known is false where that cannot be decided: "local" is the
+// zone of ABS's machine, and many abbreviations belong to several zones or to none that Go knows.
 func SameZone(word string, loc *time.Location, now time.Time) (same, known bool) {
 	if other := zoneOf(word); other != nil {
 		for month := range 12 { // two zones may differ in the summer only
@@ -25,7 +25,7 @@ func SameZone(word string, loc *time.Location, now time.Time) (same, known bool)
 	return sameAbbreviation(word, loc, now)
 }
 
-// ZoneFlag returns the value for --abs.timezone that ABS's word asks for.
+// ZoneFlag returns the value of --abs.timezone that matches ABS's word.
 func ZoneFlag(word string) string {
 	if other := zoneOf(word); other != nil {
 		return other.String()

@@ -36,7 +36,7 @@ type Clock interface {
 	Sleep(ctx context.Context, d time.Duration) error
 }
 
-// Config is how findings of one target are asked for and exposed.
+// Config is how findings of one target are requested and exposed.
 type Config struct {
 	Target        string
 	Forensics     Reporter       // nil: not asked, as ABS refuses them to a restricted user
@@ -112,9 +112,10 @@ func New(c Config) *Findings {
 // enabled reports whether any report of findings is read.
 func (f *Findings) enabled() bool { return f.cfg.Forensics != nil || f.reports != nil }
 
-// Run reads the attack reports and then asks forensics, until the plan is done or the instant
-// until, when the next cycle is due: the reports that feed the counters go first. If that instant
-// has come already, nothing is asked, and only the findings end that no answer has had for long.
+// Run reads the attack reports and then requests forensics, until the plan is done or the instant
+// until is reached, when the next cycle is due: the reports that feed the counters go first. If
+// that instant has passed already, nothing is requested: only findings whose last answer is too old
+// end.
 func (f *Findings) Run(ctx context.Context, until time.Time) {
 	now := f.cfg.Clock.Now()
 	if ctx.Err() != nil || !f.enabled() {
@@ -158,7 +159,7 @@ func (f *Findings) publishChanges() {
 	}
 }
 
-// paused reports whether ABS asked for a pause that is not over.
+// paused reports whether a pause that ABS requested (Retry-After) is not over.
 func (f *Findings) paused() bool { return f.cfg.Clock.Now().Before(f.pausedUntil) }
 
 // pauseFor heeds a Retry-After, for a window at most.

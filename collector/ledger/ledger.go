@@ -115,7 +115,7 @@ func (l *Ledger) IsTracked(id tokenid.ID) bool {
 	return ok
 }
 
-// LastGain returns when the last report with new requests was asked for; zero if none was.
+// LastGain returns when the last report with new requests was requested; zero if none was.
 func (l *Ledger) LastGain() time.Time { return l.activity.lastGain }
 
 // Values returns the values of a dimension that have an index, without Other, by the names that ABS

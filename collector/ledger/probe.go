@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// probeRefusals is in how many cycles in a row a span is answered 500 before it is probed.
+// probeRefusals is how many cycles in a row a span must be answered 500 before it is probed.
 const probeRefusals = 3
 
-// probeReads is how often the probe of a length must be read, and the whole span be refused twice
-// in between, before the first span is split for it: a dead node behind a balancer answers 500 too,
-// but to any request.
+// probeReads is how often a probe of the same length must be read before a span is split to it.
+// Between two probes the whole span must be refused twice: a dead node behind a balancer answers
+// 500 too, but to any request.
 const probeReads = 3
 
 // Probing backs off once it has found nothing.
@@ -20,7 +20,7 @@ const (
 )
 
 // A span that is read after it was refused shows that ABS answers 500 for other reasons, too: no
-// probing begins within the pause, and so many of them undo what was learned.
+// probing begins for probePause, and after probeDoubts such spans the learned length is discarded.
 const (
 	probePause  = 20 * time.Minute
 	probeDoubts = 3

@@ -87,7 +87,7 @@ func (l *Ledger) splitMarked() {
 func (l *Ledger) split(s *slot) {
 	for i := 0; i < len(s.spans); i++ {
 		sp := &s.spans[i]
-		span := sp.tooMuch // of a slot that has not ended, only what was asked for
+		span := sp.tooMuch // of a slot that has not ended, only what was requested
 		sp.tooMuch = Span{}
 		at, ok := l.c.Zone.Middle(span)
 		if !ok {

@@ -17,9 +17,9 @@ func contradiction(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", counts.ErrState, fmt.Sprintf(format, args...))
 }
 
-// check returns why a state cannot be one that a ledger saved; nil if it may be. What it lets pass
-// can be gone on from, whatever it says: counts are added without overflow, and slots are as many
-// and as long as the clock makes them.
+// check returns why a state cannot be one that a ledger saved; nil if it may be. A ledger can
+// continue from any state that passes: counts are added without overflow, and the number and length
+// of the slots are those that the clock makes.
 func (s *State) check() error {
 	if !wholeMinutes(s.Next) || s.Next.IsZero() != s.Wall.IsZero() || s.Next.Before(s.Wall) || s.Next.Sub(s.Wall) > mostAhead {
 		return contradiction("the next slot begins at %v, and it was saved at %v", s.Next, s.Wall)

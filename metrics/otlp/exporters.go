@@ -21,8 +21,9 @@ import (
 )
 
 const (
-	// idle is when a connection is closed. It is less than the wait before a retry: each retry has a
-	// new connection, so that no request waits twice for a receiver that vanished.
+	// idle is how long a connection stays open without a request. It is less than the wait before a
+	// retry: each retry has a new connection, so that no request waits twice for a receiver that
+	// vanished.
 	idle         = 250 * time.Millisecond
 	maxRetry     = 30 * time.Second
 	metricsRetry = time.Minute    // the next push has all of it, and what is new

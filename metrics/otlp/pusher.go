@@ -76,8 +76,8 @@ type Options struct {
 	Log       *slog.Logger
 }
 
-// Pusher pushes what is published, what the registry gathers, and events. It keeps no snapshot:
-// what is pushed after a failure is what is true then.
+// Pusher pushes what is published, what the registry gathers, and events. It keeps no snapshot: a
+// push after a failure has the values of its own time.
 type Pusher struct {
 	Options
 	interval  time.Duration
@@ -139,7 +139,7 @@ func (p *Pusher) openMetrics(c Config, res *resource.Resource) error {
 	p.pushed = l.pushed
 	p.reader = sdkmetric.NewPeriodicReader(out,
 		sdkmetric.WithProducer(&producer{Pusher: p, out: out}),
-		sdkmetric.WithInterval(logsRetry), // Run asks for each push: it knows of commits
+		sdkmetric.WithInterval(logsRetry), // Run triggers each push, after commits
 		sdkmetric.WithTimeout(2*metricsRetry),
 		sdkmetric.WithMaxExportBatchSize(cmp.Or(c.BatchSize, DefaultBatchSize)))
 	sdkmetric.NewMeterProvider(sdkmetric.WithResource(res), sdkmetric.WithReader(p.reader)) // registers the reader
@@ -162,7 +162,7 @@ func (p *Pusher) openLogs(c Config, res *resource.Resource) error {
 	return nil
 }
 
-// Commit asks for a push, as after a commit that changed something. It never waits.
+// Commit requests a push after a commit that changed something. It never waits.
 func (p *Pusher) Commit() {
 	select {
 	case p.committed <- struct{}{}:

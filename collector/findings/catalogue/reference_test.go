@@ -87,8 +87,8 @@ func reference(c *Catalogue) string {
 
 const referenceHead = `# Attack types
 
-The attack types of ABS, with a severity for each. ` + "`abs_attack_type_info`" + ` has one series for every type that another series
-names, and the log line of each detection has the severity too. To join the severity to the attacks:
+The attack types of ABS, with a severity for each. ` + "`abs_attack_type_info`" + ` has one series for every type that
+another series names, and the log line of each detection has the severity too. To join the severity to the attacks:
 
 ` + "```" + `promql
 abs_attack_tokens * on (target, attack_type) group_left (severity, category) abs_attack_type_info
@@ -103,9 +103,9 @@ abs_attack_tokens * on (target, attack_type) group_left (severity, category) abs
 | **info** | unusual, and as often harmless | know it when something else is amiss |
 | **unknown** | the type is not in this catalogue | look it up, and report it to this project |
 
-A type that ABS finds over an extended period (mostly "Type 2") is as severe as the quick one: patience doesn't make it
-milder. To change the severity of a type, set it in the configuration by name or by id
-(` + "`docs/configuration.md`" + `); a name that matches no type, and a severity other than critical, warning and info, are refused.
+A type that ABS finds over an extended period (mostly "Type 2") is as severe as the quick one. To change the severity of
+a type, set it by name or by id with ` + "`--forensics.severity`" + ` ([configuration.md](configuration.md)). A name that matches
+no type, and a severity other than critical, warning and info, are refused.
 
 | category | what the attack is after |
 |---|---|
@@ -118,21 +118,22 @@ milder. To change the severity of a type, set it in the configuration by name or
 | ` + "`stolen_credentials`" + ` | to act with a token, cookie or key of somebody else |
 `
 
-const referenceNames = `The set is open, and ABS's pages don't name all of it: there are ids 30 and 50 to 53 (WebSocket), and 5.2 added types for
-broken object and function level authorization and for token claims. What is not in the table is exposed under the name
-that ABS uses, with severity ` + "`unknown`" + ` and no id and category, and is logged once.
+const referenceNames = `The set is open, and ABS's pages do not name all of it: there are ids 30 and 50 to 53 (WebSocket), and 5.2 added types
+for broken object and function level authorization and for token claims. A type that is not in the table is exposed
+under ABS's name for it, with severity ` + "`unknown`" + ` and without id and category, and is logged once.
 
 ## Names
 
-ABS spells its types differently from page to page and from report to report. A name finds its type whatever its case,
-spaces, line breaks, dashes and underscores, and with or without the word "attack"; all else must be one of the spellings
-here. The label ` + "`attack_type`" + ` keeps ABS's own spelling. A name without a type number is not guessed at: it finds Type 1
-only where ABS itself uses it for Type 1 ("API DoS Attack" is 12, not 9).
+ABS spells its types differently from page to page and from report to report. A name is matched regardless of case,
+spaces, line breaks, dashes and underscores, and with or without the word "attack"; otherwise it must be one of the
+spellings here. The label ` + "`attack_type`" + ` keeps ABS's own spelling. A name without a type number is matched to Type 1 only
+where ABS itself uses it for Type 1 ("API DoS Attack" is 12, not 9).
 
 ### One name for several types
 
-ABS distinguishes these types by id, not by name. The exporter reads the reports of tokens, so such a name finds the type
-that ABS lists for tokens; the label ` + "`id`" + ` has its id. An override by such a name changes that type, and one by id reaches the others.
+ABS distinguishes these types by id, not by name. The exporter reads the reports of tokens, so such a name stands for
+the type that ABS lists for tokens; the label ` + "`id`" + ` has its id. An override by such a name changes that type; the
+other types can be overridden by id.
 `
 
 const referenceSources = `## Where this comes from

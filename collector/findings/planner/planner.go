@@ -28,8 +28,8 @@ const (
 	maxAttempts = 3     // calls for one token in one plan
 	maxPriority = 10000 // tokens in the priority queue
 	maxSkipped  = 65536 // skipped tokens that are remembered
-	// maxToken bounds, in bytes, the tokens that are asked about: longer ones are skipped, since
-	// servers refuse such a request line, and a plan holds thousands of tokens.
+	// maxToken bounds, in bytes, the tokens that forensics is requested for. Longer ones are
+	// skipped: servers refuse such request lines, and a plan holds thousands of tokens.
 	maxToken = 16 << 10
 )
 

@@ -26,9 +26,9 @@ func (c *Clock) Wall() time.Time { return c.wall }
 // Elapsed returns the time since the first Advance ever, with the time that no process ran.
 func (c *Clock) Elapsed() time.Duration { return c.elapsed }
 
-// Advance moves the clock. A process that continues from a state takes the time since then for
-// elapsed; where the wall clock was set back meanwhile, the time since what ABS's clock showed. It
-// reports whether the wall clock was set back.
+// Advance moves the clock. The first call after Restored ignores elapsed and computes it: the time
+// since the saved wall clock or, if the wall clock was set back since, the time since ABS's clock.
+// It reports whether the wall clock was set back.
 func (c *Clock) Advance(now time.Time, elapsed time.Duration, tolerance time.Duration) (back bool) {
 	back = now.Before(c.wall)
 	switch {
@@ -47,8 +47,9 @@ func (c *Clock) Advance(now time.Time, elapsed time.Duration, tolerance time.Dur
 	return back
 }
 
-// SawABS records ABS's clock. The first time in a process, it corrects how long no process ran: the
-// wall clock may be ahead, or was before. It reports whether it was, and so was set back meanwhile.
+// SawABS records ABS's clock. The first call in a process corrects how long no process ran, since
+// the wall clock may be or may have been ahead. It reports whether it had been ahead, and so was
+// set back while no process ran.
 func (c *Clock) SawABS(date time.Time, tolerance time.Duration) (back bool) {
 	if date.IsZero() {
 		return false
@@ -85,8 +86,8 @@ func (c *Clock) compare(tolerance time.Duration) {
 	}
 }
 
-// Trusted reports whether the wall clock agrees with ABS's, as far as that is known. One that
-// disagrees for longer than limit is trusted, too: then ABS's is wrong.
+// Trusted reports whether the wall clock agrees with ABS's, as far as that is known. A clock that
+// disagrees for longer than limit is trusted again: then ABS's is taken to be wrong.
 func (c *Clock) Trusted(limit time.Duration) bool {
 	return c.apart == 0 || c.elapsed-c.apart > limit
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// maxFull is how many bytes of a value's full name are kept: ABS can be asked by no longer one, as
-// servers refuse longer request lines.
+// maxFull is the length in bytes up to which full names are kept: servers refuse the request lines
+// of longer ones.
 const maxFull = 2048
 
 // Value is one value of a label. The zero value stands for an index that no value has.
@@ -101,8 +101,8 @@ func (t *ValueTable) Restore(saved []Value) error {
 // Name returns the name of a value.
 func (t *Tables) Name(id ValueID) string { return t[id.Dimension()].values[id.Index()].Name }
 
-// Names returns the full names of the values without metrics.Other, in the order of their indexes,
-// as far as ABS can be asked by them.
+// Names returns the full names of the values without metrics.Other, in the order of their indexes;
+// names that are too long for a request are left out.
 func (t *ValueTable) Names() []string {
 	names := make([]string, 0, t.taken)
 	for i := range t.values[1:] {

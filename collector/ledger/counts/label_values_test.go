@@ -43,7 +43,7 @@ func TestIndexesOfReadingsUnderWay(t *testing.T) {
 	}
 }
 
-// Values are cut at 128 bytes, and ABS is asked by what it calls them.
+// Values are cut at 128 bytes, and ABS's reports are requested by their full names.
 func TestLongValues(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
