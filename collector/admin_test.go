@@ -171,6 +171,7 @@ type adminFailure struct {
 // Whatever becomes of the admin report, it is one line in the log and another at the end, and
 // nothing else is harmed.
 func TestAdminFailsAlone(t *testing.T) {
+	long(t)
 	const huge = `{"name":"api_admin","x":"`
 	for name, c := range map[string]adminFailure{
 		"restricted, refused": {simulator.Fault{Kind: simulator.FaultStatus, Code: 403}, []func(*abs.Config, *Target){restricted}, "auth", [2]int64{2, 3}, "level=INFO msg=\"admin report refused\""},

@@ -99,6 +99,7 @@ func checkPace(t *testing.T, delay time.Duration, stats simulator.Stats, o Optio
 // While forensics runs for a whole interval, what it finds is exposed within 5 s, and no counter
 // moves until the cycle has ended.
 func TestFoundIsServed(t *testing.T) {
+	long(t)
 	synctest.Test(t, func(t *testing.T) {
 		sim := simulator.New(simulator.Config{
 			Seed: 12, Tokens: 3000, Rate: 20, Now: time.Now, MaxTokenLen: 60, Immediate: true,

@@ -29,7 +29,7 @@ var testKey = tokenid.Key("0123456789abcdef-token-key")
 func long(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("simulates days")
+		t.Skip("simulates days, or megabytes of reports")
 	}
 }
 

@@ -167,7 +167,7 @@ func TestStateWithWrongContent(t *testing.T) {
 	}
 	cases := 1000
 	if testing.Short() {
-		cases = 100
+		cases = 25
 	}
 	refused := 0
 	for n := range cases {

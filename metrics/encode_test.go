@@ -67,7 +67,10 @@ func sameLines(got, want string) error {
 // The hand-written encoders equal the standard ones, series for series, on random snapshots of one
 // to three targets with label values that break a careless encoder.
 func TestExpositionEqualsStandardEncoders(t *testing.T) {
-	const runs = 100
+	runs := 100
+	if testing.Short() {
+		runs = 20
+	}
 	for seed := range uint64(runs) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		snapshots := map[string]*Snapshot{}

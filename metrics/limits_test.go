@@ -16,7 +16,16 @@ const (
 	limitsSeries         = 50_000
 )
 
+// measures skips what measures memory where tests are to be quick, or the race detector takes more.
+func measures(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("measures memory")
+	}
+}
+
 func TestByteLimits(t *testing.T) {
+	measures(t)
 	before := heapNow()
 	s := manySeries(limitsSeries, "shop")
 	after := heapNow()
