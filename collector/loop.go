@@ -29,9 +29,11 @@ func newLoop(o *Options, t Target, all []Target, e Environment, orphans *[]orpha
 	l := &loop{limit: max(10*o.Interval, 30*time.Minute) + t.Timeout}
 	heartbeat := func() { l.beat.Store(e.Clock.Now().UnixNano()) }
 	heartbeat()
+	counted := false // by any target of this loop
 	l.rebuild = func(last *target) (*target, error) {
 		o := *o
-		if o.StateDir == "" && last.ledger.Requests() > 0 {
+		counted = counted || last.ledger.Requests() > 0
+		if o.StateDir == "" && counted {
 			o.Lookback = 0 // it would be counted twice
 		}
 		orphans := findOrphans(o.StateDir, all)

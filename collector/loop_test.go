@@ -3,6 +3,7 @@ package collector
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"strconv"
@@ -63,7 +64,7 @@ func (p *panicking) Publish(target string, s *metrics.Snapshot) {
 	p.r.exposed.Publish(target, s)
 }
 
-func runPanicking(t *testing.T, stateDir string) *panicking {
+func runPanicking(t *testing.T, stateDir string, change ...func(*Options)) *panicking {
 	t.Helper()
 	p := &panicking{begin: time.Now(), stateDir: stateDir, r: rig{registry: prometheus.NewRegistry()}}
 	p.sim = simulator.New(simulator.Config{
@@ -80,6 +81,9 @@ func runPanicking(t *testing.T, stateDir string) *panicking {
 	p.r.exposed = metrics.NewExposition(p.r.registry, metrics.Options{})
 	o := defaults()
 	o.StateDir = stateDir
+	for _, f := range change {
+		f(&o)
+	}
 	p.Collector, err = New(o, []Target{{Name: "a", ABS: &p.a, Forensics: true}, {Name: "b", ABS: client, Forensics: true}}, Environment{
 		Key: testKey, Health: metrics.NewHealth(p.r.registry), Publisher: p, Clock: SystemClock{},
 		Log: slog.New(slog.NewTextHandler(&p.log, nil)),
@@ -182,14 +186,23 @@ func (p *panicking) hasLogged(t *testing.T) {
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 // Without a state directory everything begins anew, and the log says what that loses. What was
-// counted before is not counted again.
+// counted before is not counted again, whether a cycle counted in between or not.
 func TestPanicWithoutState(t *testing.T) {
+	for _, panics := range []int64{1, 2} {
+		for _, lookback := range []time.Duration{0, time.Hour} {
+			t.Run(fmt.Sprintf("%d with a look-back of %v", panics, lookback), func(t *testing.T) { panicWithoutState(t, panics, lookback) })
+		}
+	}
+}
+
+func panicWithoutState(t *testing.T, panics int64, lookback time.Duration) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		p := runPanicking(t, "")
+		p := runPanicking(t, "", func(o *Options) { o.Lookback = lookback })
 		p.until(31 * time.Minute)
 		before := p.sim.Truth(p.begin, time.Now()).Requests
-		p.a.inTokens.Store(1)
-		p.until(33 * time.Minute)
+		p.a.inTokens.Store(panics)
+		p.until(time.Duration(31+2*panics) * time.Minute)
 		p.shows(t, map[string]string{`abs_requests_total{target="a"}`: "0"})
 		p.until(2 * time.Hour)
 		truth := p.sim.Truth(p.begin, time.Now()).Requests
