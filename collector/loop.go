@@ -79,7 +79,11 @@ func (l *loop) afterPanic(p *findings.Panic, inARow int) bool {
 		return false
 	}
 	consequence := "the cycle is abandoned; the target goes on from its saved state in the next one, and nothing is lost or counted twice"
-	if old.state.path == "" {
+	switch {
+	case !old.state.saved.IsZero(), old.state.adopted != "":
+	case old.state.path != "":
+		consequence = "the cycle is abandoned; the state of the target could not be saved yet, hence the target begins anew: what was counted and never exposed is lost, but for what --collect.lookback counts again"
+	default:
 		consequence = "the cycle is abandoned; without --state.dir all counters of the target begin anew at 0, and what ABS reports of the open slots by now is a baseline and is not counted"
 	}
 	var rebuilt *target

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -215,6 +216,32 @@ func panicWithoutState(t *testing.T, panics int64, lookback time.Duration) {
 		}
 		if !strings.Contains(p.log.String(), "without --state.dir all counters of the target begin anew at 0") {
 			t.Errorf("the log does not say what is lost: %s", p.log.String())
+		}
+	})
+}
+
+// Where no state could be saved yet, the log does not promise that nothing is lost.
+func TestPanicBeforeTheFirstSave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "missing")
+		p := runPanicking(t, dir)
+		p.until(31 * time.Minute)
+		before := p.sim.Truth(p.begin, time.Now()).Requests
+		p.a.inTokens.Store(1)
+		p.until(40 * time.Minute)
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		p.until(2 * time.Hour)
+		truth := p.sim.Truth(p.begin, time.Now()).Requests
+		p.shows(t, map[string]string{`abs_requests_total{target="b"}`: itoa(truth)})
+		if n, err := strconv.ParseInt(p.value(t, `abs_requests_total{target="a"}`), 10, 64); err != nil || n == 0 || n > truth-before {
+			t.Errorf("%d counted anew, %v; %d of %d were requested before", n, err, before, truth)
+		}
+		for line := range strings.Lines(p.log.String()) {
+			if strings.Contains(line, "target panicked") && (strings.Contains(line, "nothing is lost") || !strings.Contains(line, "never exposed is lost")) {
+				t.Errorf("the log promises too much: %.300s", line)
+			}
 		}
 	})
 }
