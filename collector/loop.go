@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/collector/absstate"
 	"github.com/abs-exporter/abs-exporter/collector/findings"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -111,6 +112,10 @@ func (l *loop) stop(p *findings.Panic, consequence string) {
 	status := *l.status.Load()
 	status.Up, status.Errors = false, t.failures.recent
 	status.WindowTokens, status.WindowRequests, status.FlaggedTokens = -1, -1, -1
+	status.Admin = absstate.Status{}
 	l.status.Store(&status)
-	t.publisher.Publish(t.Name, &metrics.Snapshot{Blocks: t.counters})
+	publish := func() { t.publisher.Publish(t.Name, &metrics.Snapshot{Blocks: t.counters}) }
+	if again := catch(publish); again != nil {
+		t.failures.panicked(again, "the gauges of the target, which is polled no more, may stay exposed as they were last")
+	}
 }

@@ -85,7 +85,7 @@ func runPanicking(t *testing.T, stateDir string, change ...func(*Options)) *pani
 	for _, f := range change {
 		f(&o)
 	}
-	p.Collector, err = New(o, []Target{{Name: "a", ABS: &p.a, Forensics: true}, {Name: "b", ABS: client, Forensics: true}}, Environment{
+	p.Collector, err = New(o, []Target{{Name: "a", ABS: &p.a, Admin: client, Forensics: true}, {Name: "b", ABS: client, Forensics: true}}, Environment{
 		Key: testKey, Health: metrics.NewHealth(p.r.registry), Publisher: p, Clock: SystemClock{},
 		Log: slog.New(slog.NewTextHandler(&p.log, nil)),
 	})
@@ -283,6 +283,27 @@ func TestThirdPanicStopsTheTarget(t *testing.T) {
 		p.loops[1].stopped.Store(true)
 		if p.Alive() {
 			t.Error("alive although no target is polled")
+		}
+	})
+}
+
+// A target that stops because it cannot be exposed any more does not end the process.
+func TestTargetThatCannotBePublishedStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := runPanicking(t, t.TempDir(), func(o *Options) { o.AdminInterval = 5 * time.Minute })
+		p.until(31 * time.Minute)
+		if !p.Status()[0].Admin.Known {
+			t.Fatal("nothing is known of the admin report")
+		}
+		p.publishing.Store(1 << 30)
+		p.until(2 * time.Hour)
+		p.shows(t, map[string]string{
+			`abs_up{target="a"}`:             "0",
+			`abs_up{target="b"}`:             "1",
+			`abs_requests_total{target="b"}`: itoa(p.sim.Truth(p.begin, time.Now()).Requests),
+		})
+		if s := p.Status()[0]; s.Up || s.Admin.Known {
+			t.Errorf("the status is %+v", s)
 		}
 	})
 }
