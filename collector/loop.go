@@ -96,11 +96,19 @@ func (l *loop) afterPanic(p *findings.Panic, inARow int) bool {
 		l.stop(p, "the target cannot be rebuilt and is polled no more until the process is started again; its counters stand still: "+err.Error())
 		return false
 	}
-	rebuilt.failures.recent = old.failures.recent
+	rebuilt.goOnFrom(old)
 	rebuilt.failures.panicked(p, consequence)
 	rebuilt.recordStatus(rebuilt.clock.Now(), rebuilt.findings.Status())
 	l.target = rebuilt
 	return true
+}
+
+// goOnFrom takes over what another target of the same loop told the operator, so that nothing is told
+// twice and the end of trouble is told.
+func (t *target) goOnFrom(last *target) {
+	f, of := t.failures, last.failures
+	f.recent, f.troubles, f.worked = of.recent, of.troubles, of.worked
+	*t.absClock = *last.absClock
 }
 
 // stop ends the polling of the target for good. Its counters stay exposed. Its gauges end, because

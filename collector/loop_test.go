@@ -287,6 +287,37 @@ func TestThirdPanicStopsTheTarget(t *testing.T) {
 	})
 }
 
+// What the operator was told goes on after a panic: the end of a failure is logged, and nothing twice.
+func TestPanicForgetsNoTrouble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := runPanicking(t, t.TempDir())
+		p.until(21 * time.Minute)
+		if err := p.sim.SetFaults(simulator.Fault{Report: "oauthtokens", Kind: simulator.FaultStatus, Code: 500}); err != nil {
+			t.Fatal(err)
+		}
+		p.loops[0].target.absClock.wrongZone = true
+		p.until(31 * time.Minute)
+		p.publishing.Store(1)
+		p.until(35 * time.Minute)
+		if err := p.sim.SetFaults(); err != nil {
+			t.Fatal(err)
+		}
+		p.until(time.Hour)
+		for _, want := range []string{
+			`msg="target panicked" target=a`,
+			`msg="first report read" target=a report=oauthtokens`,
+			`msg="report recovered" target=a report=oauthtokens after=14m0s`,
+		} {
+			if got := strings.Count(p.log.String(), want); got != 1 {
+				t.Errorf("%d times in the log: %s", got, want)
+			}
+		}
+		if !p.loops[0].target.absClock.wrongZone {
+			t.Error("the zone would be warned of again")
+		}
+	})
+}
+
 // A target that stops because it cannot be exposed any more does not end the process.
 func TestTargetThatCannotBePublishedStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

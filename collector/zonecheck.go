@@ -59,8 +59,6 @@ type zoneCheck struct {
 	next  time.Time // no check before
 	calls int       // of the check that is under way
 	guess *zoneGuess
-	// warned is the end of it: the zone of a process does not change.
-	warned bool
 }
 
 // zoneGuess is an offset that is being observed.
@@ -78,7 +76,7 @@ func (k *zoneCheck) poll(ctx context.Context, c *cycle) (publish bool) {
 	now := k.clock.Now().Add(k.absClock.ahead)
 	recent := now.Sub(k.absClock.newest) < mostLate
 	switch {
-	case k.warned || c.failed > 0 || k.clockChanges(now):
+	case k.absClock.wrongZone || c.failed > 0 || k.clockChanges(now):
 		return false
 	case k.guess != nil && !now.Before(k.guess.next):
 		k.done(now, k.observe(ctx, now, recent))
@@ -278,7 +276,7 @@ func (k *zoneCheck) warn(now time.Time) {
 	k.failures.add("time zone seems wrong",
 		fmt.Errorf("what ABS holds fits a wall clock at UTC%s; --abs.timezone=%s is at UTC%s", offsetText(k.guess.offset), k.Location, offsetText(set)),
 		consequence+"; set --abs.timezone to the zone of ABS")
-	k.warned, k.guess = true, nil
+	k.absClock.wrongZone, k.guess = true, nil
 }
 
 // holds requests a window and reports whether it holds requests.
