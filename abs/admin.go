@@ -15,6 +15,7 @@ func (r *reportReader) readAdmin(body io.Reader, limit int64, loc *time.Location
 	r.reset(body, min(limit, admin.MaxBody), ReportAdmin)
 	a := admin.NewReader(r.Scanner, loc)
 	known, message := false, false
+	r.Begin()
 	if r.beginsObject() {
 		for key := range r.members() {
 			switch name := string(key); name {

@@ -141,6 +141,7 @@ func TestToleratedAdminReports(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ body, want string }{
 		"a name and nothing else":  {`{"name":"api_admin"}`, ""},
+		"a byte order mark":        {"\ufeff" + `{"license_info":{"expired":true}}`, "license expired=true\n"},
 		"no name":                  {`{"license_info":{"expired":true}}`, "license expired=true\n"},
 		"null and other kinds":     {`{"name":"api_admin","license_info":null,"apis":{},"across_api_prediction_mode":[],"abs_nodes":null}`, ""},
 		"apis that are none":       {`{"apis":[null,1,"a",[],{},{"api_name":null},{"api_name":""}]}`, ""},

@@ -184,12 +184,13 @@ func TestSkippedRows(t *testing.T) {
 	}
 }
 
-// What skipped rows report is known, unless a token is named in them or their count cannot be read.
+// What skipped rows report is known, unless their count cannot be read.
 func TestSkippedRequests(t *testing.T) {
 	for rows, want := range map[string]Skipped{
 		`{"token":null,"total_requests":7},{"token":"","total_requests":2.0},{"total_requests":1}`: {Token: 3, Requests: 10},
-		`{"token":null,"total_requests":-7},{"token":"","total_requests":1.5},{}`:                  {Token: 2, Count: 1, Named: 3},
-		`{"token":"a","total_requests":-7},{"token":"b"},null`:                                     {Count: 2, Shape: 1, Named: 3},
+		`{"token":null,"total_requests":-7},{"token":"","total_requests":1.5},{}`:                  {Token: 2, Count: 1},
+		`{"token":"a","total_requests":-7},{"token":"b"},null`:                                     {Count: 2, Shape: 1},
+		`{"token":"a","total_requests":4,"ip_list":7}`:                                             {Shape: 1, Requests: 4},
 		`{"token":null,"total_requests":9007199254740992},{"token":null,"total_requests":1}`:       {Token: 2, Requests: 9007199254740992},
 	} {
 		_, sum, err := tokensText(`{` + named + `,"details":[` + rows + `]}`)

@@ -56,10 +56,7 @@ const (
 // the others; but a report with more than ten such rows that are more than one in ten fails.
 type Skipped struct {
 	Token, Count, Shape int64
-	// Named is how many of them name a token: the token is in the window, but its requests are
-	// unknown.
-	Named int64
-	// Requests is the sum of what the others report.
+	// Requests is the sum of their total_requests, as far as these can be read.
 	Requests int64
 	First    *Error // why the first one was left out; nil if none was
 }
@@ -114,9 +111,10 @@ func (s *Summary) NoRows() bool { return s.Rows+s.Skipped.Rows() == 0 }
 func (s *Summary) Empty() bool { return !s.HasSummary && s.NoRows() }
 
 // Truncated reports whether ABS seems to have left rows out for the length of the report: the rows
-// have fewer requests than the summary, and the body is at nine tenths of ABS's limit or more.
+// have fewer requests than the summary, those of Skipped included, and the body is at nine tenths of
+// ABS's limit or more.
 func (s *Summary) Truncated(responseCap int64) bool {
-	return s.HasSummary && s.RowRequests < s.Requests && s.Bytes >= responseCap/10*9
+	return s.HasSummary && s.RowRequests+s.Skipped.Requests < s.Requests && s.Bytes >= responseCap/10*9
 }
 
 // Finding is one attack or anomaly type and the APIs that it was seen on; "all" is ABS's own word

@@ -51,3 +51,22 @@ func TestClockSkew(t *testing.T) {
 		t.Error("an answer without a date has a skew")
 	}
 }
+
+// Rows that were left out because they cannot be read are no reason to request the halves.
+func TestTruncated(t *testing.T) {
+	for _, tt := range []struct {
+		rows, skipped, bytes int64
+		want                 bool
+	}{
+		{90, 0, 90, true},
+		{90, 0, 89, false},
+		{90, 9, 90, true},
+		{90, 10, 90, false},
+		{100, 0, 100, false},
+	} {
+		s := Summary{HasSummary: true, Requests: 100, RowRequests: tt.rows, Bytes: tt.bytes, Oddities: Oddities{Skipped: Skipped{Token: 1, Requests: tt.skipped}}}
+		if got := s.Truncated(100); got != tt.want {
+			t.Errorf("%+v: %t", tt, got)
+		}
+	}
+}

@@ -133,10 +133,7 @@ func (r *reportReader) skipRow() {
 	if s.First == nil {
 		s.First = r.fault
 	}
-	switch sum := s.Requests + r.current.Requests; {
-	case len(r.current.Token) > 0 || !r.hasCount:
-		s.Named++
-	case sum <= jsonscan.MaxCount:
+	if sum := s.Requests + r.current.Requests; r.hasCount && sum <= jsonscan.MaxCount {
 		s.Requests = sum
 	}
 }

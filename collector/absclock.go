@@ -30,6 +30,8 @@ type absClock struct {
 	lastApart time.Time
 	newest    time.Time // the newest beginning of a span that held requests
 	young     int       // how many readings in a row of the first minutes of a slot held requests
+	// wrongZone says that zoneCheck warned. That is its end: the zone of a process does not change.
+	wrongZone bool
 }
 
 // saw records the clock of an answer. A difference is logged once, and so is its end.

@@ -14,7 +14,7 @@ import (
 // ObserveCalls is for abs.Config.Observe: it records every request of a target's client in the
 // health metrics, and logs what is odd about the answers.
 func ObserveCalls(health *metrics.Health, target string, clock Clock, log *slog.Logger) func(abs.Call) {
-	odd := oddities{log: log.With("target", target)}
+	odd := oddities{log: log.With("target", target), clock: clock}
 	return func(c abs.Call) {
 		health.ReportDuration.WithLabelValues(target, c.Report).Observe(c.Duration.Seconds())
 		health.ReportBytes.WithLabelValues(target, c.Report).Add(float64(c.Bytes))
@@ -46,19 +46,27 @@ func ObserveCalls(health *metrics.Health, target string, clock Clock, log *slog.
 	}
 }
 
+// wholeFor is how long no token report has rows that are left out until that is logged as over: the
+// reports of a cycle are about different windows, and the nodes of an ABS may differ.
+const wholeFor = time.Hour
+
 // oddities logs what is odd about answers that were read all the same.
 type oddities struct {
-	log    *slog.Logger
+	log   *slog.Logger
+	clock Clock
+
 	mu     sync.Mutex
 	logged map[string]bool // what is logged once, by message and report
+	// Token reports with rows that were left out: since when, the last, and the rows of all; zero
+	// while all are whole.
+	since, last time.Time
+	rows        int64
 }
 
 func (o *oddities) report(c abs.Call) {
-	if n := c.Skipped.Rows(); n > 0 && c.Report == abs.ReportTokens {
-		o.log.Warn("rows skipped", "report", c.Report, "rows", n, "token", c.Skipped.Token, "count", c.Skipped.Count,
-			"shape", c.Skipped.Shape, "err", c.Skipped.First,
-			"consequence", "the other rows count; the requests of these are unattributed")
-	} else if n > 0 && o.first("metrics skipped", c.Report) { // one for each of many tokens
+	if c.Report == abs.ReportTokens {
+		o.rowsSkipped(c)
+	} else if c.Skipped.Rows() > 0 && o.first("metrics skipped", c.Report) { // one for each of many tokens
 		o.log.Warn("metrics skipped", "report", c.Report, "err", c.Skipped.First,
 			"consequence", "none for attacks and anomalies; logged once, counted in abs_exporter_report_rows_skipped_total")
 	}
@@ -68,6 +76,26 @@ func (o *oddities) report(c abs.Call) {
 	}
 	if c.OtherToken && o.first("report about another token", c.Report) {
 		o.log.Warn("report about another token", "report", c.Report, "consequence", counted)
+	}
+}
+
+// rowsSkipped logs when rows of token reports begin to be left out, and when that is over.
+func (o *oddities) rowsSkipped(c abs.Call) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	now := o.clock.Now()
+	switch n := c.Skipped.Rows(); {
+	case n > 0:
+		if o.since.IsZero() {
+			o.since = now
+			o.log.Warn("rows skipped", "report", c.Report, "rows", n, "token", c.Skipped.Token, "count", c.Skipped.Count,
+				"shape", c.Skipped.Shape, "err", c.Skipped.First,
+				"consequence", "the other rows count; the requests of these are unattributed; counted in abs_exporter_report_rows_skipped_total, and logged again when it is over")
+		}
+		o.last, o.rows = now, o.rows+n
+	case !o.since.IsZero() && now.Sub(o.last).Abs() >= wholeFor:
+		o.log.Info("no rows skipped any more", "report", c.Report, "after", o.last.Sub(o.since).Round(time.Second), "rows", o.rows)
+		o.since, o.rows = time.Time{}, 0
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/collector/absstate"
 	"github.com/abs-exporter/abs-exporter/collector/findings"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -29,9 +30,11 @@ func newLoop(o *Options, t Target, all []Target, e Environment, orphans *[]orpha
 	l := &loop{limit: max(10*o.Interval, 30*time.Minute) + t.Timeout}
 	heartbeat := func() { l.beat.Store(e.Clock.Now().UnixNano()) }
 	heartbeat()
+	counted := false // by any target of this loop
 	l.rebuild = func(last *target) (*target, error) {
 		o := *o
-		if o.StateDir == "" && last.ledger.Requests() > 0 {
+		counted = counted || last.ledger.Requests() > 0
+		if o.StateDir == "" && counted {
 			o.Lookback = 0 // it would be counted twice
 		}
 		orphans := findOrphans(o.StateDir, all)
@@ -77,7 +80,11 @@ func (l *loop) afterPanic(p *findings.Panic, inARow int) bool {
 		return false
 	}
 	consequence := "the cycle is abandoned; the target goes on from its saved state in the next one, and nothing is lost or counted twice"
-	if old.state.path == "" {
+	switch {
+	case !old.state.saved.IsZero(), old.state.adopted != "":
+	case old.state.path != "":
+		consequence = "the cycle is abandoned; the state of the target could not be saved yet, hence the target begins anew: what was counted and never exposed is lost, but for what --collect.lookback counts again"
+	default:
 		consequence = "the cycle is abandoned; without --state.dir all counters of the target begin anew at 0, and what ABS reports of the open slots by now is a baseline and is not counted"
 	}
 	var rebuilt *target
@@ -89,11 +96,19 @@ func (l *loop) afterPanic(p *findings.Panic, inARow int) bool {
 		l.stop(p, "the target cannot be rebuilt and is polled no more until the process is started again; its counters stand still: "+err.Error())
 		return false
 	}
-	rebuilt.failures.recent = old.failures.recent
+	rebuilt.goOnFrom(old)
 	rebuilt.failures.panicked(p, consequence)
 	rebuilt.recordStatus(rebuilt.clock.Now(), rebuilt.findings.Status())
 	l.target = rebuilt
 	return true
+}
+
+// goOnFrom takes over what another target of the same loop told the operator, so that nothing is told
+// twice and the end of trouble is told.
+func (t *target) goOnFrom(last *target) {
+	f, of := t.failures, last.failures
+	f.recent, f.troubles, f.worked = of.recent, of.troubles, of.worked
+	*t.absClock = *last.absClock
 }
 
 // stop ends the polling of the target for good. Its counters stay exposed. Its gauges end, because
@@ -105,6 +120,10 @@ func (l *loop) stop(p *findings.Panic, consequence string) {
 	status := *l.status.Load()
 	status.Up, status.Errors = false, t.failures.recent
 	status.WindowTokens, status.WindowRequests, status.FlaggedTokens = -1, -1, -1
+	status.Admin = absstate.Status{}
 	l.status.Store(&status)
-	t.publisher.Publish(t.Name, &metrics.Snapshot{Blocks: t.counters})
+	publish := func() { t.publisher.Publish(t.Name, &metrics.Snapshot{Blocks: t.counters}) }
+	if again := catch(publish); again != nil {
+		t.failures.panicked(again, "the gauges of the target, which is polled no more, may stay exposed as they were last")
+	}
 }

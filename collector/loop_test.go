@@ -3,8 +3,10 @@ package collector
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -63,7 +65,7 @@ func (p *panicking) Publish(target string, s *metrics.Snapshot) {
 	p.r.exposed.Publish(target, s)
 }
 
-func runPanicking(t *testing.T, stateDir string) *panicking {
+func runPanicking(t *testing.T, stateDir string, change ...func(*Options)) *panicking {
 	t.Helper()
 	p := &panicking{begin: time.Now(), stateDir: stateDir, r: rig{registry: prometheus.NewRegistry()}}
 	p.sim = simulator.New(simulator.Config{
@@ -80,7 +82,10 @@ func runPanicking(t *testing.T, stateDir string) *panicking {
 	p.r.exposed = metrics.NewExposition(p.r.registry, metrics.Options{})
 	o := defaults()
 	o.StateDir = stateDir
-	p.Collector, err = New(o, []Target{{Name: "a", ABS: &p.a, Forensics: true}, {Name: "b", ABS: client, Forensics: true}}, Environment{
+	for _, f := range change {
+		f(&o)
+	}
+	p.Collector, err = New(o, []Target{{Name: "a", ABS: &p.a, Admin: client, Forensics: true}, {Name: "b", ABS: client, Forensics: true}}, Environment{
 		Key: testKey, Health: metrics.NewHealth(p.r.registry), Publisher: p, Clock: SystemClock{},
 		Log: slog.New(slog.NewTextHandler(&p.log, nil)),
 	})
@@ -182,14 +187,23 @@ func (p *panicking) hasLogged(t *testing.T) {
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 // Without a state directory everything begins anew, and the log says what that loses. What was
-// counted before is not counted again.
+// counted before is not counted again, whether a cycle counted in between or not.
 func TestPanicWithoutState(t *testing.T) {
+	for _, panics := range []int64{1, 2} {
+		for _, lookback := range []time.Duration{0, time.Hour} {
+			t.Run(fmt.Sprintf("%d with a look-back of %v", panics, lookback), func(t *testing.T) { panicWithoutState(t, panics, lookback) })
+		}
+	}
+}
+
+func panicWithoutState(t *testing.T, panics int64, lookback time.Duration) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		p := runPanicking(t, "")
+		p := runPanicking(t, "", func(o *Options) { o.Lookback = lookback })
 		p.until(31 * time.Minute)
 		before := p.sim.Truth(p.begin, time.Now()).Requests
-		p.a.inTokens.Store(1)
-		p.until(33 * time.Minute)
+		p.a.inTokens.Store(panics)
+		p.until(time.Duration(31+2*panics) * time.Minute)
 		p.shows(t, map[string]string{`abs_requests_total{target="a"}`: "0"})
 		p.until(2 * time.Hour)
 		truth := p.sim.Truth(p.begin, time.Now()).Requests
@@ -202,6 +216,32 @@ func TestPanicWithoutState(t *testing.T) {
 		}
 		if !strings.Contains(p.log.String(), "without --state.dir all counters of the target begin anew at 0") {
 			t.Errorf("the log does not say what is lost: %s", p.log.String())
+		}
+	})
+}
+
+// Where no state could be saved yet, the log does not promise that nothing is lost.
+func TestPanicBeforeTheFirstSave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "missing")
+		p := runPanicking(t, dir)
+		p.until(31 * time.Minute)
+		before := p.sim.Truth(p.begin, time.Now()).Requests
+		p.a.inTokens.Store(1)
+		p.until(40 * time.Minute)
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		p.until(2 * time.Hour)
+		truth := p.sim.Truth(p.begin, time.Now()).Requests
+		p.shows(t, map[string]string{`abs_requests_total{target="b"}`: itoa(truth)})
+		if n, err := strconv.ParseInt(p.value(t, `abs_requests_total{target="a"}`), 10, 64); err != nil || n == 0 || n > truth-before {
+			t.Errorf("%d counted anew, %v; %d of %d were requested before", n, err, before, truth)
+		}
+		for line := range strings.Lines(p.log.String()) {
+			if strings.Contains(line, "target panicked") && (strings.Contains(line, "nothing is lost") || !strings.Contains(line, "never exposed is lost")) {
+				t.Errorf("the log promises too much: %.300s", line)
+			}
 		}
 	})
 }
@@ -243,6 +283,58 @@ func TestThirdPanicStopsTheTarget(t *testing.T) {
 		p.loops[1].stopped.Store(true)
 		if p.Alive() {
 			t.Error("alive although no target is polled")
+		}
+	})
+}
+
+// What the operator was told goes on after a panic: the end of a failure is logged, and nothing twice.
+func TestPanicForgetsNoTrouble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := runPanicking(t, t.TempDir())
+		p.until(21 * time.Minute)
+		if err := p.sim.SetFaults(simulator.Fault{Report: "oauthtokens", Kind: simulator.FaultStatus, Code: 500}); err != nil {
+			t.Fatal(err)
+		}
+		p.loops[0].target.absClock.wrongZone = true
+		p.until(31 * time.Minute)
+		p.publishing.Store(1)
+		p.until(35 * time.Minute)
+		if err := p.sim.SetFaults(); err != nil {
+			t.Fatal(err)
+		}
+		p.until(time.Hour)
+		for _, want := range []string{
+			`msg="target panicked" target=a`,
+			`msg="first report read" target=a report=oauthtokens`,
+			`msg="report recovered" target=a report=oauthtokens after=14m0s`,
+		} {
+			if got := strings.Count(p.log.String(), want); got != 1 {
+				t.Errorf("%d times in the log: %s", got, want)
+			}
+		}
+		if !p.loops[0].target.absClock.wrongZone {
+			t.Error("the zone would be warned of again")
+		}
+	})
+}
+
+// A target that stops because it cannot be exposed any more does not end the process.
+func TestTargetThatCannotBePublishedStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := runPanicking(t, t.TempDir(), func(o *Options) { o.AdminInterval = 5 * time.Minute })
+		p.until(31 * time.Minute)
+		if !p.Status()[0].Admin.Known {
+			t.Fatal("nothing is known of the admin report")
+		}
+		p.publishing.Store(1 << 30)
+		p.until(2 * time.Hour)
+		p.shows(t, map[string]string{
+			`abs_up{target="a"}`:             "0",
+			`abs_up{target="b"}`:             "1",
+			`abs_requests_total{target="b"}`: itoa(p.sim.Truth(p.begin, time.Now()).Requests),
+		})
+		if s := p.Status()[0]; s.Up || s.Admin.Known {
+			t.Errorf("the status is %+v", s)
 		}
 	})
 }

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
-	"github.com/abs-exporter/abs-exporter/collector/ledger"
 )
 
 const (
@@ -15,6 +15,8 @@ const (
 	zoneCalls = 25
 	// zonePause is after how long without new requests the zone is checked again.
 	zonePause = 2 * time.Hour
+	// zoneRetry is after how long a check goes on that a failed call ended.
+	zoneRetry = 15 * time.Minute
 	// mostLate is by how much requests may be late in a right zone: ABS's job may take two hours, and
 	// before it a batch gathers for ten minutes. A zone that is ahead of ABS's by less looks alike.
 	mostLate = 150 * time.Minute
@@ -57,10 +59,9 @@ type zoneCheck struct {
 	*wiring
 	began bool
 	next  time.Time // no check before
+	until time.Time // no call of the cycle from then on
 	calls int       // of the check that is under way
 	guess *zoneGuess
-	// warned is the end of it: the zone of a process does not change.
-	warned bool
 }
 
 // zoneGuess is an offset that is being observed.
@@ -76,14 +77,16 @@ type zoneGuess struct {
 // poll implements report.
 func (k *zoneCheck) poll(ctx context.Context, c *cycle) (publish bool) {
 	now := k.clock.Now().Add(k.absClock.ahead)
+	k.until = c.began.Add(k.options.Interval)
 	recent := now.Sub(k.absClock.newest) < mostLate
 	switch {
-	case k.warned || c.failed > 0 || k.clockChanges(now):
+	case k.absClock.wrongZone || c.failed > 0 || k.clockChanges(now):
 		return false
+	case now.Before(k.next):
 	case k.guess != nil && !now.Before(k.guess.next):
-		k.done(now, k.observe(ctx, now, recent))
-	case k.guess == nil && (!k.began || !now.Before(k.next) && (k.absClock.young >= 3 || now.Sub(k.absClock.newest) >= zonePause)):
-		k.done(now, k.search(ctx, now, recent))
+		k.done(c, now, k.observe(ctx, now, recent))
+	case k.guess == nil && (!k.began || k.absClock.young >= 3 || now.Sub(k.absClock.newest) >= zonePause):
+		k.done(c, now, k.search(ctx, now, recent))
 	}
 	return false
 }
@@ -104,14 +107,21 @@ func (k *zoneCheck) offset(t time.Time) time.Duration {
 var (
 	errWindowRefused = errors.New("ABS refuses the window")
 	errZoneCalls     = errors.New("the check has made all of its calls")
+	errZoneTime      = errors.New("the interval is used up")
 )
 
 // done ends a check that found nothing or has used up its calls. After a call that failed for
-// another reason it goes on in the next cycle.
-func (k *zoneCheck) done(now time.Time, err error) {
+// another reason it goes on later.
+func (k *zoneCheck) done(c *cycle, now time.Time, err error) {
 	switch {
 	case err != nil && !errors.Is(err, errZoneCalls):
 		k.log.Debug("time zone not checked", "err", err)
+		k.next = now.Add(zoneRetry)
+		if abs.ReasonOf(err) == abs.ReasonAuth {
+			c.failed++
+			c.refused = true
+			k.failures.reportFailed(abs.ReportTokens, err, "the time zone is not checked")
+		}
 	case err != nil || k.guess == nil:
 		k.log.Debug("time zone checked", "calls", k.calls, "err", err)
 		k.began, k.guess, k.calls, k.next = true, nil, 0, now.Add(zonePause)
@@ -278,13 +288,16 @@ func (k *zoneCheck) warn(now time.Time) {
 	k.failures.add("time zone seems wrong",
 		fmt.Errorf("what ABS holds fits a wall clock at UTC%s; --abs.timezone=%s is at UTC%s", offsetText(k.guess.offset), k.Location, offsetText(set)),
 		consequence+"; set --abs.timezone to the zone of ABS")
-	k.warned, k.guess = true, nil
+	k.absClock.wrongZone, k.guess = true, nil
 }
 
 // holds requests a window and reports whether it holds requests.
 func (k *zoneCheck) holds(ctx context.Context, from, to time.Time) (bool, error) {
-	if k.calls == zoneCalls {
+	switch {
+	case k.calls == zoneCalls:
 		return false, errZoneCalls
+	case !k.clock.Now().Before(k.until): // ABS is slow
+		return false, errZoneTime
 	}
 	k.calls++
 	s, err := k.ABS.Tokens(ctx, abs.Window{From: from, To: to}, func(*abs.Row) error { return nil })
@@ -292,7 +305,7 @@ func (k *zoneCheck) holds(ctx context.Context, from, to time.Time) (bool, error)
 	k.countEmpty(s, err)
 	k.heartbeat()
 	switch {
-	case err != nil && (ctx.Err() != nil || refusal(err) == ledger.Unavailable && !isStatus(err)):
+	case err != nil && (ctx.Err() != nil || !k.refusesWindow(err)):
 		return false, err
 	case err != nil, !s.Earlier.IsZero() && !s.Earlier.Equal(from):
 		return false, errWindowRefused
@@ -307,8 +320,18 @@ func unlessRefused(err error) error {
 	return err
 }
 
-// isStatus reports whether ABS answered with a status that is an error, other than for the keys.
-func isStatus(err error) bool { return abs.ReasonOf(err) == abs.ReasonStatus }
+// refusesWindow reports whether ABS may answer for another window: what it refuses is this one, and
+// not the keys, and it is neither slow nor out of order.
+func (k *zoneCheck) refusesWindow(err error) bool {
+	switch e := (*abs.Error)(nil); {
+	case abs.ReasonOf(err) == abs.ReasonTimeout:
+		return false
+	case errors.As(err, &e) && e.Reason == abs.ReasonStatus && e.Status < http.StatusInternalServerError:
+		return e.Status != http.StatusTooManyRequests
+	default:
+		return k.tooLarge(err)
+	}
+}
 
 // leastOffset returns the least offset in use that is d or more.
 func leastOffset(d time.Duration) time.Duration {

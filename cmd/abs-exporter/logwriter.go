@@ -74,8 +74,9 @@ func (w *logWriter) run() {
 			w.dropped++
 		} else if lost := w.dropped - w.reported; lost > 0 {
 			w.reported = w.dropped
+			resumed := w.resumed
 			w.mu.Unlock()
-			w.resumed(lost)
+			resumed(lost)
 			w.mu.Lock()
 		}
 	}

@@ -101,6 +101,32 @@ func TestLogThatCannotBeWritten(t *testing.T) {
 	}
 }
 
+// failsOnce fails the first write.
+type failsOnce struct{ failed bool }
+
+func (f *failsOnce) Write(p []byte) (int, error) {
+	if !f.failed {
+		f.failed = true
+		return 0, errors.New("broken pipe")
+	}
+	return len(p), nil
+}
+
+// What is told of dropped lines may be set at any time. The race detector watches.
+func TestOnResumeWhileLinesAreWritten(t *testing.T) {
+	for range 1000 {
+		w := newLogWriter(&failsOnce{})
+		_, _ = w.Write([]byte("lost\n"))
+		_, _ = w.Write([]byte("written\n"))
+		time.Sleep(time.Microsecond)
+		w.onResume(func(int64) {})
+		w.close()
+		if n := w.droppedLines(); n != 1 {
+			t.Fatalf("%v lines dropped, want 1", n)
+		}
+	}
+}
+
 func TestEndDoesNotWaitForAReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &reader{blocked: make(chan struct{})}

@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
 )
 
@@ -28,12 +30,47 @@ func (r *resolution) classify(types *catalogue.Catalogue) {
 
 // masked returns enough of a token to distinguish two, and too little to use one.
 func masked(token []byte) string {
+	return printable(ends(token)) + " (" + strconv.Itoa(len(token)) + " characters)"
+}
+
+// ends returns the ends of a token, or nothing of a short one.
+func ends(token []byte) string {
 	const shown, least = 4, 24
-	text := "…"
-	if len(token) >= least {
-		text = string(token[:shown]) + "…" + string(token[len(token)-shown:])
+	if len(token) < least {
+		return "…"
 	}
-	return printable(text) + " (" + strconv.Itoa(len(token)) + " characters)"
+	return string(token[:shown]) + "…" + string(token[len(token)-shown:])
+}
+
+// hideToken masks the token wherever a name has it. A query may have other secrets: it is left out.
+func (r *resolution) hideToken() {
+	token, mask := string(r.token), ends(r.token)
+	hide := strings.NewReplacer(token, mask, url.PathEscape(token), mask, url.QueryEscape(token), mask).Replace
+	for i := range r.URLs {
+		r.URLs[i].Name, _, _ = strings.Cut(r.URLs[i].Name, "?")
+	}
+	for _, counts := range r.lists() {
+		for i := range *counts {
+			name := &(*counts)[i].Name
+			for _, unescape := range []func(string) (string, error){url.PathUnescape, url.QueryUnescape} {
+				if plain, err := unescape(*name); err == nil && strings.Contains(plain, token) {
+					*name = plain
+				}
+			}
+			*name = hide(*name)
+		}
+		*counts = mergeCounts(*counts)
+	}
+	r.sort()
+}
+
+// mergeCounts adds up the counts of one name.
+func mergeCounts(counts []resolvedCount) []resolvedCount {
+	var rows []abs.Count
+	for _, c := range counts {
+		rows = append(rows, abs.Count{Key: []byte(c.Name), N: c.Requests})
+	}
+	return addCounts(nil, rows)
 }
 
 // printable quotes what ABS sends if it could control a terminal.
@@ -48,9 +85,10 @@ func printable(s string) string {
 func printResolutions(w io.Writer, found []*resolution, showToken, asJSON bool) error {
 	var out []byte
 	for i, r := range found {
-		r.Token, r.TokenLength = masked(r.token), len(r.token)
-		if showToken {
-			r.Token = string(r.token)
+		r.Token, r.TokenLength = string(r.token), len(r.token)
+		if !showToken {
+			r.Token = masked(r.token)
+			r.hideToken()
 		}
 		if !asJSON {
 			if i > 0 {

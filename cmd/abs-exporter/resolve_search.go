@@ -200,9 +200,14 @@ type resolvedFinding struct {
 	Last  *time.Time `json:"last_access,omitempty"`
 }
 
+// lists returns all lists of counts.
+func (r *resolution) lists() []*[]resolvedCount {
+	return []*[]resolvedCount{&r.APIs, &r.Methods, &r.Devices, &r.IPs, &r.URLs}
+}
+
 // clone returns a copy that add does not change.
 func (r resolution) clone() resolution {
-	for _, counts := range []*[]resolvedCount{&r.APIs, &r.Methods, &r.Devices, &r.IPs, &r.URLs} {
+	for _, counts := range r.lists() {
 		*counts = slices.Clone(*counts)
 	}
 	return r
@@ -248,8 +253,8 @@ func resolvedFindings(found []abs.Finding) []resolvedFinding {
 
 // sort sorts all counts, the largest first.
 func (r *resolution) sort() {
-	for _, counts := range [][]resolvedCount{r.APIs, r.Methods, r.Devices, r.IPs, r.URLs} {
-		slices.SortFunc(counts, func(a, b resolvedCount) int {
+	for _, counts := range r.lists() {
+		slices.SortFunc(*counts, func(a, b resolvedCount) int {
 			return cmp.Or(cmp.Compare(b.Requests, a.Requests), cmp.Compare(a.Name, b.Name))
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -180,6 +181,41 @@ func TestResolveURLsAndTimes(t *testing.T) {
 	}
 	if status, out, errs = r.resolve(t, args...); status != exitOK || strings.Contains(out, ", from") || !strings.Contains(errs, "attack report not read") {
 		t.Errorf("status %d: %s%s", status, out, errs)
+	}
+}
+
+// A path or a query that has the token does not show it, nor does a query show another secret.
+func TestResolveHidesTheTokenInURLs(t *testing.T) {
+	r := startResolving(t, simulator.Config{}, nil)
+	at := storyTime()
+	const token = "canary/of the+middle==of-a-token"
+	for i, url := range []string{
+		"/introspect?access_token=" + token, "/introspect?x=" + url.QueryEscape(token), "/login?password=hunter2",
+		"/tokens/" + url.PathEscape(token) + "/revoke", "/tokens/" + strings.ToLower(url.QueryEscape(token)), "/raw/" + token, "/100%/" + url.PathEscape(token),
+	} {
+		r.sim.Add(simulator.Event{At: at.Add(-10 * time.Minute), Token: token, API: "shop", Method: "GET", URL: url, N: int64(100 - i)})
+	}
+	args := []string{idOf(token), "--at=" + at.Format(time.RFC3339)}
+	_, out, errs := r.resolve(t, args...)
+	_, urls, _ := strings.Cut(out, "by URL\n")
+	want := `         199   29 %  /introspect
+          98   14 %  /login
+          97   14 %  /tokens/cana…oken/revoke
+          96   14 %  /tokens/cana…oken
+          95   14 %  /raw/cana…oken
+          94   14 %  /100%/cana…oken
+`
+	if urls != want {
+		t.Errorf("%sprints\n%swant\n%s", errs, urls, want)
+	}
+	_, text, _ := r.resolve(t, append(args, "--output=json")...)
+	for _, secret := range []string{"middle", "hunter2"} {
+		if strings.Contains(text, secret) {
+			t.Errorf("JSON has %s: %s", secret, text)
+		}
+	}
+	if _, out, _ = r.resolve(t, append(args, "--show-token")...); !strings.Contains(out, "/introspect?access_token="+token+"\n") || !strings.Contains(out, "hunter2") {
+		t.Errorf("--show-token shows no query: %s", out)
 	}
 }
 

@@ -252,3 +252,23 @@ func (a *active) changedBy(id uint64, report abs.Forensics, w abs.Window) []metr
 	events, _ := a.answered(tokenid.ID(id), report, w, false, w.To)
 	return events
 }
+
+// So they are where the API is named like what takes the place of the others.
+func TestFloodOfTypesWithoutAPI(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.AttackReports = nil })
+	var tokens []string
+	for k := range 20 {
+		tokens = append(tokens, fmt.Sprint("token", k))
+		flood := make([]abs.Finding, 1000)
+		for i := range flood {
+			flood[i] = abs.Finding{Type: fmt.Sprintf("made up %d %d", k, i), APIs: []string{metrics.Other}}
+		}
+		r.abs.forensics[tokens[k]] = abs.Forensics{Attacks: 1000, AttackTypes: flood}
+	}
+	r.window(true, tokens...)
+	r.cycle()
+	if got := len(r.active.pairs.all); got != maxUnknown+1 { // _other of all the others
+		t.Errorf("%d pairs", got)
+	}
+	r.atMost(held{series: 2000, scrape: 300 << 10, log: 100 << 10, state: 300 << 10, heap: 64})
+}

@@ -123,7 +123,7 @@ func (p *pairs) resolve(anomaly bool, t *typeName, api string, has func(Finding)
 		return withoutAPI, true
 	case !t.known && has(without):
 		return without, true
-	case p.all[f] != nil || p.detailed < maxPairs:
+	case p.all[f] != nil || api != metrics.Other && p.detailed < maxPairs:
 		f.API = strings.Clone(api) // a part of a long one, perhaps
 		p.add(f, t)
 		return f, false

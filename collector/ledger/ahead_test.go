@@ -85,3 +85,19 @@ func TestClockBackLongAfterTheStart(tt *testing.T) {
 	}
 	t.wants(tt, 20*60)
 }
+
+// The clock falls back by any stretch while ABS tells the time: the state that is saved then can be
+// read by the next process, which goes on.
+func TestStateOfAClockThatFellBack(tt *testing.T) {
+	for _, back := range []time.Duration{time.Hour, 2 * 24 * time.Hour, 5 * 24 * time.Hour, 50 * 365 * 24 * time.Hour} {
+		t := newTimeline(10)
+		for m := range 9 * 60 {
+			t.add(m, time.Duration(m+10)*time.Minute, of(1, "GET", 1))
+		}
+		t.until(6 * time.Hour)
+		t.cycle(t.start.Add(6*time.Hour-back), t.start.Add(6*time.Hour))
+		t.restart(tt)
+		t.until(12 * time.Hour)
+		t.wants(tt, 9*60)
+	}
+}

@@ -9,8 +9,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// mostAhead is how far past the last Advance the next slot begins at most: slots are a day long at
-// most, and longer by a clock change.
+// mostAhead is how far past the last Advance, or past ABS's clock then, the next slot begins at
+// most: slots are a day long at most, and longer by a clock change.
 const mostAhead = 3 * 24 * time.Hour
 
 func contradiction(format string, args ...any) error {
@@ -21,7 +21,7 @@ func contradiction(format string, args ...any) error {
 // continue from any state that passes: counts are added without overflow, and the number and length
 // of the slots are those that the clock makes.
 func (s *State) check() error {
-	if !wholeMinutes(s.Next) || s.Next.IsZero() != s.Wall.IsZero() || s.Next.Before(s.Wall) || s.Next.Sub(s.Wall) > mostAhead {
+	if !wholeMinutes(s.Next) || s.Next.IsZero() != s.Wall.IsZero() || s.Next.Before(s.Wall) || s.Next.Sub(later(s.Wall, s.ABS)) > mostAhead {
 		return contradiction("the next slot begins at %v, and it was saved at %v", s.Next, s.Wall)
 	}
 	if s.Clock < 0 || s.Elapsed < 0 {

@@ -23,7 +23,7 @@ type Resolve struct {
 	TokenID   TokenID `arg:"" help:"Value of the label token: 16 hex digits."`
 	At        string  `placeholder:"TIME" group:"resolve" env:"-" help:"Look into the window that ended then, such as the time of the alert: RFC 3339, Unix seconds, or a wall-clock time of --abs.timezone such as 2026-11-23T09:00. Default: now."`
 	Target    string  `placeholder:"NAME" group:"resolve" env:"-" help:"Look at this target only. Default: at all of them."`
-	ShowToken bool    `group:"resolve" env:"-" help:"Print the full token. Whoever reads it can use it; without this, its first and last four characters are shown."`
+	ShowToken bool    `group:"resolve" env:"-" help:"Print the full token. Whoever reads it can use it; without this, its first and last four characters are shown, and no query of a URL."`
 	Output    string  `default:"text" enum:"text,json" group:"resolve" env:"-" help:"Format of the output: text or json."`
 
 	// Key is the key of the token ids that serve uses.
