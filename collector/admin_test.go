@@ -323,6 +323,24 @@ func (r *rig) value(t testing.TB, series string) string {
 	return ""
 }
 
+// An answer without APIs is not one with none: the status page shows that they are not known.
+func TestAdminWithoutAPIs(t *testing.T) {
+	for body, known := range map[string]bool{
+		`{"name":"api_admin","license_info":{"expired":true}}`:           false,
+		`{"name":"api_admin","license_info":{"expired":true},"apis":{}}`: false,
+		`{"name":"api_admin","license_info":{"expired":true},"apis":[]}`: true,
+	} {
+		r, err := newRig(adminDefaults(), time.UTC, abs.Exclusive, 0, &handClock{}, &onlyAdmin{"/v5/abs/admin", []byte(body)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.cycle(storyBegin)
+		if a := r.status.Load().Admin; a.Known != known || !a.LicenseExpired {
+			t.Errorf("%s: the status page has %+v", body, a)
+		}
+	}
+}
+
 // While the report fails, its gauges keep their last value, for a window at most.
 func TestAdminKeepsItsLastValue(t *testing.T) {
 	s := newStory(t, simulator.Config{APIs: []string{"shop"}}, adminDefaults(), abs.Exclusive)

@@ -93,6 +93,9 @@ func (a *Reader) apis() {
 		a.Skip(1)
 		return
 	}
+	if a.out.APIs == nil {
+		a.out.APIs = []API{}
+	}
 	for range a.Elements() {
 		if !a.isObject(2) {
 			continue
