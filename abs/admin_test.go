@@ -179,6 +179,8 @@ func TestToleratedAdminReports(t *testing.T) {
 		"MongoDB's resources":      {`{"name":"api_admin","mongo":[{"ip":"m","cpu":"2","state":"up"}]}`, "mongodb m up=true\n"},
 		"a zone at any depth":      {`{"name":"api_admin","config":[{"x":{"Time_Zone":"local"}}]}`, "zone is=local\n"},
 		"the outermost zone":       {`{"name":"api_admin","a":{"availability_zone":"eu-1"},"timeZone":"Asia/Kolkata"}`, "zone is=Asia/Kolkata\n"},
+		"the member named so":      {`{"name":"api_admin","timezone_offset":"+05:30","zone":"dmz","config":{"timezone":"Asia/Kolkata"},"zone_id":"7"}`, "zone is=Asia/Kolkata\n"},
+		"zones that are no texts":  {`{"name":"api_admin","zone_enabled":true,"zones":3,"timezone":5.5,"config":{"server_zone":"utc"}}`, "zone is=utc\n"},
 		"a zone that is none":      {`{"name":"api_admin","timezone":null,"zones":{"timezone":""}}`, ""},
 	} {
 		if got, err := readAdminText(c.body, kolkata); err != nil || got != c.want {

@@ -34,6 +34,8 @@ type adminReport struct {
 
 	failing  time.Time // since when it fails; zero: it does not
 	attempts int       // that failed since
+	refusals int       // the last attempts that were refused or not found
+	cause    cause     // of the last failure since
 	zone     string    // ABS's word for a time zone that is not ours, as last logged
 	omitted  bool      // it was logged that a report has too many APIs or nodes
 }
@@ -63,37 +65,53 @@ func (r *adminReport) poll(ctx context.Context, c *cycle) (publish bool) {
 	return false
 }
 
-// failed records a failure, and logs it if it is the first in a row. After a refusal or a 404 the
-// report is not requested for a window.
+// failed records a failure, and logs it if it is the first in a row, or if its reason is another
+// one. A report that is refused or not found twice in a row, or that was never read, is not
+// requested for a window; ABS may refuse it once while it restarts.
 func (r *adminReport) failed(c *cycle, err error) {
-	const without = "ABS's licence, APIs and nodes are not known; their metrics keep their last value for --collect.window at most; all else goes on"
+	const (
+		without = "ABS's licence, APIs and nodes are not known; their metrics keep their last value for --collect.window at most; all else goes on"
+		leftOut = "; if it fails so twice in a row, or was never read, it is left out for --collect.window"
+	)
+	message, consequence := "admin report not read", without+"; it is tried again every --admin.interval"
 	var e *abs.Error
 	refused := abs.ReasonOf(err) == abs.ReasonAuth
 	missing := errors.As(err, &e) && e.Status == http.StatusNotFound
-	if refused || missing {
+	switch {
+	case refused:
+		message, consequence = "admin report refused", without+leftOut
+	case missing:
+		message, consequence = "admin report not found", without+leftOut+"; if ABS has it at another path, set --abs.admin-path"
+	}
+	if r.refusals++; !refused && !missing {
+		r.refusals = 0
+	}
+	if r.refusals > 1 || r.refusals == 1 && r.read.IsZero() {
 		r.next = c.began.Add(max(r.options.Window, r.options.AdminInterval))
 	}
-	if r.attempts++; r.attempts > 1 {
-		return
+	if r.attempts++; r.attempts == 1 {
+		r.failing = c.began
 	}
-	r.failing = c.began
+	was := r.cause
+	r.cause = causeOf(message, "", err)
+	changed := was.message != r.cause.message || was.reason != r.cause.reason
 	switch {
 	case refused && !r.Forensics: // as the restricted user
-		r.log.Info("admin report refused", "err", err, "consequence", without+"; it is left out for --collect.window")
-	case refused:
-		r.failures.add("admin report refused", err, without+"; it is left out for --collect.window")
-	case missing:
-		r.failures.add("admin report not found", err, without+"; it is left out for --collect.window; if ABS has it at another path, set --abs.admin-path")
+		if changed {
+			r.log.Info("admin report refused", "err", err, "consequence", consequence)
+		}
+	case changed:
+		r.failures.add(message, err, consequence)
 	default:
-		r.failures.add("admin report not read", err, without+"; it is tried again every --admin.interval")
+		r.failures.show(r.cause, noSubject, r.clock.Now(), message+": "+err.Error()+"; "+consequence)
 	}
 }
 
-// answered takes over an answer.
+// answered records an answer.
 func (r *adminReport) answered(began time.Time, a *admin.Report) {
 	if r.attempts > 0 {
 		r.log.Info("report recovered", "report", abs.ReportAdmin, "after", began.Sub(r.failing).Round(time.Second), "failures", r.attempts)
-		r.attempts, r.failing = 0, time.Time{}
+		r.attempts, r.refusals, r.failing, r.cause = 0, 0, time.Time{}, cause{}
 	}
 	if a.Omitted > 0 && !r.omitted {
 		r.log.Warn("admin report has too many APIs or nodes", "omitted", a.Omitted,

@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -174,9 +175,9 @@ func TestAdminFailsAlone(t *testing.T) {
 	long(t)
 	const huge = `{"name":"api_admin","x":"`
 	for name, c := range map[string]adminFailure{
-		"restricted, refused": {simulator.Fault{Kind: simulator.FaultStatus, Code: 403}, []func(*abs.Config, *Target){restricted}, "auth", [2]int64{2, 3}, "level=INFO msg=\"admin report refused\""},
-		"admin, refused":      {simulator.Fault{Kind: simulator.FaultStatus, Code: 401}, nil, "auth", [2]int64{2, 3}, "level=WARN msg=\"admin report refused\""},
-		"404 at both":         {simulator.Fault{Kind: simulator.FaultStatus, Code: 404}, nil, "status", [2]int64{4, 6}, "level=WARN msg=\"admin report not found\""},
+		"restricted, refused": {simulator.Fault{Kind: simulator.FaultStatus, Code: 403}, []func(*abs.Config, *Target){restricted}, "auth", [2]int64{3, 4}, "level=INFO msg=\"admin report refused\""},
+		"admin, refused":      {simulator.Fault{Kind: simulator.FaultStatus, Code: 401}, nil, "auth", [2]int64{3, 4}, "level=WARN msg=\"admin report refused\""},
+		"404 at both":         {simulator.Fault{Kind: simulator.FaultStatus, Code: 404}, nil, "status", [2]int64{6, 8}, "level=WARN msg=\"admin report not found\""},
 		"HTML":                {simulator.Fault{Kind: simulator.FaultHTML}, nil, "decode", [2]int64{70, 73}, "level=WARN msg=\"admin report not read\""},
 		"30 MB":               {simulator.Fault{Kind: simulator.FaultBody, Body: huge + strings.Repeat("x", 30_000_000)}, nil, "size", [2]int64{70, 73}, "level=WARN msg=\"admin report not read\""},
 		"another report":      {simulator.Fault{Kind: simulator.FaultWrongReport}, nil, "decode", [2]int64{70, 73}, "level=WARN msg=\"admin report not read\""},
@@ -239,6 +240,79 @@ func (c *adminFailure) story(t *testing.T, o Options, faults ...simulator.Fault)
 	return s
 }
 
+// A report that is refused or not found once, as while ABS restarts, is requested again after
+// --admin.interval. Only from the second time on, or if it was never read, is it left out.
+func TestAdminRefusedOnce(t *testing.T) {
+	for _, code := range []int{http.StatusUnauthorized, http.StatusNotFound} {
+		s := newStory(t, simulator.Config{APIs: []string{"shop"}}, adminDefaults(), abs.Exclusive)
+		at := func(minutes int) time.Time { return storyBegin.Add(time.Duration(minutes) * time.Minute) }
+		fault := func(from, to int) simulator.Fault {
+			return simulator.Fault{Report: "admin", Kind: simulator.FaultStatus, Code: code, From: at(from), To: at(to)}
+		}
+		if err := s.sim.SetFaults(fault(58, 62), fault(88, 97)); err != nil {
+			t.Fatal(err)
+		}
+		read := func() string {
+			return s.value(t, `abs_exporter_report_last_success_timestamp_seconds{report="admin",target="t"}`)
+		}
+		s.until(59 * time.Minute)
+		before := read()
+		s.until(67 * time.Minute)
+		after := read()
+		if before == after {
+			t.Errorf("%d once: the report was not read again within --admin.interval", code)
+		}
+		s.until(86 * time.Minute)
+		before = read()
+		s.until(4 * time.Hour)
+		if before != read() {
+			t.Errorf("%d twice: the report was not left out", code)
+		}
+		s.until(5 * time.Hour)
+		if before == read() {
+			t.Errorf("%d twice: the report is left out for longer than a window", code)
+		}
+	}
+}
+
+func TestAdminNeverRead(t *testing.T) {
+	s := newStory(t, simulator.Config{}, adminDefaults(), abs.Exclusive, restricted)
+	if err := s.sim.SetFaults(simulator.Fault{Report: "admin", Kind: simulator.FaultStatus, Code: http.StatusForbidden}); err != nil {
+		t.Fatal(err)
+	}
+	s.until(2 * time.Hour)
+	if calls := s.sim.Stats().Calls["admin"]; calls != 1 {
+		t.Errorf("%d calls in a window", calls)
+	}
+}
+
+// The log has one line at the beginning, one when the reason changes, and one at the end. The
+// status page has each cause with its number and its last time.
+func TestAdminLogsAnotherReason(t *testing.T) {
+	s := newStory(t, simulator.Config{}, adminDefaults(), abs.Exclusive)
+	at := func(minutes int) time.Time { return storyBegin.Add(time.Duration(minutes) * time.Minute) }
+	if err := s.sim.SetFaults(
+		simulator.Fault{Report: "admin", Kind: simulator.FaultStatus, Code: http.StatusBadGateway, From: at(58), To: at(83)},
+		simulator.Fault{Report: "admin", Kind: simulator.FaultHTML, From: at(83), To: at(98)},
+	); err != nil {
+		t.Fatal(err)
+	}
+	s.until(2 * time.Hour)
+	if n := strings.Count(s.log.String(), `msg="admin report not read"`); n != 2 {
+		t.Errorf("%d lines, want one for each reason:\n%s", n, s.log)
+	}
+	if n := strings.Count(s.log.String(), "failures=8"); n != 1 {
+		t.Errorf("the end is logged %d times:\n%s", n, s.log)
+	}
+	var got []string
+	for _, e := range s.status.Load().Errors {
+		got = append(got, fmt.Sprintf("%d in %v", e.Times, e.At.Sub(e.Since).Round(time.Minute)))
+	}
+	if want := []string{"3 in 10m0s", "5 in 20m0s"}; !slices.Equal(got, want) {
+		t.Errorf("the status page has %q, want %q", got, want)
+	}
+}
+
 // value returns the value that a scrape has of a series; "" without one.
 func (r *rig) value(t testing.TB, series string) string {
 	t.Helper()
@@ -248,6 +322,24 @@ func (r *rig) value(t testing.TB, series string) string {
 		}
 	}
 	return ""
+}
+
+// An answer without APIs is not one with none: the status page shows that they are not known.
+func TestAdminWithoutAPIs(t *testing.T) {
+	for body, known := range map[string]bool{
+		`{"name":"api_admin","license_info":{"expired":true}}`:           false,
+		`{"name":"api_admin","license_info":{"expired":true},"apis":{}}`: false,
+		`{"name":"api_admin","license_info":{"expired":true},"apis":[]}`: true,
+	} {
+		r, err := newRig(adminDefaults(), time.UTC, abs.Exclusive, 0, &handClock{}, &onlyAdmin{"/v5/abs/admin", []byte(body)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.cycle(storyBegin)
+		if a := r.status.Load().Admin; a.Known != known || !a.LicenseExpired {
+			t.Errorf("%s: the status page has %+v", body, a)
+		}
+	}
 }
 
 // While the report fails, its gauges keep their last value, for a window at most.
@@ -266,7 +358,7 @@ func TestAdminKeepsItsLastValue(t *testing.T) {
 }
 
 // A time zone that is not the configured one is logged once, with what to set, and exposed.
-func TestAdminTellsTheZone(t *testing.T) {
+func TestAdminReportsZoneMismatch(t *testing.T) {
 	s := newStory(t, simulator.Config{}, adminDefaults(), abs.Exclusive)
 	s.until(10 * time.Minute)
 	s.shows(`abs_server_timezone_mismatch{target="t",timezone="utc"} 0`)

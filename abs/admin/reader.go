@@ -25,9 +25,9 @@ const (
 // not understood is left out and fails nothing.
 type Reader struct {
 	*jsonscan.Scanner
-	loc       *time.Location // of dates that name no known zone
-	out       Report
-	zoneDepth int // of the member that has the time zone
+	loc      *time.Location // of dates that name no known zone
+	out      Report
+	zoneRank int // of the member that has the time zone; see zone
 }
 
 // NewReader returns a reader of the report that the scanner is about to read. loc is the zone of
@@ -92,6 +92,9 @@ func (a *Reader) apis() {
 	if a.Peek() != '[' {
 		a.Skip(1)
 		return
+	}
+	if a.out.APIs == nil {
+		a.out.APIs = []API{}
 	}
 	for range a.Elements() {
 		if !a.isObject(2) {
@@ -172,12 +175,25 @@ func (a *Reader) search(name string, depth int, in surroundings) {
 				a.node("", depth+1, in)
 			}
 		}
-	case strings.Contains(name, "zone"):
-		if zone := a.text(depth); zone != "" && (a.out.Timezone == "" || depth < a.zoneDepth) {
-			a.out.Timezone, a.zoneDepth = zone, depth
-		}
+	case strings.Contains(name, "zone") && a.Peek() == '"':
+		a.zone(name, depth)
 	default:
 		a.Skip(depth)
+	}
+}
+
+// zone reads a text that may be the time zone. One whose member is named so comes before all others
+// with zone in their names, then the outermost.
+func (a *Reader) zone(name string, depth int) {
+	const otherName = 1000 // more than any depth
+	rank := depth
+	switch name {
+	case "timezone", "time_zone", "time-zone":
+	default:
+		rank += otherName
+	}
+	if zone := a.text(depth); zone != "" && (a.out.Timezone == "" || rank < a.zoneRank) {
+		a.out.Timezone, a.zoneRank = zone, rank
 	}
 }
 

@@ -8,7 +8,7 @@ import "time"
 type Report struct {
 	License    License
 	AcrossAPIs *bool     // across_api_prediction_mode
-	APIs       []API     // in the order of the report, each name once, 1,000 at most
+	APIs       []API     // in the order of the report, each name once, 1,000 at most; nil: it has no apis
 	Nodes      []Node    // of the ABS cluster, each name once, 100 at most
 	MongoDB    []MongoDB // likewise
 	Timezone   string    // ABS's own word, such as "utc" or "local"

@@ -8,7 +8,8 @@ import (
 
 // SameZone reports whether ABS's word for its time zone is that of loc: utc, the name of a zone, a
 // distance to UTC, or an abbreviation. known is false where that cannot be decided: "local" is the
-// zone of ABS's machine, and many abbreviations belong to several zones or to none that Go knows.
+// zone of ABS's machine, many abbreviations belong to several zones or to none that Go knows, and
+// a word such as none or auto names no zone.
 func SameZone(word string, loc *time.Location, now time.Time) (same, known bool) {
 	if other := zoneOf(word); other != nil {
 		for month := range 12 { // two zones may differ in the summer only
@@ -69,17 +70,17 @@ func distance(word string) (seconds int, ok bool) {
 	return 0, false
 }
 
+// abbreviations are those in use today. Only such a word can be of another zone than loc.
+const abbreviations = " EST EDT CST CDT MST MDT PST PDT AKST AKDT HST AST ADT NST NDT WET WEST CET CEST EET EEST BST MSK" +
+	" SAST WAT EAT IST PKT SGT HKT JST KST AWST ACST ACDT AEST AEDT NZST NZDT "
+
 // sameAbbreviation compares an abbreviation with those of loc in a year. Zones without such
 // abbreviations have numbers in their place, and cannot be compared.
 func sameAbbreviation(word string, loc *time.Location, now time.Time) (same, known bool) {
 	letters := func(s string) bool {
 		return strings.IndexFunc(s, func(r rune) bool { return !unicode.IsLetter(r) }) < 0
 	}
-	switch strings.ToLower(word) {
-	case "local", "default", "system", "server":
-		return false, false
-	}
-	known = letters(word) && len(word) >= 3 && len(word) <= 5
+	known = letters(word) && strings.Contains(abbreviations, " "+strings.ToUpper(word)+" ")
 	for month := range 12 {
 		name, _ := now.AddDate(0, month, 0).In(loc).Zone()
 		if strings.EqualFold(name, word) {

@@ -39,6 +39,17 @@ func TestSameZone(t *testing.T) {
 		{"Mars/Olympus", "UTC", "unknown"},
 		{"../../etc/passwd", "UTC", "unknown"},
 		{"something else", "UTC", "unknown"},
+		{"true", "UTC", "unknown"},
+		{"none", "UTC", "unknown"},
+		{"auto", "UTC", "unknown"},
+		{"dmz", "UTC", "unknown"},
+		{"east", "America/New_York", "unknown"},
+		{"unset", "UTC", "unknown"},
+		{"est edt", "UTC", "unknown"},
+		{"jst", "UTC", "other"},
+		{"CEST", "Europe/Berlin", "same"},
+		{"WIB", "Asia/Jakarta", "same"}, // as Go has it
+		{"eu-1", "UTC", "unknown"},
 		{"", "UTC", "unknown"},
 		{"+", "UTC", "unknown"},
 	} {

@@ -141,7 +141,7 @@ func startPrometheus(t *testing.T, exporter, alertmanager string) *prometheus {
 
 var (
 	setting  = regexp.MustCompile(`(?m)^(\s+(?:for|keep_firing_for|interval): )(\w+)$`)
-	inExpr   = regexp.MustCompile(`(\[|offset )(\d+[smhd])\b`)
+	inExpr   = regexp.MustCompile(`(\[|offset |:)(\d+[smhd])\b`)
 	inConfig = regexp.MustCompile(`(_seconds\n\s+expr: vector\()(\d+)`)
 )
 
