@@ -170,6 +170,8 @@ func TestToleratedAdminReports(t *testing.T) {
 		"a share without a sign":   {node(`"cpu":1,"filesystem":0.28`), "node n cpus=1;\n"},
 		"nodes by their address":   {`{"name":"api_admin","cluster":{"nodes":{"10.0.0.1":{"cpu":"2"},"10.0.0.2":{"cpu":"4"}}}}`, "node 10.0.0.1 cpus=2;\nnode 10.0.0.2 cpus=4;\n"},
 		"nodes without a name":     {`{"name":"api_admin","abs_nodes":[{"cpu":"2"},{"cpu":"4"},{"uuid":"u","cpu":"8"}]}`, "node 1 cpus=2;\nnode 2 cpus=4;\nnode u cpus=8;\n"},
+		"an address before a name": {`{"name":"api_admin","abs_nodes":[{"node_ip":"n","host_name":"h","cpu":"2"},{"host_name":"h","ip":"m","cpu":"4"},{"host":"o","ip":"","cpu":"8"}]}`, "node n cpus=2;\nnode m cpus=4;\nnode o cpus=8;\n"},
+		"nodes in a node":          {`{"name":"api_admin","cluster":{"node":[{"ip":"n","cpu":"2"},{"ip":"m","cpu":"4"}],"host":{"ip":"o","cpu":"8"}}}`, "node n cpus=2;\nnode m cpus=4;\nnode o cpus=8;\n"},
 		"a node of ASE":            {`{"name":"api_admin","ase_nodes":[{"ip":"n","cpu":"2"}]}`, ""},
 		"a node that is no node":   {`{"name":"api_admin","machine":{"cpu":"2"}}`, ""},
 		"MongoDB's own states":     {mongo(`"SECONDARY"`), "mongodb m up=true\n"},
