@@ -96,17 +96,22 @@ func (a *Reader) apis() {
 	if a.out.APIs == nil {
 		a.out.APIs = []API{}
 	}
+	seen := map[string]bool{}
+	for i := range a.out.APIs { // of another member apis
+		seen[a.out.APIs[i].Name] = true
+	}
 	for range a.Elements() {
 		if !a.isObject(2) {
 			continue
 		}
 		api := a.api()
 		switch {
-		case api.Name == "" || slices.ContainsFunc(a.out.APIs, func(b API) bool { return b.Name == api.Name }):
+		case api.Name == "" || seen[api.Name]:
 		case len(a.out.APIs) == maxAPIs:
 			a.out.Omitted++
 		default:
 			a.out.APIs = append(a.out.APIs, api)
+			seen[api.Name] = true
 		}
 	}
 }
