@@ -151,6 +151,7 @@ func TestToleratedAdminReports(t *testing.T) {
 		"past 2^53":                {`{"license_info":{"max_transactions_per_month":9007199254740994,"current_month_transactions":1.5}}`, ""},
 		"unknown members":          {`{"x":[{"y":[[{}]]}],"license_info":{"x":{"expired":true}},"apis":[{"x":[],"api_name":"a"}],"scale_config":{"scale_up":{"cpu":"70%","memory":"1G"}}}`, "api a;\n"},
 		"a name twice":             {`{"apis":[{"api_name":"a","token":true},{"api_name":"a","token":false}]}`, "api a tokens=true;\n"},
+		"APIs in two members":      {`{"apis":[{"api_name":"a","token":true}],"apis":[{"api_name":"b"},{"api_name":"a"}]}`, "api a tokens=true;\napi b;\n"},
 		"a raw line break, and bytes that are not UTF-8": {"{\"apis\":[{\"api_name\":\"a\nb\xff\"}]}", "api a\nb\uFFFD;\n"},
 		"booleans in words":        {api(`"token":"Yes","prediction_mode":0`), "api a tokens=true prediction=false;\n"},
 		"milliseconds as text":     {api(`"training_started_at":"1490088336493"`), "api a started=2017-03-21T09:25:36Z;\n"},
@@ -171,6 +172,8 @@ func TestToleratedAdminReports(t *testing.T) {
 		"a share without a sign":   {node(`"cpu":1,"filesystem":0.28`), "node n cpus=1;\n"},
 		"nodes by their address":   {`{"name":"api_admin","cluster":{"nodes":{"10.0.0.1":{"cpu":"2"},"10.0.0.2":{"cpu":"4"}}}}`, "node 10.0.0.1 cpus=2;\nnode 10.0.0.2 cpus=4;\n"},
 		"nodes without a name":     {`{"name":"api_admin","abs_nodes":[{"cpu":"2"},{"cpu":"4"},{"uuid":"u","cpu":"8"}]}`, "node 1 cpus=2;\nnode 2 cpus=4;\nnode u cpus=8;\n"},
+		"an address before a name": {`{"name":"api_admin","abs_nodes":[{"node_ip":"n","host_name":"h","cpu":"2"},{"host_name":"h","ip":"m","cpu":"4"},{"host":"o","ip":"","cpu":"8"}]}`, "node n cpus=2;\nnode m cpus=4;\nnode o cpus=8;\n"},
+		"nodes in a node":          {`{"name":"api_admin","cluster":{"node":[{"ip":"n","cpu":"2"},{"ip":"m","cpu":"4"}],"host":{"ip":"o","cpu":"8"}}}`, "node n cpus=2;\nnode m cpus=4;\nnode o cpus=8;\n"},
 		"a node of ASE":            {`{"name":"api_admin","ase_nodes":[{"ip":"n","cpu":"2"}]}`, ""},
 		"a node that is no node":   {`{"name":"api_admin","machine":{"cpu":"2"}}`, ""},
 		"MongoDB's own states":     {mongo(`"SECONDARY"`), "mongodb m up=true\n"},
@@ -239,6 +242,22 @@ func TestAdminReportBounds(t *testing.T) {
 	got, err := newTestReader().readAdmin(strings.NewReader(b.String()), 1<<30, time.UTC)
 	if err != nil || len(got.APIs) != 1000 || len(got.Nodes) != 100 || len(got.MongoDB) != 100 || got.Omitted != 2400 {
 		t.Errorf("%d APIs, %d and %d nodes, %d omitted, %v", len(got.APIs), len(got.Nodes), len(got.MongoDB), got.Omitted, err)
+	}
+}
+
+// BenchmarkAdminAPIs reads as many APIs as fit into a report.
+func BenchmarkAdminAPIs(b *testing.B) {
+	var body strings.Builder
+	body.WriteString(`{"name":"api_admin","apis":[{}`)
+	for i := 0; body.Len() < admin.MaxBody-100; i++ {
+		fmt.Fprintf(&body, `,{"api_name":"%07d"}`, i)
+	}
+	body.WriteString(`]}`)
+	b.SetBytes(int64(body.Len()))
+	for b.Loop() {
+		if _, err := newTestReader().readAdmin(strings.NewReader(body.String()), 1<<30, time.UTC); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

@@ -96,17 +96,22 @@ func (a *Reader) apis() {
 	if a.out.APIs == nil {
 		a.out.APIs = []API{}
 	}
+	seen := map[string]bool{}
+	for i := range a.out.APIs { // of another member apis
+		seen[a.out.APIs[i].Name] = true
+	}
 	for range a.Elements() {
 		if !a.isObject(2) {
 			continue
 		}
 		api := a.api()
 		switch {
-		case api.Name == "" || slices.ContainsFunc(a.out.APIs, func(b API) bool { return b.Name == api.Name }):
+		case api.Name == "" || seen[api.Name]:
 		case len(a.out.APIs) == maxAPIs:
 			a.out.Omitted++
 		default:
 			a.out.APIs = append(a.out.APIs, api)
+			seen[api.Name] = true
 		}
 	}
 }
@@ -197,16 +202,18 @@ func (a *Reader) zone(name string, depth int) {
 	}
 }
 
+// nodeNames are the members that may name a node: an address before a name, whatever their order.
+var nodeNames = []string{"node_ip", "ip", "ip_address", "log_ip", "host", "host_name", "hostname", "node"}
+
 // node reads an object that may be a node or contain nodes. key is the name of the member whose
 // value it is, or "".
 func (a *Reader) node(key string, depth int, in surroundings) {
 	n := Node{}
 	var id, kind string
 	var up *bool
+	named := len(nodeNames) // the index of the member that has the name
 	for member := range a.members() {
 		switch name := strings.ToLower(string(member)); name {
-		case "node_ip", "ip", "ip_address", "log_ip", "host", "host_name", "hostname", "node":
-			n.Name = a.text(depth + 1)
 		case "uuid", "id":
 			id = a.text(depth + 1)
 		case "os":
@@ -222,7 +229,12 @@ func (a *Reader) node(key string, depth int, in surroundings) {
 		case "type", "node_type":
 			kind = a.text(depth + 1)
 		default:
-			a.search(name, depth+1, in)
+			i := slices.Index(nodeNames, name)
+			if i < 0 || a.Peek() == '{' || a.Peek() == '[' {
+				a.search(name, depth+1, in)
+			} else if text := a.text(depth + 1); text != "" && i < named {
+				n.Name, named = text, i
+			}
 		}
 	}
 	isNode := n.CPUs != nil || n.Memory != nil || n.FilesystemUsed != nil

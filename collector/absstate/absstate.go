@@ -49,12 +49,12 @@ func StatusOf(a *admin.Report) Status {
 	return s
 }
 
-// CutNames cuts the texts of a report to the length of label values. Of names that become equal,
-// the first remains.
+// CutNames cuts the texts of a report to the length of label values, and copies them, so that the
+// long ones are freed. Of names that become equal, the first remains.
 func CutNames(a *admin.Report) {
 	cut := func(texts ...*string) {
 		for _, t := range texts {
-			*t = metrics.LabelValue(*t)
+			*t = strings.Clone(metrics.LabelValue(*t))
 		}
 	}
 	twice := func() func(name string) bool {

@@ -11,7 +11,8 @@ import (
 
 // TestStateAlerts runs an exporter and a Prometheus, both real, on a simulated ABS: an API leaves
 // prediction mode, the licence runs out, a node fills up and another zone is set. The alerts fire,
-// no other one does, and they resolve. It lasts some 40 seconds; see rulesFaster.
+// no other one does, and they resolve. Then a licence comes to its end. It lasts some 80 seconds;
+// see rulesFaster.
 func TestStateAlerts(t *testing.T) {
 	t.Parallel()
 	sim := newABS(4)
@@ -78,5 +79,18 @@ func TestStateAlerts(t *testing.T) {
 			a, ok := prom.firing("state")["ABSLicenseExpiring"]
 			return ok && a.Labels["severity"] == severity && len(firing()) == 1
 		})
+	}
+
+	// An ABS that shuts down at the end never reports that the licence has expired.
+	end := time.Now().Add(6 * time.Second)
+	if err := sim.SetFaults(
+		simulator.Fault{Kind: simulator.FaultLicense, From: end}, simulator.Fault{Kind: simulator.FaultDown, From: end.Add(-time.Second), To: end.Add(time.Hour)},
+	); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the licence of an ABS that is down has expired", func() bool { return slices.Contains(firing(), "ABSLicenseExpired") })
+	t.Logf("it fires %.1f s after the end", time.Since(end).Seconds())
+	if got := prom.query(`last_over_time(abs_license_expired[10m]) == 1`); len(got) != 0 {
+		t.Errorf("ABS reported it: %v", got)
 	}
 }
