@@ -37,8 +37,6 @@ type Row struct {
 	APIs     []Count
 	Devices  []Count
 	URLs     []Count // paths; none without Config.URLs, as no series has a path
-	// Saturated says that one of the lists has Other: there are more names than it holds.
-	Saturated bool
 }
 
 // SkipReason says what is wrong with a row that was left out. It is the value of the label "reason"
