@@ -108,8 +108,8 @@ func (s *Summary) NoRows() bool { return s.Rows+s.Skipped.Rows() == 0 }
 // what ABS answers about an empty window.
 func (s *Summary) Empty() bool { return !s.HasSummary && s.NoRows() }
 
-// Truncated reports whether ABS seems to have left rows out for the length of the report: the rows
-// have fewer requests than the summary, those of Skipped included, and the body is at nine tenths of
+// Truncated reports whether ABS seems to have left rows out for the length of the report: the rows,
+// those of Skipped included, have fewer requests than the summary, and the body is at nine tenths of
 // ABS's limit or more.
 func (s *Summary) Truncated(responseCap int64) bool {
 	return s.HasSummary && s.RowRequests+s.Skipped.Requests < s.Requests && s.Bytes >= responseCap/10*9
