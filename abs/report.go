@@ -109,8 +109,8 @@ func (s *Summary) NoRows() bool { return s.Rows+s.Skipped.Rows() == 0 }
 func (s *Summary) Empty() bool { return !s.HasSummary && s.NoRows() }
 
 // Truncated reports whether ABS seems to have left rows out for the length of the report: the rows,
-// those of Skipped included, have fewer requests than the summary, and the body is at nine tenths of
-// ABS's limit or more.
+// those of Skipped included, have fewer requests than the summary, and the body is at nine tenths
+// of ABS's limit or more.
 func (s *Summary) Truncated(responseCap int64) bool {
 	return s.HasSummary && s.RowRequests+s.Skipped.Requests < s.Requests && s.Bytes >= responseCap/10*9
 }
