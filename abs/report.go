@@ -37,8 +37,6 @@ type Row struct {
 	APIs     []Count
 	Devices  []Count
 	URLs     []Count // paths; none without Config.URLs, as no series has a path
-	// Saturated says that one of the lists has Other: there are more names than it holds.
-	Saturated bool
 }
 
 // SkipReason says what is wrong with a row that was left out. It is the value of the label "reason"
@@ -110,9 +108,9 @@ func (s *Summary) NoRows() bool { return s.Rows+s.Skipped.Rows() == 0 }
 // what ABS answers about an empty window.
 func (s *Summary) Empty() bool { return !s.HasSummary && s.NoRows() }
 
-// Truncated reports whether ABS seems to have left rows out for the length of the report: the rows
-// have fewer requests than the summary, those of Skipped included, and the body is at nine tenths of
-// ABS's limit or more.
+// Truncated reports whether ABS seems to have left rows out for the length of the report: the rows,
+// those of Skipped included, have fewer requests than the summary, and the body is at nine tenths
+// of ABS's limit or more.
 func (s *Summary) Truncated(responseCap int64) bool {
 	return s.HasSummary && s.RowRequests+s.Skipped.Requests < s.Requests && s.Bytes >= responseCap/10*9
 }

@@ -110,9 +110,6 @@ func (r *reportReader) row(depth int, strict bool) (whole bool) {
 	w.IPs, w.Devices = r.names[ips].take(), r.names[devices].take()
 	w.Methods, w.APIs = r.names[methods].take(), r.names[apis].take()
 	w.URLs = r.names[urls].take()
-	for i := range r.names {
-		w.Saturated = w.Saturated || r.names[i].other > 0
-	}
 	return true
 }
 

@@ -97,7 +97,7 @@ func TestSkippedRowsAreUnattributed(t *testing.T) {
 		fmt.Sprintf(`abs_exporter_report_rows_skipped_total{reason="token",report="oauthtokens",target="t"} %d`, node.calls),
 		fmt.Sprintf(`abs_exporter_report_rows_skipped_total{reason="count",report="oauthtokens",target="t"} %d`, node.calls),
 	)
-	// One line, until it is over: nodes may differ, and reports of a cycle are about different windows.
+	// One line, until it is over: nodes may differ, and the windows of a cycle do.
 	for at := 2 * time.Minute; at < 30*time.Minute; at += 2 * time.Minute {
 		s.until(at)
 		node.replaced = !node.replaced

@@ -23,7 +23,7 @@ import (
 // refused as a whole.
 const (
 	stateMagic   = "abs-exporter state\n"
-	stateVersion = 1
+	stateVersion = 2
 	stateHeader  = len(stateMagic) + 4 + 8 + sha256.Size
 )
 
@@ -89,7 +89,11 @@ func decodeState(f io.Reader, size int64) (*savedState, error) {
 	}
 	numbers := header[len(stateMagic):]
 	if v := binary.BigEndian.Uint32(numbers); v != stateVersion {
-		return nil, contentErrorf("it has version %d and this abs-exporter reads version %d: run the abs-exporter that wrote it, or a newer one", v, stateVersion)
+		advice := "run the abs-exporter that wrote it"
+		if v > stateVersion {
+			advice += ", or a newer one"
+		}
+		return nil, contentErrorf("it has version %d and this abs-exporter reads version %d: %s", v, stateVersion, advice)
 	}
 	size -= int64(stateHeader)
 	if n := binary.BigEndian.Uint64(numbers[4:]); size < 0 || n != uint64(size) {

@@ -225,7 +225,7 @@ func TestZoneCheckOfAFailingABS(t *testing.T) {
 			clock.set(clock.Now().Add(30 * time.Second))
 			return nil, context.DeadlineExceeded
 		}, 2, "1"},
-		"slow": {func(clock *handClock, r *http.Request) (*http.Response, error) {
+		"slow": {func(clock *handClock, _ *http.Request) (*http.Response, error) {
 			clock.set(clock.Now().Add(50 * time.Second))
 			return nil, nil
 		}, 6, "1"},

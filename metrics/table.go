@@ -146,19 +146,19 @@ var (
 		Name: "abs_window_ips", Type: Gauge, Unit: "addresses", Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget},
 		Help:   "Distinct client IP addresses in the sliding window, over all tokens: all but exact up to some thousands, within about 2 % beyond.",
-		Note:   "A row with more than 4,096 addresses may be counted with fewer, but not with less than 4,096.",
+		Note:   "At least as many where a row has more than 4,096 addresses: it may be counted with fewer, but not with less than 4,096.",
 	}
 	TokenWindowIPs = &Family{
 		Name: "abs_token_window_ips", Type: Gauge, Unit: "addresses", Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget, "token"},
 		Help:   "Distinct client IP addresses of a token in the sliding window: all but exact up to some thousands, within about 2 % beyond. Absent for a token that is not in the window.",
-		Note:   "One series per tracked token, whatever `--series.dimensions` names. Many addresses on one token may be a stolen one. A row with more than 4,096 may be counted with fewer, but not with less than 4,096.",
+		Note:   "One series per tracked token, whatever `--series.dimensions` names. Many addresses on one token may be a stolen one. At least as many where a row has more than 4,096: it may be counted with fewer, but not with less than 4,096.",
 	}
 	TokenWindowDevices = &Family{
 		Name: "abs_token_window_devices", Type: Gauge, Unit: "devices", Group: GroupWindow, Stability: Stable,
 		Labels: []string{LabelTarget, "token"},
 		Help:   "Distinct devices of a token in the sliding window, as ABS names them: all but exact up to some thousands, within about 2 % beyond. Absent for a token that is not in the window.",
-		Note:   "One series per tracked token, whatever `--series.dimensions` names.",
+		Note:   "One series per tracked token, whatever `--series.dimensions` names. At least as many where a row has more than 4,096 devices, or 256 KiB of their names: it may be counted with fewer.",
 	}
 	TokenAttackTypes = &Family{
 		Name: "abs_token_attack_types", Type: Gauge, Unit: "attacks", Group: GroupWindow, Stability: Stable,
