@@ -648,11 +648,11 @@ func TestErrorsNameThePlace(t *testing.T) {
 	refuse := func(status int, body string) *httptest.Server {
 		return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, body, status) }))
 	}
-	notFound, bad, told := refuse(404, "no /cAnArY"), refuse(400, "cAnArY"), refuse(400, "You sent plain HTTP to a TLS port. cAnArY")
+	notFound, bad, plainHTTP := refuse(404, "no /cAnArY"), refuse(400, "cAnArY"), refuse(400, "You sent plain HTTP to a TLS port. cAnArY")
 	tlsOnly := httptest.NewUnstartedServer(http.NotFoundHandler())
 	tlsOnly.Config.ErrorLog = log.New(io.Discard, "", 0)
 	tlsOnly.StartTLS()
-	for _, s := range []*httptest.Server{notFound, bad, told, tlsOnly} {
+	for _, s := range []*httptest.Server{notFound, bad, plainHTTP, tlsOnly} {
 		defer s.Close()
 	}
 	plain := func(s *httptest.Server) string { return "http://" + s.Listener.Addr().String() }
@@ -668,7 +668,7 @@ func TestErrorsNameThePlace(t *testing.T) {
 	}{
 		"404":               {plain(notFound) + "/base", nil, "abs: forensics: /base/v4/abs: ABS answered 404 Not Found"},
 		"400":               {plain(bad), nil, "abs: forensics: /v4/abs: ABS answered 400 Bad Request; if this is a TLS port, the URL begins with https://"},
-		"400 that says why": {plain(told), nil, "abs: forensics: /v4/abs: ABS answered 400 Bad Request: this is a TLS port, so the URL begins with https://"},
+		"400 that says why": {plain(plainHTTP), nil, "abs: forensics: /v4/abs: ABS answered 400 Bad Request: this is a TLS port, so the URL begins with https://"},
 		"TLS port":          {plain(tlsOnly), nil, "abs: forensics: /v4/abs: ABS answered 400 Bad Request: this is a TLS port, so the URL begins with https://"},
 		"nobody":            {"http://127.0.0.1:1/base", nil, "abs: forensics: 127.0.0.1:1: the connection failed while ABS was asked: connection refused"},
 		"proxy":             {"http://abs.invalid", proxied, "abs: forensics: abs.invalid:80 through proxy 127.0.0.1:1: the connection failed while ABS was asked: connection refused"},

@@ -103,8 +103,8 @@ func (l *loop) afterPanic(p *findings.Panic, inARow int) bool {
 	return true
 }
 
-// goOnFrom takes over what another target of the same loop told the operator, so that nothing is
-// told twice and the end of trouble is told.
+// goOnFrom takes over what another target of the same loop logged, so that nothing is logged twice,
+// and the end of trouble is.
 func (t *target) goOnFrom(last *target) {
 	f, of := t.failures, last.failures
 	f.recent, f.troubles, f.worked = of.recent, of.troubles, of.worked

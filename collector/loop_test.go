@@ -287,7 +287,7 @@ func TestThirdPanicStopsTheTarget(t *testing.T) {
 	})
 }
 
-// What the operator was told goes on after a panic: the end of a failure is logged, nothing twice.
+// The log goes on after a panic: the end of a failure is logged, and nothing twice.
 func TestPanicForgetsNoTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := runPanicking(t, t.TempDir())

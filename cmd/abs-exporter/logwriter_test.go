@@ -112,7 +112,7 @@ func (f *failsOnce) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// What is told of dropped lines may be set at any time. The race detector watches.
+// What is logged of dropped lines may be set at any time. The race detector watches.
 func TestOnResumeWhileLinesAreWritten(t *testing.T) {
 	for range 1000 {
 		w := newLogWriter(&failsOnce{})
