@@ -295,7 +295,6 @@ func TestPanicForgetsNoTrouble(t *testing.T) {
 		if err := p.sim.SetFaults(simulator.Fault{Report: "oauthtokens", Kind: simulator.FaultStatus, Code: 500}); err != nil {
 			t.Fatal(err)
 		}
-		p.loops[0].target.absClock.wrongZone = true
 		p.until(31 * time.Minute)
 		p.publishing.Store(1)
 		p.until(35 * time.Minute)
@@ -312,10 +311,20 @@ func TestPanicForgetsNoTrouble(t *testing.T) {
 				t.Errorf("%d times in the log: %s", got, want)
 			}
 		}
-		if !p.loops[0].target.absClock.wrongZone {
-			t.Error("the zone would be warned of again")
-		}
 	})
+}
+
+// A time zone that was warned of is not warned of again after a panic.
+func TestPanicForgetsNoWrongZone(t *testing.T) {
+	wired := func(wrong bool) *target {
+		log := slog.New(slog.DiscardHandler)
+		return &target{wiring: &wiring{failures: newFailures(SystemClock{}, log), absClock: &absClock{wrongZone: wrong}}}
+	}
+	rebuilt := wired(false)
+	rebuilt.goOnFrom(wired(true))
+	if !rebuilt.absClock.wrongZone {
+		t.Error("the zone would be warned of again")
+	}
 }
 
 // A target that stops because it cannot be exposed any more does not end the process.
