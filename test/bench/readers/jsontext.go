@@ -318,7 +318,9 @@ func (j *Jsontext) address() error {
 			return j.skip()
 		}
 	})
-	w.IPs = append(w.IPs, who)
+	if len(who.Key) > 0 || who.N > 0 { // an entry that is empty is no address
+		w.IPs = append(w.IPs, who)
+	}
 	return err
 }
 

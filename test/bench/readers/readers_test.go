@@ -78,6 +78,9 @@ func FuzzSameRows(f *testing.F) {
 			theirs = append(theirs, rowText(r))
 			return nil
 		})
+		if sum.Skipped.Rows() > 0 {
+			return // jsontext's reader fails a report for one bad row; package abs compares those
+		}
 		if (err == nil) != (wantErr == nil) {
 			t.Fatalf("ours: %v\njsontext: %v", err, wantErr)
 		}
@@ -85,6 +88,7 @@ func FuzzSameRows(f *testing.F) {
 			return
 		}
 		want.Earlier, want.Later, want.Bytes, want.Clock = sum.Earlier, sum.Later, sum.Bytes, sum.Clock
+		want.OtherDates = sum.OtherDates // by those that were asked for
 		if sum != want {
 			t.Fatalf("summary\n%+v\njsontext\n%+v", sum, want)
 		}
