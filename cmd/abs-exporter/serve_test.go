@@ -265,7 +265,7 @@ func TestDemo(t *testing.T) {
 		_, body := fetch(t, url)
 		var missing []string
 		for _, f := range metrics.Table() {
-			if !later[f.Name] && !strings.Contains(body, "\n"+f.Name+"{") && !strings.Contains(body, "\n"+f.Name+"_count{") {
+			if !later[f.Name] && !strings.Contains(body, "\n"+f.Name+"{") && !strings.Contains(body, "\n"+f.Name+" ") && !strings.Contains(body, "\n"+f.Name+"_count{") {
 				missing = append(missing, f.Name)
 			}
 		}

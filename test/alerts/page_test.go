@@ -69,6 +69,7 @@ func page(t *testing.T, pushed bool) {
 			"interval": "2s", "reread": "2s", "slot": "1m", "window": "1m", "settle": "0s", "max-backfill": "1m",
 		},
 		"forensics": map[string]any{"rate": 50},
+		"admin":     map[string]any{"interval": "2s"},
 		"state":     map[string]any{"dir": state},
 	}
 	alertmanager := startAlertmanager(t, webhook)
