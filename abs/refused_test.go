@@ -188,9 +188,9 @@ func TestSkippedRows(t *testing.T) {
 func TestSkippedRequests(t *testing.T) {
 	for rows, want := range map[string]Skipped{
 		`{"token":null,"total_requests":7},{"token":"","total_requests":2.0},{"total_requests":1}`: {Token: 3, Requests: 10},
-		`{"token":null,"total_requests":-7},{"token":"","total_requests":1.5},{}`:                  {Token: 2, Count: 1},
-		`{"token":"a","total_requests":-7},{"token":"b"},null`:                                     {Count: 2, Shape: 1},
-		`{"token":"a","total_requests":4,"ip_list":7}`:                                             {Shape: 1, Requests: 4},
+		`{"token":null,"total_requests":-7},{"token":"","total_requests":1.5},{}`:                  {Token: 2, Count: 1, Unknown: 3},
+		`{"token":"a","total_requests":-7},{"token":"b"},null`:                                     {Count: 2, Shape: 1, Unknown: 3},
+		`{"token":"a","total_requests":4,"ip_list":7}`:                                             {Shape: 1, Requests: 4, Unknown: 1},
 		`{"token":null,"total_requests":9007199254740992},{"token":null,"total_requests":1}`:       {Token: 2, Requests: 9007199254740992},
 	} {
 		_, sum, err := tokensText(`{` + named + `,"details":[` + rows + `]}`)

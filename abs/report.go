@@ -54,6 +54,8 @@ const (
 // the others; but a report with more than ten such rows that are more than one in ten fails.
 type Skipped struct {
 	Token, Count, Shape int64
+	// Unknown is how many of them name a token, or have a count that cannot be read.
+	Unknown int64
 	// Requests is the sum of their total_requests, as far as these can be read.
 	Requests int64
 	First    *Error // why the first one was left out; nil if none was

@@ -130,6 +130,9 @@ func (r *reportReader) skipRow() {
 	if s.First == nil {
 		s.First = r.fault
 	}
+	if len(r.current.Token) > 0 || !r.hasCount {
+		s.Unknown++
+	}
 	if sum := s.Requests + r.current.Requests; r.hasCount && sum <= jsonscan.MaxCount {
 		s.Requests = sum
 	}

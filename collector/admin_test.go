@@ -327,9 +327,11 @@ func (r *rig) value(t testing.TB, series string) string {
 // An answer without APIs is not one with none: the status page shows that they are not known.
 func TestAdminWithoutAPIs(t *testing.T) {
 	for body, known := range map[string]bool{
-		`{"name":"api_admin","license_info":{"expired":true}}`:           false,
-		`{"name":"api_admin","license_info":{"expired":true},"apis":{}}`: false,
-		`{"name":"api_admin","license_info":{"expired":true},"apis":[]}`: true,
+		`{"name":"api_admin","license_info":{"expired":true}}`:                                                        false,
+		`{"name":"api_admin","license_info":{"expired":true},"apis":{}}`:                                              false,
+		`{"name":"api_admin","license_info":{"expired":true},"apis":[]}`:                                              true,
+		`{"name":"api_admin","license_info":{"expired":true},"apis":[{"api_name":"shop"}]}`:                           false,
+		`{"name":"api_admin","license_info":{"expired":true},"apis":[{"api_name":"shop","prediction_mode":"false"}]}`: true,
 	} {
 		r, err := newRig(adminDefaults(), time.UTC, abs.Exclusive, 0, &handClock{}, &onlyAdmin{"/v5/abs/admin", []byte(body)})
 		if err != nil {

@@ -146,11 +146,11 @@ func TestOtherDatesAreCounted(t *testing.T) {
 	}
 }
 
-// A token that a complete report lacks is not in the window. A row that was left out may be that of
-// the token: only ABS's word about it, or the age of that, ends an attack then.
+// A token that a complete report lacks is not in the window. Rows that were left out count towards
+// that with what they report, unless they name a token or have no count.
 func TestIsComplete(t *testing.T) {
-	skipped := func(requests int64) abs.Oddities {
-		return abs.Oddities{Skipped: abs.Skipped{Token: 1, Requests: requests}}
+	skipped := func(requests, unknown int64) abs.Oddities {
+		return abs.Oddities{Skipped: abs.Skipped{Token: 1, Requests: requests, Unknown: unknown}}
 	}
 	for i, c := range []struct {
 		summary abs.Summary
@@ -158,9 +158,10 @@ func TestIsComplete(t *testing.T) {
 	}{
 		{abs.Summary{HasSummary: true, Requests: 5, RowRequests: 5, Rows: 1}, true},
 		{abs.Summary{HasSummary: true, Requests: 5, RowRequests: 4, Rows: 1}, false},
-		{abs.Summary{HasSummary: true, Requests: 5, RowRequests: 4, Rows: 1, Oddities: skipped(1)}, false},
-		{abs.Summary{HasSummary: true, Requests: 5, RowRequests: 5, Rows: 1, Oddities: skipped(0)}, false},
-		{abs.Summary{Oddities: skipped(1)}, false},
+		{abs.Summary{HasSummary: true, Requests: 5, RowRequests: 4, Rows: 1, Oddities: skipped(1, 0)}, true},
+		{abs.Summary{HasSummary: true, Requests: 5, RowRequests: 3, Rows: 1, Oddities: skipped(1, 0)}, false},
+		{abs.Summary{HasSummary: true, Requests: 5, RowRequests: 5, Rows: 1, Oddities: skipped(1, 1)}, false},
+		{abs.Summary{Oddities: skipped(1, 0)}, true},
 		{abs.Summary{HasSummary: true}, true},
 		{abs.Summary{}, false},
 	} {

@@ -79,10 +79,10 @@ func (r *windowReport) poll(ctx context.Context, c *cycle) (publish bool) {
 }
 
 // isComplete reports whether a report has all that its summary counts: a token that it lacks is not
-// in the window. A row that was left out may be that of any token. A report with neither summary
-// nor rows proves nothing.
+// in the window. Rows that were left out count towards that with what they report, but for one that
+// names a token or has no count to be read. A report with neither summary nor rows proves nothing.
 func isComplete(s abs.Summary) bool {
-	return s.RowRequests >= s.Requests && s.Skipped.Rows() == 0 && !s.Empty()
+	return s.RowRequests+s.Skipped.Requests >= s.Requests && s.Skipped.Unknown == 0 && !s.Empty()
 }
 
 func (r *windowReport) failed(ctx context.Context, c *cycle, err error) {

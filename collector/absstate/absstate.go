@@ -12,7 +12,7 @@ import (
 
 // Status is what the status page shows of the admin report. Decoys do not count as APIs.
 type Status struct {
-	Known          bool // there is an answer that has APIs and is not older than the window
+	Known          bool // an answer says on which APIs ABS detects attacks, and is not older than the window
 	APIs           int
 	Predicting     int      // ABS detects attacks on them
 	TrackingTokens int      // ABS tracks OAuth2 tokens on them
@@ -27,7 +27,8 @@ const maxNotTracking = 20
 // StatusOf returns what the status page shows of a report.
 func StatusOf(a *admin.Report) Status {
 	s := Status{
-		Known: a.APIs != nil, LicenseExpiry: a.License.Expiry, LicenseExpired: a.License.Expired != nil && *a.License.Expired,
+		Known:         a.APIs != nil && len(a.APIs) == 0, // it has none
+		LicenseExpiry: a.License.Expiry, LicenseExpired: a.License.Expired != nil && *a.License.Expired,
 	}
 	for i := range a.APIs {
 		p := &a.APIs[i]
@@ -35,8 +36,11 @@ func StatusOf(a *admin.Report) Status {
 			continue
 		}
 		s.APIs++
-		if p.Prediction != nil && *p.Prediction {
-			s.Predicting++
+		if p.Prediction != nil {
+			s.Known = true
+			if *p.Prediction {
+				s.Predicting++
+			}
 		}
 		switch {
 		case p.TracksTokens == nil:

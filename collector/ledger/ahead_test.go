@@ -86,8 +86,8 @@ func TestClockBackLongAfterTheStart(tt *testing.T) {
 	t.wants(tt, 20*60)
 }
 
-// The clock falls back by any stretch while ABS tells the time: the state that is saved then can be
-// read by the next process, which goes on.
+// The clock falls back by any stretch while ABS's Date is right: the state that is saved then can
+// be read by the next process, which goes on.
 func TestStateOfAClockThatFellBack(tt *testing.T) {
 	for _, back := range []time.Duration{time.Hour, 2 * 24 * time.Hour, 5 * 24 * time.Hour, 50 * 365 * 24 * time.Hour} {
 		t := newTimeline(10)
