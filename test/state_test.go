@@ -107,13 +107,10 @@ func TestSecondProcessOnOneStateIsRefused(t *testing.T) {
 	counted(t, third)
 }
 
-// A state that cannot be read is not replaced by an empty one: nobody would know why the counters
-// fell. It stays as it is, for someone with a copy or a debugger.
-func TestDamagedStateIsRefused(t *testing.T) {
-	t.Parallel()
-	sim, flags := busyABS(t)
-	dir := t.TempDir()
-	flags = append(flags, "--state.dir="+dir)
+// saved runs an exporter that keeps its state in dir until it has counted, and returns the name of
+// the state file.
+func saved(t *testing.T, dir string, flags []string) string {
+	t.Helper()
 	e := startServe(t, nil, flags...)
 	counted(t, e)
 	if status, _ := e.terminate(t); status != 0 {
@@ -123,7 +120,18 @@ func TestDamagedStateIsRefused(t *testing.T) {
 	if err != nil || len(names) != 1 {
 		t.Fatalf("state files: %v, %v", names, err)
 	}
-	good, err := os.ReadFile(names[0])
+	return names[0]
+}
+
+// A state that cannot be read is not replaced by an empty one: nobody would know why the counters
+// fell. It stays as it is, for someone with a copy or a debugger.
+func TestDamagedStateIsRefused(t *testing.T) {
+	t.Parallel()
+	sim, flags := busyABS(t)
+	dir := t.TempDir()
+	flags = append(flags, "--state.dir="+dir)
+	state := saved(t, dir, flags)
+	good, err := os.ReadFile(state)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +148,7 @@ func TestDamagedStateIsRefused(t *testing.T) {
 		{"another file", []byte("something else altogether, and long enough to have room for a header of it all\n")},
 	} {
 		t.Run(tc.name, func(t *testing.T) { // in sequence: they share the directory
-			if err := os.WriteFile(names[0], tc.text, 0o600); err != nil {
+			if err := os.WriteFile(state, tc.text, 0o600); err != nil {
 				t.Fatal(err)
 			}
 			before, calls := contents(t, dir), sim.Stats().Calls["oauthtokens"]
@@ -148,7 +156,7 @@ func TestDamagedStateIsRefused(t *testing.T) {
 			if status := p.status(t); status != 1 {
 				t.Errorf("it ended with status %d, want 1", status)
 			}
-			says(t, p, "state file "+names[0]+": ")
+			says(t, p, "state file "+state+": ")
 			if after := contents(t, dir); !maps.Equal(after, before) {
 				t.Errorf("files were written to, or are gone: there are %q, and were %q",
 					slices.Sorted(maps.Keys(after)), slices.Sorted(maps.Keys(before)))
@@ -159,7 +167,7 @@ func TestDamagedStateIsRefused(t *testing.T) {
 		})
 	}
 
-	if err := os.WriteFile(names[0], good, 0o600); err != nil {
+	if err := os.WriteFile(state, good, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	counted(t, startServe(t, nil, flags...)) // the copy is as good as ever
@@ -209,15 +217,7 @@ func TestFilesThatAreNoFiles(t *testing.T) {
 	t.Parallel()
 	_, flags := busyABS(t)
 	dir := t.TempDir()
-	e := startServe(t, nil, append(flags, "--state.dir="+dir)...)
-	counted(t, e)
-	if status, _ := e.terminate(t); status != 0 {
-		t.Fatalf("it ended with status %d", status)
-	}
-	states, err := filepath.Glob(filepath.Join(dir, "counters-*.state"))
-	if err != nil || len(states) != 1 {
-		t.Fatalf("state files: %v, %v", states, err)
-	}
+	state := saved(t, dir, append(flags, "--state.dir="+dir))
 	without := func(name string) (kept []string) {
 		for _, f := range flags {
 			if !strings.HasPrefix(f, name) {
@@ -231,7 +231,7 @@ func TestFilesThatAreNoFiles(t *testing.T) {
 		args func(dir, odd string) []string // odd: the path of what is no file, for what is not in dir
 		in   string                         // its name in the state directory
 	}{
-		{name: "state", in: filepath.Base(states[0])},
+		{name: "state", in: filepath.Base(state)},
 		{name: "lock", in: "lock"},
 		{name: "token key", in: "token-id.key"},
 		{name: "another token key", args: func(_, odd string) []string { return append(slices.Clone(flags), "--series.token-key-file="+odd) }},
@@ -295,18 +295,12 @@ func TestStateOfEverybodyBecomesTheOwners(t *testing.T) {
 	_, flags := busyABS(t)
 	dir := t.TempDir()
 	flags = append(flags, "--state.dir="+dir)
-	first := startServe(t, nil, flags...)
-	counted(t, first)
-	first.terminate(t)
-	names, err := filepath.Glob(filepath.Join(dir, "counters-*.state"))
-	if err != nil || len(names) != 1 {
-		t.Fatalf("state files: %v, %v", names, err)
-	}
-	if err := os.Chmod(names[0], 0o666); err != nil {
+	state := saved(t, dir, flags)
+	if err := os.Chmod(state, 0o666); err != nil {
 		t.Fatal(err)
 	}
 	startServe(t, nil, flags...)
-	if info, err := os.Stat(names[0]); err != nil || info.Mode().Perm() != 0o600 {
+	if info, err := os.Stat(state); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v; want 0600", info.Mode().Perm(), err)
 	}
 }

@@ -3,6 +3,9 @@ package readers
 import (
 	"errors"
 	"io"
+	"math/big"
+	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -176,13 +179,29 @@ func (j *Jsontext) count() (int64, error) {
 	var n int64
 	for _, c := range v {
 		if c < '0' || c > '9' {
-			return 0, ErrRefused
+			return whole(v)
 		}
 		if n = n*10 + int64(c-'0'); n > maxCount {
 			return 0, ErrRefused
 		}
 	}
 	return n, nil
+}
+
+// whole reads a whole number in another notation, such as 3.0 or 1.2E3.
+func whole(v jsontext.Value) (int64, error) {
+	mantissa, exponent, _ := strings.Cut(strings.ToLower(string(v)), "e")
+	if e, err := strconv.Atoi(exponent); exponent != "" && (err != nil || e > 1000 || e < -1000) {
+		if v.Kind() == '0' && strings.Trim(mantissa, "-.0") == "" {
+			return 0, nil
+		}
+		return 0, ErrRefused
+	}
+	x, ok := new(big.Rat).SetString(string(v))
+	if v.Kind() != '0' || !ok || !x.IsInt() || x.Sign() < 0 || x.Num().Cmp(big.NewInt(maxCount)) > 0 {
+		return 0, ErrRefused
+	}
+	return x.Num().Int64(), nil
 }
 
 func (j *Jsontext) summary(sum *abs.Summary) error {
