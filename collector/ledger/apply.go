@@ -21,14 +21,16 @@ func (l *Ledger) Apply(r *Reading, bytes int64) Outcome {
 	defer l.Discard(r)
 	l.readings++
 	s, sp := r.job.slot, r.job.span()
-	if r.Total > 0 {
+	trusted := r.Total > 0 || l.trustsEmpty(sp)
+	sp.empty = r.Total == 0
+	if !sp.empty {
 		l.proves(s, r.began)
 	}
 	split := len(s.spans) > 1
 	if r.Total == 0 && s.counted.Total == 0 && !split && len(s.counted.Tracked) == 0 {
 		// Nothing so far: an idle weekend has many such slots, and they are to need no memory.
 		sp.baseline = false
-		settled := r.job.To.Equal(sp.To) && l.settles(s, sp, r.began)
+		settled := trusted && r.job.To.Equal(sp.To) && l.settles(s, sp, r.began)
 		l.finishReading(s, sp, r.began, bytes, settled)
 		return Outcome{SlotEnd: s.To, Settled: settled}
 	}
@@ -61,7 +63,7 @@ func (l *Ledger) Apply(r *Reading, bytes int64) Outcome {
 	}
 	out.Gain = l.count(s, reported, r.began)
 	sp.otherCounted = sp.otherCounted || !other.IsZero()
-	out.Settled = r.job.To.Equal(sp.To) && l.settles(s, sp, r.began)
+	out.Settled = trusted && r.job.To.Equal(sp.To) && l.settles(s, sp, r.began)
 	if !out.Settled && l.c.ResponseCap.Splits(bytes) {
 		sp.tooMuch = r.job.Span
 	}

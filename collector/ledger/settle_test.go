@@ -104,6 +104,40 @@ func TestStalledFeed(tt *testing.T) {
 	t.wants(tt, want)
 }
 
+// ABS answers with empty reports for twenty minutes, which begin when a slot can be settled. Its
+// readings had failed until then, or the last one was hours ago.
+func TestEmptyAnswersOfAnOutage(tt *testing.T) {
+	for name, fails := range map[string]time.Duration{"never read": 0, "read before": 20 * time.Minute} {
+		t := newTimeline(10)
+		for m := range 720 {
+			t.add(m, time.Duration(m+10)*time.Minute, of(1, "GET", 1))
+		}
+		slot := Span{From: t.start.Add(3 * time.Hour), To: t.start.Add(3*time.Hour + 30*time.Minute)}
+		settles := slot.To.Add(t.l.c.Settle)
+		for ; t.now.Before(t.start.Add(20 * time.Hour)); t.now = t.now.Add(2 * time.Minute) {
+			t.l.Advance(t.now, 2*time.Minute)
+			for _, j := range t.l.Due(t.now) {
+				r := t.l.Begin(j, t.now)
+				switch {
+				case j.From.Equal(slot.From) && !t.now.Before(slot.From.Add(fails)) && t.now.Before(settles):
+					t.l.Discard(r)
+					t.l.Failed(j, Unavailable)
+					continue
+				case t.now.Before(settles) || !t.now.Before(settles.Add(20*time.Minute)):
+					add(r, t.report(j.Span, t.now))
+				}
+				t.l.Apply(r, 0)
+			}
+			t.l.Close()
+			t.l.Stage(t.now, t.now)
+			t.l.Published()
+		}
+		if got := t.l.Requests(); got != 720 {
+			tt.Errorf("%s: %d requests counted, want 720", name, got)
+		}
+	}
+}
+
 // The clock is three hours ahead for one cycle.
 func TestClockAheadForACycle(tt *testing.T) {
 	t := newTimeline(10)

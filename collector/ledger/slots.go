@@ -57,6 +57,7 @@ type slotSpan struct {
 	failed   bool      // the last reading did
 	timeouts int       // in a row
 	settled  bool      // it is not read again
+	empty    bool      // its last successful reading was; not saved
 
 	tooMuch Span // what is to be halved before the next reading; empty: nothing
 	probing probing

@@ -184,7 +184,7 @@ func Restore(c Config, s *State) (*Ledger, error) {
 	l.schedule.next, l.schedule.newest = s.Next, s.Newest
 	l.schedule.length = max(time.Minute, min(s.Length, c.Slot).Truncate(time.Minute))
 	l.schedule.probes = probes{readings: s.Readings, length: max(0, s.ProbeLength.Truncate(time.Minute)), proven: s.ProbeProven}
-	l.activity = activity{s.Clock, s.LastGain, s.Resumed}
+	l.activity = activity{clock: s.Clock, lastGain: s.LastGain, resumed: s.Resumed}
 	l.clock = clocks.Restored(s.Wall, s.Elapsed, s.ABS)
 	// Without ABS's clock, nobody knows how long no process ran if ours was wrong.
 	l.fresh = s.Fresh && !s.ABS.IsZero()
