@@ -22,10 +22,10 @@ func (l *Ledger) Apply(r *Reading, bytes int64) Outcome {
 	l.readings++
 	s, sp := r.job.slot, r.job.span()
 	trusted := r.Total > 0 || l.trustsEmpty(sp)
-	sp.empty = r.Total == 0
-	if !sp.empty {
+	if r.Total > 0 {
 		l.proves(s, r.began)
 	}
+	sp.empty, sp.held = r.Total == 0, l.activity.held
 	split := len(s.spans) > 1
 	if r.Total == 0 && s.counted.Total == 0 && !split && len(s.counted.Tracked) == 0 {
 		// Nothing so far: an idle weekend has many such slots, and they are to need no memory.

@@ -131,11 +131,11 @@ type activity struct {
 	clock    time.Duration
 	lastGain time.Time
 	resumed  time.Time // the last gain that ended a pause (rule 3)
-	held     time.Time // when the last reading began that held requests; not saved
+	held     int       // readings that held requests since the start of the process
 }
 
 func (a *activity) notAfter(now time.Time) {
-	a.lastGain, a.resumed, a.held = earlier(a.lastGain, now), earlier(a.resumed, now), earlier(a.held, now)
+	a.lastGain, a.resumed = earlier(a.lastGain, now), earlier(a.resumed, now)
 }
 
 // SawABS records ABS's clock as an answer has it; zero where it has none.
