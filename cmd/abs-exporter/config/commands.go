@@ -5,13 +5,15 @@ import "github.com/alecthomas/kong"
 // commands is the one description of commands and flags: parsing, environment variables, the keys
 // of the configuration file and docs/configuration.md are all made from it.
 //
-// serve, resolve and demo share their flags; a set tag here is the default of one of them.
+// serve, check, resolve and demo share their flags; a set tag here is the default of one of them.
 type commands struct {
 	Serve Serve `cmd:"" default:"withargs" help:"Poll every target and serve its metrics (the default command)." set:"interval=2m" set:"slot=30m" set:"reread=10m" set:"settle=2h" set:"window=3h" set:"lookback=0s" set:"dimensions=method,api,device" set:"statedir=data/" set:"listen=:10464" set:"loglevel=info" set:"absrate=20" set:"forensicsrate=10" set:"audit=24h" set:"admin=5m"`
 
 	Demo Demo `cmd:"" help:"Try it out: a simulated ABS on loopback, polled and served, with nothing to configure." set:"interval=5s" set:"slot=2m" set:"reread=10s" set:"settle=3m" set:"window=5m" set:"lookback=20m" set:"dimensions=method,api,device,ip" set:"statedir=" set:"listen=127.0.0.1:10464" set:"loglevel=warn" set:"absrate=50" set:"forensicsrate=25" set:"audit=4m" set:"admin=15s" set:"tokens=40" set:"rate=240" set:"batch=1m" set:"delay=20s" set:"delaymax=1m" set:"training=search"`
 
 	Simulate Simulate `cmd:"" help:"Run the simulated ABS alone, over HTTPS with a self-signed certificate." set:"tokens=100" set:"rate=60" set:"batch=10m" set:"delay=5m" set:"delaymax=2h" set:"training="`
+
+	Check Check `cmd:"" help:"Ask ABS what its documentation leaves open, in 40 requests at most, and print what to set. Accepts the flags of serve." set:"interval=2m" set:"slot=30m" set:"reread=10m" set:"settle=2h" set:"window=3h" set:"lookback=0s" set:"dimensions=method,api,device" set:"statedir=data/" set:"listen=:10464" set:"loglevel=info" set:"absrate=20" set:"forensicsrate=10" set:"audit=24h" set:"admin=5m"`
 
 	Resolve Resolve `cmd:"" help:"Find the token behind a token id in ABS's reports, and print what ABS reports of it. Accepts the flags of serve." set:"interval=2m" set:"slot=30m" set:"reread=10m" set:"settle=2h" set:"window=3h" set:"lookback=0s" set:"dimensions=method,api,device" set:"statedir=data/" set:"listen=:10464" set:"loglevel=info" set:"absrate=20" set:"forensicsrate=10" set:"audit=24h" set:"admin=5m"`
 
@@ -58,6 +60,7 @@ func flagGroups() []kong.Group {
 		{Key: "web", Title: "Web"},
 		{Key: "otlp", Title: "OpenTelemetry", Description: "Pushing over OTLP. Each flag stands for the OTEL_* variable that it names and takes precedence over it; a variable of one signal, such as OTEL_EXPORTER_OTLP_METRICS_ENDPOINT, takes precedence over both."},
 		{Key: "log", Title: "Log"},
+		{Key: "check", Title: "Checking", Description: "Of check, flags only."},
 		{Key: "resolve", Title: "Resolving a token id", Description: "Of resolve, flags only."},
 		{Key: "assets", Title: "Assets", Description: "Of assets, flags only."},
 		{Key: "simulate", Title: "Simulated ABS", Description: "Of simulate and of demo."},
