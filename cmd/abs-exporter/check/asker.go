@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
@@ -152,6 +155,9 @@ func outcome(r reading) string {
 			return "a report without requests"
 		}
 		return "a report of " + number(max(r.summary.RowRequests, r.summary.Requests)) + " requests"
+	}
+	if e := (*abs.Error)(nil); errors.As(r.err, &e) && e.Status > 0 {
+		return strings.TrimSpace("status " + strconv.Itoa(e.Status) + " " + http.StatusText(e.Status))
 	}
 	return failure(r.err)
 }

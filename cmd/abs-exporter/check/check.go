@@ -145,6 +145,7 @@ var errToFix = errors.New("something is to be fixed")
 // the header User-Agent. An error is returned if something is to be fixed.
 func Command(ctx context.Context, c *config.Check, agent string, now func() time.Time, stdout, stderr io.Writer) error {
 	p := newProgress(stderr)
+	defer p.clear()
 	var results []*Result
 	for i := range c.Targets {
 		r, err := inspect(ctx, &c.Settings, &c.Targets[i], c.Offline, agent, now, p)

@@ -10,7 +10,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 )
 
-// maxNames bounds how many names of one kind are told apart.
+// maxNames bounds how many names of one kind are distinguished.
 const maxNames = 100_000
 
 // census is what a window has in it.
@@ -70,7 +70,7 @@ func (c *census) api() (name string) {
 	return name
 }
 
-// series reckons what the longest report up to the window of the gauges costs a Prometheus.
+// series estimates what the longest report up to the window of the gauges costs a Prometheus.
 func (i *inspection) series(_ context.Context, a *Answer) {
 	if i.census == nil {
 		a.unknown("No report of an hour or more was read.")
@@ -90,12 +90,12 @@ const (
 	// gaugesPerToken are the gauges of a token in the window: requests, attack types, anomaly types,
 	// distinct addresses and devices.
 	gaugesPerToken = 5
-	// fixedSeries are about those of a target that depend on no label: health, licence, window.
-	fixedSeries = 150
+	// fixedSeries are about as many as a target has without tokens, attacks and names: its health,
+	// licence, nodes, window.
+	fixedSeries = 250
 	// manySeries is what a small Prometheus holds.
 	manySeries = 1_000_000
-	// seriesBytes is what a series takes of a Prometheus's memory, and sampleBytes what a sample takes
-	// of its disk: rules of thumb.
+	// What a series takes of a Prometheus's memory, and a sample of its disk: rules of thumb.
 	leastSeriesBytes, mostSeriesBytes = 3_000, 8_000
 	sampleBytes                       = 2
 )
@@ -125,7 +125,7 @@ func (c *census) answer(a *Answer, s *config.Series, dimensions []string, window
 		a.found("%s of them get series of their own (--series.max-tokens), the others share _other.", number(tracked))
 	}
 	memory := func(perSeries int64) string { return size(series * perSeries) }
-	text := "That makes some %s series: %s to %s of memory in a Prometheus, and %s of disk a day at a scrape a minute."
+	text := "That makes some %s series: %s to %s of memory in a Prometheus, and %s of disk a day at a scrape a minute. Those of attacks are added while there are any."
 	args := []any{number(series), memory(leastSeriesBytes), memory(mostSeriesBytes), size(series * 24 * 60 * sampleBytes)}
 	if series > manySeries {
 		a.fix(text, args...)

@@ -53,7 +53,7 @@ func noAdmin(a *Answer, err error, restricted bool, path string) {
 func licenceAnswer(a *Answer, l *admin.License, now time.Time) {
 	switch expired, left := l.Expired != nil && *l.Expired, l.Expiry.Sub(now); {
 	case expired || !l.Expiry.IsZero() && left < 0:
-		a.fix("No, it was valid%s: ABS processes nothing, and its reports stand still.", until(l.Expiry))
+		a.fix("No, it has expired%s: ABS processes nothing, and its reports stand still.", on(l.Expiry))
 	case l.Expiry.IsZero() && l.Expired == nil:
 		a.unknown("The admin report does not say.")
 	case !l.Expiry.IsZero() && left < licenceSoon:
@@ -72,11 +72,18 @@ func licenceAnswer(a *Answer, l *admin.License, now time.Time) {
 	}
 }
 
+func on(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return " on " + t.UTC().Format(time.DateOnly)
+}
+
 func until(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return " until " + t.UTC().Format(time.DateOnly)
+	return ", until " + t.UTC().Format(time.DateOnly)
 }
 
 func (i *inspection) training(ctx context.Context, a *Answer) {

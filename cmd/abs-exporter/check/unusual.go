@@ -32,7 +32,7 @@ func (i *inspection) unknownToken(ctx context.Context, a *Answer) {
 		a.found("Use the keys of the admin user, or turn forensics off.")
 		a.set("forensics.enabled", "false")
 	default:
-		a.found("With an error: %s. A token that ABS has dropped counts as a failed call, and is asked for again later.", failure(err))
+		a.found("With %s. A token that ABS has dropped counts as a failed call, and is asked for again later.", outcome(reading{err: err}))
 	}
 }
 
@@ -62,6 +62,6 @@ func unusual(a *Answer, r reading) {
 	case r.err == nil:
 		a.found("With %s. serve never requests one.", outcome(r))
 	default:
-		a.found("With an error: %s. serve never requests one.", outcome(r))
+		a.found("With %s. serve never requests one.", outcome(r))
 	}
 }

@@ -10,7 +10,7 @@ import (
 // adjoining is two adjoining windows and the one that they make up.
 type adjoining struct {
 	early, union, late int64 // requests
-	// sure: the minute at the seam holds requests, so that a difference must show.
+	// sure: the minute at the seam holds requests, so a wrong setting makes a difference.
 	sure bool
 }
 
@@ -80,7 +80,7 @@ func (w adjoining) answer(a *Answer, set abs.WindowEnd) {
 	sums := number(w.early) + " and " + number(w.late) + " requests, together " + number(w.union)
 	switch {
 	case w.union == 0 && w.difference() == 0:
-		a.unknown("There are no requests to tell by. serve compares windows too, once there are.")
+		a.unknown("There are no requests to compare. serve compares windows too, once there are.")
 	case !explained:
 		a.fix("Two adjoining windows have %s. No setting explains that: requests near the ends of slots may be missing, or counted twice.", sums)
 	case should != set && should == abs.Inclusive:
