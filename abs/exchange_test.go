@@ -51,3 +51,23 @@ func TestExchange(t *testing.T) {
 		t.Errorf("%d requests, want 1: only a 404 leads to the other path", call.Requests)
 	}
 }
+
+// The sum of two adjoining windows less their union shows what later_date is.
+func TestWindowEndOf(t *testing.T) {
+	for _, c := range []struct {
+		difference int64
+		set, want  WindowEnd
+		explained  bool
+	}{
+		{0, Exclusive, Exclusive, true},
+		{0, Inclusive, Inclusive, true},
+		{7, Exclusive, Inclusive, true},
+		{-7, Inclusive, Exclusive, true},
+		{-7, Exclusive, Exclusive, false},
+		{7, Inclusive, Inclusive, false},
+	} {
+		if got, explained := WindowEndOf(c.difference, c.set); got != c.want || explained != c.explained {
+			t.Errorf("%d, set to %v: %v, %v", c.difference, c.set, got, explained)
+		}
+	}
+}

@@ -152,6 +152,7 @@ func variants() []variant {
 		{name: "cap-500-of-a-day", sim: simulator.Config{ResponseCap: 16_800, CapKind: simulator.CapError}},
 		{name: "cap-413", sim: simulator.Config{ResponseCap: 15_000, CapKind: simulator.CapStatus}},
 		{name: "cap-leaves-rows-out", sim: simulator.Config{ResponseCap: 15_000, CapKind: simulator.CapRows}, exit: toFix},
+		{name: "cap-below-ten-minutes", sim: simulator.Config{ResponseCap: 2_000, CapKind: simulator.CapCut}, exit: toFix},
 		{name: "cap-known", sim: simulator.Config{ResponseCap: 15_000, CapKind: simulator.CapCut}, flags: []string{"--abs.response-cap=15kB"}},
 		{name: "no-attack-reports", faults: missing("attacklist", "attack"), exit: toFix},
 		{name: "no-admin-report", faults: missing("admin")},

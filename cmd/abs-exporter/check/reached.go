@@ -23,7 +23,7 @@ func (i *inspection) reached(ctx context.Context, a *Answer) {
 		route = "through the proxy " + proxy
 	}
 	reachedAnswer(a, i.target.URL, route, i.first)
-	if a.State != "" {
+	if a.State != "" && !tooLarge(i.first.err) {
 		i.stopped = "ABS gave no report"
 	}
 }
@@ -34,6 +34,11 @@ func reachedAnswer(a *Answer, target, route string, r reading) {
 	switch e := (*abs.Error)(nil); {
 	case r.err == nil:
 		a.found("Yes, %s: it answered within %s.", route, duration(r.call.Duration))
+	case tooLarge(r.err):
+		a.found("Yes, %s; but its report of ten minutes is too large: see below.", route)
+	case status == http.StatusOK && abs.ReasonOf(r.err) == abs.ReasonTimeout:
+		a.fix("Yes, %s; but its report of ten minutes was not complete within the time limit (%s).", route, duration(r.call.Duration))
+		a.set("abs.timeout", length(2*r.call.Duration.Round(time.Second)))
 	case len(r.call.Certificates) > 0 && status == 0:
 		a.unknown("Its host answers, %s, but its certificate is refused: see the next question.", route)
 	case !errors.As(r.err, &e) || status == 0:
@@ -82,7 +87,7 @@ func (i *inspection) keys(ctx context.Context, a *Answer) {
 	e := (*abs.Error)(nil)
 	refused := errors.As(i.first.err, &e) && e.Reason == abs.ReasonAuth
 	switch {
-	case !refused && i.first.err != nil:
+	case i.stopped != "":
 		a.notAsked = i.stopped
 		a.unknown("Not asked: %s.", i.stopped)
 		return
