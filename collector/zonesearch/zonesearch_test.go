@@ -41,8 +41,13 @@ func TestLeastOffset(t *testing.T) {
 		d    time.Duration
 		want string
 	}{
-		{0, "+00:00"}, {time.Minute, "+01:00"}, {5 * time.Hour, "+05:00"}, {5*time.Hour + time.Minute, "+05:30"},
-		{-20 * time.Hour, "-11:00"}, {-3*time.Hour - time.Minute, "-03:00"}, {20 * time.Hour, "+14:00"},
+		{0, "+00:00"},
+		{time.Minute, "+01:00"},
+		{5 * time.Hour, "+05:00"},
+		{5*time.Hour + time.Minute, "+05:30"},
+		{-20 * time.Hour, "-11:00"},
+		{-3*time.Hour - time.Minute, "-03:00"},
+		{20 * time.Hour, "+14:00"},
 	} {
 		if got := OffsetText(LeastOffset(c.d)); got != c.want {
 			t.Errorf("%v: %s, want %s", c.d, got, c.want)
