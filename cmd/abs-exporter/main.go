@@ -96,6 +96,8 @@ func runCommand(ctx context.Context, command any, clock collector.Clock, stdout,
 		return runSimulate(ctx, c, clock, stdout)
 	case *config.Resolve:
 		return runResolve(ctx, c, clock.Now(), stdout, stderr)
+	case *config.Backfill:
+		return runBackfill(ctx, c, clock, stdout, stderr)
 	case *config.Assets:
 		return writeAssets(c, stdout)
 	case *config.Version:
