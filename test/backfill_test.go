@@ -260,7 +260,7 @@ func newBooks(t *testing.T, prom *realPrometheus, sim *simulator.Simulator, key 
 	return b
 }
 
-// compare holds the increase from a sample to a sample against what was requested.
+// compare compares the increase from a sample to a sample with what was requested.
 func (b *books) compare(from, to time.Time) {
 	b.t.Helper()
 	truth := b.sim.Truth(from, to)

@@ -212,7 +212,7 @@ func TestFailedReports(t *testing.T) {
 		{"a 500 now and then", simulator.Fault{Kind: simulator.FaultStatus, Code: 500, Probability: 0.3}, ""},
 		{"reset", simulator.Fault{Kind: simulator.FaultReset, Times: 3}, ""},
 		{"garbage", simulator.Fault{Kind: simulator.FaultGarbage, Times: 3}, ""},
-		{"told to wait", simulator.Fault{Kind: simulator.FaultStatus, Code: 429, RetryAfter: "90", Times: 2}, ""},
+		{"asked to wait", simulator.Fault{Kind: simulator.FaultStatus, Code: 429, RetryAfter: "90", Times: 2}, ""},
 		{"503 for good", simulator.Fault{Kind: simulator.FaultStatus, Code: 503}, "cannot be read, and what follows it is missing: abs: oauthtokens"},
 		{"500 for good", simulator.Fault{Kind: simulator.FaultStatus, Code: 500}, "cannot be read, and what follows it is missing: abs: oauthtokens"},
 		{"the keys", simulator.Fault{Kind: simulator.FaultStatus, Code: 401}, "401"},
@@ -269,7 +269,7 @@ func (r *rig) resumed() (string, error) {
 	return text, err
 }
 
-// Days of which ABS keeps nothing cost one request each, and are said.
+// Days of which ABS keeps nothing cost one request each, and are logged.
 func TestBeginsWhereABSDoes(t *testing.T) {
 	r := newRig(t, simulator.Config{Seed: 7, Tokens: 10, Rate: 60, Begin: begin.Add(5 * time.Hour)}, 12*time.Hour)
 	r.target.From = begin.Add(-20*24*time.Hour + 7*time.Minute)
