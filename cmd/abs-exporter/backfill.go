@@ -63,16 +63,13 @@ func runBackfill(ctx context.Context, c *config.Backfill, clock collector.Clock,
 const headOfPrometheus = 3 * time.Hour
 
 // importCommand is what makes blocks of the history. promtool reads the file once for each block:
-// in blocks of two hours, a long history would take it days.
+// in blocks of two hours, its default, weeks would take it days.
 func importCommand(c *config.Backfill) string {
-	file, blocks := c.Output, ""
+	file := c.Output
 	if file == "-" {
 		file = "FILE"
 	}
-	if c.LongestHistory() > 7*24*time.Hour {
-		blocks = "--max-block-duration=24h "
-	}
-	return "promtool tsdb create-blocks-from " + blocks + "openmetrics " + file + " DATA_DIRECTORY_OF_PROMETHEUS"
+	return "promtool tsdb create-blocks-from --max-block-duration=24h openmetrics " + file + " DATA_DIRECTORY_OF_PROMETHEUS"
 }
 
 // openHistory opens the output. A file appears only once it is whole.

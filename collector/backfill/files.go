@@ -41,10 +41,18 @@ func openWorkDir(path string) (*workDir, error) {
 	case !held:
 		return nil, fmt.Errorf("another backfill is running with the work directory %s: name another one by --work-dir", path)
 	}
+	d.sweep()
 	return d, nil
 }
 
 func (d *workDir) close() { _ = d.lock.Close() } // the end of the process unlocks it, too
+
+// sweep removes the temporary files of a process that was killed while it wrote a checkpoint.
+func (d *workDir) sweep() {
+	for _, name := range d.own(".target-*") {
+		_ = os.Remove(name) // it does no harm but stay
+	}
+}
 
 // own returns the files of a pattern.
 func (d *workDir) own(pattern string) []string {

@@ -68,7 +68,11 @@ func TestManyParts(t *testing.T) {
 
 // What a killed process left is removed.
 func TestSweep(t *testing.T) {
-	d, err := openWorkDir(t.TempDir())
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, ".target-0.checkpoint123456"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d, err := openWorkDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +91,7 @@ func TestSweep(t *testing.T) {
 	if err := d.remove(); err != nil {
 		t.Fatal(err)
 	}
-	if left := fmt.Sprint(d.own("*")); left != fmt.Sprintf("[%s/somebody-elses]", d.path) {
+	if left := fmt.Sprint(append(d.own("*"), d.own(".*")...)); left != fmt.Sprintf("[%s/somebody-elses]", d.path) {
 		t.Error(left)
 	}
 }

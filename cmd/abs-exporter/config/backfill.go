@@ -164,15 +164,6 @@ func (b *Backfill) seam(v *validation, t *Target, to time.Time, start ledger.Sta
 	}
 }
 
-// LongestHistory returns how long the longest history is.
-func (b *Backfill) LongestHistory() time.Duration {
-	var longest time.Duration
-	for _, h := range b.Histories {
-		longest = max(longest, h.To.Sub(h.From))
-	}
-	return longest
-}
-
 // End returns the end of the last history.
 func (b *Backfill) End() time.Time {
 	return slices.MaxFunc(b.Histories, func(x, y History) int { return x.To.Compare(y.To) }).To
