@@ -25,7 +25,7 @@ func (l *Ledger) Apply(r *Reading, bytes int64) Outcome {
 	if r.Total > 0 {
 		l.proves(s, r.began)
 	}
-	sp.empty, sp.held = r.Total == 0, l.activity.held
+	sp.empty = r.Total == 0
 	split := len(s.spans) > 1
 	if r.Total == 0 && s.counted.Total == 0 && !split && len(s.counted.Tracked) == 0 {
 		// Nothing so far: an idle weekend has many such slots, and they are to need no memory.

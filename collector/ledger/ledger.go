@@ -131,7 +131,7 @@ type activity struct {
 	clock    time.Duration
 	lastGain time.Time
 	resumed  time.Time // the last gain that ended a pause (rule 3)
-	held     int       // readings that held requests since the start of the process
+	held     uint64    // which reading was the last that held requests
 }
 
 func (a *activity) notAfter(now time.Time) {

@@ -12,7 +12,7 @@ func (c *Config) quiet() time.Duration { return max(c.Settle/3, twoBatches) }
 
 // proves records that a reading of a slot held requests: the earlier slots are proven by it.
 func (l *Ledger) proves(s *slot, began time.Time) {
-	l.activity.held++
+	l.activity.held = l.readings
 	for _, o := range l.slots {
 		if o.state == Open && o.proven.IsZero() && o.From.Before(s.From) {
 			o.proven = began
@@ -22,7 +22,7 @@ func (l *Ledger) proves(s *slot, began time.Time) {
 
 // trustsEmpty reports whether an empty reading of a span may settle it: if the one before was empty
 // too, and a reading in between held requests. An ABS in trouble may answer with empty reports.
-func (l *Ledger) trustsEmpty(sp *slotSpan) bool { return sp.empty && l.activity.held > sp.held }
+func (l *Ledger) trustsEmpty(sp *slotSpan) bool { return sp.empty && l.activity.held > sp.reading }
 
 // settles reports whether a reading of a span that begins at a time is its last one.
 func (l *Ledger) settles(s *slot, sp *slotSpan, began time.Time) bool {

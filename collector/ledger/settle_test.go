@@ -138,6 +138,29 @@ func TestEmptyAnswersOfAnOutage(tt *testing.T) {
 	}
 }
 
+// Slots without requests settle as early where each cycle is followed by a restart.
+func TestEmptySlotsSettleAcrossRestarts(tt *testing.T) {
+	readings := func(restart bool) uint64 {
+		t := newTimeline(10)
+		for m := range 19 * 60 {
+			if m/30%4 != 0 { // one slot of four is empty
+				t.add(m, time.Duration(m+10)*time.Minute, of(1, "GET", 1))
+			}
+		}
+		for hours := time.Duration(0); hours < 20*time.Hour; hours += 2 * time.Minute {
+			t.until(hours)
+			if restart {
+				t.restart(tt)
+			}
+		}
+		t.wants(tt, 840)
+		return t.l.readings
+	}
+	if got, want := readings(true), readings(false); got != want {
+		tt.Errorf("%d readings with restarts, %d without", got, want)
+	}
+}
+
 // The clock is three hours ahead for one cycle.
 func TestClockAheadForACycle(tt *testing.T) {
 	t := newTimeline(10)

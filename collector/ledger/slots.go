@@ -57,8 +57,7 @@ type slotSpan struct {
 	failed   bool      // the last reading did
 	timeouts int       // in a row
 	settled  bool      // it is not read again
-	empty    bool      // its last successful reading was; not saved
-	held     int       // activity.held after that reading; not saved
+	empty    bool      // its last successful reading was
 
 	tooMuch Span // what is to be halved before the next reading; empty: nothing
 	probing probing

@@ -41,6 +41,7 @@ type StateTimes struct {
 	Clock        time.Duration // of activity
 	LastGain     time.Time
 	Resumed      time.Time // the end of the last pause in which nothing new arrived
+	Held         uint64    // the last reading that held requests
 
 	Wall        time.Time // of the last Advance
 	Elapsed     time.Duration
@@ -73,6 +74,7 @@ type SpanRecord struct {
 	Reading                                 uint64
 	Timeouts                                int
 	Failed, Settled, Baseline, OtherCounted bool
+	Empty                                   bool
 	Last                                    *TokenCountsState // nil: none
 }
 
@@ -89,7 +91,7 @@ func (l *Ledger) State() *State {
 		},
 		StateTimes: StateTimes{
 			Start: l.schedule.start, Next: l.schedule.next, Newest: l.schedule.newest, Length: l.schedule.length,
-			Clock: l.activity.clock, LastGain: l.activity.lastGain, Resumed: l.activity.resumed,
+			Clock: l.activity.clock, LastGain: l.activity.lastGain, Resumed: l.activity.resumed, Held: l.activity.held,
 			Wall: l.clock.Wall(), Elapsed: l.clock.Elapsed(), ABS: l.clock.ShowsABS(), Fresh: l.fresh,
 			ProbeLength: l.schedule.probes.length, ProbeProven: l.schedule.probes.proven,
 		},
@@ -133,7 +135,7 @@ func (l *Ledger) slotRecord(s *slot) SlotRecord {
 		sp := &s.spans[i]
 		rec := SpanRecord{
 			From: sp.From, To: sp.To, Read: sp.read, Reading: sp.reading, Timeouts: sp.timeouts,
-			Failed: sp.failed, Settled: sp.settled, Baseline: sp.baseline, OtherCounted: sp.otherCounted,
+			Failed: sp.failed, Settled: sp.settled, Baseline: sp.baseline, OtherCounted: sp.otherCounted, Empty: sp.empty,
 		}
 		if sp.last != nil {
 			last := l.tokenCountsState(sp.last)
@@ -185,7 +187,7 @@ func Restore(c Config, s *State) (*Ledger, error) {
 	l.schedule.start, l.schedule.next, l.schedule.newest = s.Start, s.Next, s.Newest
 	l.schedule.length = max(time.Minute, min(s.Length, c.Slot).Truncate(time.Minute))
 	l.schedule.probes = probes{readings: s.Readings, length: max(0, s.ProbeLength.Truncate(time.Minute)), proven: s.ProbeProven}
-	l.activity = activity{clock: s.Clock, lastGain: s.LastGain, resumed: s.Resumed}
+	l.activity = activity{s.Clock, s.LastGain, s.Resumed, s.Held}
 	l.clock = clocks.Restored(s.Wall, s.Elapsed, s.ABS)
 	// Without ABS's clock, nobody knows how long no process ran if ours was wrong.
 	l.fresh = s.Fresh && !s.ABS.IsZero()
@@ -294,7 +296,7 @@ func (l *Ledger) restoreSlot(v *SlotRecord, indexes []int) (*slot, error) {
 		rec := &v.Spans[i]
 		sp := slotSpan{
 			Span: Span{From: rec.From, To: rec.To}, read: rec.Read, reading: rec.Reading, timeouts: rec.Timeouts,
-			failed: rec.Failed, settled: rec.Settled, baseline: rec.Baseline, otherCounted: rec.OtherCounted || left,
+			failed: rec.Failed, settled: rec.Settled, baseline: rec.Baseline, otherCounted: rec.OtherCounted || left, empty: rec.Empty,
 		}
 		if rec.Last != nil {
 			sp.last = &counts.ByToken{}
