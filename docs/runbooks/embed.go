@@ -4,7 +4,10 @@ package runbooks
 
 import "embed"
 
-// FS has the runbooks, each named after its alert, and their index, README.md.
+// Index is the file with the table of all alerts, and what to set before the first of them fires.
+const Index = "README.md"
+
+// FS has the runbooks, each named after its alert, the index, and pages that several of them lead to.
 //
 //go:embed *.md
 var FS embed.FS
