@@ -20,32 +20,17 @@ var (
 // Every runbook is a page whose links lead somewhere: to another runbook and a heading of it, to
 // the status page, or to a page of the project or of the vendor.
 func TestRunbookPages(t *testing.T) {
-	handler := testPages(fakeSource{}).handler()
 	names, err := fs.Glob(runbooks.FS, "*.md")
 	if err != nil || len(names) < 30 {
 		t.Fatalf("%d runbooks, %v", len(names), err)
 	}
-	pages := map[string]string{}
-	get := func(address string) string {
-		if _, ok := pages[address]; !ok {
-			w := request(handler, http.MethodGet, address)
-			if w.Code == http.StatusOK {
-				pages[address] = w.Body.String()
-			}
-			if policy := w.Header().Get("Content-Security-Policy"); w.Code == http.StatusOK && !strings.HasPrefix(policy, "default-src 'none'; style-src 'unsafe-inline'") {
-				t.Errorf("%s has the policy %q", address, policy)
-			}
-		}
-		return pages[address]
-	}
 	for _, name := range append(names, "") {
-		address := "/runbooks/" + name
-		page := get(address)
+		page := runbookPage(t, "/runbooks/"+name)
 		if !strings.Contains(page, "<h1 id=") || rawHTML.MatchString(page) {
-			t.Errorf("%s:\n%s", address, page)
+			t.Errorf("%s:\n%s", name, page)
 		}
-		if strings.HasPrefix(name, "ABS") && !strings.Contains(page, "<h2 id=\"mitigation\">") {
-			t.Errorf("%s has no heading to link to", address)
+		if strings.HasPrefix(name, "ABS") && !strings.Contains(page, `<h2 id="mitigation">`) {
+			t.Errorf("%s has no heading to link to", name)
 		}
 		for _, m := range link.FindAllStringSubmatch(page, -1) {
 			to, fragment, _ := strings.Cut(html.UnescapeString(m[1]), "#")
@@ -53,15 +38,36 @@ func TestRunbookPages(t *testing.T) {
 			case to == "data:,", strings.HasPrefix(to, "https://github.com/abs-exporter/abs-exporter/"), strings.HasPrefix(to, "https://docs.pingidentity.com/"):
 				continue
 			case to == "":
-				to = address
+				to = "/runbooks/" + name
 			case to == "./":
 				to = "/runbooks/"
 			default:
 				to = path.Join("/runbooks", to)
 			}
-			if target := get(to); target == "" || fragment != "" && !strings.Contains(target, `id="`+fragment+`"`) {
-				t.Errorf("%s links to %s, which does not exist", address, m[1])
+			if target := runbookPage(t, to); target == "" || fragment != "" && !strings.Contains(target, `id="`+fragment+`"`) {
+				t.Errorf("%s links to %s, which does not exist", name, m[1])
 			}
 		}
+	}
+}
+
+// runbookPage returns a page, or nothing where there is none.
+func runbookPage(t *testing.T, address string) string {
+	t.Helper()
+	w := request(testPages(fakeSource{}).handler(), http.MethodGet, address)
+	if w.Code != http.StatusOK {
+		return ""
+	}
+	if policy := w.Header().Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'; style-src 'unsafe-inline'") {
+		t.Errorf("%s has the policy %q", address, policy)
+	}
+	return w.Body.String()
+}
+
+// What has to be decided is three lines in a box.
+func TestRunbookBox(t *testing.T) {
+	page := runbookPage(t, "/runbooks/ABSAttackCritical.md")
+	if !regexp.MustCompile(`(?s)<blockquote>\s*<p><strong>Contain:</strong> [^\n]*<br>\n<strong>Who decides:</strong> [^\n]*<br>\n<strong>How long:</strong> [^\n]*</p>\s*</blockquote>`).MatchString(page) {
+		t.Errorf("%s", page)
 	}
 }

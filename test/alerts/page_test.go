@@ -302,6 +302,9 @@ func runbooks(t *testing.T, prom *prometheus, env []string) {
 			}
 		}
 		for _, block := range inShell.FindAllStringSubmatch(string(text), -1) {
+			if strings.Contains(block[1], "amtool silence add") {
+				continue // TestContain runs these: here they would silence what is waited for
+			}
 			if runCommands(t, name, block[1], env) {
 				commands++
 				resolved += min(1, strings.Count(block[1], resolveCommand))
