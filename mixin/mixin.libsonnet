@@ -28,6 +28,7 @@
       importstr '../alerts/attacks.rules.yml',
       importstr '../alerts/health.rules.yml',
       importstr '../alerts/state.rules.yml',
+      importstr '../alerts/thresholds-check.rules.yml',
       importstr '../alerts/thresholds.rules.yml',
       importstr '../alerts/traffic.rules.yml',
     ]
