@@ -16,7 +16,7 @@ const (
 	Ratio    = "ratio"
 	Requests = "requests"
 	Tokens   = "tokens"
-	Types    = "types" // of attacks
+	Types    = "types"   // of attacks
 	Windows  = "windows" // lengths of --collect.window
 )
 
