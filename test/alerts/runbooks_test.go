@@ -133,7 +133,7 @@ var (
 )
 
 // foreignFlags are flags of other programs in the texts.
-var foreignFlags = []string{"web.enable-otlp-receiver"}
+var foreignFlags = []string{"web.enable-otlp-receiver", "storage.tsdb.retention.time"}
 
 // Every flag of abs-exporter that a runbook names exists, at the command that it is given to.
 func TestRunbooksNameFlags(t *testing.T) {
