@@ -56,6 +56,7 @@ func TestPage(t *testing.T) {
 }
 
 func page(t *testing.T, pushed bool) {
+	tools.Binary(t) // before Prometheus scrapes it: a build may take longer than ABSExporterDown waits
 	attacked, gone := newABS(1), newABS(2)
 	attackedServer, attackedEntry := startABS(t, "attacked", attacked)
 	goneServer, goneEntry := startABS(t, "gone", gone)
