@@ -77,7 +77,7 @@ func (r *Resolve) validate(v *validation) {
 // Window returns the window that serve read from a target at the time --at, or reads now.
 func (r *Resolve) Window(t *Target, now time.Time) abs.Window {
 	until, _ := r.until(t.Location, now) // an error was reported by validate
-	return abs.WindowUntil(until.In(t.Location), r.Collect.Window)
+	return abs.WindowUntil(until.In(t.Location), t.Collect.Window)
 }
 
 // until parses At, a time as alerts, Prometheus and ABS write it. Without At it returns now.
