@@ -77,8 +77,8 @@ func TestBadFlags(t *testing.T) {
 	}{
 		"no url":         {nil, nil, []string{"--abs.url: is missing: give ABS's base URL, such as https://abs.example.com:8080, or try abs-exporter demo"}},
 		"unknown flag":   {[]string{"--abs.key=canary"}, nil, []string{"unknown flag --abs.key"}},
-		"a key as flag":  {[]string{"--abs.access-key=canary"}, nil, []string{`unknown flag --abs.access-key, did you mean "--abs.access-key-file"?`}},
-		"no command":     {[]string{"server"}, nil, []string{`unexpected argument server`}},
+		"a key as flag":  {[]string{"--abs.access-key=canary"}, nil, []string{`unknown flag --abs.access-key; did you mean --abs.access-key-file?`}},
+		"no command":     {[]string{"server"}, nil, []string{`unexpected argument server; did you mean serve?`}},
 		"no keys":        {[]string{url}, nil, []string{"--abs.access-key-file: is missing: give --abs.access-key-file and --abs.secret-key-file, or the variables ABS_EXPORTER_ABS_ACCESS_KEY and ABS_EXPORTER_ABS_SECRET_KEY"}},
 		"one key file":   {[]string{url, "--abs.access-key-file=DIR/access"}, nil, []string{"--abs.secret-key-file: is missing beside abs.access-key-file"}},
 		"other key file": {[]string{url, "--abs.secret-key-file=DIR/secret"}, nil, []string{"--abs.access-key-file: is missing beside abs.secret-key-file"}},

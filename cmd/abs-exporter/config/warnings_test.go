@@ -24,7 +24,7 @@ func TestWarnings(t *testing.T) {
 		"window":               {[]string{"--collect.window=721h"}, nil, []string{"--collect.window: is above 30 days: 721h0m0s"}},
 		"rate":                 {[]string{"--abs.rate=9"}, nil, []string{"--forensics.rate: is above the rate of target abs.example.com, --abs.rate: 10 above 9"}},
 		"rate, no forensics":   {[]string{"--abs.rate=9", "--no-forensics.enabled"}, nil, nil},
-		"unknown variable":     {nil, map[string]string{"ABS_EXPORTER_ABS_TIMEZON": "x"}, []string{"ABS_EXPORTER_ABS_TIMEZON: there is no such setting"}},
+		"unknown variable":     {nil, map[string]string{"ABS_EXPORTER_ABS_TIMEZON": "x"}, []string{"ABS_EXPORTER_ABS_TIMEZON: there is no such setting; did you mean ABS_EXPORTER_ABS_TIMEZONE?"}},
 		"another's variable":   {nil, map[string]string{"ABS_EXPORTER_SIMULATE_TOKENS": "7", "ABS_EXPORTERS": "x"}, nil},
 		"readable key":         {[]string{"--abs.access-key-file=DIR/open"}, nil, []string{"--abs.access-key-file: other users may read DIR/open"}},
 		"readable token key":   {[]string{"--series.token-key-file=DIR/open"}, nil, []string{"--series.token-key-file: other users may read DIR/open"}},
