@@ -1,7 +1,6 @@
 package config
 
 import (
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -69,16 +68,11 @@ func TestCompletion(t *testing.T) {
 				t.Skip(err)
 			}
 			script := filepath.Join(t.TempDir(), "script")
-			f, err := os.Create(script)
-			if err != nil {
+			var text strings.Builder
+			if err := WriteCompletion(shell, &text); err != nil {
 				t.Fatal(err)
 			}
-			if err := WriteCompletion(shell, f); err != nil {
-				t.Fatal(err)
-			}
-			if err := f.Close(); err != nil {
-				t.Fatal(err)
-			}
+			write(t, script, text.String())
 			for _, test := range []struct {
 				line      string
 				has, lack []string
@@ -94,18 +88,22 @@ func TestCompletion(t *testing.T) {
 				{"abs-exporter serve --log.level ", []string{"debug", "info", "warn", "error"}, []string{"--abs.url", "serve"}},
 				{"abs-exporter completion ", []string{"bash", "zsh", "fish"}, []string{"serve", "--help"}},
 			} {
-				got := complete(t, script, test.line)
-				for _, word := range test.has {
-					if !slices.Contains(got, word) {
-						t.Errorf("%q: no %s in %q", test.line, word, got)
-					}
-				}
-				for _, word := range test.lack {
-					if slices.Contains(got, word) {
-						t.Errorf("%q: %s in %q", test.line, word, got)
-					}
-				}
+				holds(t, test.line, complete(t, script, test.line), test.has, test.lack)
 			}
 		})
+	}
+}
+
+func holds(t *testing.T, line string, got, has, lack []string) {
+	t.Helper()
+	for _, word := range has {
+		if !slices.Contains(got, word) {
+			t.Errorf("%q: no %s in %q", line, word, got)
+		}
+	}
+	for _, word := range lack {
+		if slices.Contains(got, word) {
+			t.Errorf("%q: %s in %q", line, word, got)
+		}
 	}
 }

@@ -17,7 +17,7 @@ var longUnits = regexp.MustCompile(`^(?:(\d+)w)?(?:(\d+)d)?(.*)$`)
 func parseDuration(text string) (time.Duration, error) {
 	const day = 24 * time.Hour
 	parts := longUnits.FindStringSubmatch(text)
-	if parts == nil || parts[1] == "" && parts[2] == "" {
+	if len(parts) == 0 || parts[1] == "" && parts[2] == "" {
 		return time.ParseDuration(text)
 	}
 	var total time.Duration

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -11,8 +12,9 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Effective is a setting as it is in effect, for people to read. No value is a secret: URLs with a
-// password are refused, and keys are in files or in variables that are not shown.
+// Effective is a setting as it is in effect, for people to read. No value is a secret: keys are in
+// files or in variables that are not shown, and what a URL has before its host or after ? is
+// hidden.
 type Effective struct {
 	Name, Value string
 	Origin      string // "default", or where the user gave it
@@ -32,7 +34,7 @@ func (v *validation) effective() []Effective {
 			origin = v.origins.of(noTarget, name)
 		}
 		if value := textOf(flag); value != "" && (origin != "default" || flag.HasDefault) {
-			all = append(all, Effective{name, value, origin})
+			all = append(all, Effective{name, hidePassword(value), origin})
 		}
 	}
 	for _, env := range []string{envAccessKey, envSecretKey} {
@@ -43,11 +45,27 @@ func (v *validation) effective() []Effective {
 	for i, t := range v.origins.file.targets {
 		for _, name := range slices.Sorted(maps.Keys(t.values)) {
 			all = append(all, Effective{
-				fmt.Sprintf("targets[%d].%s", i, strings.TrimPrefix(name, "abs.")), t.values[name].text, v.origins.of(i, name),
+				fmt.Sprintf("targets[%d].%s", i, strings.TrimPrefix(name, "abs.")), hidePassword(t.values[name].text), v.origins.of(i, name),
 			})
 		}
 	}
 	return all
+}
+
+// urlSecret matches what may be secret in a URL: user name and password, and the query.
+var urlSecret = regexp.MustCompile(`(://)[^/?#]*@|(\?)\S*`)
+
+// hidePassword hides what may be secret in the value of a setting that is a URL.
+func hidePassword(value string) string {
+	if !strings.Contains(value, "://") {
+		return value
+	}
+	return urlSecret.ReplaceAllStringFunc(value, func(secret string) string {
+		if secret[0] == '?' {
+			return "?(hidden)"
+		}
+		return "://(hidden)@"
+	})
 }
 
 // values returns the values of all settings outside of the list targets.

@@ -220,7 +220,7 @@ func (p *fileParser) mapping(n *yaml.Node, name, shown string, into map[string]f
 	}
 }
 
-// similarKey suggests a key in place of one that does not exist; shown is how it stands in the file.
+// similarKey suggests a key in place of one that does not exist, and stands in the file as shown.
 // An entry of the list targets has the keys of abs without their prefix, and those of sections.
 func (p *fileParser) similarKey(name, shown string) string {
 	known := slices.Concat(slices.Collect(maps.Keys(p.flags)), slices.Collect(maps.Keys(p.parents)), []string{"targets"})

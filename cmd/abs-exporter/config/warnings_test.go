@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -102,5 +103,48 @@ func TestEffective(t *testing.T) {
 	}
 	if text := fmt.Sprint(got); strings.Contains(text, "canary") {
 		t.Errorf("a secret is shown: %s", text)
+	}
+}
+
+// What /config serves is a configuration file with the same effect, without what is secret.
+func TestEffectiveAsYAML(t *testing.T) {
+	cleanEnv(t)
+	dir := keyFiles(t)
+	config := filepath.Join(dir, "c.yml")
+	write(t, config, "collect: {slot: 20m}\nabs: {access-key-file: access, secret-key-file: secret, labels: {env: prod}}\n"+
+		"forensics: {severity: {1: info, 2: critical}}\ntargets: [{name: one, url: 'https://abs.example.com', rate: 5}, {name: 'yes: #2', url: 'https://b', collect: {interval: 4m}}]\n")
+	first := parsed[Serve](t, "--config="+config, "--collect.window=1d")
+	text, err := first.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := filepath.Join(dir, "again.yml")
+	write(t, again, string(text))
+	second := parsed[Serve](t, "--config="+again)
+	for _, pair := range [][2]any{{first.PerTarget, second.PerTarget}, {first.Web, second.Web}, {len(second.Targets), 2}} {
+		if !reflect.DeepEqual(pair[0], pair[1]) {
+			t.Errorf("%+v is %+v when it is read again from\n%s", pair[0], pair[1], text)
+		}
+	}
+	for i := range second.Targets {
+		if !second.Targets[i].SameSettings(&first.Targets[i]) {
+			t.Errorf("target %d differs: %+v, %+v", i, first.Targets[i], second.Targets[i])
+		}
+	}
+}
+
+func TestPasswordsOfURLsAreHidden(t *testing.T) {
+	for value, want := range map[string]string{
+		"http://u:canary@proxy:3128/x":            "http://(hidden)@proxy:3128/x",
+		"https://canary@x":                        "https://(hidden)@x",
+		"http://u:p@canary@x/a@b":                 "http://(hidden)@x/a@b",
+		"https://x/v1?api-key=canary&b=c":         "https://x/v1?(hidden)",
+		"https://abs.example.com:8080":            "https://abs.example.com:8080",
+		"a@b?c":                                   "a@b?c",
+		"http://u:canary@a:1,http://v:canary@b:2": "http://(hidden)@a:1,http://(hidden)@b:2",
+	} {
+		if got := hidePassword(value); got != want {
+			t.Errorf("%s is shown as %s, want %s", value, got, want)
+		}
 	}
 }
