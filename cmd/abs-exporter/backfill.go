@@ -46,7 +46,7 @@ func runBackfill(ctx context.Context, c *config.Backfill, clock collector.Clock,
 				MaxTokens: t.Series.MaxTokens, MaxValues: t.Series.MaxValues, Dimensions: t.TokenDimensions, Expire: t.Series.Expire,
 			},
 			Name: t.Name, URL: t.URL, Labels: metrics.NewOwnLabels(t.Labels), ABS: client,
-			Zone: ledger.Zone{Location: t.Location, Inclusive: t.Inclusive()},
+			Zone:        ledger.Zone{Location: t.Location, Inclusive: t.Inclusive()},
 			ResponseCap: int64(t.ResponseCap), From: c.Histories[i].From, To: c.Histories[i].To,
 		}
 	}
