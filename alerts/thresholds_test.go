@@ -75,9 +75,11 @@ const thresholdsHead = `# Generated from the table in thresholds.go by "make doc
 # numbers.
 #
 # The one exception is which scrape jobs are exporters, because no series can hold a pattern. It is
-# job=~"abs|.*abs-exporter.*" in health.rules.yml, once in ABSExporterDown and three times
-# in ABSExporterAbsent. Name your job so that it matches (a job named abs does), or replace the
-# pattern in all four.
+# job=~"abs|.*abs-exporter.*" in health.rules.yml. Name your job so that it matches (a job named abs
+# does), or let ''abs-exporter assets --job-pattern'' write another pattern.
+#
+# ''abs-exporter assets --grafana-url'' writes the address of your Grafana below, and --runbook-url
+# where the runbooks are into all rules.
 groups:
   - name: abs-exporter-settings
     # Recorded often enough for every other rule, whatever evaluation_interval is.

@@ -61,6 +61,7 @@ func TestPage(t *testing.T) {
 }
 
 func page(t *testing.T, pushed bool) {
+	tools.Binary(t) // before Prometheus scrapes it: a build may take longer than ABSExporterDown waits
 	attacked, gone := newABS(1), newABS(2)
 	attackedServer, attackedEntry := startABS(t, "attacked", attacked)
 	goneServer, goneEntry := startABS(t, "gone", gone)
@@ -307,6 +308,9 @@ func runbooks(t *testing.T, prom *prometheus, env []string) {
 			}
 		}
 		for _, block := range inShell.FindAllStringSubmatch(string(text), -1) {
+			if strings.Contains(block[1], "amtool silence add") {
+				continue // TestContain runs these: here they would silence what is waited for
+			}
 			if runCommands(t, name, block[1], env) {
 				commands++
 				resolved += min(1, strings.Count(block[1], resolveCommand))
