@@ -225,13 +225,19 @@ func (c *Client) send(ctx context.Context, report string, w Window, extra string
 
 	r := c.readers.Get().(*reportReader)
 	start := c.config.Now()
+	r.exchange = Exchange{}
 	repeated, err := c.try(ctx, report, query+extra, r, read)
 	if c.config.Observe != nil {
-		c.config.Observe(Call{
+		call := Call{
 			Report: report, Duration: c.config.Now().Sub(start), Bytes: r.Read(), Repeated: repeated, Err: err,
-			Oddities: r.Oddities, CertificateExpires: r.expires,
-		})
+			Oddities: r.Oddities, Exchange: r.exchange,
+		}
+		if shown := r.exchange.Certificates; len(shown) > 0 {
+			call.CertificateExpires = shown[0].NotAfter
+		}
+		c.config.Observe(call)
 	}
+	r.exchange = Exchange{}
 	r.release()
 	c.readers.Put(r)
 	return err
@@ -285,20 +291,28 @@ func (c *Client) exchange(
 	req.Header.Set(secretName, secret)
 
 	// Not through http.Client: it follows redirects and puts the URL into its errors.
-	r.clock = Clock{Sent: c.config.Now()}
+	r.exchange = Exchange{Requests: r.exchange.Requests + 1, Clock: Clock{Sent: c.config.Now()}}
 	resp, repeated, err := c.roundTrip(req, refuse)
-	r.expires = tlsclient.CertificateEnd(resp, err)
+	if repeated {
+		r.exchange.Requests++
+	}
+	r.exchange.Certificates = tlsclient.Certificates(resp, err)
 	if err != nil {
 		return repeated, c.transportError(parent, ctx, report, err, false)
 	}
 	defer resp.Body.Close() //nolint:errcheck // what was read counts
+	r.exchange.answered(resp, c.config.Now())
+	if c.config.Tap != nil {
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.TeeReader(resp.Body, c.config.Tap(report)), resp.Body}
+	}
 	if err := c.statusError(report, target, resp); err != nil {
 		// A short body is read to its end, so that the connection can be used again.
 		_, _ = io.CopyN(io.Discard, resp.Body, 16<<10)
 		return repeated, err
 	}
-	r.clock.Received = c.config.Now()
-	r.clock.Date, _ = http.ParseTime(resp.Header.Get("Date")) // zero on an error
 	text, err := decoded(report, resp)
 	if err != nil {
 		return repeated, err
@@ -320,6 +334,15 @@ func (c *Client) exchange(
 	failed.Offset = r.Read()
 	failed.Truncated = failed.Truncated && r.Begun()
 	return repeated, failed
+}
+
+// answered records what the head of a response shows.
+func (e *Exchange) answered(resp *http.Response, now time.Time) {
+	e.Status, e.Clock.Received = resp.StatusCode, now
+	e.Clock.Date, _ = http.ParseTime(resp.Header.Get("Date")) // zero on an error
+	if resp.TLS != nil {
+		e.TLSVersion = resp.TLS.Version
+	}
 }
 
 // bodyReader remembers the error that ended the body, to distinguish it from errors of callbacks.
@@ -346,7 +369,7 @@ func (c *Client) query(report string, w Window) (string, error) {
 		return "", &Error{Report: report, Reason: ReasonOther, detail: detail + "; the request was not sent"}
 	}
 	switch {
-	case !to.After(from):
+	case !to.After(from) && !c.config.AnyWindow:
 		return bad("the window ends before it begins, or is empty")
 	case from.Second() != 0 || from.Nanosecond() != 0 || to.Second() != 0 || to.Nanosecond() != 0:
 		return bad("the window is not of full minutes, and ABS knows no seconds")

@@ -2,6 +2,8 @@ package abs
 
 import (
 	"cmp"
+	"crypto/x509"
+	"io"
 	"math"
 	"net/http"
 	"net/url"
@@ -41,6 +43,21 @@ const (
 	Inclusive
 )
 
+// WindowEndOf returns the setting that two adjoining settled windows show: difference is by how
+// many requests their sum is above that of the window that they make up, requested with the setting
+// set. explained is false for a difference that no setting explains.
+func WindowEndOf(difference int64, set WindowEnd) (should WindowEnd, explained bool) {
+	switch {
+	case difference == 0:
+		return set, true
+	case difference > 0 && set == Exclusive:
+		return Inclusive, true
+	case difference < 0 && set == Inclusive:
+		return Exclusive, true
+	}
+	return set, false
+}
+
 // Defaults of Config, for fields that are zero.
 const (
 	DefaultTimeout     = 60 * time.Second
@@ -79,6 +96,12 @@ type Config struct {
 	UserAgent string
 	// Transport replaces the client's own, and with it TLS, unless it is nil.
 	Transport http.RoundTripper
+	// AnyWindow: windows that are empty or end before they begin are requested too. The command check
+	// asks how ABS answers them.
+	AnyWindow bool
+	// Tap, unless nil, is called for every response. What is read of its body, of an error's too, is
+	// also written to the returned writer, as it is read; an error of the writer ends the reading.
+	Tap func(report string) io.Writer
 	// Observe, unless nil, is called at the end of every request, failed or not, in the goroutine
 	// of the request. A call that ended while it waited for Rate and Concurrency was no request.
 	Observe func(Call)
@@ -97,6 +120,16 @@ type Call struct {
 	// CertificateExpires is the expiry of the certificate that ABS presented, trusted or not; zero
 	// without one.
 	CertificateExpires time.Time
+	Exchange
+}
+
+// Exchange is what the last response of a call shows besides its report.
+type Exchange struct {
+	Requests     int                 // that were sent: repeats, and the other path of the admin report, included
+	Status       int                 // 0 without a response
+	Clock        Clock               // its Received is zero without a response
+	Certificates []*x509.Certificate // the chain that ABS presented, trusted or not
+	TLSVersion   uint16              // as crypto/tls has it; 0 without TLS, or if the certificate was refused
 }
 
 // ConfigError says which field of Config is wrong and why, without values that may be secret.

@@ -15,8 +15,7 @@ type reportReader struct {
 	*jsonscan.Scanner
 	position
 	Oddities
-	clock   Clock     // as the answer's header has it
-	expires time.Time // the end of the certificate that ABS showed; zero without TLS
+	exchange Exchange
 	rowReader
 	keepURLs bool // rows have their URLs
 }

@@ -76,6 +76,9 @@ func (e *Error) Error() string {
 	return text
 }
 
+// Detail is what happened, without the report, the place and the position in the body.
+func (e *Error) Detail() string { return e.detail }
+
 // TooLong reports whether the report failed because of its length, so that a shorter window may
 // succeed.
 func (e *Error) TooLong() bool { return e.Reason == ReasonSize || e.Truncated }

@@ -88,12 +88,21 @@ func (c *Client) place() string {
 		port = map[string]string{"http": "80", "https": "443"}[target.Scheme]
 	}
 	place := net.JoinHostPort(target.Hostname(), port)
-	if t, ok := c.transport.(*http.Transport); ok && t.Proxy != nil {
-		if proxy, err := t.Proxy(&http.Request{URL: target}); err == nil && proxy != nil {
-			place += " through proxy " + proxy.Host
-		}
+	if proxy := c.Proxy(); proxy != "" {
+		place += " through proxy " + proxy
 	}
 	return place
+}
+
+// Proxy returns host and port of the proxy that requests go through; "" without one. A proxy's
+// password is not in it.
+func (c *Client) Proxy() string {
+	if t, ok := c.transport.(*http.Transport); ok && t.Proxy != nil {
+		if proxy, err := t.Proxy(&http.Request{URL: c.urls[ReportTokens]}); err == nil && proxy != nil {
+			return proxy.Host
+		}
+	}
+	return ""
 }
 
 // retryAfter parses both forms of the header, seconds and a date; 0 if absent, past or unreadable.

@@ -28,7 +28,7 @@ func (r *reportReader) readTokens(body io.Reader, limit int64, loc *time.Locatio
 		},
 		func() { r.rows(&sum, row) },
 	)
-	sum.Clock = r.clock
+	sum.Clock = r.exchange.Clock
 	if r.Err() != nil {
 		sum, r.Oddities = Summary{}, Oddities{}
 	}

@@ -63,13 +63,17 @@ func (k *windowEndCheck) poll(ctx context.Context, c *cycle) (publish bool) {
 // windowEndAdvice returns what follows from a difference between the sum of two windows and their
 // union.
 func windowEndAdvice(difference int64, inclusive bool) string {
-	switch {
-	case difference > 0 && !inclusive:
-		return "requests in the minute between two slots are counted twice: ABS seems to take the minute of later_date into the window; set --abs.window-end=inclusive"
-	case difference < 0 && inclusive:
-		return "requests in the minute between two slots are not counted: ABS seems to leave the minute of later_date out of the window; set --abs.window-end=exclusive"
-	default:
+	set := abs.Exclusive
+	if inclusive {
+		set = abs.Inclusive
+	}
+	switch should, explained := abs.WindowEndOf(difference, set); {
+	case !explained:
 		return "requests near the ends of slots may be missing or counted twice; the setting of --abs.window-end does not explain it, look at --abs.timezone and at what ABS answers"
+	case should == abs.Inclusive:
+		return "requests in the minute between two slots are counted twice: ABS seems to take the minute of later_date into the window; set --abs.window-end=inclusive"
+	default:
+		return "requests in the minute between two slots are not counted: ABS seems to leave the minute of later_date out of the window; set --abs.window-end=exclusive"
 	}
 }
 

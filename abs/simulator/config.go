@@ -68,16 +68,11 @@ type Config struct {
 	URLLimit    int // longer request URIs get a 414; 0: no limit
 	SplitRows   int // each n-th token with several IPs gets two rows in one report; 0: none
 
-	AccessKey, SecretKey string // of the admin; default abs_ak and abs_sk, as ABS ships
+	AccessKey, SecretKey                     string // of the admin; default abs_ak and abs_sk, as ABS ships
+	RestrictedAccessKey, RestrictedSecretKey string // of the restricted user; default abs_ak_ru and abs_sk_ru
 
 	CallLog int // how many calls per report Stats keeps; default 4096
 }
-
-// The keys of the restricted user, as ABS ships.
-const (
-	restrictedAccessKey = "abs_ak_ru"
-	restrictedSecretKey = "abs_sk_ru" //nolint:gosec // G101: the shipped default of a simulated ABS
-)
 
 // Simulator is a simulated ABS. It is safe for use by several goroutines, and stores nothing but
 // what Add, AddAttack and SetFaults added and what Stats returns.
@@ -125,6 +120,8 @@ func (c Config) withDefaults() Config {
 	c.AttackLast = cmp.Or(max(c.AttackLast, 0), 3*c.AttackEvery)
 	c.AccessKey = cmp.Or(c.AccessKey, "abs_ak")
 	c.SecretKey = cmp.Or(c.SecretKey, "abs_sk")
+	c.RestrictedAccessKey = cmp.Or(c.RestrictedAccessKey, "abs_ak_ru")
+	c.RestrictedSecretKey = cmp.Or(c.RestrictedSecretKey, "abs_sk_ru")
 	c.CallLog = cmp.Or(max(c.CallLog, 0), 4096)
 	return c
 }

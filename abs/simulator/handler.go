@@ -176,7 +176,7 @@ func (s *Simulator) user(h http.Header) user {
 	switch {
 	case same(h.Get("X-Abs-Ak"), s.cfg.AccessKey) && same(h.Get("X-Abs-Sk"), s.cfg.SecretKey):
 		return userAdmin
-	case same(h.Get("X-Abs-Ak-Ru"), restrictedAccessKey) && same(h.Get("X-Abs-Sk-Ru"), restrictedSecretKey):
+	case same(h.Get("X-Abs-Ak-Ru"), s.cfg.RestrictedAccessKey) && same(h.Get("X-Abs-Sk-Ru"), s.cfg.RestrictedSecretKey):
 		return userRestricted
 	}
 	return userNone

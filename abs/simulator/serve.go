@@ -25,6 +25,11 @@ import (
 // hosts (names or IP addresses). The fingerprint is the SHA-256 of the certificate in lower-case
 // hex. The key is never written anywhere.
 func SelfSigned(hosts ...string) (cert tls.Certificate, certPEM []byte, fingerprint string, err error) {
+	return SelfSignedUntil(time.Now().AddDate(1, 0, 0), hosts...)
+}
+
+// SelfSignedUntil is SelfSigned for a certificate that ends at a time, which may be over.
+func SelfSignedUntil(until time.Time, hosts ...string) (cert tls.Certificate, certPEM []byte, fingerprint string, err error) {
 	fail := func(err error) (tls.Certificate, []byte, string, error) {
 		return tls.Certificate{}, nil, "", fmt.Errorf("making a self-signed certificate: %w", err)
 	}
@@ -33,11 +38,15 @@ func SelfSigned(hosts ...string) (cert tls.Certificate, certPEM []byte, fingerpr
 		return fail(err)
 	}
 	now := time.Now() // not Config.Now: clients compare the certificate with their own clock
+	begin := now.Add(-time.Hour)
+	if !begin.Before(until) {
+		begin = until.AddDate(-1, 0, 0)
+	}
 	template := x509.Certificate{
 		SerialNumber:          big.NewInt(now.UnixNano()),
 		Subject:               pkix.Name{CommonName: "simulated ABS"},
-		NotBefore:             now.Add(-time.Hour),
-		NotAfter:              now.AddDate(1, 0, 0),
+		NotBefore:             begin,
+		NotAfter:              until,
 		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true,

@@ -11,28 +11,22 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // Explain says why a proxy or TLS made no connection, and what to do; nothing if that is not what
 // happened.
 func Explain(err error) string { return cmp.Or(certificateText(err), handshakeText(err)) }
 
-// CertificateEnd returns the expiry of the certificate that ABS presented, of a response or of a
-// refused connection; zero without one.
-func CertificateEnd(resp *http.Response, err error) time.Time {
-	var shown []*x509.Certificate
+// Certificates returns the chain that ABS presented, of a response or of a refused connection.
+func Certificates(resp *http.Response, err error) []*x509.Certificate {
 	var refused *tls.CertificateVerificationError
 	switch {
 	case err == nil && resp.TLS != nil:
-		shown = resp.TLS.PeerCertificates
+		return resp.TLS.PeerCertificates
 	case errors.As(err, &refused):
-		shown = refused.UnverifiedCertificates
+		return refused.UnverifiedCertificates
 	}
-	if len(shown) == 0 {
-		return time.Time{}
-	}
-	return shown[0].NotAfter
+	return nil
 }
 
 // pin is what helps against any certificate that cannot be verified.

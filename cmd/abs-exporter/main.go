@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/check"
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
 	"github.com/abs-exporter/abs-exporter/collector"
 )
@@ -94,8 +95,12 @@ func runCommand(ctx context.Context, command any, clock collector.Clock, stdout,
 		return runDemo(ctx, c, clock, stdout, stderr)
 	case *config.Simulate:
 		return runSimulate(ctx, c, clock, stdout)
+	case *config.Check:
+		return check.Command(ctx, c, "abs-exporter/"+build().Version, clock.Now, stdout, stderr)
 	case *config.Resolve:
 		return runResolve(ctx, c, clock.Now(), stdout, stderr)
+	case *config.Backfill:
+		return runBackfill(ctx, c, clock, stdout, stderr)
 	case *config.Assets:
 		return writeAssets(c, stdout)
 	case *config.Version:

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +52,7 @@ func TestFlagsAreDescribed(t *testing.T) {
 		for _, f := range command.Flags {
 			env := envPrefix + "_" + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(f.Name))
 			switch {
-			case f.Group != nil && (f.Group.Key == "resolve" || f.Group.Key == "assets"):
+			case f.Group != nil && slices.Contains([]string{"check", "resolve", "backfill", "assets"}, f.Group.Key):
 				if len(f.Tag.Envs) != 0 {
 					t.Errorf("--%s belongs to one call, but has the variables %q", f.Name, f.Tag.Envs)
 				}
@@ -77,7 +78,7 @@ func reference(app *kong.Application, sample string) string {
 		commands[c.Name] = c
 	}
 	serve, demo, simulate := commands["serve"], commands["demo"], commands["simulate"]
-	resolve, assets := commands["resolve"], commands["assets"]
+	resolve, backfill, assets, check := commands["resolve"], commands["backfill"], commands["assets"], commands["check"]
 
 	p("# Configuration\n")
 	p("<!-- Made from the flags by: go test ./cmd/abs-exporter/config -run TestReference -update -->\n")
@@ -86,7 +87,8 @@ func reference(app *kong.Application, sample string) string {
 	for _, c := range app.Children {
 		p("| `%s` | %s |", c.Name, cell(c.Help))
 	}
-	p("\nExit status: 0 done; 1 it failed at run time; 2 wrong flags or configuration, reported before any request is sent.")
+	p("\nExit status: 0 done; 1 it failed at run time, or `check` found something to fix; 2 wrong flags or configuration,")
+	p("reported before any request is sent.")
 	p("A message names the flag or the variable, and for a file its line and key. With `--log.format=json` it is JSON.\n")
 	p("`serve` logs a warning for what is valid and probably a mistake: a settle time below an hour, a window above 30 days,")
 	p("a forensics rate above the rate, two targets with one URL, a variable `ABS_EXPORTER_*` that sets nothing, and a file")
@@ -112,18 +114,23 @@ func reference(app *kong.Application, sample string) string {
 	p("## Settings of `serve` and `demo`\n")
 	for _, group := range flagGroups() {
 		switch group.Key {
-		case "simulate", "resolve", "assets":
+		case "simulate", "check", "resolve", "backfill", "assets":
 		default:
 			table(p, group, serve.Flags)
 		}
 	}
-	p("## Settings of `resolve` and `assets`\n")
-	p("`resolve TOKEN_ID` accepts the settings of `serve` as well: start it with the same ones, and it finds the same tokens.")
-	p("It needs the key of the token ids that `serve` uses (`--series.token-key-file`, or `--state.dir`) and generates none.\n")
+	p("## Settings of `check`, `resolve`, `backfill` and `assets`\n")
+	p("`check` accepts the settings of `serve` as well, and asks every target; [check.md](check.md) lists its questions.\n")
+	p("`resolve TOKEN_ID` and `backfill` accept the settings of `serve` as well: start them with the same ones, and the same")
+	p("tokens have the same ids. They need the key of the token ids that `serve` uses (`--series.token-key-file`, or\n`--state.dir`) and generate none. [backfill.md](backfill.md) is the way from ABS's reports to a Prometheus.\n")
 	for _, group := range flagGroups() {
 		switch group.Key {
+		case "check":
+			table(p, group, check.Flags)
 		case "resolve":
 			table(p, group, resolve.Flags)
+		case "backfill":
+			table(p, group, backfill.Flags)
 		case "assets":
 			table(p, group, assets.Flags)
 		}
