@@ -39,7 +39,7 @@ func TestReferenceThresholds(t *testing.T) {
 func TestThresholds(t *testing.T) {
 	name := regexp.MustCompile(`^abs:threshold_[a-z_]+$`)
 	alert := regexp.MustCompile(`^ABS[A-Z]\w+(, ABS[A-Z]\w+)*: .*\.$`)
-	units := []string{Seconds, Ratio, Requests, Restarts, Tokens, Windows}
+	units := []string{Seconds, Ratio, Requests, Restarts, Tokens, Types, Windows}
 	seen := map[string]bool{}
 	for _, th := range Thresholds() {
 		if !name.MatchString(th.Name) || seen[th.Name] {
@@ -75,9 +75,9 @@ const thresholdsHead = `# Generated from the table in thresholds.go by "make doc
 # numbers.
 #
 # The one exception is which scrape jobs are exporters, because no series can hold a pattern. It is
-# job=~"abs|.*abs-exporter.*" in health.rules.yml, once in ABSExporterDown and twice in
-# ABSExporterAbsent. Name your job so that it matches (a job named abs does), or replace the pattern
-# in all three.
+# job=~"abs|.*abs-exporter.*" in health.rules.yml, once in ABSExporterDown and three times
+# in ABSExporterAbsent. Name your job so that it matches (a job named abs does), or replace the
+# pattern in all four.
 groups:
   - name: abs-exporter-settings
     # Recorded often enough for every other rule, whatever evaluation_interval is.
@@ -88,6 +88,14 @@ groups:
         expr: vector(1)
         labels:
           url: https://grafana.example.com
+
+      # ABSExporterAbsent: targets that have to report. For a target in this list it fires until
+      # the target reports, or is taken out of the list; for any other, for 6 hours. One line a
+      # target, with its name, and vector(1) in place of vector(0).
+      - record: abs:expected_target
+        expr: |-
+          label_replace(vector(0), "target", "production", "", "") > 0
+          or label_replace(vector(0), "target", "staging", "", "") > 0
 `
 
 // thresholdRules returns thresholds.rules.yml.
