@@ -145,7 +145,7 @@ func (rt *ruleTest) firedByExpr(t *testing.T, fires func(alert string, ls map[st
 		if !strings.Contains(e.Expr, `alertstate="firing"`) {
 			continue
 		}
-		expr := parse(t, e.Expr)
+		expr := parseExpr(t, e.Expr)
 		name := ""
 		parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
 			if v, ok := n.(*parser.VectorSelector); ok && v.Name == "ALERTS" {
@@ -243,7 +243,7 @@ func metricsOf(t *testing.T, expr string) map[string]bool {
 func selected(t *testing.T, expr string) []string {
 	t.Helper()
 	var names []string
-	parser.Inspect(parse(t, expr), func(n parser.Node, _ []parser.Node) error {
+	parser.Inspect(parseExpr(t, expr), func(n parser.Node, _ []parser.Node) error {
 		if v, ok := n.(*parser.VectorSelector); ok {
 			names = append(names, v.Name)
 		}
@@ -252,7 +252,7 @@ func selected(t *testing.T, expr string) []string {
 	return names
 }
 
-func parse(t *testing.T, expr string) parser.Expr {
+func parseExpr(t *testing.T, expr string) parser.Expr {
 	t.Helper()
 	parsed, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
 	if err != nil {
