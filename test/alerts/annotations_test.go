@@ -2,7 +2,6 @@ package alerts
 
 import (
 	"context"
-	"flag"
 	"net/url"
 	"os"
 	"regexp"
@@ -18,8 +17,6 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/test/queries"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // Where templates cannot query, as in Grafana's own alerts, query returns nothing. So nothing
 // follows from an empty result: no query has an else, but is a sentence or a remark of its own. The
@@ -70,8 +67,8 @@ var elseRemains = []string{
 // preamble is what Prometheus puts before each template of a rule.
 const preamble = "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}"
 
-// withoutQueries returns an annotation as it is where query returns nothing. Each label of the alert
-// has its name as its value, in capitals.
+// withoutQueries returns an annotation as it is where query returns nothing. Each label of the
+// alert has its name as its value, in capitals.
 func withoutQueries(t *testing.T, r *rule, text string) string {
 	t.Helper()
 	names, err := queries.Labels(r.Expr)
@@ -131,4 +128,3 @@ func elseOfQuery(t *testing.T, text string) int {
 }
 
 var queryCall = regexp.MustCompile(`\bquery\b`)
-

@@ -23,8 +23,8 @@ var ofNoSource = []string{"ABSThresholdsMissing", "ABSWatchdog"}
 //   - a case that fires, with all of its annotations;
 //   - a near miss: a test of its own in which it never fires, evaluated when its "for" has passed.
 //     Before that, any alert is silent;
-//   - a test of two targets, each read by two exporters, in which it fires for one target and not for
-//     the other. An alert of an exporter and not of a target has a test of two exporters.
+//   - a test of two targets, each read by two exporters, in which it fires for one target and not
+//     for the other. An alert of an exporter and not of a target has a test of two exporters.
 func TestEveryAlertHasCases(t *testing.T) {
 	alerts := map[string]*cases{}
 	for _, r := range alertRules(t) {
