@@ -39,7 +39,7 @@ func TestReferenceThresholds(t *testing.T) {
 func TestThresholds(t *testing.T) {
 	name := regexp.MustCompile(`^abs:threshold_[a-z_]+$`)
 	alert := regexp.MustCompile(`^ABS[A-Z]\w+(, ABS[A-Z]\w+)*: .*\.$`)
-	units := []string{Seconds, Ratio, Requests, Tokens, Types, Windows}
+	units := []string{Seconds, Ratio, Requests, Restarts, Tokens, Types, Windows}
 	seen := map[string]bool{}
 	for _, th := range Thresholds() {
 		if !name.MatchString(th.Name) || seen[th.Name] {
