@@ -17,7 +17,7 @@ func api() *Dashboard {
 		stat("New attacks, last $range", "How often a token began an attack on the API in the chosen range.",
 			"short", steps(colourGood, 1, colourCritical), query{atLeast(increase("", "abs_attack_detections_total", ofAPI)), "{{seen}}"}).wide(3),
 		stat("Requests, last $range", "Requests of the API in the chosen range, at all chosen targets.", "short", steps(colourTraffic),
-			query{complete("sum", increase("target", "abs_api_requests_total", ofAPI)), ""}).wide(3),
+			query{complete("sum", live(increase("target", "abs_api_requests_total", ofAPI))), ""}).wide(3),
 		stat("Compared with a week before", "Requests of the chosen range as a multiple of those at the same time a week before.", "percentunit", steps(colourTraffic),
 			query{or(increase("", "abs_api_requests_total", ofAPI)+"\n/ ("+weekBefore("[$range]")+" > 0)", "NaN * count("+predicting()+")"), ""}).otherwise("no week yet").wide(4),
 		stat("ABS detects attacks", "Whether ABS is in prediction mode for the API, for each of them where several are chosen. If not, no attack means nothing.", "none", steps(colourNothing),

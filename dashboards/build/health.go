@@ -33,7 +33,7 @@ func health() *Dashboard {
 		stat("Age of new requests", "How long ago a report last had more requests than before, at the target where it is longest. Standing still while there is traffic, ABS gets no logs: a full disk, or a feed that stopped.",
 			"s", steps(colourGood, limit("no_new_requests_seconds"), colourCritical), query{complete("max", age("abs_last_new_requests_timestamp_seconds", target)), ""}).wide(3),
 		stat("Missed slots, last 2 days", "Slots given up because they lay too far back: requests that only they contain are not counted.",
-			"short", steps(colourGood, 1, colourWarning), query{complete("max", missedSlots()), ""}).wide(3),
+			"short", steps(colourGood, 1, colourWarning), query{complete("max", live(missedSlots())), ""}).wide(3),
 		stat("Audit difference", "Requests that the last audit found in ABS and not in the counters, or the other way round, at the target where it is largest.",
 			"short", steps(colourGood, limit("audit_difference_requests")+1, colourWarning), query{or("max("+auditDifference()+")", "NaN * "+running), ""}).
 			otherwise("no audit yet").wide(3),
