@@ -31,13 +31,18 @@ func newABS(seed uint64) *simulator.Simulator {
 // are: a window is a minute here, and an attack leaves it with its token.
 func attackers(sim *simulator.Simulator) [2]string {
 	tokens := [2]string{"eyJhbGciOiJSUzI1NiJ9.the-first-of-them", "eyJhbGciOiJSUzI1NiJ9.the-second-of-them"}
+	keepBusy(sim, tokens[:]...)
+	return tokens
+}
+
+// keepBusy lets tokens make requests for ten minutes.
+func keepBusy(sim *simulator.Simulator, tokens ...string) {
 	now := time.Now()
 	for at := now.Add(-3 * time.Minute); at.Before(now.Add(10 * time.Minute)); at = at.Add(5 * time.Second) {
 		for _, token := range tokens {
 			sim.Add(simulator.Event{At: at, Token: token, IP: "192.0.2.1", Device: "LINUX", Method: "GET", URL: "/shop/list", API: attackAPI, N: 1})
 		}
 	}
-	return tokens
 }
 
 // TestPage runs an exporter, a Prometheus and an Alertmanager, all real, on two simulated ABS: one
