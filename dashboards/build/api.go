@@ -26,7 +26,9 @@ func api() *Dashboard {
 		timeline("Severity by attack type", "Every attack type on the API over time, with its severity; all is an attack across APIs.", 24, 8,
 			query{ranked(attackNow(across)), "{{attack_type}} on {{api}} ({{target}})"},
 			query{clearByTarget(), "ABS at {{target}}"}),
-		tokensTable("Flagged tokens now", ofAPI, 24),
+		attacksTable("Attacks now, by type", across, 11),
+		tokensTable("Flagged tokens now", ofAPI, 13),
+		anomaliesTable("Anomalies now, by type", ofAPI),
 
 		row("Traffic"),
 		lines("Requests beside the week before", "Requests of the API, and those a week before. A point is about the time before it: the chosen range, or longer where there are too many.", "short", 12, 9,

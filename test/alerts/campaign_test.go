@@ -12,9 +12,9 @@ import (
 	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
-// TestCampaign runs an exporter, a Prometheus and an Alertmanager, all real, through a campaign: one
-// token, then 60, then the exporter goes away, then the attack ends, and the exporter is back. What
-// is paged is what the runbooks say, and nothing else. See rulesFaster for what is sped up.
+// TestCampaign runs an exporter, a Prometheus and an Alertmanager, all real, through a campaign:
+// one token, then 60, then the exporter goes away, then the attack ends, and the exporter is back.
+// What is paged is what the runbooks say, and nothing else. See rulesFaster for what is sped up.
 func TestCampaign(t *testing.T) {
 	t.Parallel()
 	sim := newABS(5)

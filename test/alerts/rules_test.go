@@ -257,7 +257,7 @@ func TestEveryAlertIsComplete(t *testing.T) {
 		if want := "https://github.com/abs-exporter/abs-exporter/blob/main/docs/runbooks/" + r.Alert + ".md"; r.Annotations["runbook_url"] != want {
 			t.Errorf("%s: its runbook is %s instead of %s", r.Alert, r.Annotations["runbook_url"], want)
 		}
-		if !regexp.MustCompile(`/d/abs-exporter-(overview|token|health)`).MatchString(r.Annotations["dashboard_url"]) {
+		if !regexp.MustCompile(`/d/abs-exporter-(overview|api|health)\?`).MatchString(r.Annotations["dashboard_url"]) {
 			t.Errorf("%s leads to no dashboard of ours: %s", r.Alert, r.Annotations["dashboard_url"])
 		}
 	}
