@@ -92,7 +92,7 @@ func page(t *testing.T, pushed bool) {
 	until(t, "both are read", func() bool {
 		return len(prom.query(`abs_up == 1 and on (target) abs_exporter_forensics_oldest_age_seconds`)) == 2
 	})
-	if found := prom.query(`ALERTS{alertstate="firing"}`); len(found) > 0 {
+	if found := prom.query(`ALERTS{alertstate="firing", alertname!="ABSWatchdog"}`); len(found) > 0 {
 		t.Errorf("alerts before the attack and the outage: %v", found)
 	}
 
@@ -170,7 +170,7 @@ func anAttack(t *testing.T, sim *simulator.Simulator, tokens [2]string, exporter
 		"summary":       `^Data Exfiltration Attack Type 1 against API shop – from 1 token \(attacked\)$`,
 		"description":   `ABS's id of the type: 1; category: data_theft\. Token ids \(the busiest five at most\): [0-9a-f]{16}\..*resolves only when.*up to 1m 0s`,
 		"runbook_url":   `/docs/runbooks/ABSAttackCritical\.md$`,
-		"dashboard_url": `^https://grafana\.example\.com/d/abs-exporter-overview\?var-target=attacked&var-attack_type=Data\+Exfil.*&var-api=shop$`,
+		"dashboard_url": `^https://grafana\.example\.com/d/abs-exporter-api\?var-datasource=default&var-target=attacked&var-api=shop$`,
 	} {
 		if !regexp.MustCompile(want).MatchString(a.Annotations[annotation]) {
 			t.Errorf("the page's %s is %q", annotation, a.Annotations[annotation])
