@@ -22,6 +22,7 @@ import (
 // included.
 type Ingester struct {
 	Prometheus
+	added   labels.Labels // to each series, as a scrape configuration does
 	symbols *labels.SymbolTable
 	live    map[string]*stored // by the text of the series
 	pages   int
@@ -33,16 +34,28 @@ type stored struct {
 	page   int
 }
 
-// Open returns an Ingester without samples.
+// Open returns an Ingester without samples, in a directory of its own.
 func Open(tb testing.TB) *Ingester {
+	tb.Helper()
+	// Days pass in seconds: blocks of two hours, made meanwhile, would only be in the way.
+	return open(tb, tb.TempDir(), 30*24*time.Hour, labels.EmptyLabels())
+}
+
+// OpenBlocks returns an Ingester without samples that makes blocks as a Prometheus does, and adds
+// labels to each series, name after value.
+func OpenBlocks(tb testing.TB, added ...string) *Ingester {
+	tb.Helper()
+	return open(tb, tb.TempDir(), 2*time.Hour, labels.FromStrings(added...))
+}
+
+func open(tb testing.TB, dir string, block time.Duration, added labels.Labels) *Ingester {
 	tb.Helper()
 	log := slog.New(slog.NewTextHandler(tb.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	options := tsdb.DefaultOptions()
 	options.RetentionDuration = 0
-	// Days pass in seconds: blocks of two hours, made meanwhile, would only be in the way.
-	options.MinBlockDuration = (30 * 24 * time.Hour).Milliseconds()
-	options.MaxBlockDuration = options.MinBlockDuration
-	db, err := tsdb.Open(tb.TempDir(), log, nil, options, nil)
+	options.MinBlockDuration = block.Milliseconds()
+	options.MaxBlockDuration = max(block, 24*time.Hour).Milliseconds()
+	db, err := tsdb.Open(dir, log, nil, options, nil)
 	if err != nil {
 		tb.Fatalf("opening the database: %v", err)
 	}
@@ -52,7 +65,7 @@ func Open(tb testing.TB) *Ingester {
 		}
 	})
 	return &Ingester{
-		Prometheus: Prometheus{tb: tb, db: db, engine: newEngine(log)}, symbols: labels.NewSymbolTable(), live: map[string]*stored{},
+		Prometheus: Prometheus{tb: tb, db: db, engine: newEngine(log)}, added: added, symbols: labels.NewSymbolTable(), live: map[string]*stored{},
 	}
 }
 
@@ -87,6 +100,11 @@ func (in *Ingester) ingest(at int64, page []byte) error {
 		if !ok {
 			s = &stored{}
 			parser.Labels(&s.labels)
+			if !in.added.IsEmpty() {
+				b := labels.NewBuilder(s.labels)
+				in.added.Range(func(l labels.Label) { b.Set(l.Name, l.Value) })
+				s.labels = b.Labels()
+			}
 			in.live[string(text)] = s
 		}
 		if s.page == in.pages {
@@ -107,4 +125,12 @@ func (in *Ingester) ingest(at int64, page []byte) error {
 		delete(in.live, text)
 	}
 	return app.Commit()
+}
+
+// Write writes all samples as blocks into an empty directory, from which a Prometheus can start.
+func (in *Ingester) Write(dir string) {
+	in.tb.Helper()
+	if err := in.db.Snapshot(dir, true); err != nil {
+		in.tb.Fatalf("writing the blocks: %v", err)
+	}
 }
