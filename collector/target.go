@@ -131,6 +131,7 @@ func newTarget(
 		&slotReports{wiring: w}, c.window, &windowEndCheck{wiring: w}, &zoneCheck{wiring: w}, newAudit(w), c.admin,
 	}
 	w.health.Init(t.Name)
+	recordConfig(e.Health, t.Name, o)
 	if last := w.ledger.LastGain(); !last.IsZero() {
 		w.health.LastNewRequests.WithLabelValues(t.Name).Set(float64(last.Unix()))
 	}

@@ -10,6 +10,13 @@ const (
 	ForensicsSkipped = "skipped"
 	ForensicsFailed  = "failed"
 
+	SettingInterval = "interval"
+	SettingSlot     = "slot"
+	SettingReread   = "reread"
+	SettingSettle   = "settle"
+	SettingWindow   = "window"
+	SettingExpire   = "expire"
+
 	DimensionToken  = "token"
 	DimensionMethod = "method"
 	DimensionAPI    = "api"
@@ -484,6 +491,14 @@ var (
 		Help: "Lines of the log that were dropped, as nobody read it for long or it could not be written.",
 		Note: "A megabyte of lines waits for a slow reader. It is about the process and has no `target`. Counting and serving go on.",
 	}
+	ConfigSeconds = &Family{
+		Name: "abs_exporter_config_seconds", Type: Gauge, Unit: "seconds", Group: GroupHealth, Stability: Stable,
+		Labels: []string{LabelTarget, "setting"}, LabelValues: map[string][]string{
+			"setting": {SettingInterval, SettingSlot, SettingReread, SettingSettle, SettingWindow, SettingExpire},
+		},
+		Help: "Durations that the exporter is configured with, in seconds.",
+		Note: "`--series.expire` for `expire`, `--collect.` and the name for the others. Dashboards draw them as limits.",
+	}
 	BuildInfo = &Family{
 		Name: "abs_exporter_build_info", Type: Gauge, Group: GroupHealth, Stability: Stable,
 		Labels: []string{"version", "revision", "goversion"},
@@ -537,7 +552,7 @@ func Table() []*Family {
 		Up, TargetPanics, CycleDuration, ReportDuration, ReportBytes, ReportFailures, EmptyReports, ReportRowsSkipped,
 		ReportMismatches, ReportRepeats, ReportLastSuccess, LastNewRequests, CertificateExpiry, ServerClockSkew,
 		Slots, MissedSlots, UnprovenSlots, RequestDelay, ReportRegressions, AuditMissing, AuditSurplus, ForensicsTokens, ForensicsOldestAge,
-		SeriesOverflow, FindingsOverflow, StateSaveFailures, StateLastSave, LogLinesDropped, BuildInfo,
+		SeriesOverflow, FindingsOverflow, StateSaveFailures, StateLastSave, LogLinesDropped, ConfigSeconds, BuildInfo,
 
 		OTLPRequests, OTLPDropped, OTLPLastSuccess,
 	}
