@@ -41,7 +41,7 @@ func TestHistory(t *testing.T) {
 	if *dir == "" {
 		t.Skip("no -history.dir")
 	}
-	stored := promtest.OpenBlocks(t, "job", "abs-exporter", "instance", "abs-exporter.example:10464")
+	stored := promtest.OpenIn(t, *dir, "job", "abs-exporter", "instance", "abs-exporter.example:10464")
 	pages := make(chan page, 16)
 	var ingest sync.WaitGroup
 	ingest.Go(func() {
@@ -76,7 +76,6 @@ func TestHistory(t *testing.T) {
 	if got := stored.Query(`abs_flagged_tokens{target="branch"}`, told.Blind); len(got) > 0 {
 		t.Errorf("the silent deployment still has %v", got)
 	}
-	stored.Write(*dir)
 	text, err := json.Marshal(told)
 	if err != nil {
 		t.Fatal(err)

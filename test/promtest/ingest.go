@@ -34,18 +34,18 @@ type stored struct {
 	page   int
 }
 
-// Open returns an Ingester without samples, in a directory of its own.
+// Open returns an Ingester without samples.
 func Open(tb testing.TB) *Ingester {
 	tb.Helper()
 	// Days pass in seconds: blocks of two hours, made meanwhile, would only be in the way.
 	return open(tb, tb.TempDir(), 30*24*time.Hour, labels.EmptyLabels())
 }
 
-// OpenBlocks returns an Ingester without samples that makes blocks as a Prometheus does, and adds
-// labels to each series, name after value.
-func OpenBlocks(tb testing.TB, added ...string) *Ingester {
+// OpenIn returns an Ingester without samples in a directory, from which a Prometheus can start once
+// the test has ended. It adds labels to each series, names before values, as a scrape does.
+func OpenIn(tb testing.TB, dir string, added ...string) *Ingester {
 	tb.Helper()
-	return open(tb, tb.TempDir(), 2*time.Hour, labels.FromStrings(added...))
+	return open(tb, dir, 24*time.Hour, labels.FromStrings(added...))
 }
 
 func open(tb testing.TB, dir string, block time.Duration, added labels.Labels) *Ingester {
@@ -54,7 +54,7 @@ func open(tb testing.TB, dir string, block time.Duration, added labels.Labels) *
 	options := tsdb.DefaultOptions()
 	options.RetentionDuration = 0
 	options.MinBlockDuration = block.Milliseconds()
-	options.MaxBlockDuration = max(block, 24*time.Hour).Milliseconds()
+	options.MaxBlockDuration = options.MinBlockDuration
 	db, err := tsdb.Open(dir, log, nil, options, nil)
 	if err != nil {
 		tb.Fatalf("opening the database: %v", err)
@@ -125,12 +125,4 @@ func (in *Ingester) ingest(at int64, page []byte) error {
 		delete(in.live, text)
 	}
 	return app.Commit()
-}
-
-// Write writes all samples as blocks into an empty directory, from which a Prometheus can start.
-func (in *Ingester) Write(dir string) {
-	in.tb.Helper()
-	if err := in.db.Snapshot(dir, true); err != nil {
-		in.tb.Fatalf("writing the blocks: %v", err)
-	}
 }

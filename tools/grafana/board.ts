@@ -23,9 +23,10 @@ const sources: DataSourceInstanceSettings<Json>[] = ['A test Prometheus', 'Main'
 export const defaultSource = 'main';
 
 function setUp() {
-  standardTransformersRegistry.setInit(() => Object.values(standardTransformers).map((t: Json) => ({
-    id: t.id, name: t.name, transformation: t, editor: () => null, imageDark: '', imageLight: '',
-  })) as Json);
+  const transformers = new Map<string, Json>(Object.values(standardTransformers).map((t: Json) => [t.id, t])); // some have two names
+  standardTransformersRegistry.setInit(() => [...transformers.values()].map((t) => ({
+    id: t.id, name: t.name, transformation: () => Promise.resolve(t), editor: () => null, imageDark: '', imageLight: '',
+  }) as Json));
   const instances = new Map<string, PrometheusDatasource>();
   const settings = (ref: Json, scoped?: Json) => {
     const uid = interpolate(typeof ref === 'string' ? ref : ref?.uid ?? 'default', scoped);
@@ -65,7 +66,7 @@ const item = (path: string, isCustom: boolean): FieldConfigPropertyItem => ({
 }) as Json;
 const registry = new FieldConfigOptionsRegistry(() => [
   ...['unit', 'min', 'max', 'decimals', 'color', 'thresholds', 'mappings', 'links', 'actions', 'noValue', 'displayName', 'description', 'filterable'].map((p) => item(p, false)),
-  ...['axisSoftMax', 'axisSoftMin', 'axisPlacement', 'axisLabel', 'drawStyle', 'lineInterpolation', 'lineWidth', 'lineStyle', 'fillOpacity', 'fillBelowTo', 'showPoints', 'pointSize', 'spanNulls',
+  ...['axisSoftMax', 'axisSoftMin', 'axisPlacement', 'axisLabel', 'barAlignment', 'drawStyle', 'lineInterpolation', 'lineWidth', 'lineStyle', 'fillOpacity', 'fillBelowTo', 'showPoints', 'pointSize', 'spanNulls',
     'stacking', 'thresholdsStyle', 'hideFrom', 'scaleDistribution', 'align', 'cellOptions', 'inspect', 'filterable', 'width', 'minWidth', 'hidden', 'hideFrom', 'footer', 'wrapText', 'wrapHeaderText'].map((p) => item(p, true)),
 ]);
 

@@ -60,6 +60,25 @@ function Rows({ panel, frames, width, height, states, legend, from, to }: { pane
   );
 }
 
+// The buckets of a histogram over time, a row each, the more the less transparent.
+function Heat({ panel, frame, width, height, from, to }: { panel: Json; frame: DataFrame; width: number; height: number; from: number; to: number }) {
+  const [time, ...rows] = frame.fields, left = 70, each = (height - 22) / rows.length, step = time.config.interval ?? 60000;
+  const most = Math.max(1, ...rows.flatMap((f) => f.values.map((v: number | null) => v ?? 0)));
+  const x = (ms: number) => left + ((ms - from) / (to - from)) * (width - left - 8);
+  return (
+    <svg width={width} height={height} style={{ fontFamily: theme.typography.fontFamily, fontSize: 12 }}>
+      {rows.map((f, r) => {
+        const y = height - 22 - (r + 1) * each;
+        return <g key={r}>
+          <text x={left - 6} y={y + each / 2 + 4} textAnchor="end" fill={theme.colors.text.secondary}>{getFieldDisplayName(f, frame)}</text>
+          {f.values.map((v: number | null, i: number) => v ? <rect key={i} x={x(time.values[i] - step)} y={y} width={Math.max(1, x(time.values[i]) - x(time.values[i] - step) - 1)} height={each - 1}
+            fill={panel.options.color.fill} fillOpacity={(v / most) ** (panel.options.color.exponent ?? 0.5)} /> : null)}
+        </g>;
+      })}
+    </svg>
+  );
+}
+
 function Body({ panel, width, height }: { panel: Panel; width: number; height: number }) {
   const p = panel.state.json, failed = panel.error(), frames = panel.frames(theme), range = sceneGraph.getTimeRange(panel).state.value;
   if (failed) return <pre className="failed">{failed}</pre>;
@@ -87,6 +106,7 @@ function Body({ panel, width, height }: { panel: Panel; width: number; height: n
       return <Rows panel={p} frames={frames.filter((f) => f.length > 0)} width={width} height={height} states={states} from={range.from.valueOf()} to={range.to.valueOf()}
         legend={states ? p.fieldConfig.defaults.mappings?.[0]?.options ?? null : null} />;
     }
+    case 'heatmap': return <Heat panel={p} frame={frames[0]} width={width} height={height} from={range.from.valueOf()} to={range.to.valueOf()} />;
     case 'table': return <TableNG data={frames[0]} width={width} height={height} noHeader={false} cellHeight={'sm' as Json} sortBy={p.options.sortBy} fieldConfig={p.fieldConfig}
       enableVirtualization={params.get('all') === null} frozenColumns={p.options.frozenColumns?.left} />;
   }
@@ -108,10 +128,10 @@ function Dashboard({ board, width }: { board: Board; width: number }) {
           <div style={{ fontSize: 12, color: theme.colors.text.secondary }}>A rendering with Grafana's panel parts from a simulated history, not a screenshot of a Grafana server</div>
         </div>
         <div style={{ position: 'relative', height: end * unitHeight + gap }}>
-          {board.panels.map((panel) => {
+          {board.panels.filter((x) => json.panels.includes(x.state.json)).map((panel) => {
             const p = panel.state.json, g = p.gridPos, w = g.w * column - gap, h = g.h * unitHeight - gap;
             const place = { position: 'absolute' as const, left: gap + g.x * column, top: g.y * unitHeight, width: w, height: h };
-            if (p.type === 'row') return <div key={p.id} style={{ ...place, fontSize: 15, fontWeight: 500, paddingTop: 4 }}>⌄ {panel.text(p.title)}</div>;
+            if (p.type === 'row') return <div key={p.id} style={{ ...place, fontSize: 15, fontWeight: 500, paddingTop: 4 }}>{p.collapsed ? '›' : '⌄'} {panel.text(p.title)}</div>;
             return (
               <div key={p.id} style={place} data-panel={panel.text(p.title)}>
                 <PanelChrome title={panel.text(p.title)} description={p.description} width={w} height={h} padding={p.type === 'table' ? 'none' : 'md'}>
