@@ -16,6 +16,7 @@ const (
 	Ratio    = "ratio"
 	Requests = "requests"
 	Tokens   = "tokens"
+	Types    = "types"   // of attacks
 	Windows  = "windows" // lengths of --collect.window
 )
 
@@ -44,6 +45,31 @@ func Thresholds() []Threshold {
 		{
 			"abs:threshold_api_traffic_min_requests", 1000, Requests,
 			"ABSAPITrafficHigh: requests of an API in an hour.",
+		},
+		{
+			"abs:threshold_spreading_tokens", 10, Tokens,
+			"ABSAttackSpreading: tokens that are flagged for one attack type on one API, if they also exceed the next threshold.",
+		},
+		{
+			"abs:threshold_spreading_ratio", 5, Ratio,
+			"ABSAttackSpreading: how many times as many tokens as an hour ago. None an hour ago counts as 0.",
+		},
+		{
+			"abs:threshold_flagged_tokens", 50, Tokens,
+			"ABSAttackSpreading: more tokens than this are flagged for attacks of any type, if they also exceed the next threshold.",
+		},
+		{
+			"abs:threshold_flagged_ratio", 0.01, Ratio,
+			"ABSAttackSpreading: share of the window's tokens that is flagged.",
+		},
+		{
+			"abs:threshold_token_attack_types", 3, Types,
+			"ABSAttackManyTypes: attack types for which one token is flagged at once.",
+		},
+		{
+			"abs:threshold_untracked_flagged_tokens", 0, Tokens,
+			"ABSAttackTokensUntracked: flagged tokens that may be without series of their own. " +
+				"Raise it if --series.max-tokens is less than attacks have tokens, and is to stay so.",
 		},
 		{
 			"abs:threshold_anomaly_tokens", 5, Tokens,

@@ -46,8 +46,7 @@ func overview() *Dashboard {
 			"A target whose state was unknown has a gap in its own row.", 16, 8,
 			query{"max by (target, api) (" + ranked(attackNow(attack)) + ")", "{{api}} ({{target}})"},
 			query{"max by (target) (" + ranked(attackNow(attack)) + ")\nor " + clearByTarget(), "any API of {{target}}"}),
-		lines("Flagged tokens, all APIs", "How many tokens have any active attack, each once, also those without series of their own.", "short", 8, 8,
-			query{gauge("target", "abs_flagged_tokens", target), "{{target}}"}),
+		flaggedTokens(),
 
 		attacksTable("Attacks now, by type and API", attack, 11),
 		tokensTable("Flagged tokens now", attack, 13),
@@ -79,6 +78,14 @@ func overview() *Dashboard {
 				query{gain("target", "abs_requests_total", target), "{{target}}"}),
 		),
 	)
+}
+
+// flaggedTokens shows how many tokens are flagged beside what ABSAttackSpreading fires at.
+func flaggedTokens() *Panel {
+	return lines("Flagged tokens, all APIs", "How many tokens have any active attack, each once, also those without series of their own (--series.max-tokens), and at how many ABSAttackSpreading fires.", "short", 8, 8,
+		query{gauge("target", "abs_flagged_tokens", target), "{{target}}"},
+		query{"count by (target) (" + now(gauge("target, token", "abs_token_attack_active", target)) + ")", "{{target}}, with series of their own"},
+		query{fmt.Sprintf("clamp_min(%g * max(%s), %g)", limit("flagged_ratio"), where("abs_window_tokens", target), limit("flagged_tokens")), "limit"}).limited()
 }
 
 // blindTargets is the first tile: where it is not 0, no other can be relied on.

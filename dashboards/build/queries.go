@@ -33,10 +33,10 @@ func gauge(by, name, matchers string) string {
 	return fmt.Sprintf("max by (%s) (%s)", by, where(name, matchers))
 }
 
-// watched is 1 for each chosen target of the last day, whether it still has series or not. @ end()
-// asks once and not at each point of a graph.
+// watched is 1 for each chosen target of the last day, whether it still has series or not, and for
+// each that the rules expect. @ end() asks once and not at each point of a graph.
 func watched() string {
-	return "group by (target) (last_over_time(" + where("abs_exporter_slots", target+`, state="open"`) + "[1d] @ end()))"
+	return "group by (target) (last_over_time(" + where("abs_exporter_slots", target+`, state="open"`) + "[1d] @ end()) or " + where("abs:expected_target", target) + ")"
 }
 
 // blind is 1 for each watched target of which nobody knows whether it is attacked: its exporter is

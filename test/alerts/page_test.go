@@ -161,10 +161,10 @@ func anAttack(t *testing.T, sim *simulator.Simulator, tokens [2]string, exporter
 		}
 	}
 	for annotation, want := range map[string]string{
-		"summary":     `^Data Exfiltration Attack Type 1 on API shop: 1 token \(attacked\)$`,
-		"description": `ABS's id of the type: 1; category: data_theft\. Token ids \(the busiest five at most\): [0-9a-f]{16}\..*resolves only when.*up to 1m 0s`,
-		"runbook_url": `/docs/runbooks/ABSAttackCritical\.md$`,
-		"dashboard":   `^https://grafana\.example\.com/d/abs-exporter-overview\?var-target=attacked&var-attack_type=Data\+Exfil.*&var-api=shop$`,
+		"summary":       `^Data Exfiltration Attack Type 1 against API shop – from 1 token \(attacked\)$`,
+		"description":   `ABS's id of the type: 1; category: data_theft\. Token ids \(the busiest five at most\): [0-9a-f]{16}\..*resolves only when.*up to 1m 0s`,
+		"runbook_url":   `/docs/runbooks/ABSAttackCritical\.md$`,
+		"dashboard_url": `^https://grafana\.example\.com/d/abs-exporter-overview\?var-target=attacked&var-attack_type=Data\+Exfil.*&var-api=shop$`,
 	} {
 		if !regexp.MustCompile(want).MatchString(a.Annotations[annotation]) {
 			t.Errorf("the page's %s is %q", annotation, a.Annotations[annotation])
@@ -254,7 +254,7 @@ func rendered(t *testing.T, m message) string {
 		"--template.glob="+filepath.Join(tools.Root(t), "alerts", "abs-exporter.tmpl"),
 		`--template.text={{ template "abs.title" . }}{{ "\n" }}{{ template "abs.text" . }}`, "--template.data="+data)
 	for _, want := range []string{
-		"[CRITICAL] " + attackType, "Severity: critical. Since " + m.Alerts[0].StartsAt.UTC().Truncate(time.Second).Format(time.RFC3339) + ".\n",
+		"[CRITICAL] " + attackType, "Severity critical. Since " + m.Alerts[0].StartsAt.UTC().Truncate(time.Second).Format(time.RFC3339) + ".\n",
 		"Runbook: https://", "Dashboard: https://",
 	} {
 		if !strings.Contains(text, want) {

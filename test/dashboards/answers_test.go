@@ -138,6 +138,7 @@ func TestBlindTarget(t *testing.T) {
 		{"clear and silent", one(calm, "a") + one(silent, "b"), ".*", 1, false},
 		{"clear and mute", one(calm, "a") + one(mute, "b"), ".*", 1, false},
 		{"clear and gone", one(calm, "a") + one(gone, "b"), ".*", 1, false},
+		{"clear and never seen", one(calm, "a") + ` abs:expected_target{target="b"} 1x480` + "\n", ".*", 1, false},
 		{"silent", one(silent, "b"), ".*", 1, false},
 		{"only the clear one is chosen", one(calm, "a") + one(silent, "b"), "a", 0, false},
 		{"attacked and silent", one(attacked, "a") + one(silent, "b"), ".*", 1, true},
