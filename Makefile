@@ -157,7 +157,7 @@ pictures: $(TOOLS)/prometheus $(GRAFANA)/dist/index.html $(HISTORY)/history.json
 $(GRAFANA)/dist/index.html: $(wildcard tools/grafana/*.*)
 	@mkdir -p $(GRAFANA)
 	cp $(wildcard tools/grafana/*.*) $(GRAFANA)/
-	cd $(GRAFANA) && npm install --no-audit --no-fund --legacy-peer-deps && npx vite build
+	cd $(GRAFANA) && npm install --no-audit --no-fund --legacy-peer-deps && node build.mjs
 
 $(HISTORY)/history.json: $(wildcard test/history/*.go) $(wildcard collector/*.go) $(wildcard metrics/*.go)
 	rm -rf $(HISTORY) && mkdir -p $(HISTORY)

@@ -13,7 +13,6 @@ import (
 	"testing/synctest"
 	"time"
 
-
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector"
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
@@ -66,7 +65,7 @@ func TestHistory(t *testing.T) {
 
 	for expr, want := range map[string]float64{
 		`max(abs_attack_tokens{target="prod", attack_type="` + told.Campaign.Type + `", api="payments"})`: float64(told.Campaign.Tokens),
-		`count(count by (severity) (abs_attack_type_info{target="prod"}))`:                              4,
+		`count(count by (severity) (abs_attack_type_info{target="prod"}))`:                                4,
 		`count(abs_up == 1)`: 2,
 	} {
 		if got := stored.Query(expr, Now); len(got) != 1 || got[0].F != want {
@@ -140,4 +139,3 @@ func (s *scenario) live(t *testing.T, state string, interval, scrapes time.Durat
 	}
 	all.Wait()
 }
-

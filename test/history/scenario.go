@@ -14,7 +14,7 @@ import (
 // key is what the token ids of the history are made with.
 const key = "a key for the history only"
 
-// The deployments. The second one is the default of nobody, and sorts before the first.
+// The deployments. The second one sorts before the first.
 const (
 	first  = "prod"
 	second = "branch"
@@ -80,7 +80,10 @@ func newScenario(clock func() time.Time) (*scenario, error) {
 	}
 	s.month(begin)
 	s.campaign()
-	return s, s.faults()
+	if err := s.faults(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // month is what happened before the last day: attacks of each type, and anomalies.
@@ -157,7 +160,8 @@ func busy(t time.Time) float64 {
 	return max(0, math.Sin((hour-6)/16*math.Pi))
 }
 
-// faults make the second deployment silent for eight hours ten days ago, and reports as slow as real ones.
+// faults make the second deployment silent for eight hours ten days ago, and reports as slow as
+// real ones.
 func (s *scenario) faults() error {
 	s.told.BlindFrom = Now.Add(-10 * 24 * time.Hour)
 	s.told.Blind = s.told.BlindFrom.Add(6 * time.Hour)

@@ -1,7 +1,7 @@
 // A dashboard as Grafana opens it: its JSON becomes a scene of @grafana/scenes, with the variables,
 // queries, intervals and transformations of Grafana's own code and its Prometheus data source.
 import {
-  applyFieldOverrides, createTheme, DataFrame, DataSourceInstanceSettings, FieldConfigOptionsRegistry, FieldConfigPropertyItem, formattedValueToString,
+  applyFieldOverrides, cacheFieldDisplayNames, createTheme, DataFrame, DataSourceInstanceSettings, FieldConfigOptionsRegistry, FieldConfigPropertyItem, formattedValueToString,
   getFieldDisplayName, getFieldDisplayValues, identityOverrideProcessor, LoadingState, PanelData, standardTransformers, standardTransformersRegistry,
 } from '@grafana/data';
 import { PrometheusDatasource } from '@grafana/prometheus';
@@ -67,7 +67,7 @@ const item = (path: string, isCustom: boolean): FieldConfigPropertyItem => ({
 const registry = new FieldConfigOptionsRegistry(() => [
   ...['unit', 'min', 'max', 'decimals', 'color', 'thresholds', 'mappings', 'links', 'actions', 'noValue', 'displayName', 'description', 'filterable'].map((p) => item(p, false)),
   ...['axisSoftMax', 'axisSoftMin', 'axisPlacement', 'axisLabel', 'barAlignment', 'drawStyle', 'lineInterpolation', 'lineWidth', 'lineStyle', 'fillOpacity', 'fillBelowTo', 'showPoints', 'pointSize', 'spanNulls',
-    'stacking', 'thresholdsStyle', 'hideFrom', 'scaleDistribution', 'align', 'cellOptions', 'inspect', 'filterable', 'width', 'minWidth', 'hidden', 'hideFrom', 'footer', 'wrapText', 'wrapHeaderText'].map((p) => item(p, true)),
+    'stacking', 'thresholdsStyle', 'hideFrom', 'scaleDistribution', 'align', 'cellOptions', 'inspect', 'filterable', 'width', 'minWidth', 'hidden', 'footer', 'wrapText', 'wrapHeaderText'].map((p) => item(p, true)),
 ]);
 
 interface PanelState extends SceneObjectState { json: Json; $data?: SceneDataTransformer }
@@ -75,10 +75,12 @@ export class Panel extends SceneObjectBase<PanelState> {
   // The frames as the panel gets them, with field options applied.
   frames(theme = createTheme()): DataFrame[] {
     const data = this.state.$data?.state.data;
-    return applyFieldOverrides({
+    const frames = applyFieldOverrides({
       data: data?.series ?? [], fieldConfig: this.state.json.fieldConfig, theme, timeZone: 'utc', fieldConfigRegistry: registry,
       replaceVariables: (t: string, scoped?: Json, format?: Json) => sceneGraph.interpolate(this, t, scoped, format),
     });
+    cacheFieldDisplayNames(frames);
+    return frames;
   }
   text(t = '') { return sceneGraph.interpolate(this, t); }
   error() { const d = this.state.$data?.state.data; return d?.error?.message ?? d?.errors?.[0]?.message ?? ''; }

@@ -130,6 +130,16 @@ async function counted(metric, matchers, row) {
   return any ? sum ?? 0 : undefined;
 }
 
+// A detection is an event: a table counts it as a counter does, also where its series is young.
+test('a table of the chosen time counts every attack, and says which are over', async () => {
+  const [table] = (await read(overview, () => board.tables(), { from: 'now-24h', to: 'now' })).filter((t) => t.columns.includes('New attacks'));
+  assert.ok(table, 'no table counts new attacks');
+  const column = (row, name) => row[table.columns.indexOf(name)];
+  const campaign = table.rows.find((r) => column(r, 'Attack type') === about.campaign.type && column(r, 'API') === about.campaign.api);
+  const wrong = table.rows.filter((r) => !['active', 'over'].includes(column(r, 'State')) || column(r, 'Last seen') === column(r, 'First seen'));
+  assert.deepEqual([column(campaign, 'New attacks'), wrong.map((r) => r.join(' | '))], [String(about.campaign.tokens), []]);
+});
+
 // 4.
 test('a target that nobody knows anything of is named, and nothing is clear', async () => {
   const { titles, numbers, tables } = await read(overview, () => ({ titles: board.titles(), numbers: board.numbers(), tables: board.tables() }), { at: about.blind });

@@ -17,7 +17,7 @@ const unitHeight = 30 + 8, gap = 8;
 
 function Rows({ panel, frames, width, height, states, legend, from, to }: { panel: Json; frames: DataFrame[]; width: number; height: number; states: boolean; legend: Json; from: number; to: number }) {
   const span = to - from;
-  const left = Math.min(Math.max(240, width / 3), Math.max(60, ...frames.map((f) => 7 * getFieldDisplayName(f.fields[1], f, frames).length + 12)));
+  const left = Math.min(Math.max(240, width / 3), Math.max(60, ...frames.map((f) => 8 * getFieldDisplayName(f.fields[1], f, frames).length + 12)));
   const foot = 22 + (legend ? 26 : 0), rowHeight = Math.min(60, (height - foot) / Math.max(1, frames.length));
   const most = Math.max(1, ...frames.flatMap((f) => f.fields[1].values.map((v: number | null) => v ?? 0)));
   const x = (ms: number) => left + ((ms - from) / span) * (width - left - 8);

@@ -16,6 +16,9 @@ for (const name of (await readdir(dashboards)).filter((n) => n.endsWith('.json')
     const page = await grafana.open({ uid, theme, from: 'now-24h', to: 'now', draw: '', ...values });
     const wrong = await page.locator('.failed').allTextContents();
     const empty = await page.locator('.nodata').allTextContents();
+    // A table draws only what is in view.
+    await page.setViewportSize({ width: 1500, height: await page.evaluate(() => document.documentElement.scrollHeight) });
+    await page.waitForTimeout(1000);
     const file = join(out, uid + (theme === 'light' ? '-light' : '') + '.png');
     await page.screenshot({ path: file, fullPage: true });
     console.log(`${file}: ${wrong.length} panels failed, ${empty.length} are empty`);
