@@ -39,7 +39,7 @@ func TestReferenceThresholds(t *testing.T) {
 func TestThresholds(t *testing.T) {
 	name := regexp.MustCompile(`^abs:threshold_[a-z_]+$`)
 	alert := regexp.MustCompile(`^ABS[A-Z]\w+(, ABS[A-Z]\w+)*: .*\.$`)
-	units := []string{Seconds, Ratio, Requests, Tokens, Types, Windows}
+	units := []string{Seconds, Ratio, Requests, Restarts, Tokens, Types, Windows}
 	seen := map[string]bool{}
 	for _, th := range Thresholds() {
 		if !name.MatchString(th.Name) || seen[th.Name] {
@@ -83,11 +83,13 @@ groups:
     # Recorded often enough for every other rule, whatever evaluation_interval is.
     interval: 1m
     rules:
-      # For the links in alerts: the address of your Grafana, without a slash at the end.
+      # For the links in alerts: the address of your Grafana, without a slash at the end, and the name
+      # of the data source there that has these series; default is Grafana's default.
       - record: abs:grafana_info
         expr: vector(1)
         labels:
           url: https://grafana.example.com
+          datasource: default
 
       # ABSExporterAbsent: targets that have to report. For a target in this list it fires until
       # the target reports, or is taken out of the list; for any other, for 6 hours. One line a
@@ -129,7 +131,7 @@ const checkEnd = `
             its names, and where the rules run more than once, the same file everywhere.
           runbook_url: https://github.com/abs-exporter/abs-exporter/blob/main/docs/runbooks/ABSThresholdsMissing.md
           dashboard_url: >-
-            {{ range query "topk(1, group by (url) (abs:grafana_info))" }}{{ .Labels.url }}{{ end }}/d/abs-exporter-health
+            {{ range query "topk(1, group by (url) (abs:grafana_info))" }}{{ .Labels.url }}{{ end }}/d/abs-exporter-health?{{ range query "topk(1, group by (datasource) (abs:grafana_info))" }}var-datasource={{ .Labels.datasource | urlquery }}{{ end }}
 `
 
 // thresholdCheck returns thresholds-check.rules.yml, which is a file of its own, so that it fires

@@ -14,6 +14,7 @@ import (
 // A token that an attack report names is asked about in the next cycle, before the thousands that
 // wait in round robin.
 func TestAttackReportsGivePriority(t *testing.T) {
+	long(t)
 	for _, reports := range []bool{false, true} {
 		t.Run(fmt.Sprint(reports), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { attackReportsGivePriority(t, reports) })

@@ -11,6 +11,7 @@ import (
 // The count is exact for few values, within one in a thousand up to some thousands, and within four
 // standard errors beyond; how often a value comes does not matter.
 func TestDistinct(t *testing.T) {
+	long(t)
 	seed := maphash.MakeSeed()
 	for _, n := range []int{0, 1, 2, 15, 16, 17, 100, 2000, 5000, 30_000, 40_000, 100_000, 300_000} {
 		var d distinct
@@ -35,6 +36,7 @@ func TestDistinct(t *testing.T) {
 
 // A token has a handful of addresses as a rule, and a hostile one has millions.
 func TestDistinctIsSmall(t *testing.T) {
+	long(t)
 	seed := maphash.MakeSeed()
 	for _, c := range []struct{ sketches, values, limit int }{{10_000, 3, 400}, {20, 200_000, 40 << 10}} {
 		all := make([]distinct, c.sketches)

@@ -21,6 +21,7 @@ import (
 // ABS answers in 40 ms, then in 2 s: the calls stay within rate and concurrency, and the
 // reports that feed the counters are asked for when it is time to.
 func TestForensicsKeepsPace(t *testing.T) {
+	long(t)
 	synctest.Test(t, func(t *testing.T) {
 		sim := simulator.New(simulator.Config{
 			Seed: 15, Tokens: 3000, Rate: 2, Now: time.Now, MaxTokenLen: 60, CallLog: 100_000,
@@ -182,6 +183,7 @@ func isNoCounter(line string) bool {
 // Each attack is counted once, whatever fails in between and however often the exporter
 // is started again: 30 % of the calls fail, and there are three restarts.
 func TestDetectionsAreExact(t *testing.T) {
+	long(t)
 	o := defaults()
 	o.StateDir = t.TempDir()
 	o.Expire = 24 * time.Hour // so that no series ends

@@ -327,7 +327,7 @@ func eachRequestOnce(t *testing.T, longest, settle time.Duration) {
 	t.Helper()
 	n := *runs
 	if testing.Short() { // as under the race detector
-		n /= 10
+		n /= 30
 	}
 	shards := uint64(runtime.GOMAXPROCS(0))
 	for shard := range shards {

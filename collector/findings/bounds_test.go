@@ -214,6 +214,9 @@ func TestLongReportIsCut(t *testing.T) {
 
 // Ten times the findings take at most fifteen times the time.
 func TestFindingsAreLinear(t *testing.T) {
+	if testing.Short() {
+		t.Skip("measures the processor time of large answers")
+	}
 	shortest := func(types int) time.Duration {
 		least := time.Duration(math.MaxInt64)
 		answer := abs.Forensics{AttackTypes: madeUp(types, 1)}

@@ -17,6 +17,9 @@ type aheadCase struct {
 // What is requested from the first start on is counted once, and of what was before it only what
 // ABS adds: without or with a state.
 func TestStartWithAClockAhead(tt *testing.T) {
+	if testing.Short() {
+		tt.Skip("simulates months")
+	}
 	var cases []aheadCase
 	for _, before := range []time.Duration{0, time.Hour, 12 * time.Hour} {
 		for _, pause := range []time.Duration{0, 40 * time.Minute, 6 * time.Hour} {

@@ -31,11 +31,11 @@ func health() *Dashboard {
 		blindTargets(),
 		dataAge().wide(3),
 		stat("Age of new requests", "How long ago a report last had more requests than before, at the target where it is longest. Standing still while there is traffic, ABS gets no logs: a full disk, or a feed that stopped.",
-			"s", steps(colourGood, limit("no_new_requests_seconds"), colourCritical), query{complete("max", age("abs_last_new_requests_timestamp_seconds", target)), ""}).wide(3),
+			"s", steps(colourGood, limit("no_new_requests_seconds"), colourWarning, limit("no_new_requests_max_seconds"), colourCritical), query{complete("max", age("abs_last_new_requests_timestamp_seconds", target)), ""}).wide(3),
 		stat("Missed slots, last 2 days", "Slots given up because they lay too far back: requests that only they contain are not counted.",
-			"short", steps(colourGood, 1, colourWarning), query{complete("max", missedSlots()), ""}).wide(3),
-		stat("Audit difference", "Requests that the last audit found in ABS and not in the counters, or the other way round, at the target where it is largest.",
-			"short", steps(colourGood, limit("audit_difference_requests")+1, colourWarning), query{or("max("+auditDifference()+")", "NaN * "+running), ""}).
+			"short", steps(colourGood, 1, colourWarning), query{complete("max", live(missedSlots())), ""}).wide(3),
+		stat("Audit difference", "Requests that the last audit found in ABS and not in the counters, or the other way round, as a share of a day's requests, at the target where it is largest.",
+			"percentunit", steps(colourGood, limit("audit_difference_ratio"), colourWarning), query{or("max("+auditDifference()+")", "NaN * "+running), ""}).
 			otherwise("no audit yet").wide(3),
 		stat("Age of the saved state", "How long ago the state was last saved, at the target where it is longest.",
 			"s", steps(colourGood, limit("state_save_seconds"), colourWarning), query{or("max("+age("abs_exporter_state_last_save_timestamp_seconds", target)+")", "NaN * "+running), ""}).
@@ -163,8 +163,17 @@ func missedSlots() string {
 }
 
 func auditDifference() string {
-	return gauge("target", "abs_exporter_audit_missing_requests", target) + "\n  >= on (target) " + gauge("target", "abs_exporter_audit_surplus_requests", target) +
-		"\n  or " + gauge("target", "abs_exporter_audit_surplus_requests", target)
+	missing, surplus := ofDay("abs_exporter_audit_missing_requests"), ofDay("abs_exporter_audit_surplus_requests")
+	return missing + "\n  >= on (target) " + surplus + "\n  or " + surplus
+}
+
+// ofDay is a number of requests as a share of a day's.
+func ofDay(metric string) string {
+	return gauge("target", metric, target) + " / on (target) " + increaseOver("target", "abs_requests_total", target, "[1d]")
+}
+
+func unattributed() string {
+	return gauge("target", "abs_window_unattributed_requests", target) + " / on (target) " + gauge("target", "abs_window_requests", target)
 }
 
 func forensicsWindows() string {
@@ -189,7 +198,7 @@ func firing() *Panel {
 
 // targets lists the targets of the last day, with what can be relied on of each.
 func targets() *Panel {
-	return table("Targets", "Every target of the last day. A blind one is one of which nobody knows whether it is attacked.", 17, 9,
+	return table("Targets", "Every target of the last day. A blind one is one of which nobody knows whether it is attacked. What the audit and the window's summary miss are shares of a day's and of the window's requests, forensics one of the window's length.", 17, 9,
 		[]column{
 			{"target", "Target"},
 			{"Value #A", "Attacks"},
@@ -210,19 +219,19 @@ func targets() *Panel {
 		query{age("abs_last_new_requests_timestamp_seconds", target), ""},
 		query{gauge("target", "abs_exporter_slots", target+`, state="pending"`), ""},
 		query{missedSlots(), ""},
-		query{gauge("target", "abs_exporter_audit_missing_requests", target), ""},
-		query{gauge("target", "abs_exporter_audit_surplus_requests", target), ""},
-		query{gauge("target", "abs_window_unattributed_requests", target), ""},
+		query{ofDay("abs_exporter_audit_missing_requests"), ""},
+		query{ofDay("abs_exporter_audit_surplus_requests"), ""},
+		query{unattributed(), ""},
 		query{forensicsWindows(), ""},
 		query{gauge("target", "abs_server_clock_skew_seconds", target), ""},
 	).column("Attacks", yesNo("blind", colourBlind, "seen", colourGood)...).column("ABS answers", yesNo("no", colourCritical, "yes", colourGood)...).
 		column("Data age", limited("s", colourGood, limit("unreachable_seconds"), colourCritical)...).
-		column("New requests", limited("s", colourGood, limit("no_new_requests_seconds"), colourCritical)...).
+		column("New requests", limited("s", colourGood, limit("no_new_requests_seconds"), colourWarning)...).
 		column("Pending slots", limited("locale", colourGood, 1, colourWarning)...).
 		column("Missed slots", limited("locale", colourGood, 1, colourWarning)...).
-		column("Audit: missing", limited("locale", colourGood, limit("audit_difference_requests")+1, colourWarning)...).
-		column("Surplus", limited("locale", colourGood, limit("audit_difference_requests")+1, colourWarning)...).
-		column("Unattributed", limited("locale", colourGood, limit("unattributed_requests")+1, colourWarning)...).
+		column("Audit: missing", limited("percentunit", colourGood, limit("audit_difference_ratio"), colourWarning)...).
+		column("Surplus", limited("percentunit", colourGood, limit("audit_difference_ratio"), colourWarning)...).
+		column("Unattributed", limited("percentunit", colourGood, limit("unattributed_ratio"), colourWarning)...).
 		column("Forensics", limited("percentunit", colourGood, limit("forensics_windows"), colourWarning)...).
 		column("Clock", object{"id": "unit", "value": "s"})
 }

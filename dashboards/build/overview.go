@@ -57,10 +57,7 @@ func overview() *Dashboard {
 			query{orType("attack_type", gain("target, attack_type", "abs_attack_detections_total", attack)), "{{attack_type}} ({{target}})"}),
 		rows("New anomalies by type", "How often tokens began to show each anomaly type.", ofAnomalies.counted(), 12, 8,
 			query{orType("anomaly_type", gain("target, anomaly_type", "abs_anomaly_detections_total", anomaly)), "{{anomaly_type}} ({{target}})"}),
-		table("Anomalies now, by type and API", "Every anomaly type on every API that tokens show now: signs of an attack below its threshold. One says little, many at once may be one attack.", 24, 7,
-			[]column{{"Value", "Tokens"}, {"anomaly_type", "Anomaly type"}, {"api", "API"}, {"target", "Target"}},
-			query{orTargetsNothing(now(gauge("target, anomaly_type, api", "abs_anomaly_tokens", anomaly)), "anomaly_type", "none", "api", "none"), ""},
-		).column("Tokens", number(80)...).column("API", toAPI("${__value.raw}")),
+		anomaliesTable("Anomalies now, by type and API", anomaly),
 
 		collapsed("APIs that ABS does not watch", training("target, api", ofAPI)),
 		collapsed("Traffic",
@@ -84,7 +81,7 @@ func overview() *Dashboard {
 func flaggedTokens() *Panel {
 	return lines("Flagged tokens, all APIs", "How many tokens have any active attack, each once, also those without series of their own (--series.max-tokens), and at how many ABSAttackSpreading fires.", "short", 8, 8,
 		query{gauge("target", "abs_flagged_tokens", target), "{{target}}"},
-		query{"count by (target) (" + now(gauge("target, token", "abs_token_attack_active", target)) + ")", "{{target}}, with series of their own"},
+		query{"count by (target) (" + now(gauge("target, token", "abs_token_attack_active", target)) + ")\nor " + clearByTarget(), "{{target}}, with series of their own"},
 		query{fmt.Sprintf("clamp_min(%g * max(%s), %g)", limit("flagged_ratio"), where("abs_window_tokens", target), limit("flagged_tokens")), "limit"}).limited()
 }
 
@@ -169,6 +166,14 @@ func tokensTable(title, matchers string, w int) *Panel {
 		query{ofToken("abs_token_window_ips"), ""},
 	).column("Severity", severityColumn()...).column("Token id", width(160), toToken("${__value.raw}")).column("API", width(100), toAPI("${__value.raw}")).
 		column("First seen", ago()...).column("Requests", number(80)...).column("Addresses", number(80)...).column("Target", width(85))
+}
+
+// anomaliesTable lists the anomalies of now.
+func anomaliesTable(title, matchers string) *Panel {
+	return table(title, "Every anomaly type on every API that tokens show now: signs of an attack below its threshold. One says little, many at once may be one attack.", 24, 7,
+		[]column{{"Value", "Tokens"}, {"anomaly_type", "Anomaly type"}, {"api", "API"}, {"target", "Target"}},
+		query{orTargetsNothing(now(gauge("target, anomaly_type, api", "abs_anomaly_tokens", matchers)), "anomaly_type", "none", "api", "none"), ""},
+	).column("Tokens", number(80)...).column("API", toAPI("${__value.raw}"))
 }
 
 // attacksInRange lists all attacks of the chosen time. Its queries read as many samples as a graph

@@ -71,6 +71,11 @@ func complete(aggregate, expr string) string {
 	return long(aggregate+"("+expr+")", "unless on () ("+watched()+" unless on (target) "+expr+")")
 }
 
+// live is what expr has of targets whose exporter is there: increases outlive it.
+func live(expr string) string {
+	return "(" + expr + " and on (target) " + where("abs_exporter_slots", target+`, state="open"`) + ")"
+}
+
 // predicting is the prediction mode of each API that is no decoy.
 func predicting() string {
 	return "(" + gauge("target, api", "abs_api_prediction_mode", ofAPI) +

@@ -71,6 +71,7 @@ func TestNotifications(t *testing.T) {
 	alerts = append(
 		alerts,
 		firingAlert("critical", "ABSAttackSpreading", "Data Exfiltration Attack Type 1 against API shop is spreading – from 60 tokens (prod)", board, on(theft, "shop")),
+		firingAlert("critical", "ABSAttackSpreading", "Attacks are spreading – from 67 tokens (prod)", board, nil),
 		firingAlert("warning", "ABSAttackWarning", "API Memory Attack Type 2 (50 % + x) against API shop – from 1 token (prod)", board, memory),
 		firingAlert("critical", "ABSKeysRefused", "ABS at prod refuses the exporter's keys for forensics", "abs-exporter-health?var-target=prod", map[string]string{"report": "forensics"}),
 		firingAlert("critical", "ABSTimeZoneMismatch", "The time zone of ABS at prod is Asia/Kolkata", "abs-exporter-health?var-target=prod", nil),

@@ -36,8 +36,8 @@ func TestColoursForColourBlindPeople(t *testing.T) {
 }
 
 // Marks stand out from the panels of Grafana's dark and light themes (WCAG 2.2, 1.4.11), and the
-// text that Grafana writes on a judgement can be read (1.4.3). No text has a colour of its own: none
-// can be read on both backgrounds.
+// text that Grafana writes on a judgement can be read (1.4.3). No text has a colour of its own:
+// none can be read on both backgrounds.
 func TestContrast(t *testing.T) {
 	backgrounds := map[string]string{"dark": "#181B1F", "light": "#FFFFFF"}
 	const onColour = "#F7F8FA" // Grafana's text on a colour that is not very bright

@@ -79,8 +79,8 @@ func TestEachPanelHasData(t *testing.T) {
 	}
 }
 
-// needsMore reports whether a query has no data in a short demo: it needs a week, recording rules, or
-// attacks.
+// needsMore reports whether a query has no data in a short demo: it needs a week, recording rules,
+// or attacks.
 func needsMore(p panel, q query, attacks bool) bool {
 	if strings.Contains(q.Expr, "offset 1w") && q.Range || strings.Contains(q.Expr, "target_api:") {
 		return true

@@ -144,7 +144,32 @@ func (p panel) renames(name string) string {
 	return ""
 }
 
-// labels returns the labels that a table shows; its other columns are the values, Value or Value #A.
+// dates returns the queries whose values are shown as dates.
+func (p panel) dates() (out []query) {
+	if strings.HasPrefix(p.FieldConfig.Defaults.Unit, "dateTime") {
+		out = append(out, p.Targets...)
+	}
+	for _, o := range p.FieldConfig.Overrides {
+		for _, property := range o.Properties {
+			if property.ID == "unit" && strings.HasPrefix(string(property.Value), `"dateTime`) {
+				out = append(out, p.queriesOf(o.Matcher.Options)...)
+			}
+		}
+	}
+	return out
+}
+
+// queriesOf returns the queries whose values a column shows.
+func (p panel) queriesOf(title string) (out []query) {
+	for _, q := range p.Targets {
+		if p.renames("Value #"+q.RefID) == title || p.renames("Value") == title {
+			out = append(out, q)
+		}
+	}
+	return out
+}
+
+// labels returns the labels that a table shows. Its other columns are values: Value or Value #A.
 func (p panel) labels() (names []string) {
 	for _, tr := range p.Transformations {
 		for name := range tr.Options.IndexByName {
@@ -164,18 +189,6 @@ func (p panel) columns() (titles []string) {
 		}
 	}
 	return titles
-}
-
-// valueOf returns the label or value that a column shows.
-func (p panel) valueOf(title string) string {
-	for _, tr := range p.Transformations {
-		for name, is := range tr.Options.RenameByName {
-			if is == title {
-				return name
-			}
-		}
-	}
-	return ""
 }
 
 // mappingsOf returns the texts that a column shows in place of values.

@@ -110,25 +110,28 @@ func TestSpansOfIncreases(t *testing.T) {
 	for _, d := range loadProm(t) {
 		for _, p := range d.Panels {
 			for _, q := range p.Targets {
-				if strings.Contains(q.Expr, "$__rate_interval") {
-					t.Errorf("%s: %q: an increase of a few scrapes", d.UID, p.Title)
-				}
-				overTime := strings.Contains(q.Expr, "[$__interval]")
-				if q.Range && strings.Contains(q.Expr, "[$range]") || overTime && (q.Instant || p.Interval != "$range") {
-					t.Errorf("%s: %q: increases of neighbouring points overlap, or leave something out", d.UID, p.Title)
-				}
-				// A span that grows with the chosen time has a bounded number of samples.
-				if strings.Contains(strings.ReplaceAll(q.Expr, "[$__range:$__interval]", ""), "$__range") {
-					t.Errorf("%s: %q: reads every sample of the chosen time", d.UID, p.Title)
-				}
-				if overTime {
-					n++
-				}
+				checkSpans(t, d, p, q)
+				n += strings.Count(q.Expr, "[$__interval]")
 			}
 		}
 	}
 	if n < 30 {
 		t.Errorf("only %d queries were checked", n)
+	}
+}
+
+func checkSpans(t *testing.T, d dashboard, p panel, q query) {
+	t.Helper()
+	if strings.Contains(q.Expr, "$__rate_interval") {
+		t.Errorf("%s: %q: an increase of a few scrapes", d.UID, p.Title)
+	}
+	overTime := strings.Contains(q.Expr, "[$__interval]")
+	if q.Range && strings.Contains(q.Expr, "[$range]") || overTime && (q.Instant || p.Interval != "$range") {
+		t.Errorf("%s: %q: increases of neighbouring points overlap, or leave something out", d.UID, p.Title)
+	}
+	// A span that grows with the chosen time has a bounded number of samples.
+	if strings.Contains(strings.ReplaceAll(q.Expr, "[$__range:$__interval]", ""), "$__range") {
+		t.Errorf("%s: %q: reads every sample of the chosen time", d.UID, p.Title)
 	}
 }
 
@@ -181,7 +184,9 @@ func TestFilterByAPI(t *testing.T) {
 			continue
 		}
 		for _, p := range d.Panels {
-			filtered := !slices.ContainsFunc(p.Targets, func(q query) bool { return !strings.Contains(q.Expr, "$api") && !strings.HasPrefix(q.LegendFormat, "ABS at") })
+			filtered := !slices.ContainsFunc(p.Targets, func(q query) bool {
+				return !strings.Contains(q.Expr, "$api") && !strings.HasPrefix(q.LegendFormat, "ABS at")
+			})
 			if len(p.Targets) > 0 && !filtered && !strings.Contains(p.Title, "all APIs") && !slices.Contains(ofTargets, p.Title) {
 				t.Errorf("%s: %q: the chosen API changes nothing, and the title does not say so", d.UID, p.Title)
 			}
@@ -233,24 +238,10 @@ func TestDatesAreMilliseconds(t *testing.T) {
 	n := 0
 	for _, d := range loadProm(t) {
 		for _, p := range d.Panels {
-			if strings.HasPrefix(p.FieldConfig.Defaults.Unit, "dateTime") {
+			for _, q := range p.dates() {
 				n++
-				if !strings.Contains(p.Targets[0].Expr, "1000 * ") {
-					t.Errorf("%s: %q shows seconds as milliseconds", d.UID, p.Title)
-				}
-			}
-			for _, o := range p.FieldConfig.Overrides {
-				for _, property := range o.Properties {
-					if property.ID != "unit" || !strings.HasPrefix(string(property.Value), `"dateTime`) {
-						continue
-					}
-					n++
-					value := p.valueOf(o.Matcher.Options)
-					for _, q := range p.Targets {
-						if (value == "Value" || value == "Value #"+q.RefID) && !strings.HasPrefix(q.Expr, "1000 * ") {
-							t.Errorf("%s: %q: %s shows seconds as milliseconds", d.UID, p.Title, o.Matcher.Options)
-						}
-					}
+				if !strings.Contains(q.Expr, "1000 * ") {
+					t.Errorf("%s: %q: %s shows seconds as milliseconds", d.UID, p.Title, q.RefID)
 				}
 			}
 		}

@@ -349,6 +349,9 @@ func filter(attacks []*attack, keep func(*attack) time.Duration) []*attack {
 }
 
 func TestSimulation(t *testing.T) {
+	if testing.Short() {
+		t.Skip("simulates days")
+	}
 	var running sync.WaitGroup
 	start := func(run func(*simulation), rising, reports bool) *simulation {
 		s := newSimulation(rising)

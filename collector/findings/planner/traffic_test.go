@@ -25,6 +25,9 @@ func TestTrafficChange(t *testing.T) {
 
 // The sum of many rows is precise to a thousandth, and ends at the largest number.
 func TestSumOfRows(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes millions of rows")
+	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 1000 {
 		r, want, got := new(reportTraffic), int64(0), int64(0)
