@@ -10,18 +10,19 @@ const types = './node_modules/@grafana/schema/dist/types/raw/composable';
 // JSON has the values of enums, not their names.
 let text = `import type { Dashboard } from '@grafana/schema';
 ${Object.values(kinds).map((k) => `import type * as ${k} from '${types}/${k}/panelcfg/x/types.gen';`).join('\n')}
-type Plain<T> = T extends string ? \`\${T}\` : T extends (infer U)[] ? Plain<U>[] : T extends object ? { [K in keyof T]: Plain<T[K]> } : T;
+type Plain<T> = T extends string ? \`\${T}\` : T extends (infer U)[] ? Plain<U>[] : T extends object ? { [K in keyof T]?: Plain<T[K]> } : T;
 interface Footer { footer?: { show: boolean; reducer: string[]; fields: string } } // of a table before Grafana 12
 type Property<F> = { id: 'unit' | 'min' | 'max' | 'decimals' | 'color' | 'thresholds' | 'mappings' | 'links' | 'noValue' | 'displayName' | 'description' | 'filterable' | \`custom.\${keyof F & string}\`; value?: unknown };
 `;
 for (const [i, name] of (await readdir(dashboards)).filter((n) => n.endsWith('.json')).entries()) {
-  const json = await readFile(join(dashboards, name), 'utf8');
-  text += `export const d${i}: Plain<Dashboard> = ${json};\n`;
-  const board = JSON.parse(json);
+  const board = JSON.parse(await readFile(join(dashboards, name), 'utf8'));
+  for (const a of board.annotations.list) delete a.target; // a query is the data source's own
+  text += `export const d${i}: Plain<Dashboard> = ${JSON.stringify(board, null, 2)};\n`;
   for (const p of board.panels.flatMap((x) => [x, ...(x.panels ?? [])])) {
     const kind = kinds[p.type];
     if (!kind) continue;
-    const field = kind === 'stat' || kind === 'bargauge' ? '{}' : `Plain<${kind}.FieldConfig>`;
+    // The panel has more of these than its schema.
+    const field = kind === 'stat' || kind === 'bargauge' ? '{}' : `Plain<${kind}.FieldConfig${kind === 'statetimeline' ? ' & { spanNulls?: boolean | number }' : ''}>`;
     text += `// ${board.uid}: ${p.title}\n`;
     text += `export const d${i}p${p.id}: Partial<Plain<${kind}.Options>>${kind === 'table' ? ' & Footer' : ''} = ${JSON.stringify(p.options ?? {})};\n`;
     text += `export const d${i}p${p.id}c: Partial<${field}> = ${JSON.stringify(p.fieldConfig?.defaults?.custom ?? {})};\n`;
