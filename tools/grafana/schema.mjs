@@ -16,7 +16,8 @@ type Property<F> = { id: 'unit' | 'min' | 'max' | 'decimals' | 'color' | 'thresh
 `;
 for (const [i, name] of (await readdir(dashboards)).filter((n) => n.endsWith('.json')).entries()) {
   const board = JSON.parse(await readFile(join(dashboards, name), 'utf8'));
-  for (const a of board.annotations.list) delete a.target; // a query is the data source's own
+  // These members of an annotation are the Prometheus data source's own.
+  for (const a of board.annotations.list) for (const own of ['target', 'expr', 'step', 'titleFormat', 'textFormat', 'tagKeys', 'useValueForTime']) delete a[own];
   text += `export const d${i}: Plain<Dashboard> = ${JSON.stringify(board, null, 2)};\n`;
   for (const p of board.panels.flatMap((x) => [x, ...(x.panels ?? [])])) {
     const kind = kinds[p.type];
