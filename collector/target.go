@@ -127,6 +127,7 @@ func newTarget(
 // open exposes the target for the first time: what was restored, or zeros.
 func (t *target) open() {
 	t.health.Init(t.Name)
+	recordConfig(t.health, t.Name, &t.Options)
 	if last := t.ledger.LastGain(); !last.IsZero() {
 		t.health.LastNewRequests.WithLabelValues(t.Name).Set(float64(last.Unix()))
 	}

@@ -10,6 +10,13 @@ const (
 	ForensicsSkipped = "skipped"
 	ForensicsFailed  = "failed"
 
+	SettingInterval = "interval"
+	SettingSlot     = "slot"
+	SettingReread   = "reread"
+	SettingSettle   = "settle"
+	SettingWindow   = "window"
+	SettingExpire   = "expire"
+
 	DimensionToken  = "token"
 	DimensionMethod = "method"
 	DimensionAPI    = "api"
@@ -494,6 +501,14 @@ var (
 		Help: "Time at which the configuration that is in effect was read, in seconds since 1970.",
 		Note: "It is about the process and has no `target`.",
 	}
+	ConfigSeconds = &Family{
+		Name: "abs_exporter_config_seconds", Type: Gauge, Unit: "seconds", Group: GroupHealth, Stability: Stable,
+		Labels: []string{LabelTarget, "setting"}, LabelValues: map[string][]string{
+			"setting": {SettingInterval, SettingSlot, SettingReread, SettingSettle, SettingWindow, SettingExpire},
+		},
+		Help: "Durations that the exporter is configured with, in seconds.",
+		Note: "`--series.expire` for `expire`, `--collect.` and the name for the others. Dashboards draw them as limits.",
+	}
 	BuildInfo = &Family{
 		Name: "abs_exporter_build_info", Type: Gauge, Group: GroupHealth, Stability: Stable,
 		Labels: []string{"version", "revision", "goversion"},
@@ -548,7 +563,7 @@ func Table() []*Family {
 		ReportMismatches, ReportRepeats, ReportLastSuccess, LastNewRequests, CertificateExpiry, ServerClockSkew,
 		Slots, MissedSlots, UnprovenSlots, RequestDelay, ReportRegressions, AuditMissing, AuditSurplus, ForensicsTokens, ForensicsOldestAge,
 		SeriesOverflow, FindingsOverflow, StateSaveFailures, StateLastSave, LogLinesDropped,
-		ReloadSuccessful, ReloadSuccess, BuildInfo,
+		ReloadSuccessful, ReloadSuccess, ConfigSeconds, BuildInfo,
 
 		OTLPRequests, OTLPDropped, OTLPLastSuccess,
 	}

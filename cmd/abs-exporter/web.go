@@ -42,6 +42,7 @@ func (p *pages) handler() http.Handler {
 	mux.Handle("GET "+p.telemetryPath, p.metrics)
 	mux.HandleFunc("GET /{$}", p.status)
 	mux.Handle("POST "+config.ReloadPath, p.reload())
+	mux.HandleFunc("GET "+config.RunbooksPath+"{name...}", p.runbook)
 	return mux
 }
 

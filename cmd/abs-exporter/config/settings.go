@@ -132,9 +132,10 @@ type Web struct {
 
 // The paths that are served beside --web.telemetry-path.
 const (
-	HealthPath = "/healthz"
-	ReadyPath  = "/readyz"
-	ReloadPath = "/-/reload"
+	HealthPath   = "/healthz"
+	ReadyPath    = "/readyz"
+	ReloadPath   = "/-/reload"
+	RunbooksPath = "/runbooks/"
 )
 
 // Log is the log of the process.
