@@ -126,7 +126,7 @@ const checkEnd = `
         labels:
           severity: critical
         annotations:
-          summary: A threshold of abs-exporter's alert rules is missing, or there are two of it
+          summary: A threshold of abs-exporter's alert rules is missing, or has two values
           description: >-
             At least one of the series abs:threshold_* is not recorded, so the alerts that compare with it cannot fire, or two
             copies of it differ, and the larger number counts. Load thresholds.rules.yml together with the other rules, with all

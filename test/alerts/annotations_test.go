@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"os"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"text/template/parse"
@@ -24,12 +23,6 @@ import (
 func TestAnnotationsWithoutQueries(t *testing.T) {
 	var all strings.Builder
 	for _, r := range alertRules(t) {
-		if slices.Contains(elseRemains, r.Alert) {
-			if elseOfQuery(t, r.Annotations["description"]) == 0 {
-				t.Errorf("%s is in elseRemains, and none of its queries has an else", r.Alert)
-			}
-			continue
-		}
 		all.WriteString("# " + r.Alert + "\n")
 		for _, name := range []string{"summary", "description"} {
 			if branches := elseOfQuery(t, r.Annotations[name]); branches > 0 {
@@ -58,11 +51,6 @@ func TestAnnotationsWithoutQueries(t *testing.T) {
 
 // halfSentence matches what is left of a sentence whose middle is gone.
 var halfSentence = regexp.MustCompile(`  |\(\)|[:,;] ?[.,;)]| [.,;:)]|\.\.|[:,;]$|^$`)
-
-// elseRemains are alerts whose queries have an else still. Take out what no longer does.
-var elseRemains = []string{
-	"ABSAttackCritical", "ABSAttackUnknownType", "ABSAttackWarning", "ABSAttackInfo", "ABSAttackSpreading", "ABSAttackManyTypes", "ABSAnomalies",
-}
 
 // preamble is what Prometheus puts before each template of a rule.
 const preamble = "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}"

@@ -105,12 +105,16 @@ func sameMessages(got, want []string) bool {
 }
 
 // pages returns what was sent, oldest first: receiver, status and alerts. Another message of the
-// same group, as when an alert joins it, is none: PagerDuty adds it to the page that is there.
+// same group, as when an alert joins it, is none: PagerDuty adds it to the page that is there. Nor is
+// the heartbeat, which always comes.
 func (in *inbox) pages() []string {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	var out []string
 	for _, m := range in.messages {
+		if m.Receiver == "abs-heartbeat" {
+			continue
+		}
 		names := map[string]bool{}
 		for _, a := range m.Alerts {
 			names[a.Labels["alertname"]] = true

@@ -46,6 +46,7 @@ func TestAlertsOfAnOutage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("simulates days")
 	}
+	t.Parallel()
 	for _, situation := range []struct {
 		kind, runbook string
 		firings       []firing
@@ -71,6 +72,7 @@ func TestAlertsOfAnOutage(t *testing.T) {
 		for _, hours := range []time.Duration{1, 6, 16} {
 			t.Run(fmt.Sprint(situation.kind, " ", int(hours), " h"), func(t *testing.T) {
 				t.Parallel()
+				compute(t)
 				begin, end, fired := runOutage(t, situation.kind, hours*time.Hour)
 				checkFired(t, situation.firings, hours*time.Hour, begin, end, fired)
 			})
