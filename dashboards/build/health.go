@@ -37,7 +37,7 @@ func health() *Dashboard {
 		stat("Audit difference", "Requests that the last audit found in ABS and not in the counters, or the other way round, as a share of a day's requests, at the target where it is largest.",
 			"percentunit", steps(colourGood, limit("audit_difference_ratio"), colourWarning), query{or("max("+auditDifference()+")", "NaN * "+running), ""}).
 			otherwise("no audit yet").wide(3),
-		stat("Age of saved state", "How long ago the state was last saved, at the target where it is longest.",
+		stat("Age of the state", "How long ago the state was last saved, at the target where it is longest.",
 			"s", steps(colourGood, limit("state_save_seconds"), colourWarning), query{or("max("+age("abs_exporter_state_last_save_timestamp_seconds", target)+")", "NaN * "+running), ""}).
 			otherwise("in memory only").wide(3),
 		stat("Forensics in time", "How old the oldest forensics answer in use is, as a share of the sliding window, at the target where it is largest. Above 100 % an attack can pass unseen.",
