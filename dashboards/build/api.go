@@ -8,7 +8,7 @@ func api() *Dashboard {
 		[]Variable{datasourceVariable(), targetVariable(), apiVariable(), rangeVariable()},
 		append([]object{attacksBegan(pair, "abs_attack_start_timestamp_seconds", ofAPI, "{{attack_type}} on {{api}} ({{target}})")}, interruptions()...),
 
-		row("API $api"),
+		row("API ${api:text}"),
 		blindTargets(),
 		stat("Worst severity now", "The worst severity of the attacks on the API now, without those across APIs.", "none", steps(colourNothing),
 			query{or("max("+ranked(attackNow(ofAPI))+")", allClear()), ""}).ranked(),
@@ -19,20 +19,20 @@ func api() *Dashboard {
 		stat("Requests, last $range", "Requests of the API in the chosen range, at all chosen targets.", "short", steps(colourTraffic),
 			query{complete("sum", live(increase("target", "abs_api_requests_total", ofAPI))), ""}).wide(3),
 		stat("Compared with a week before", "Requests of the chosen range as a multiple of those at the same time a week before.", "percentunit", steps(colourTraffic),
-			query{or(increase("", "abs_api_requests_total", ofAPI)+"\n/ ("+weekBefore("[$range]")+" > 0)", "NaN * count("+predicting()+")"), ""}).otherwise("no week yet").wide(4),
+			query{or(increase("", "abs_api_requests_total", ofAPI)+"\n/ (sum(increase("+where("abs_api_requests_total", ofAPI)+"[$range] offset 1w)) > 0)", "NaN * count("+predicting()+")"), ""}).otherwise("no week yet").wide(4),
 		stat("ABS detects attacks", "Whether ABS is in prediction mode for the API, for each of them where several are chosen. If not, no attack means nothing.", "none", steps(colourNothing),
-			query{complete("min", predicting()), ""}).judged(values("not on all", colourWarning, "yes", colourGood)).wide(4),
+			query{complete("min", predicting()), ""}).judged(values("not all", colourWarning, "yes", colourGood)).wide(4),
 
 		timeline("Severity by attack type", "Every attack type on the API over time, with its severity; all is an attack across APIs.", 24, 8,
 			query{ranked(attackNow(across)), "{{attack_type}} on {{api}} ({{target}})"},
-			query{clearByTarget(), "ABS at {{target}}"}),
+			query{"max by (target) (" + ranked(attackNow(across)) + ")\nor " + clearByTarget(), "any type ({{target}})"}),
 		attacksTable("Attacks now, by type", across, 11),
 		tokensTable("Flagged tokens now", ofAPI, 13),
 		anomaliesTable("Anomalies now, by type", ofAPI),
 
 		row("Traffic"),
 		lines("Requests beside the week before", "Requests of the API, and those a week before. A point is about the time before it: the chosen range, or longer where there are too many.", "short", 12, 9,
-			query{gain("", "abs_api_requests_total", ofAPI), "now"}, query{weekBefore("[$__interval]"), "a week before"}).
+			query{gain("", "abs_api_requests_total", ofAPI), "now"}, query{gainOver("", "abs_api_requests_total", ofAPI, "$__interval", "1w"), "a week before"}).
 			overTime().painted([]paint{{"now", colourTraffic}, {"a week before", colourNothing}}),
 		lines("Requests an hour beside the alert's bound", "Requests in the hour before, and those of the busiest hours of the week before, times the factor of ABSAPITrafficHigh: both as that alert's rules record them.", "short", 12, 9,
 			query{"sum(" + where("target_api:abs_api_requests:increase1h", ofAPI) + ")", "in an hour"},
@@ -45,9 +45,4 @@ func api() *Dashboard {
 		row("Training"),
 		training("target, api", ofAPI),
 	)
-}
-
-// weekBefore is the traffic of a week before.
-func weekBefore(over string) string {
-	return "sum(increase(" + where("abs_api_requests_total", ofAPI) + over + " offset 1w))"
 }

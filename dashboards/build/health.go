@@ -32,12 +32,12 @@ func health() *Dashboard {
 		dataAge().wide(3),
 		stat("Age of new requests", "How long ago a report last had more requests than before, at the target where it is longest. Standing still while there is traffic, ABS gets no logs: a full disk, or a feed that stopped.",
 			"s", steps(colourGood, limit("no_new_requests_seconds"), colourWarning, limit("no_new_requests_max_seconds"), colourCritical), query{complete("max", age("abs_last_new_requests_timestamp_seconds", target)), ""}).wide(3),
-		stat("Missed slots, last 2 days", "Slots given up because they lay too far back: requests that only they contain are not counted.",
+		stat("Missed slots", "Slots of the last two days given up because they lay too far back: requests that only they contain are not counted.",
 			"short", steps(colourGood, 1, colourWarning), query{complete("max", live(missedSlots())), ""}).wide(3),
 		stat("Audit difference", "Requests that the last audit found in ABS and not in the counters, or the other way round, as a share of a day's requests, at the target where it is largest.",
 			"percentunit", steps(colourGood, limit("audit_difference_ratio"), colourWarning), query{or("max("+auditDifference()+")", "NaN * "+running), ""}).
 			otherwise("no audit yet").wide(3),
-		stat("Age of the saved state", "How long ago the state was last saved, at the target where it is longest.",
+		stat("Age of the state", "How long ago the state was last saved, at the target where it is longest.",
 			"s", steps(colourGood, limit("state_save_seconds"), colourWarning), query{or("max("+age("abs_exporter_state_last_save_timestamp_seconds", target)+")", "NaN * "+running), ""}).
 			otherwise("in memory only").wide(3),
 		stat("Forensics in time", "How old the oldest forensics answer in use is, as a share of the sliding window, at the target where it is largest. Above 100 % an attack can pass unseen.",
@@ -132,8 +132,8 @@ func health() *Dashboard {
 		row("Forensics and series"),
 		lines("Tokens by state of forensics", "Tokens of the sliding window, each in one state: answered since the window report before the last one (covered), failed when last asked about, skipped because ABS refuses the request, or none of these (due).", "short", 8, 8,
 			query{"sum by (state) (" + gauge("target, state", "abs_exporter_forensics_tokens", target) + ")", "{{state}}"}).painted(forensicsStates()),
-		lines("How old a forensics report can be", "Since when forensics of every token that stayed in the window was read. Above the limit, the window's length, raise --forensics.rate.", "s", 8, 8,
-			query{gauge("target", "abs_exporter_forensics_oldest_age_seconds", target), "{{target}}"},
+		lines("How old a forensics report can be", "Since when forensics of every token that stayed in the window was read, at the target where it is longest ago. Above the limit, the window's length, raise --forensics.rate.", "s", 8, 8,
+			query{"max(" + gauge("target", "abs_exporter_forensics_oldest_age_seconds", target) + ")", "oldest"},
 			query{number1(limit("forensics_windows")) + " * min(" + where("abs_window_seconds", target) + ")", "limit"}).limited(),
 		lines("Share of requests under _other", "Share of the requests counted under _other because the label's series were all in use: see --series.max-tokens and --series.max-values.", "percentunit", 8, 8,
 			query{gain("dimension", "abs_exporter_series_overflow_requests_total", target) + "\n/ on () group_left () " + gain("", "abs_requests_total", target), "{{dimension}}"}).overTime().painted(dimensions()),
@@ -186,8 +186,8 @@ func clockSkew() string {
 
 // firing lists the alerts of this exporter that fire.
 func firing() *Panel {
-	const matchers = `alertname=~"ABS.+", alertstate="firing", target=~"$target|"`
-	return table("Firing alerts", "The alerts of the rules that come with abs-exporter, if this Prometheus evaluates them: also those without a target.", 7, 9,
+	const matchers = `alertname=~"ABS.+", alertname!="ABSWatchdog", alertstate="firing", target=~"$target|"`
+	return table("Firing alerts", "The alerts of the rules that come with abs-exporter, if this Prometheus evaluates them: also those without a target, not ABSWatchdog, which always fires.", 7, 9,
 		[]column{{"Value", "Severity"}, {"alertname", "Alert"}, {"target", "Target"}},
 		query{long(
 			"max by (alertname, target) ("+ranks("ALERTS", matchers, func(s string) string { return s })+")",

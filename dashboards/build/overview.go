@@ -31,16 +31,16 @@ func overview() *Dashboard {
 			"short", steps(colourGood, 1, colourCritical), query{atLeast("count(" + pageable() + ")"), "{{seen}}"}).wide(3),
 		stat("Flagged tokens, by worst severity", "Tokens with series of their own (--series.max-tokens) that ABS flags now, each once under its worst severity, and how many they were. "+
 			"Now is ABS's sliding window (3 h unless set otherwise): an attack that is over stays until the window has passed it.",
-			"short", steps(colourNothing, 1, colourCritical), query{tokensBySeverity(), "{{severity}}"}).trend().wide(7).
+			"short", steps(colourNothing, 1, colourCritical), query{tokensBySeverity(), "{{severity}}"}).trend().wide(6).
 			with("color", fixed(colourNothing)).painted(severityPaints()),
-		stat("APIs under attack now", "APIs that are attacked now with any severity; attacks across APIs are one more.",
+		stat("Attacked APIs", "APIs that are attacked now with any severity; attacks across APIs are one more.",
 			"short", steps(colourGood, 1, colourCritical), query{atLeast("count(count by (target, api) (" + attackNow(attack) + "))"), "{{seen}}"}).wide(3),
 		stat("New attacks, last $range", "How often a token began an attack of a type on an API in the chosen range.",
 			"short", steps(colourGood, 1, colourCritical), query{atLeast(increase("", "abs_attack_detections_total", attack)), "{{seen}}"}).wide(3),
 		dataAge().wide(3),
 		stat("APIs in training", "APIs on which ABS does not detect attacks (prediction mode off): no attack on them means nothing. Decoys are not counted.",
 			"short", steps(colourGood, 1, colourWarning), query{complete("count", predicting()+" == 0") + "\nor " + complete("0 * count", predicting()), ""}).
-			wide(2).leads("the APIs", APIUID),
+			wide(3).leads("the APIs", APIUID),
 
 		timeline("APIs under attack", "The worst severity of the attacks on each API over time. An attack that is over stays until ABS's window has passed it. "+
 			"A target whose state was unknown has a gap in its own row.", 16, 8,
@@ -64,9 +64,9 @@ func overview() *Dashboard {
 			gains("Requests by method, all APIs", "Requests by HTTP method: ABS does not split methods by API.", "short", 12, 9,
 				query{gain("method", "abs_method_requests_total", target), "{{method}}"}).painted(methods()),
 			rows("Requests by API", "Requests, a row an API. The colour is the share of the busiest cell: choose some APIs above to see the others.", ofTraffic.shared(), 12, 9,
-				query{byAPI("[$__interval]"), "{{api}}"}),
+				query{byAPI(gain), "{{api}}"}),
 			bars("Busiest APIs, last $range", "The ten APIs with the most requests in the chosen range.", 12, 9,
-				query{long("topk(10,", indent(byAPI("[$range]")), ")"), "{{api}}"}).with("links", toAPI("${__field.labels.api}")["value"]),
+				query{long("topk(10,", indent(byAPI(increase)), ")"), "{{api}}"}).with("links", toAPI("${__field.labels.api}")["value"]),
 			bars("Busiest tokens, all APIs, last $range", "The ten tokens with the most requests in the chosen range; _other is all that are not tracked. A click leads to all about one.", 12, 9,
 				query{"topk(10, " + increase("token", "abs_token_requests_total", target) + ")", "{{token}}"}).with("links", toToken("${__field.labels.token}")["value"]),
 			bars("Busiest devices, all APIs, last $range", "The ten devices, as ABS names them, with the most requests in the chosen range.", 12, 9,
@@ -79,10 +79,11 @@ func overview() *Dashboard {
 
 // flaggedTokens shows how many tokens are flagged beside what ABSAttackSpreading fires at.
 func flaggedTokens() *Panel {
-	return lines("Flagged tokens, all APIs", "How many tokens have any active attack, each once, also those without series of their own (--series.max-tokens), and at how many ABSAttackSpreading fires.", "short", 8, 8,
-		query{gauge("target", "abs_flagged_tokens", target), "{{target}}"},
-		query{"count by (target) (" + now(gauge("target, token", "abs_token_attack_active", target)) + ")\nor " + clearByTarget(), "{{target}}, with series of their own"},
-		query{fmt.Sprintf("clamp_min(%g * max(%s), %g)", limit("flagged_ratio"), where("abs_window_tokens", target), limit("flagged_tokens")), "limit"}).limited()
+	return lines("Flagged tokens, all APIs", "How many tokens have any active attack, each once, at the target with the most, how many of them have series of their own (--series.max-tokens), and at how many ABSAttackSpreading fires.", "short", 8, 8,
+		query{"max(" + gauge("target", "abs_flagged_tokens", target) + ")", "all"},
+		query{"max(count by (target) (" + now(gauge("target, token", "abs_token_attack_active", target)) + ")\nor " + clearByTarget() + ")", "with series of their own"},
+		query{fmt.Sprintf("clamp_min(%g * max(%s), %g)", limit("flagged_ratio"), where("abs_window_tokens", target), limit("flagged_tokens")), "limit"}).
+		painted(categorised("all", "with series of their own")).limited()
 }
 
 // blindTargets is the first tile: where it is not 0, no other can be relied on.
@@ -105,16 +106,18 @@ func dataAge() *Panel {
 func pageable() string { return fmt.Sprintf("(%s) >= %d", ranked(attackNow(attack)), rankPageable) }
 
 // tokensBySeverity is how many tokens there are of each worst severity: each a number at every
-// moment, NaN while a target is blind.
+// moment, NaN while a target is blind. Prometheus sorts series by their labels, so the label order,
+// which is smaller where it is worse, puts the worst first.
 func tokensBySeverity() string {
-	counts := `count_values("rank", max by (target, token) (` + ranked(tokenNow(attack)) + `))`
+	counts := fmt.Sprintf(`count_values("order", %d - max by (target, token) (`, rankBlind) + ranked(tokenNow(attack)) + `))`
 	var zeros, blanks []string
 	for _, s := range severities() {
-		counts = fmt.Sprintf(`label_replace(%s, "severity", %q, "rank", "%d")`, counts, s.name, s.rank)
-		zeros = append(zeros, labelled("vector(0)", "severity", s.name))
-		blanks = append(blanks, labelled("vector(NaN)", "severity", s.name))
+		order := fmt.Sprint(rankBlind - s.rank)
+		counts = fmt.Sprintf(`label_replace(%s, "severity", %q, "order", %q)`, counts, s.name, order)
+		zeros = append(zeros, labelled("vector(0)", "order", order, "severity", s.name))
+		blanks = append(blanks, labelled("vector(NaN)", "order", order, "severity", s.name))
 	}
-	return long("sum by (severity) ("+counts+")",
+	return long("sum by (order, severity) ("+counts+")",
 		"or on (severity) (("+strings.Join(zeros, " or ")+") and on () "+allClear()+")",
 		"or on (severity) ("+strings.Join(blanks, " or ")+")")
 }
@@ -124,27 +127,20 @@ func orType(label, expr string) string {
 	return long(expr, "or on (target) "+labelled(clearByTarget(), label, "none"))
 }
 
-// orTargetsNothing is orTargets for numbers: a blind target has NaN.
-func orTargetsNothing(expr string, labels ...string) string {
-	return orTargetsWith("NaN", expr, labels...)
-}
-
 // attacksTable lists the attacks of now.
 func attacksTable(title, matchers string, w int) *Panel {
-	none := []string{"attack_type", "none", "api", "none"}
 	return table(title, "Every attack type on every API for which tokens are flagged now, and when the first of these tokens was seen. API all is an attack across APIs. "+
 		"A target without attacks has a line that says so, and so has a blind one.", w, 9,
 		[]column{{"Value #A", "Severity"}, {"attack_type", "Attack type"}, {"api", "API"}, {"Value #B", "Tokens"}, {"Value #C", "First seen"}, {"target", "Target"}},
-		query{orTargets(ranked(attackNow(matchers)), none...), ""},
+		query{orTargets(ranked(attackNow(matchers)), "attack_type", "api"), ""},
 		query{attackNow(matchers), ""},
-		query{orTargetsNothing(began(pair, "abs_attack_start_timestamp_seconds", matchers), none...), ""},
+		query{orTargetsNothing(began(pair, "abs_attack_start_timestamp_seconds", matchers), "attack_type", "api"), ""},
 	).column("Severity", severityColumn()...).column("API", width(105), toAPI("${__value.raw}")).column("Target", width(85)).
 		column("Tokens", number(65)...).column("First seen", ago()...)
 }
 
 // tokensTable lists the flagged tokens of now.
 func tokensTable(title, matchers string, w int) *Panel {
-	none := []string{"token", "none", "attack_type", "none", "api", "none"}
 	ofToken := func(metric string) string {
 		return "0 * (" + tokenNow(matchers) + ") + on (target, token) group_left () " + gauge("target, token", metric, target)
 	}
@@ -160,19 +156,19 @@ func tokensTable(title, matchers string, w int) *Panel {
 			{"Value #D", "Addresses"},
 			{"target", "Target"},
 		},
-		query{orTargets(ranked(tokenNow(matchers)), none...), ""},
-		query{orTargetsNothing(began(ofOneToken, "abs_token_attack_start_timestamp_seconds", matchers), none...), ""},
+		query{orTargets(ranked(tokenNow(matchers)), "attack_type", "token", "api"), ""},
+		query{orTargetsNothing(began(ofOneToken, "abs_token_attack_start_timestamp_seconds", matchers), "attack_type", "token", "api"), ""},
 		query{ofToken("abs_token_window_requests"), ""},
 		query{ofToken("abs_token_window_ips"), ""},
-	).column("Severity", severityColumn()...).column("Token id", width(160), toToken("${__value.raw}")).column("API", width(100), toAPI("${__value.raw}")).
-		column("First seen", ago()...).column("Requests", number(80)...).column("Addresses", number(80)...).column("Target", width(85))
+	).column("Severity", severityColumn()...).column("Token id", width(140), toToken("${__value.raw}")).column("API", width(85), toAPI("${__value.raw}")).
+		column("First seen", ago()...).column("Requests", number(75)...).column("Addresses", number(80)...).column("Target", width(70))
 }
 
 // anomaliesTable lists the anomalies of now.
 func anomaliesTable(title, matchers string) *Panel {
 	return table(title, "Every anomaly type on every API that tokens show now: signs of an attack below its threshold. One says little, many at once may be one attack.", 24, 7,
 		[]column{{"Value", "Tokens"}, {"anomaly_type", "Anomaly type"}, {"api", "API"}, {"target", "Target"}},
-		query{orTargetsNothing(now(gauge("target, anomaly_type, api", "abs_anomaly_tokens", matchers)), "anomaly_type", "none", "api", "none"), ""},
+		query{orTargetsNothing(now(gauge("target, anomaly_type, api", "abs_anomaly_tokens", matchers)), "anomaly_type", "api"), ""},
 	).column("Tokens", number(80)...).column("API", toAPI("${__value.raw}"))
 }
 
@@ -182,7 +178,6 @@ func attacksInRange() *Panel {
 	var (
 		seen   = now(inRange("max", gauge(pair, "abs_attack_tokens", attack)))
 		active = gauge(pair, "abs_attack_tokens", attack) + " > bool 0"
-		none   = []string{"attack_type", "none", "api", "none"}
 	)
 	p := table("Attacks in the chosen time", "Every attack type on every API for which tokens were flagged in the chosen time, also those that are over: how many tokens at most, how often one began, and when the attack was seen.", 24, 9,
 		[]column{
@@ -196,10 +191,10 @@ func attacksInRange() *Panel {
 			{"Value #F", "Last seen"},
 			{"target", "Target"},
 		},
-		query{orTargets(rankedBy(seen, func(s string) string { return inRange("last", s) }), none...), ""},
-		query{long("("+active, "  or 0 * "+seen+")", "unless on (target) "+blind()), ""},
+		query{orTargets(rankedBy(seen, func(s string) string { return inRange("last", s) }), "attack_type", "api"), ""},
+		query{long("("+active, "  or 0 * ("+seen+"))", "unless on (target) "+blind()), ""},
 		query{seen, ""},
-		query{"sum by (" + pair + ") (increase(" + where("abs_attack_detections_total", attack) + "[$__range:$__interval]))", ""},
+		query{gainOver(pair, "abs_attack_detections_total", attack, "$__range", ""), ""},
 		query{"1000 * " + inRange("min", "min by ("+pair+") ("+where("abs_attack_start_timestamp_seconds", attack)+")"), ""},
 		query{"1000 * " + inRange("max", "(0 * ("+attackNow(attack)+") + time())"), ""},
 	).column("Severity", severityColumn()...).column("State", append(yesNo("over", colourNothing, "active", colourCritical), width(80))...).

@@ -14,10 +14,36 @@ func increase(by, counter, matchers string) string {
 }
 
 // gain is what a counter gained since the point before, by labels. With the chosen range as the
-// least distance of points, which overTime sets, the points of any span of time add up to its
-// increase.
+// least distance of points, which overTime sets, the points of any span of time add up to what was
+// counted.
 func gain(by, counter, matchers string) string {
-	return increaseOver(by, counter, matchers, "[$__interval]")
+	return gainOver(by, counter, matchers, "$__interval", "")
+}
+
+// gainOver is what a counter gained in a span that ended some time ago, from its last sample before
+// the span to its last one in it. An increase begins at the first sample in the span: what was
+// counted just before is in no span then, and ABS's batches come at round times, where spans end. A
+// counter that is younger than the span, or began anew as it began, begins with its least value. One
+// that began anew in the span has its increase, and so has one that ended well before the span does.
+func gainOver(by, counter, matchers, span, ago string) string {
+	c := where(counter, matchers)
+	if by != "" {
+		by = " by (" + by + ") "
+	}
+	before, until := " offset "+ago+span, "" // 1w1h is a duration, 1w + 1h is none in every Prometheus
+	if ago != "" {
+		until = " offset " + ago
+	}
+	in := "[" + span + "]" + until
+	return long(
+		"sum"+by+"(",
+		"  last_over_time("+c+"[30m]"+until+") - min without (edge) (",
+		"    "+labelled("last_over_time("+c+"[30m]"+before+")", "edge", "before"),
+		"    or min_over_time("+c+in+")",
+		"  )",
+		"  unless resets("+c+in+") > 0",
+		"  or increase("+c+in+")",
+		")")
 }
 
 func increaseOver(by, counter, matchers, over string) string {
@@ -84,11 +110,11 @@ func predicting() string {
 
 // byAPI is traffic by API over some time. all, which only attacks have, chooses every one, and not
 // none.
-func byAPI(over string) string {
+func byAPI(change func(by, counter, matchers string) string) string {
 	const all = target + `, api="all", api=~"$api"`
 	return long(
-		increaseOver("api", "abs_api_requests_total", ofAPI, over),
-		"or "+increaseOver("api", "abs_api_requests_total", target, over)+" and on () (",
+		change("api", "abs_api_requests_total", ofAPI),
+		"or "+change("api", "abs_api_requests_total", target)+" and on () (",
 		"  "+where("abs_attack_tokens", all)+" @ end() or "+where("abs_anomaly_tokens", all)+" @ end()",
 		")")
 }
@@ -107,16 +133,25 @@ func or(expr, zero string, labels ...string) string {
 }
 
 // orTargets adds a series for each target that has none in expr, which has ranks: that of a blind
-// one, and 0 of a clear one. The first label says which.
-func orTargets(expr string, labels ...string) string {
-	return orTargetsWith(fmt.Sprint(rankBlind), expr, labels...)
+// one, and 0 of a clear one. The label said says which. The labels blank, whose cells are links, are
+// a space: nothing to click, and the column is there.
+func orTargets(expr, said string, blank ...string) string {
+	return orTargetsWith(fmt.Sprint(rankBlind), expr, said, blank...)
 }
 
-func orTargetsWith(rank, expr string, labels ...string) string {
-	said := append(slices.Clone(labels), labels[0], "unknown: the target is blind")
+// orTargetsNothing is orTargets for numbers: a blind target has NaN.
+func orTargetsNothing(expr, said string, blank ...string) string {
+	return orTargetsWith("NaN", expr, said, blank...)
+}
+
+func orTargetsWith(rank, expr, said string, blank ...string) string {
+	var labels []string
+	for _, label := range blank {
+		labels = append(labels, label, " ")
+	}
 	return long(expr,
-		"or "+rank+" * "+labelled(blind(), said...),
-		"or on (target) "+labelled(clearByTarget(), labels...))
+		"or "+rank+" * "+labelled(blind(), append(slices.Clone(labels), said, "unknown: the target is blind")...),
+		"or on (target) "+labelled(clearByTarget(), append(labels, said, "none")...))
 }
 
 // now keeps what is above zero.

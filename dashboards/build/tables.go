@@ -34,7 +34,7 @@ func table(title, description string, w, h int, columns []column, queries ...que
 
 // severityColumn shows ranks as severities on their colours.
 func severityColumn() []object {
-	return append(judged(), object{"id": "mappings", "value": rankTexts()}, width(85))
+	return append(judged(), object{"id": "mappings", "value": rankTexts()}, width(80))
 }
 
 // judged gives the cells of a column the colour of their value.
@@ -70,7 +70,7 @@ func date(unit string, w int) []object {
 	return []object{{"id": "unit", "value": unit}, {"id": "mappings", "value": []object{special("nan", 0, "–", "text")}}, width(w)}
 }
 
-func ago() []object { return date("dateTimeFromNow", 120) }
+func ago() []object { return date("dateTimeFromNow", 115) }
 
 // to is the address of a dashboard with the data source, the range and the time of this one, and
 // with params.

@@ -23,7 +23,7 @@ func token() *Dashboard {
 			query{or("1000 * min("+where("abs_token_attack_start_timestamp_seconds", ofToken)+")", "NaN * count("+where("abs_token_attack_types", ofToken)+")"), ""}).otherwise("no attack").wide(3),
 		stat("Requests, last $range", "Requests of the token in the chosen range, each counted once since the token is tracked.",
 			"short", steps(colourTraffic), query{increase("", "abs_token_requests_total", ofToken), ""}).wide(3),
-		stat("Addresses in the window", "Distinct client addresses of the token in ABS's sliding window, at the target with the most. Many at once may be a token that was stolen.",
+		stat("Addresses", "Distinct client addresses of the token in ABS's sliding window, at the target with the most. Many at once may be a token that was stolen.",
 			"short", steps(colourTraffic), query{"max(" + where("abs_token_window_ips", ofToken) + ")", ""}).wide(3),
 		stat("Devices", "Distinct devices of the token in ABS's sliding window, as ABS names them.",
 			"short", steps(colourTraffic), query{"max(" + where("abs_token_window_devices", ofToken) + ")", ""}).wide(2),
@@ -53,8 +53,8 @@ func token() *Dashboard {
 		text("The token behind the id", "The command that finds the token, its attacks and its traffic in ABS's reports.",
 			"The id stands for the token; the token itself is in no metric. Where abs-exporter's keys are, with the flags of `serve`, this prints what ABS knows about it at the end of the chosen time, the token masked:\n\n"+
 				"```\nabs-exporter resolve ${token} --at ${__to:date:iso}\n```\n\n"+
-				"With several targets, add `--target` and one of these names to search one only: ${target:csv}. `--show-token` prints the token in full. "+
-				"[Runbooks](https://github.com/abs-exporter/abs-exporter/tree/main/docs/runbooks)", 24, 6),
+				"With several targets, add `--target` and a name to search one only; chosen above: ${target:text}. `--show-token` prints the token in full. "+
+				"[Runbooks](https://github.com/abs-exporter/abs-exporter/blob/main/docs/runbooks/README.md)", 24, 6),
 		collapsed("Other tokens", otherTokens()),
 	)
 }

@@ -2,7 +2,9 @@ package dashboards
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,26 +14,31 @@ import (
 	"github.com/prometheus/prometheus/util/teststorage"
 )
 
-// database15s has series in promtool's notation, a sample each 15 s from 1970 on.
-type database15s struct {
+// store has series in promtool's notation, a sample each 15 s from 1970 on.
+type store struct {
 	t       *testing.T
 	storage *teststorage.TestStorage
 	engine  *promql.Engine
 }
 
-func loaded(t *testing.T, series string) *database15s {
+func loaded(t *testing.T, series string) *store {
 	t.Helper()
-	storage := promqltest.LoadedStorage(t, "load 15s\n"+series)
+	return loadedEach(t, "15s", series)
+}
+
+func loadedEach(t *testing.T, interval, series string) *store {
+	t.Helper()
+	storage := promqltest.LoadedStorage(t, "load "+interval+"\n"+series)
 	t.Cleanup(func() {
 		if err := storage.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return &database15s{t, storage, promqltest.NewTestEngine(t, false, 5*time.Minute, 50_000_000)}
+	return &store{t, storage, promqltest.NewTestEngine(t, false, 5*time.Minute, 50_000_000)}
 }
 
 // ask returns the answer to an instant query, and how many samples were read for it.
-func (d *database15s) ask(expr string, at time.Duration) (promql.Vector, int64) {
+func (d *store) ask(expr string, at time.Duration) (promql.Vector, int64) {
 	d.t.Helper()
 	q, err := d.engine.NewInstantQuery(d.t.Context(), d.storage, nil, expr, time.Unix(0, 0).Add(at))
 	if err != nil {
@@ -46,7 +53,7 @@ func (d *database15s) ask(expr string, at time.Duration) (promql.Vector, int64) 
 }
 
 // graph returns the answer to a range query, and how many samples were read for it.
-func (d *database15s) graph(expr string, from, to, step time.Duration) (promql.Matrix, int64) {
+func (d *store) graph(expr string, from, to, step time.Duration) (promql.Matrix, int64) {
 	d.t.Helper()
 	q, err := d.engine.NewRangeQuery(d.t.Context(), d.storage, nil, expr, time.Unix(0, 0).Add(from), time.Unix(0, 0).Add(to), step)
 	if err != nil {
@@ -61,7 +68,7 @@ func (d *database15s) graph(expr string, from, to, step time.Duration) (promql.M
 }
 
 // sum returns the sum of all points of a graph.
-func (d *database15s) sum(expr string, from, to, step time.Duration) (sum float64) {
+func (d *store) sum(expr string, from, to, step time.Duration) (sum float64) {
 	d.t.Helper()
 	values := defaults()
 	values["__interval"] = fmt.Sprintf("%ds", int(step.Seconds()))
@@ -231,18 +238,46 @@ func checkLines(t *testing.T, q titledQuery, got promql.Vector, blind float64, a
 	}
 }
 
-// The cells of rows over time, and the bars, add up to what was counted, for any span of time: none
-// is lost where there are too many points for the chosen range, and none is shown twice.
-func TestCellsAddUp(t *testing.T) {
-	const days, perDay = 30, 5760
-	counter, total := make([]string, days*perDay+1), 0
-	for i := range counter {
-		if i%7001 == 3500 || i%9973 == 1 { // at no round time
-			total += 1 + i%3
+// countersOf30Days are counters with a sample each minute: what counts now and then, what steps with ABS's batches
+// just after every full ten minutes, what restarts at zero and is gone for a while, and what is
+// young. Each has a number of steps until each sample, which its samples need not show.
+func countersOf30Days() (series string, counted []int) {
+	const samples = 30*1440 + 1
+	counted = make([]int, samples)
+	for name, steps := range map[string]func(i int) int{
+		"rare":     func(i int) int { return map[bool]int{true: 1 + i%3}[i%1751 == 875 || i%2473 == 1] },
+		"batches":  func(i int) int { return map[bool]int{true: 40}[i%10 == 1] },
+		"restarts": func(i int) int { return map[bool]int{true: 7}[i%10 == 1] },
+		"young":    func(i int) int { return map[bool]int{true: 60}[i == samples-500] },
+	} {
+		values, total := make([]string, samples), 0
+		for i := range values {
+			n := steps(i)
+			if name == "restarts" && (i%2880 == 1447 || i%2880 == 30 || i%2880 == 59) { // in an hour, and while it is gone
+				total = 0
+			}
+			total += n
+			values[i] = fmt.Sprint(total)
+			if gone := i%2880 >= 55 && i%2880 < 63; name == "restarts" && gone || name == "young" && i < samples-501 {
+				values[i] = "_"
+			}
+			counted[i] += n
 		}
-		counter[i] = fmt.Sprint(total)
+		series += fmt.Sprintf(" abs_attack_detections_total{target=\"prod\", attack_type=%q, api=\"shop\"} %s\n", name, strings.Join(values, " "))
 	}
-	db := loaded(t, ` abs_attack_detections_total{target="prod", attack_type="x", api="shop"} `+strings.Join(counter, " ")+"\n")
+	for i := range counted[1:] {
+		counted[i+1] += counted[i]
+	}
+	return series, counted
+}
+
+// The cells of rows over time, and the bars, add up to what was counted, for any span of time: none
+// is lost where there are too many points for the chosen range, or between the last sample of one
+// cell and the first of the next, and none is shown twice.
+func TestCellsAddUp(t *testing.T) {
+	const days = 30
+	series, counted := countersOf30Days()
+	db := loadedEach(t, "1m", series)
 	checked := 0
 	for _, q := range queriesWith(t, "abs_attack_detections_total") {
 		if !q.query.Range || q.panel.Type == "stat" {
@@ -253,22 +288,97 @@ func TestCellsAddUp(t *testing.T) {
 		for _, view := range []struct{ span, step time.Duration }{
 			{6 * time.Hour, time.Hour}, {48 * time.Hour, time.Hour}, {7 * 24 * time.Hour, 3 * time.Hour}, {29 * 24 * time.Hour, 12 * time.Hour},
 		} {
-			if q.panel.Interval != "$range" {
-				view.step = max(time.Minute, view.span/48)
-			}
 			end := days * 24 * time.Hour
-			var before float64
-			if _, err := fmt.Sscan(counter[int((end-view.span-view.step).Seconds())/15], &before); err != nil {
-				t.Fatal(err)
-			}
 			sum := db.sum(q.query.Expr, end-view.span, end, view.step)
-			if want := float64(total) - before; math.Abs(sum-want) > 0.02*want+0.5 {
+			want := float64(counted[len(counted)-1] - counted[int((end-view.span-view.step).Minutes())])
+			if math.Abs(sum-want) > max(1, 0.002*want) {
 				t.Errorf("%s: of %s the cells are %.1f together, want %.0f", q, view.span, sum, want)
 			}
 		}
 	}
 	if checked < 2 {
 		t.Errorf("only %d panels were checked", checked)
+	}
+}
+
+// The table of the chosen time counts a detection as the counter does, also where the series is
+// young, and says of an attack that ended that it is over.
+func TestAttacksInTheChosenTime(t *testing.T) {
+	db := loaded(t, fmt.Sprintf(slots+fresh+known, "prod")+
+		` abs_attack_tokens{target="prod", attack_type="ended", api="shop"} _x100 3x100 0x280
+ abs_attack_detections_total{target="prod", attack_type="ended", api="shop"} _x100 0 3x379
+ abs_attack_tokens{target="prod", attack_type="new", api="shop"} _x473 1x7
+ abs_attack_detections_total{target="prod", attack_type="new", api="shop"} _x473 0 1x6
+`)
+	got := map[string]float64{}
+	for _, q := range queriesWith(t, "$__range") {
+		title := q.panel.renames("Value #" + q.query.RefID)
+		if title != "State" && title != "New attacks" {
+			continue
+		}
+		values := defaults()
+		values["__range"], values["__interval"] = "7200s", "1m"
+		answer, _ := db.ask(fill(q.query.Expr, values), 2*time.Hour)
+		for _, s := range answer {
+			got[title+" "+s.Metric.Get("attack_type")] = s.F
+		}
+	}
+	want := map[string]float64{"State ended": 0, "State new": 1, "New attacks ended": 3, "New attacks new": 1}
+	if !maps.Equal(got, want) {
+		t.Errorf("the table shows %v, want %v", got, want)
+	}
+}
+
+// A line that says that there is nothing leads nowhere.
+func TestNothingIsNoLink(t *testing.T) {
+	db := loaded(t, fmt.Sprintf(calm, "a")+fmt.Sprintf(silent, "b"))
+	n := 0
+	for _, q := range queriesWith(t, "abs_exporter_slots") {
+		for _, label := range q.panel.linked() {
+			got, _ := db.ask(fill(q.query.Expr, defaults()), 2*time.Hour)
+			for _, s := range got {
+				if text := s.Metric.Get(label); strings.TrimSpace(text) != "" {
+					t.Errorf("%s: the link %q leads to none: %s", q, label, s)
+				}
+				n++
+			}
+		}
+	}
+	if n < 10 {
+		t.Errorf("only %d cells were checked", n)
+	}
+}
+
+// No row of a timeline says that there is nothing during an attack at its target.
+func TestTimelinesDuringAnAttack(t *testing.T) {
+	db := loaded(t, fmt.Sprintf(attacked, "a"))
+	n := 0
+	for _, q := range queriesWith(t, "abs_attack_tokens") {
+		if q.panel.Type != "state-timeline" {
+			continue
+		}
+		n++
+		if got, _ := db.ask(fill(q.query.Expr, defaults()), 2*time.Hour); len(got) != 1 || got[0].F != 3 {
+			t.Errorf("%s shows %s, want the rank 3", q, got)
+		}
+	}
+	if n != 4 {
+		t.Errorf("%d queries were checked, want 4", n)
+	}
+}
+
+// The alerts that fire are those that say that something is wrong.
+func TestFiringAlerts(t *testing.T) {
+	const loadedRules = ` abs:threshold_unreachable_seconds 1800x480` + "\n"
+	watchdog := ` ALERTS{alertname="ABSWatchdog", alertstate="firing", severity="info"} 1x480` + "\n"
+	attack := ` ALERTS{alertname="ABSAttack", alertstate="firing", severity="critical", target="prod"} 1x480` + "\n"
+	for want, series := range map[string]string{"none": watchdog, "ABSAttack": watchdog + attack} {
+		db := loaded(t, fmt.Sprintf(calm, "prod")+loadedRules+series)
+		for _, q := range queriesWith(t, "ALERTS{") {
+			if got, _ := db.ask(fill(q.query.Expr, defaults()), 2*time.Hour); len(got) != 1 || got[0].Metric.Get("alertname") != want {
+				t.Errorf("%s shows %s, want %s", q, got, want)
+			}
+		}
 	}
 }
 
@@ -317,6 +427,15 @@ func TestRanks(t *testing.T) {
 		if len(got) != 4 {
 			t.Errorf("%s shows %s", q, got)
 		}
+		// Of a graph, which the trend is, Prometheus sorts the series.
+		var order []string
+		graph, _ := db.graph(fill(q.query.Expr, defaults()), time.Hour, 2*time.Hour, time.Minute)
+		for _, s := range graph {
+			order = append(order, s.Metric.Get("severity"))
+		}
+		if worst := []string{"critical", "unknown", "warning", "info"}; !slices.Equal(order, worst) {
+			t.Errorf("%s: the order is %q, want %q", q, order, worst)
+		}
 	}
 }
 
@@ -332,7 +451,7 @@ func checkRanks(t *testing.T, q titledQuery, got promql.Vector, want map[string]
 	}
 }
 
-// A viewer's refresh is cheap: a query reads hardly more samples than there are, whatever its panel
+// A viewer's refresh is cheap: a query reads each sample four times at most, whatever its panel
 // shows, with 12 hours of 60 tokens.
 func TestQueriesAreCheap(t *testing.T) {
 	const samples, span = 2880, 12 * time.Hour
@@ -348,8 +467,11 @@ func TestQueriesAreCheap(t *testing.T) {
 	}
 	db := loaded(t, series.String())
 	values := defaults()
-	values["__interval"] = "150s" // 12 h in 300 points
 	for _, q := range queriesWith(t, "{") {
+		values["__interval"] = "150s" // 12 h in 300 points
+		if q.query.Range {
+			values["__interval"] = "1h"
+		}
 		expr, read := fill(q.query.Expr, values), int64(0)
 		if q.query.Instant {
 			_, read = db.ask(expr, span)
@@ -361,9 +483,9 @@ func TestQueriesAreCheap(t *testing.T) {
 			case q.panel.MaxDataPoints > 0:
 				step = max(step, span/time.Duration(q.panel.MaxDataPoints))
 			}
-			_, read = db.graph(strings.ReplaceAll(expr, "[150s]", "[1h]"), 0, span, step)
+			_, read = db.graph(expr, 0, span, step)
 		}
-		if read > 600_000 { // what is read once for all points of a graph counts at each
+		if read > 4*60*samples { // what is read once for all points of a graph counts at each
 			t.Errorf("%s reads %d samples", q, read)
 		}
 	}

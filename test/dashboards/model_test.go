@@ -63,14 +63,9 @@ type panel struct {
 			Mappings   []mapping
 			Thresholds struct{ Steps []step }
 		}
-		Overrides []struct {
-			Matcher    struct{ ID, Options string }
-			Properties []struct {
-				ID    string
-				Value json.RawMessage
-			}
-		}
+		Overrides []override
 	}
+	Options         struct{ Content string } // of a text
 	Transformations []struct {
 		ID      string
 		Options struct {
@@ -84,6 +79,15 @@ type panel struct {
 }
 
 type link struct{ URL string }
+
+// override changes how one column, or one series, is shown.
+type override struct {
+	Matcher    struct{ ID, Options string }
+	Properties []struct {
+		ID    string
+		Value json.RawMessage
+	}
+}
 
 // mapping is the text shown for a value, or for a special one such as null.
 type mapping struct {
@@ -204,6 +208,20 @@ func (p panel) mappingsOf(t *testing.T, title string) (all []mapping) {
 		}
 	}
 	return all
+}
+
+// linked returns the labels whose cells of a table are links.
+func (p panel) linked() (labels []string) {
+	for _, o := range p.FieldConfig.Overrides {
+		for _, property := range o.Properties {
+			for _, label := range p.labels() {
+				if property.ID == "links" && p.renames(label) == o.Matcher.Options {
+					labels = append(labels, label)
+				}
+			}
+		}
+	}
+	return labels
 }
 
 // clear reports whether a value of a query looks as if all were well. In a table a rank of what is

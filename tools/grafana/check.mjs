@@ -188,6 +188,38 @@ test('an attack of severity info does not look like a critical one', async () =>
   assert.deepEqual(colours(info).filter((c) => colours(critical).includes(c)), [], 'in the tiles');
 });
 
+// What is wider than its place is measured, as it is drawn.
+test('no title is cut, and what is in a tile or a table of tokens fits', async () => {
+  for (const uid of uids) {
+    const wrong = await read(uid, () => {
+      const out = [];
+      for (const panel of document.querySelectorAll('[data-panel]')) {
+        const title = panel.dataset.panel, right = panel.getBoundingClientRect().right;
+        for (const e of panel.querySelectorAll('h2, h6')) if (e.scrollWidth > e.clientWidth) out.push(`the title "${title}"`);
+        for (const e of panel.querySelectorAll('span')) if (!panel.querySelector('[role=grid]') && e.getBoundingClientRect().right > right) out.push(`"${e.textContent}" in "${title}"`);
+        const grid = panel.querySelector('[role=grid]');
+        if (grid && grid.scrollWidth > grid.clientWidth && /attack|token/i.test(title)) out.push(`the columns of "${title}": ${grid.scrollWidth} > ${grid.clientWidth}`);
+      }
+      return out;
+    }, { draw: '' });
+    assert.deepEqual(wrong, [], uid);
+  }
+});
+
+test('what is all is named so, and a line about nothing has no link', async () => {
+  for (const uid of uids) {
+    const { titles, tables } = await read(uid, () => ({ titles: board.titles(), tables: board.tables() }));
+    assert.deepEqual(titles.filter((t) => t.title.includes('.*')), [], uid);
+    for (const t of tables) assert.ok(t.links.flat().every((l) => !/var-(api|token)=(none|unknown)/.test(l)), `${uid}: ${t.title}`);
+  }
+});
+
+test('the tile of flagged tokens has the worst severity first', async () => {
+  const numbers = await read(overview, () => board.numbers());
+  const tile = numbers.find((n) => /by worst severity/.test(n.title));
+  assert.deepEqual(tile.values.map((v) => v.name), ['critical', 'unknown', 'warning', 'info']);
+});
+
 // 6.
 test('a board opens on the default data source, and its links keep it', async () => {
   for (const uid of uids) {
