@@ -95,7 +95,7 @@ lint: $(TOOLS)/golangci-lint ## golangci-lint in every module, formatting too
 race: ## unit tests of the main module under the race detector, the long ones without it; docs are current
 	$(if $(RACE),,@echo 'no C compiler: the race detector is off')
 	$(GO) test $(RACE) -short -shuffle on -count 1 -timeout 20m ./...
-	$(GO) test -count 1 -timeout 25m ./abs ./cmd/abs-exporter ./collector ./collector/findings ./collector/findings/planner ./collector/ledger ./metrics
+	$(GO) test -count 1 -timeout 25m ./abs ./cmd/abs-exporter ./collector ./collector/windowcounts ./collector/findings ./collector/findings/planner ./collector/ledger ./metrics
 
 .PHONY: e2e
 e2e: $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool $(TOOLS)/otelcol ## end-to-end tests with real Prometheus, Alertmanager and Collector (module test/)

@@ -21,7 +21,7 @@ func (w *wiring) readTokens(ctx context.Context, c *cycle, s ledger.Span, row fu
 	w.absClock.saw(summary.Clock)
 	switch {
 	case err == nil:
-		w.failures.reportAnswered(abs.ReportTokens)
+		w.failures.ReportAnswered(abs.ReportTokens)
 		w.absClock.held(s, summary.RowRequests, w.clock.Now())
 	case abs.ReasonOf(err) == abs.ReasonAuth:
 		c.refused = true

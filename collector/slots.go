@@ -148,7 +148,7 @@ func (r *slotReports) failed(ctx context.Context, c *cycle, job ledger.Job, err 
 	}
 	if !r.ledger.Failed(job, ledger.RefusalOf(err)) {
 		// Not a failure of the cycle: it would last for as long as the minute is tried.
-		r.failures.add("slot of one minute not read", err,
+		r.failures.Add("slot of one minute not read", err,
 			spanText(job.Span)+" stays uncounted; the others go on, and it is tried again until --collect.max-backfill")
 		return
 	}
@@ -157,5 +157,5 @@ func (r *slotReports) failed(ctx context.Context, c *cycle, job ledger.Job, err 
 	if c.refused {
 		consequence += "; nothing else is requested in this cycle"
 	}
-	r.failures.reportFailed(abs.ReportTokens, err, consequence, "window_from", job.From.UTC(), "window_to", job.To.UTC())
+	r.failures.ReportFailed(abs.ReportTokens, err, consequence, "window_from", job.From.UTC(), "window_to", job.To.UTC())
 }

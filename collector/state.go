@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -24,7 +25,8 @@ import (
 type stateFile struct {
 	path     string
 	target   string
-	url      string // of the ABS
+	labels   map[string]string // of the target's own
+	url      string            // of the ABS
 	keyCheck []byte
 	saved    time.Time   // when it was last saved, by whichever process; zero: never
 	last     *savedState // as it was last saved, less the ledger's; nil: not known
@@ -33,7 +35,7 @@ type stateFile struct {
 
 // newStateFile returns the state file of a target. keyCheck identifies the token key.
 func newStateFile(dir string, t Target, keyCheck []byte) *stateFile {
-	f := &stateFile{target: t.Name, url: t.URL, keyCheck: keyCheck}
+	f := &stateFile{target: t.Name, labels: maps.Collect(t.Labels.All()), url: t.URL, keyCheck: keyCheck}
 	if dir != "" {
 		f.path = statePath(dir, t.Name)
 	}
@@ -120,7 +122,7 @@ func (f *stateFile) save(now time.Time, l *ledger.Ledger, findingsState func() f
 		return nil
 	}
 	f.last = nil
-	s := &savedState{Target: f.target, URL: f.url, KeyCheck: f.keyCheck, Saved: now, Ledger: l.State(), Findings: findings}
+	s := f.state(now, l.State(), findings)
 	if err := f.write(s); err != nil {
 		return err
 	}
@@ -131,6 +133,15 @@ func (f *stateFile) save(now time.Time, l *ledger.Ledger, findingsState func() f
 		f.adopted = ""
 	}
 	return nil
+}
+
+func (f *stateFile) state(now time.Time, l *ledger.State, s findings.State) *savedState {
+	return &savedState{Target: f.target, Labels: f.labels, URL: f.url, KeyCheck: f.keyCheck, Saved: now, Ledger: l, Findings: s}
+}
+
+// sameSeries reports whether the series of another target have the labels that this one's have.
+func (f *stateFile) sameSeries(as *stateFile) bool {
+	return f.target == as.target && maps.Equal(f.labels, as.labels)
 }
 
 func (f *stateFile) write(s *savedState) error {

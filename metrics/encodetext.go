@@ -23,12 +23,12 @@ func encodeText(pg *page, g *FamilySamples, openMetrics, created bool) {
 	}
 	created = created && openMetrics && f.Type == Counter
 	for _, block := range g.Blocks {
-		for i := range block {
-			pg.buf = appendLine(pg.buf, f.Name, &block[i])
-			if s := block[i].Series; created && s.created != 0 {
+		for i := range block.Samples {
+			pg.buf = appendLine(pg.buf, f.Name, &block.Samples[i], block.Labels)
+			if s := block.Samples[i].Series; created && s.created != 0 {
 				pg.buf = append(pg.buf, name...)
 				pg.buf = append(pg.buf, "_created"...)
-				pg.buf = append(pg.buf, s.text...)
+				pg.buf = block.Labels.appendTo(pg.buf, s.text)
 				pg.buf = append(pg.buf, ' ')
 				pg.buf = appendSeconds(pg.buf, s.created)
 				pg.buf = append(pg.buf, '\n')
@@ -84,9 +84,9 @@ func appendComment(b []byte, keyword, name, rest string) []byte {
 	return append(b, '\n')
 }
 
-func appendLine(b []byte, name string, s *Sample) []byte {
+func appendLine(b []byte, name string, s *Sample, labels *OwnLabels) []byte {
 	b = append(b, name...)
-	b = append(b, s.Series.text...)
+	b = labels.appendTo(b, s.Series.text)
 	b = append(b, ' ')
 	if s.Series.family.Scale != 0 {
 		b = strconv.AppendFloat(b, s.Float(), 'g', -1, 64)

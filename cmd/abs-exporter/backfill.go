@@ -46,7 +46,7 @@ func runBackfill(ctx context.Context, c *config.Backfill, clock collector.Clock,
 		}
 	}
 	written, err := backfill.Run(ctx, backfill.Options{
-		Step: c.Step, MaxTokens: c.Series.MaxTokens, MaxValues: c.Series.MaxValues, Dimensions: c.TokenDimensions,
+		Step: c.Step, MaxTokens: c.Series.MaxTokens, MaxValues: c.Series.MaxValues, Dimensions: c.Shared.TokenDimensions,
 		Expire: c.Series.Expire, Key: c.Key, Dir: c.WorkDir, Labels: c.Labels, Clock: clock, Log: log, Progress: watch.show,
 	}, targets, func() (io.Writer, func() error, error) { return openHistory(c.Output, stdout) })
 	watch.clear()

@@ -17,6 +17,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 	"github.com/abs-exporter/abs-exporter/collector"
+	"github.com/abs-exporter/abs-exporter/collector/calls"
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/metrics"
@@ -161,7 +162,7 @@ func newCollector(t *testing.T, sim *simulator.Simulator, health *metrics.Health
 	t.Helper()
 	client, err := abs.NewClient(abs.Config{
 		URL: "http://abs.test", Keys: abs.StaticKeys("abs_ak", "abs_sk"), Location: time.UTC, Rate: 20, Concurrency: 8,
-		Transport: sim.Transport(), Observe: collector.ObserveCalls(health, "prod", collector.SystemClock{}, slog.New(slog.DiscardHandler)),
+		Transport: sim.Transport(), Observe: calls.Observe(health, "prod", time.Now, slog.New(slog.DiscardHandler)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -170,7 +171,7 @@ func newCollector(t *testing.T, sim *simulator.Simulator, health *metrics.Health
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := collector.New(collector.Options{
+	options := collector.Options{
 		Times: collector.Times{
 			Interval: 2 * time.Minute, Slot: 30 * time.Minute, Reread: 10 * time.Minute, Settle: 2 * time.Hour,
 			Window: 3 * time.Hour, MaxBackfill: 24 * time.Hour,
@@ -179,7 +180,8 @@ func newCollector(t *testing.T, sim *simulator.Simulator, health *metrics.Health
 			MaxTokens: 1000, MaxValues: 100, Expire: 2 * time.Hour, Dimensions: []counts.Dimension{counts.Method, counts.API, counts.Device},
 		},
 		Forensics: true, ForensicsRate: 10, Catalogue: types, Audit: 24 * time.Hour,
-	}, []collector.Target{{Name: "prod", Location: time.UTC, ABS: client, Forensics: true, AttackReports: client}}, collector.Environment{
+	}
+	c, err := collector.New([]collector.Target{{Name: "prod", Location: time.UTC, ABS: client, Forensics: true, AttackReports: client, Options: options}}, collector.Environment{
 		Key: []byte("0123456789abcdef-token-key"), Health: health, Publisher: page, Clock: collector.SystemClock{},
 		Log: slog.New(slog.DiscardHandler),
 	})

@@ -93,7 +93,7 @@ func (b *Backfill) labels(v *validation) {
 		b.Labels = append(b.Labels, backfill.Label{Name: name, Value: value})
 	}
 	if !given["job"] || !given["instance"] {
-		v.warn("label", "job or instance is missing",
+		v.warn(noTarget, "label", "job or instance is missing",
 			"Prometheus adds both to the live series: without them the history is that of other series, and no increase reaches over the seam")
 	}
 }
@@ -153,13 +153,13 @@ func (b *Backfill) seam(v *validation, t *Target, to time.Time, start ledger.Sta
 	const layout = "2006-01-02T15:04Z"
 	switch lookback := start.Began.Sub(start.From).Truncate(time.Minute); {
 	case start.From.IsZero():
-		v.warn("state.dir", fmt.Sprintf("there is no state of target %s", t.Name),
+		v.warn(noTarget, "state.dir", fmt.Sprintf("there is no state of target %s", t.Name),
 			"whether the live counters begin where the history ends is not known: serve needs a --collect.lookback to "+to.UTC().Format(layout))
 	case to.Before(start.From):
-		v.warn("to", fmt.Sprintf("lies before %s, where the live counters of target %s begin", start.From.UTC().Format(layout), t.Name),
+		v.warn(noTarget, "to", fmt.Sprintf("lies before %s, where the live counters of target %s begin", start.From.UTC().Format(layout), t.Name),
 			"the requests in between are in neither")
 	case lookback < b.Collect.Settle:
-		v.warn("collect.lookback", fmt.Sprintf("was %s when the counters of target %s began, which is less than --collect.settle (%s)", lookback, t.Name, b.Collect.Settle),
+		v.warn(noTarget, "collect.lookback", fmt.Sprintf("was %s when the counters of target %s began, which is less than --collect.settle (%s)", lookback, t.Name, b.Collect.Settle),
 			"requests of before "+to.UTC().Format(layout)+" that ABS reported after "+start.Began.UTC().Format(layout)+" are in the live counters, and in the history again")
 	}
 }

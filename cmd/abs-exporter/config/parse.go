@@ -57,7 +57,8 @@ func Parse(args []string, now time.Time, stdout io.Writer) (command any, err err
 		}
 		if c, ok := command.(interface{ settings() *Settings }); ok {
 			unknownVariables(parser.Model, v)
-			c.settings().Effective, c.settings().Warnings = v.effective(), v.warnings
+			c.settings().Effective, c.settings().Warnings, c.settings().values = v.effective(), v.warnings, v.values()
+			c.settings().FileSum = configured.sum
 		}
 	}
 	return command, nil

@@ -94,7 +94,7 @@ func (s *Settings) readKey(v *validation) tokenid.Key {
 // Window returns the window that serve read from a target at the time --at, or reads now.
 func (r *Resolve) Window(t *Target, now time.Time) abs.Window {
 	until, _ := r.until(t.Location, now) // an error was reported by validate
-	return abs.WindowUntil(until.In(t.Location), r.Collect.Window)
+	return abs.WindowUntil(until.In(t.Location), t.Collect.Window)
 }
 
 // until parses At. Without At it returns now.

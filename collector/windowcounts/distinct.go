@@ -1,4 +1,4 @@
-package collector
+package windowcounts
 
 import (
 	"hash/maphash"

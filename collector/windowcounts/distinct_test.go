@@ -1,4 +1,4 @@
-package collector
+package windowcounts
 
 import (
 	"fmt"
@@ -59,4 +59,12 @@ func held() int64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
+}
+
+// long marks a test without goroutines, which runs without the race detector.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("counts millions of values")
+	}
 }
