@@ -47,7 +47,7 @@ func (c *Client) statusError(report string, target *url.URL, resp *http.Response
 		e.Reason = ReasonAuth
 		e.detail = "ABS refused the keys, or what their user may not read: " + name
 	case status == http.StatusProxyAuthRequired:
-		e.detail = "a proxy answered " + name + " in place of ABS; name its user and password in HTTP_PROXY, or ABS in NO_PROXY"
+		e.detail = "a proxy answered " + name + " in place of ABS; give its user and password (--abs.proxy-url and --abs.proxy-password-file, or HTTP_PROXY), or name ABS in NO_PROXY"
 	case status == http.StatusRequestEntityTooLarge:
 		e.Reason = ReasonSize
 		e.detail = "ABS answered " + name
@@ -148,7 +148,10 @@ func (c *Client) transportError(parent, ctx context.Context, report string, err 
 	}
 	e := &Error{Report: report, Reason: ReasonConnection, Truncated: inBody, Place: c.place()}
 	var number syscall.Errno
+	var secret *SecretError
 	switch {
+	case errors.As(err, &secret):
+		e.Reason, e.cause, e.detail = ReasonAuth, secret, secret.Error()+"; the request was not sent"
 	case errors.Is(err, context.Canceled):
 		e.Reason, e.cause, e.detail = ReasonOther, context.Canceled, "cancelled "+when
 	case errors.As(err, &number):

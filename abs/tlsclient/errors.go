@@ -59,9 +59,9 @@ func handshakeText(err error) string {
 	if errors.As(err, &proxy) {
 		text := "the proxy makes no connection to ABS: it answered " + strconv.Itoa(proxy.status) + " " + http.StatusText(proxy.status)
 		if proxy.status == http.StatusProxyAuthRequired {
-			return text + "; name its user and password in HTTPS_PROXY, or ABS in NO_PROXY"
+			return text + "; give its user and password (--abs.proxy-url and --abs.proxy-password-file, or HTTPS_PROXY), or name ABS in NO_PROXY"
 		}
-		return text + "; it must allow CONNECT to ABS, or ABS be named in NO_PROXY"
+		return text + "; it must allow CONNECT to ABS, or ABS be named in NO_PROXY (--abs.no-proxy)"
 	}
 	switch text := err.Error(); {
 	case strings.Contains(text, "x509: negative serial number"):
