@@ -287,28 +287,30 @@ func (c *Client) ask(
 	switch {
 	case err == nil:
 		c.rotation.accept(sent)
-		r.exchange.OldCredentials = !sameHeaders(sent, present)
+		r.exchange.OldCredentials = !sameCredentials(sent, present)
 	case refused(err):
 		c.rotation.refuse(sent, c.config.Now())
 	}
 	return repeated, err
 }
 
-// refused reports whether ABS, or a gateway before it, refused the keys of a request.
+// refused reports whether ABS refused the keys of a request, or a gateway or a proxy before it what
+// is theirs.
 func refused(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Reason == ReasonAuth && e.Status != 0
+	return errors.As(err, &e) && (e.Reason == ReasonAuth && e.Status != 0 || e.Status == http.StatusProxyAuthRequired || e.byProxy)
 }
 
 // exchange sends one request and reads its response within the timeout. repeated says that the
 // request was sent twice.
 func (c *Client) exchange(
-	parent context.Context, report string, target *url.URL, query string, credentials http.Header,
+	parent context.Context, report string, target *url.URL, query string, secrets *credentials,
 	r *reportReader, read func(*reportReader, io.Reader, int64) error,
 ) (repeated bool, err error) {
 	r.reset(http.NoBody, 0, report)
 	ctx, cancel := context.WithTimeout(parent, c.config.Timeout)
 	defer cancel()
+	ctx = context.WithValue(ctx, proxyPassword{}, secrets.proxyPassword)
 	ctx, refuse := context.WithCancelCause(ctx)
 	defer refuse(nil)
 	req := (&http.Request{
@@ -317,7 +319,7 @@ func (c *Client) exchange(
 		Header: http.Header{"Accept": {"application/json"}, "User-Agent": {c.config.UserAgent}},
 		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}).WithContext(ctx)
-	maps.Copy(req.Header, credentials)
+	maps.Copy(req.Header, secrets.headers)
 
 	// Not through http.Client: it follows redirects and puts the URL into its errors.
 	r.exchange = Exchange{Requests: r.exchange.Requests + 1, Clock: Clock{Sent: c.config.Now()}}

@@ -128,9 +128,15 @@ func (g *Gateway) headers() (http.Header, error) {
 	return h, nil
 }
 
-// credentials reads all headers of a request that are secret: those of ABS's keys, and the
-// gateway's.
-func (c *Client) credentials() (http.Header, error) {
+// credentials are all secrets of a request: the headers of ABS's keys and of the gateway, and the
+// password of the proxy.
+type credentials struct {
+	headers       http.Header
+	proxyPassword string
+}
+
+// credentials reads the files.
+func (c *Client) credentials() (*credentials, error) {
 	access, secret, err := c.config.Keys.Keys()
 	if err != nil {
 		return nil, err
@@ -142,7 +148,13 @@ func (c *Client) credentials() (http.Header, error) {
 	accessName, secretName := c.config.User.headers()
 	h.Set(accessName, access)
 	h.Set(secretName, secret)
-	return h, nil
+	all := &credentials{headers: h}
+	if c.config.Proxy.PasswordFile != "" {
+		if all.proxyPassword, err = c.config.Proxy.password(); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // refusedFor is how long credentials that were refused while those before them were accepted are
@@ -153,25 +165,25 @@ const refusedFor = time.Minute
 // value knows of none.
 type rotation struct {
 	mu                sync.Mutex
-	accepted, refused http.Header // refused were in the files, while the accepted were no longer
+	accepted, refused *credentials // refused were in the files, while the accepted were no longer
 	refusedAt         time.Time
 }
 
 // order returns which credentials are sent first, and which if those are refused; nil: no others.
-func (r *rotation) order(present http.Header, now time.Time) (first, second http.Header) {
+func (r *rotation) order(present *credentials, now time.Time) (first, second *credentials) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
-	case r.accepted == nil || sameHeaders(r.accepted, present):
+	case r.accepted == nil || sameCredentials(r.accepted, present):
 		return present, nil
-	case sameHeaders(r.refused, present) && now.Sub(r.refusedAt).Abs() < refusedFor:
+	case sameCredentials(r.refused, present) && now.Sub(r.refusedAt).Abs() < refusedFor:
 		return r.accepted, present
 	}
 	return present, r.accepted
 }
 
 // accept records credentials that were accepted.
-func (r *rotation) accept(sent http.Header) {
+func (r *rotation) accept(sent *credentials) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.accepted = sent
@@ -179,14 +191,14 @@ func (r *rotation) accept(sent http.Header) {
 
 // refuse records credentials that were refused. They are not sent again, unless they are in the
 // files.
-func (r *rotation) refuse(sent http.Header, now time.Time) {
+func (r *rotation) refuse(sent *credentials, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if sameHeaders(r.accepted, sent) {
+	if sameCredentials(r.accepted, sent) {
 		r.accepted = nil
 		return
 	}
 	r.refused, r.refusedAt = sent, now
 }
 
-func sameHeaders(a, b http.Header) bool { return reflect.DeepEqual(a, b) }
+func sameCredentials(a, b *credentials) bool { return reflect.DeepEqual(a, b) }

@@ -146,12 +146,9 @@ func (c *Client) transportError(parent, ctx context.Context, report string, err 
 			Place: c.place(), detail: detail + c.config.Timeout.String(),
 		}
 	}
-	e := &Error{Report: report, Reason: ReasonConnection, Truncated: inBody, Place: c.place()}
+	e := &Error{Report: report, Reason: ReasonConnection, Truncated: inBody, Place: c.place(), byProxy: tlsclient.RefusedByProxy(err)}
 	var number syscall.Errno
-	var secret *SecretError
 	switch {
-	case errors.As(err, &secret):
-		e.Reason, e.cause, e.detail = ReasonAuth, secret, secret.Error()+"; the request was not sent"
 	case errors.Is(err, context.Canceled):
 		e.Reason, e.cause, e.detail = ReasonOther, context.Canceled, "cancelled "+when
 	case errors.As(err, &number):

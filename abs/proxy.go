@@ -61,6 +61,9 @@ func (p *Proxy) password() (string, error) {
 	return password, nil
 }
 
+// proxyPassword is the key of the password in the context of a request.
+type proxyPassword struct{}
+
 // choose returns what http.Transport.Proxy is.
 func (p *Proxy) choose() func(*http.Request) (*url.URL, error) {
 	if p.URL == "" {
@@ -74,12 +77,9 @@ func (p *Proxy) choose() func(*http.Request) (*url.URL, error) {
 	}
 	return func(r *http.Request) (*url.URL, error) {
 		proxy, err := choose(r)
-		if proxy == nil || err != nil {
-			return nil, err
-		}
-		password, err := p.password()
-		if err != nil {
-			return nil, err
+		password, ok := r.Context().Value(proxyPassword{}).(string)
+		if proxy == nil || err != nil || !ok {
+			return proxy, err
 		}
 		withPassword := *proxy // the proxy is shared
 		withPassword.User = url.UserPassword(proxy.User.Username(), password)

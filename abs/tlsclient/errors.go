@@ -44,6 +44,12 @@ type proxyError struct{ status int }
 
 func (e *proxyError) Error() string { return "the proxy answered " + strconv.Itoa(e.status) }
 
+// RefusedByProxy reports whether a proxy refused user and password.
+func RefusedByProxy(err error) bool {
+	var proxy *proxyError
+	return errors.As(err, &proxy) && proxy.status == http.StatusProxyAuthRequired
+}
+
 // ProxyAnswer is for http.Transport.OnProxyConnectResponse.
 func ProxyAnswer(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode == http.StatusOK {
