@@ -103,8 +103,9 @@ func (h *history) settings() []string {
 		"--from " + h.From.UTC().Format(time.RFC3339), "--to " + h.To.UTC().Format(time.RFC3339), "--step " + o.Step.String(),
 		"--abs.name " + h.Name, "--abs.url " + h.URL, "--abs.timezone " + h.Zone.Location.String(),
 		fmt.Sprintf("an inclusive end of %t (--abs.window-end)", h.Zone.Inclusive),
-		fmt.Sprintf("--series.max-tokens %d", o.MaxTokens), fmt.Sprintf("--series.max-values %d", o.MaxValues),
-		fmt.Sprintf("--series.dimensions %v", o.Dimensions), "--series.expire " + o.Expire.String(),
+		fmt.Sprintf("--series.max-tokens %d", h.MaxTokens), fmt.Sprintf("--series.max-values %d", h.MaxValues),
+		fmt.Sprintf("--series.dimensions %v", h.Dimensions), "--series.expire " + h.Expire.String(),
+		"--abs.labels " + h.Labels.String(),
 		"a token key of check " + hex.EncodeToString(o.Key.Check()) + " (--series.token-key-file)",
 	}
 }
@@ -113,8 +114,8 @@ func (h *history) config() ledger.Config {
 	o := h.o
 	return ledger.Config{
 		Target: h.Name, Zone: h.Zone, Slot: o.Step, Reread: o.Step,
-		MaxTokens: o.MaxTokens, MaxValues: o.MaxValues, Dimensions: o.Dimensions,
-		DisplaceAfter: ledger.DisplaceAfter, Expire: o.Expire, ResponseCap: ledger.ResponseCap(h.ResponseCap),
+		MaxTokens: h.MaxTokens, MaxValues: h.MaxValues, Dimensions: h.Dimensions,
+		DisplaceAfter: ledger.DisplaceAfter, Expire: h.Expire, ResponseCap: ledger.ResponseCap(h.ResponseCap),
 	}
 }
 
