@@ -104,6 +104,7 @@ func reference(app *kong.Application, sample string) string {
 	p("- **switch**: `--x` or `--x=true`, `--x=false`; in variables and in the file `true` or `false`.")
 	p("- **list of names and values**: `--x=a=1 --x=b=2`; in a variable `a=1;b=2`; in the file `x: {a: 1, b: 2}`.")
 	p("- **file**: a relative path in the file is relative to that file, in a flag or a variable to the working directory.\n")
+	p("Proxies, gateways, paths and the rotation of keys and certificates: [connection.md](connection.md).\n")
 	p("### Changes without a restart\n")
 	p("`serve` reads flags, variables and the file again on SIGHUP, at `POST /-/reload` with `--web.enable-lifecycle`, and")
 	p("when the file has changed: within ten seconds, also where it is a link that Kubernetes replaces (a mounted ConfigMap;")

@@ -61,16 +61,31 @@ type ABS struct {
 	ResponseCap   ByteSize          `default:"100MB" help:"ABS's limit for the size of a response (its response_size). A body of more than twice this is refused. 1 MB is 1,000,000 bytes, 1 MiB 1,048,576."`
 	AdminPath     string            `placeholder:"PATH" help:"Path of ABS's admin report below the URL. Default: /v5/abs/admin, or /v4/abs/admin where ABS does not have that."`
 	TLS           TLS               `embed:"" prefix:"tls."`
+
+	ProxyURL          string            `name:"proxy-url" placeholder:"URL" help:"Forward proxy to ABS: http://host:port, with user@ where it asks for one; https, socks5 and socks5h too. Default: the variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY."`
+	ProxyPasswordFile string            `file:"" placeholder:"FILE" help:"File that holds the password of the user in --abs.proxy-url; read again when it changes."`
+	NoProxy           string            `placeholder:"HOSTS" help:"Hosts, domains and networks that are requested without --abs.proxy-url, as NO_PROXY has them: separated by commas. Loopback is one of them then."`
+	HeaderFile        map[string]string `file:"" placeholder:"NAME=FILE" help:"Header for a gateway in front of ABS, and the file that holds its value; read again when it changes. Repeatable."`
+	BasicAuth         BasicAuth         `embed:"" prefix:"basic-auth."`
+	BearerTokenFile   string            `file:"" placeholder:"FILE" help:"File that holds a bearer token for a gateway in front of ABS; read again when it changes."`
+}
+
+// BasicAuth is for a gateway in front of ABS.
+type BasicAuth struct {
+	User         string `placeholder:"NAME" help:"User of basic auth at a gateway in front of ABS."`
+	PasswordFile string `file:"" placeholder:"FILE" help:"File that holds the password; read again when it changes."`
 }
 
 // TLS is TLS towards ABS. It has the fields of abs.TLSConfig.
 type TLS struct {
-	CAFile             string `file:"" name:"ca-file" placeholder:"FILE" help:"PEM certificates to trust instead of the system's."`
-	CertFile           string `file:"" placeholder:"FILE" help:"PEM client certificate for ABS."`
-	KeyFile            string `file:"" placeholder:"FILE" help:"PEM key of the client certificate."`
-	ServerName         string `placeholder:"NAME" help:"Name to expect in ABS's certificate instead of the URL's host."`
-	Fingerprint        string `placeholder:"HEX" help:"SHA-256 of ABS's certificate, in hex with or without colons: only that certificate is trusted, whatever its name. For the self-signed one that ABS ships."`
-	InsecureSkipVerify bool   `help:"Trust any certificate, with a warning. Anyone on the network path can then read the keys."`
+	CAFile             string   `file:"" name:"ca-file" placeholder:"FILE" help:"PEM certificates to trust instead of the system's; read again for each connection."`
+	CertFile           string   `file:"" placeholder:"FILE" help:"PEM client certificate for ABS; read again for each connection."`
+	KeyFile            string   `file:"" placeholder:"FILE" help:"PEM key of the client certificate."`
+	ServerName         string   `placeholder:"NAME" help:"Name to expect in ABS's certificate instead of the URL's host."`
+	Fingerprint        []string `placeholder:"HEX" help:"SHA-256 of ABS's certificate, in hex with or without colons: only that certificate is trusted, whatever its name. For the self-signed one that ABS ships. Repeatable: before ABS's certificate is renewed, give the new one too."`
+	FingerprintFile    string   `file:"" placeholder:"FILE" help:"File with such fingerprints, one a line; read again for each connection."`
+	MinVersion         string   `placeholder:"VERSION" help:"Lowest version of TLS: TLS10, TLS11, TLS12 or TLS13. Default: TLS12, or TLS11 with a fingerprint."`
+	InsecureSkipVerify bool     `help:"Trust any certificate, with a warning. Anyone on the network path can then read the keys."`
 }
 
 // Collect is what is requested, and when.

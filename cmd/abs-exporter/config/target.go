@@ -68,6 +68,11 @@ func (t *Target) ClientConfig() abs.Config {
 		ResponseCap: int64(t.ResponseCap),
 		AdminPath:   t.AdminPath,
 		TLS:         abs.TLSConfig(t.TLS),
+		Proxy:       abs.Proxy{URL: t.ProxyURL, PasswordFile: t.ProxyPasswordFile, NoProxy: t.NoProxy},
+		Gateway: abs.Gateway{
+			HeaderFiles: t.HeaderFile, BasicAuthUser: t.BasicAuth.User, BasicAuthPasswordFile: t.BasicAuth.PasswordFile,
+			BearerTokenFile: t.BearerTokenFile,
+		},
 	}
 	if t.Restricted() {
 		config.User = abs.Restricted
@@ -254,11 +259,15 @@ func (t *Target) validateClient(fail failure) {
 
 // clientFlags are the flags behind the fields of abs.Config.
 func clientFlags() map[string]string {
-	return map[string]string{
+	return map[string]string{ // #nosec G101 -- names of flags
 		"Keys": "abs.access-key-file", "Timeout": "abs.timeout", "Rate": "abs.rate",
 		"Concurrency": "abs.concurrency", "ResponseCap": "abs.response-cap", "AdminPath": "abs.admin-path",
 		"TLS.CAFile": "abs.tls.ca-file", "TLS.CertFile": "abs.tls.cert-file", "TLS.KeyFile": "abs.tls.key-file",
 		"TLS.ServerName": "abs.tls.server-name", "TLS.Fingerprint": "abs.tls.fingerprint",
-		"TLS.InsecureSkipVerify": "abs.tls.insecure-skip-verify",
+		"TLS.InsecureSkipVerify": "abs.tls.insecure-skip-verify", "TLS.FingerprintFile": "abs.tls.fingerprint-file",
+		"TLS.MinVersion": "abs.tls.min-version",
+		"Proxy.URL":      "abs.proxy-url", "Proxy.PasswordFile": "abs.proxy-password-file", "Proxy.NoProxy": "abs.no-proxy",
+		"Gateway.HeaderFiles": "abs.header-file", "Gateway.BasicAuthUser": "abs.basic-auth.user",
+		"Gateway.BasicAuthPasswordFile": "abs.basic-auth.password-file", "Gateway.BearerTokenFile": "abs.bearer-token-file",
 	}
 }
