@@ -154,6 +154,9 @@ func health() *Dashboard {
 			query{"process_resident_memory_bytes" + ofExporter, "{{instance}}"}),
 		lines("Processor time, of one core", "How much of one core the processes use, over five minutes before. Above 100 %, it is more than one.", "percentunit", 8, 8,
 			query{"rate(process_cpu_seconds_total[5m])" + ofExporter, "{{instance}}"}),
+		stat("Last reload", "Whether each exporter could use its configuration when it last read it. If not, the former one is in effect.", "none", steps(colourWarning, 1, colourGood),
+			query{or("min(abs_exporter_config_last_reload_successful)", "NaN * "+running), ""}).otherwise("not known").
+			judged(values("failed", colourWarning, "good", colourGood)),
 		scrapes(),
 	)
 }
