@@ -105,8 +105,8 @@ func sameMessages(got, want []string) bool {
 }
 
 // pages returns what was sent, oldest first: receiver, status and alerts. Another message of the
-// same group, as when an alert joins it, is none: PagerDuty adds it to the page that is there. Nor is
-// the heartbeat, which always comes.
+// same group, as when an alert joins it, is none: PagerDuty adds it to the page that is there. The
+// heartbeat is none either: it always comes.
 func (in *inbox) pages() []string {
 	in.mu.Lock()
 	defer in.mu.Unlock()
