@@ -20,11 +20,12 @@ func gain(by, counter, matchers string) string {
 	return gainOver(by, counter, matchers, "$__interval", "")
 }
 
-// gainOver is what a counter gained in a span that ended some time ago, from its last sample before
-// the span to its last one in it. An increase begins at the first sample in the span: what was
-// counted just before is in no span then, and ABS's batches come at round times, where spans end. A
-// counter that is younger than the span, or began anew as it began, begins with its least value. One
-// that began anew in the span has its increase, and so has one that ended well before the span does.
+// gainOver is what a counter gained in a span that ended some time ago, from its last sample
+// before the span to its last one in it. An increase begins at the first sample in the span: what
+// was counted just before is in no span then, and ABS's batches come at round times, where spans
+// end. A counter that is younger than the span, or began anew as it began, begins with its least
+// value. One that began anew in the span has its increase, and so has one that ended well before
+// the span does.
 func gainOver(by, counter, matchers, span, ago string) string {
 	c := where(counter, matchers)
 	if by != "" {
@@ -133,8 +134,8 @@ func or(expr, zero string, labels ...string) string {
 }
 
 // orTargets adds a series for each target that has none in expr, which has ranks: that of a blind
-// one, and 0 of a clear one. The label said says which. The labels blank, whose cells are links, are
-// a space: nothing to click, and the column is there.
+// one, and 0 of a clear one. The label said says which. The labels blank, whose cells are links,
+// are a space: nothing to click, and the column is there.
 func orTargets(expr, said string, blank ...string) string {
 	return orTargetsWith(fmt.Sprint(rankBlind), expr, said, blank...)
 }

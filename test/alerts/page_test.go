@@ -206,7 +206,7 @@ func anAttack(t *testing.T, sim *simulator.Simulator, tokens [2]string, exporter
 }
 
 // follow are the alerts that follow from an ABS that is gone, within the time of the test.
-var follow = []string{"ABSReportStale", "ABSWindowStale", "ABSSlotsMissed"}
+var follow = []string{"ABSReportStale", "ABSSlotsMissed"}
 
 func anOutage(t *testing.T, prom *prometheus, in *inbox, alertmanager string) {
 	until(t, "what follows from an ABS that is gone fires", func() bool {
