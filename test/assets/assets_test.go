@@ -173,7 +173,7 @@ func TestMixin(t *testing.T) {
 		unmarshal(t, file, &rules)
 		want = append(want, rules.Groups...)
 	}
-	dir, written := write(t, append(own, "--format=mixin")...)
+	dir, _ := write(t, append(own, "--format=mixin")...)
 	plain, _ := write(t, "--format=mixin")
 	// The settings of the flags, and the same by _config.
 	config := `{ _config+:: { grafanaUrl: 'https://grafana.internal/sub', runbookUrl: 'http://abs-exporter:10464/runbooks', jobPattern: 'it\'s "my" job|a\\.b #1: c' } }`
@@ -204,7 +204,7 @@ func TestMixin(t *testing.T) {
 		if !reflect.DeepEqual(groups, want) {
 			t.Errorf("the groups of %s are not those of the files:\n%+v\n%+v", library, groups, want)
 		}
-		boards := withSuffix(written, ".json")
+		boards := withSuffix(files, ".json")
 		for _, file := range boards {
 			var board any
 			unmarshal(t, file, &board)
