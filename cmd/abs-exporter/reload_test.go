@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -133,16 +134,19 @@ func TestChangeOfTheFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var log strings.Builder
+		log := newLines()
 		path := filepath.Join(dir, "abs-exporter.yml")
 		r := newReloader(&config.Settings{}, metrics.NewReloads(prometheus.NewRegistry()), nil, promslog.NewLevel(), collector.SystemClock{},
-			slog.New(slog.NewTextHandler(&log, nil)))
+			slog.New(slog.NewTextHandler(log, nil)))
 		r.collector, r.file = c, path
 		r.tried = r.fileSum()
 		r.seen = r.tried
+		var mu sync.Mutex // synctest orders what the reloader did before, and not what it does after
 		var read []string
 		r.parse = func() (*config.Settings, error) {
 			text, err := os.ReadFile(path)
+			mu.Lock()
+			defer mu.Unlock()
 			read = append(read, string(text))
 			return &config.Settings{FileSum: r.fileSum()}, err
 		}
@@ -152,6 +156,8 @@ func TestChangeOfTheFile(t *testing.T) {
 			t.Helper()
 			time.Sleep(time.Minute)
 			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
 			if got := strings.Join(read, "; "); got != strings.Join(want, "; ") {
 				t.Errorf("%s: it read %q, want %q", what, got, want)
 			}
