@@ -125,7 +125,8 @@ func fetch(t *testing.T, url string) (int, string) {
 	return send(t, http.MethodGet, url, "")
 }
 
-// send returns the status and the body of an answer. Its header names an origin, unless that is empty.
+// send returns the status and the body of an answer. Its request names an origin, unless that is
+// empty.
 func send(t *testing.T, method, url, origin string) (int, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
