@@ -13,8 +13,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// What is not chosen is counted under Other, at once and for ever: sums agree, it is no overflow, and
-// the attack reports of its API are still requested.
+// What is not chosen is counted under Other, at once and for ever: sums agree, it is no overflow,
+// and the attack reports of its API are still requested.
 func TestChosenValues(t *testing.T) {
 	l := limitsLedger(10)
 	l.c.Choices[counts.API] = counts.Choice{Allow: regexp.MustCompile("^(?:shop|pay.*)$"), Deny: regexp.MustCompile("^(?:payback)$")}

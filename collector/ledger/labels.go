@@ -100,8 +100,8 @@ func (l *Ledger) expireValues() {
 	}
 }
 
-// dropUnchosen ends the series of the restored values that the settings give none by now, or another
-// name. What nobody has seen of them is Other's.
+// dropUnchosen ends the series of the restored values that the settings give none by now, or
+// another name. What nobody has seen of them is Other's.
 func (l *Ledger) dropUnchosen() {
 	for _, d := range counts.Dimensions() {
 		for _, i := range l.labels[d].Unchosen() {

@@ -135,6 +135,10 @@ func reference(app *kong.Application, sample string) string {
 	p("`check` accepts the settings of `serve` as well, and asks every target; [check.md](check.md) lists its questions.\n")
 	p("`resolve TOKEN_ID` accepts the settings of `serve` as well: start it with the same ones, and it finds the same tokens.")
 	p("It needs the key of the token ids that `serve` uses (`--series.token-key-file`, or `--state.dir`) and generates none.\n")
+	p("`resolve --ip ADDRESS` prints, in place of one token, those that an address used: the id, its requests from the address")
+	p("and from all, the APIs, and the attacks that the attack reports name. No series has an address unless `--series.dimensions`")
+	p("names `ip`; to notice such an address, watch `abs_window_ips` beside `abs_window_tokens`. Anomalies and paths of a token:")
+	p("`resolve TOKEN_ID`.\n")
 	for _, group := range flagGroups() {
 		switch group.Key {
 		case "check":

@@ -38,7 +38,12 @@ targets:
 		api      string
 		one, two bool
 	}{
-		{"shop", true, true}, {"shopping", true, false}, {"hr", false, false}, {"hr2", true, false}, {"internal-x", false, false}, {"an-internal-x", true, false},
+		{"shop", true, true},
+		{"shopping", true, false},
+		{"hr", false, false},
+		{"hr2", true, false},
+		{"internal-x", false, false},
+		{"an-internal-x", true, false},
 		{"internal-\n", false, false},
 	} {
 		_, ofOne := one[counts.API].Of(test.api)
