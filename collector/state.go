@@ -18,6 +18,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/collector/findings"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/collector/statedir"
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
 // stateFile is where a target's state is kept. Without a path it keeps none.
@@ -58,6 +59,17 @@ func statePath(dir, target string) string {
 	readable = readable[:min(len(readable), readableName)] // ASCII by now
 	sum := sha256.Sum256([]byte(target))                   // two names may read alike
 	return filepath.Join(dir, "counters-"+readable+"-"+hex.EncodeToString(sum[:4])+".state")
+}
+
+// CountingStart returns where the counters of a target began, as its state file in a directory has
+// it; the zero value where there is no state of it. The exporter that writes the file may be
+// running.
+func CountingStart(dir, target string, key tokenid.Key) (start ledger.Start, err error) {
+	s, err := newStateFile(dir, Target{Name: target}, key.Check()).load()
+	if err != nil || s == nil {
+		return start, err
+	}
+	return s.Ledger.Start, nil
 }
 
 // load returns the saved state; nil if nothing was saved yet.

@@ -16,10 +16,6 @@ import (
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// displaceAfter is how long a tracked token goes without new requests before a busier one may
-// displace it: three of ABS's batches.
-const displaceAfter = 30 * time.Minute
-
 // wiring is what the parts of a target share. None of them changes a field of it.
 type wiring struct {
 	Target
@@ -102,7 +98,7 @@ func newTarget(
 		Slot:   o.Slot, Reread: o.reread(), Settle: o.Settle,
 		MaxBackfill: o.MaxBackfill, Lookback: o.Lookback,
 		MaxTokens: o.MaxTokens, MaxValues: o.MaxValues, Choices: o.Choices, Dimensions: o.Dimensions,
-		DisplaceAfter: displaceAfter, Expire: o.Expire, Keep: auditKeep * o.Audit,
+		DisplaceAfter: ledger.DisplaceAfter, Expire: o.Expire, Keep: auditKeep * o.Audit,
 		ResponseCap: ledger.ResponseCap(t.ResponseCap), ZeroFor: zeroFor,
 	})
 	if err != nil {

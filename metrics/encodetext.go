@@ -13,14 +13,13 @@ var helpEscaper = strings.NewReplacer(`\`, `\\`, "\n", `\n`)
 // 1.234567e+06), because people read them, too; to every parser both are the same.
 func encodeText(pg *page, g *FamilySamples, openMetrics, created bool) {
 	f := g.Family
-	name, escaper, unit := f.Name, helpEscaper, ""
+	name := f.Name
 	if openMetrics {
-		name, escaper, unit = f.openMetricsName(), textEscaper, f.exposedUnit()
-	}
-	pg.buf = appendComment(pg.buf, "# HELP ", name, escaper.Replace(f.Help))
-	pg.buf = appendComment(pg.buf, "# TYPE ", name, string(f.Type))
-	if unit != "" {
-		pg.buf = appendComment(pg.buf, "# UNIT ", name, unit)
+		name = f.openMetricsName()
+		pg.buf = AppendOpenMetricsHead(pg.buf, f)
+	} else {
+		pg.buf = appendComment(pg.buf, "# HELP ", name, helpEscaper.Replace(f.Help))
+		pg.buf = appendComment(pg.buf, "# TYPE ", name, string(f.Type))
 	}
 	created = created && openMetrics && f.Type == Counter
 	for _, block := range g.Blocks {
@@ -37,6 +36,44 @@ func encodeText(pg *page, g *FamilySamples, openMetrics, created bool) {
 			pg.spill()
 		}
 	}
+}
+
+// AppendOpenMetricsHead appends the lines that precede the samples of a family in OpenMetrics.
+func AppendOpenMetricsHead(b []byte, f *Family) []byte {
+	name := f.openMetricsName()
+	b = appendComment(b, "# HELP ", name, textEscaper.Replace(f.Help))
+	b = appendComment(b, "# TYPE ", name, string(f.Type))
+	if unit := f.exposedUnit(); unit != "" {
+		b = appendComment(b, "# UNIT ", name, unit)
+	}
+	return b
+}
+
+// AppendSample appends the line of a sample in OpenMetrics with its timestamp. series is a series
+// as Series.String has it, and extra is further labels for it, as AppendLabel makes them; ms is in
+// milliseconds since 1970.
+func AppendSample(b []byte, series string, extra []byte, value, ms int64) []byte {
+	name, own, labelled := strings.Cut(series, "{")
+	b = append(b, name...)
+	b = append(b, extra...)
+	switch {
+	case !labelled && len(extra) > 0:
+		b = append(b, '}')
+	case labelled && len(extra) > 0:
+		b = append(append(b, ','), own...)
+	case labelled:
+		b = append(append(b, '{'), own...)
+	}
+	b = append(b, ' ')
+	b = strconv.AppendInt(b, value, 10)
+	b = append(b, ' ')
+	b = appendSeconds(b, ms)
+	return append(b, '\n')
+}
+
+// AppendLabel appends a label to those that AppendSample adds to a series.
+func AppendLabel(b []byte, name, value string) []byte {
+	return appendLabel(b, len(b), name, value)
 }
 
 func appendComment(b []byte, keyword, name, rest string) []byte {

@@ -99,6 +99,8 @@ func runCommand(ctx context.Context, command any, args []string, clock collector
 		return check.Command(ctx, c, "abs-exporter/"+build().Version, clock.Now, stdout, stderr)
 	case *config.Resolve:
 		return runResolve(ctx, c, clock.Now(), stdout, stderr)
+	case *config.Backfill:
+		return runBackfill(ctx, c, clock, stdout, stderr)
 	case *config.Assets:
 		return writeAssets(c, stdout)
 	case *config.Version:

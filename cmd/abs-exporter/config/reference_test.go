@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +52,7 @@ func TestFlagsAreDescribed(t *testing.T) {
 		for _, f := range command.Flags {
 			env := envPrefix + "_" + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(f.Name))
 			switch {
-			case f.Group != nil && (f.Group.Key == "check" || f.Group.Key == "resolve" || f.Group.Key == "assets"):
+			case f.Group != nil && slices.Contains([]string{"check", "resolve", "backfill", "assets"}, f.Group.Key):
 				if len(f.Tag.Envs) != 0 {
 					t.Errorf("--%s belongs to one call, but has the variables %q", f.Name, f.Tag.Envs)
 				}
@@ -77,7 +78,7 @@ func reference(app *kong.Application, sample string) string {
 		commands[c.Name] = c
 	}
 	serve, demo, simulate := commands["serve"], commands["demo"], commands["simulate"]
-	resolve, assets, check := commands["resolve"], commands["assets"], commands["check"]
+	resolve, backfill, assets, check := commands["resolve"], commands["backfill"], commands["assets"], commands["check"]
 
 	p("# Configuration\n")
 	p("<!-- Made from the flags by: go test ./cmd/abs-exporter/config -run TestReference -update -->\n")
@@ -126,25 +127,25 @@ func reference(app *kong.Application, sample string) string {
 	p("## Settings of `serve` and `demo`\n")
 	for _, group := range flagGroups() {
 		switch group.Key {
-		case "simulate", "check", "resolve", "assets":
+		case "simulate", "check", "resolve", "backfill", "assets":
 		default:
 			table(p, group, serve.Flags)
 		}
 	}
-	p("## Settings of `check`, `resolve` and `assets`\n")
+	p("## Settings of `check`, `resolve`, `backfill` and `assets`\n")
 	p("`check` accepts the settings of `serve` as well, and asks every target; [check.md](check.md) lists its questions.\n")
-	p("`resolve TOKEN_ID` accepts the settings of `serve` as well: start it with the same ones, and it finds the same tokens.")
-	p("It needs the key of the token ids that `serve` uses (`--series.token-key-file`, or `--state.dir`) and generates none.\n")
+	p("`resolve TOKEN_ID` and `backfill` accept the settings of `serve` as well: start them with the same ones, and the same")
+	p("tokens have the same ids. They need the key of the token ids that `serve` uses (`--series.token-key-file`, or\n`--state.dir`) and generate none. [backfill.md](backfill.md) is the way from ABS's reports to a Prometheus.\n")
 	p("`resolve --ip ADDRESS` prints, in place of one token, those that an address used: the id, its requests from the address")
-	p("and from all, the APIs, and the attacks that the attack reports name. No series has an address unless `--series.dimensions`")
-	p("names `ip`; to notice such an address, watch `abs_window_ips` beside `abs_window_tokens`. Anomalies and paths of a token:")
-	p("`resolve TOKEN_ID`.\n")
+	p("and from all, the APIs, and the attacks that the attack reports name. No series has an address unless\n`--series.dimensions` names `ip`; to notice such an address, watch `abs_window_ips` beside\n`abs_window_tokens`. Anomalies and paths of a token: `resolve TOKEN_ID`.\n")
 	for _, group := range flagGroups() {
 		switch group.Key {
 		case "check":
 			table(p, group, check.Flags)
 		case "resolve":
 			table(p, group, resolve.Flags)
+		case "backfill":
+			table(p, group, backfill.Flags)
 		case "assets":
 			table(p, group, assets.Flags)
 		}

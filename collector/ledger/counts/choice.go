@@ -1,9 +1,11 @@
 package counts
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/metrics"
@@ -21,6 +23,17 @@ type Choice struct {
 
 // Choices are the choice of each dimension.
 type Choices [NumDimensions]Choice
+
+// String names what is chosen, for people to compare.
+func (c *Choices) String() string {
+	var all []string
+	for _, d := range Dimensions() {
+		if one := &c[d]; one.Limit != 0 || one.chooses() {
+			all = append(all, fmt.Sprintf("%s: limit %d, allowed %v, denied %v", d, one.Limit, one.Allow, one.Deny))
+		}
+	}
+	return "[" + strings.Join(all, "; ") + "]"
+}
 
 // chooses reports whether names depend on the choice.
 func (c *Choice) chooses() bool { return c.Allow != nil || c.Deny != nil || c.Name != nil }
