@@ -31,7 +31,7 @@ func TestWarnings(t *testing.T) {
 		"one URL":              {[]string{"--config=DIR/targets.yml"}, nil, []string{"targets: one and two have one URL"}},
 		"family of no alert":   {[]string{"--series.exclude-families=abs_token_ip.*,abs_window_ips"}, nil, nil},
 		"family of an alert":   {[]string{"--series.exclude-families=abs_license_expired"}, nil, []string{"--series.exclude-families: leaves out abs_license_expired, which alert rules need: ABSLicenseExpired"}},
-		"recorded for alerts":  {[]string{"--series.exclude-families=abs_api_requests_total"}, nil, []string{"--series.exclude-families: leaves out abs_api_requests_total, which alert rules need: ABSAPINotTrained, ABSAPITrafficHigh"}},
+		"recorded for alerts":  {[]string{"--series.exclude-families=abs_api_requests_total"}, nil, []string{"--series.exclude-families: leaves out abs_api_requests_total, which alert rules need: ABSAPINotTrained, ABSAPISilent, ABSAPITrafficHigh"}},
 		"Kubernetes variables": {nil, map[string]string{service: ""}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
