@@ -40,3 +40,13 @@ func (t *target) recordHealth(now time.Time, f findings.Status) {
 		t.health.ForensicsOldestAge.WithLabelValues(t.Name).Set(now.Sub(f.Oldest).Seconds())
 	}
 }
+
+// recordConfig sets the durations that dashboards draw as limits.
+func recordConfig(health *metrics.Health, target string, o *Options) {
+	for setting, d := range map[string]time.Duration{
+		metrics.SettingInterval: o.Interval, metrics.SettingSlot: o.Slot, metrics.SettingReread: o.Reread,
+		metrics.SettingSettle: o.Settle, metrics.SettingWindow: o.Window, metrics.SettingExpire: o.Expire,
+	} {
+		health.ConfigSeconds.WithLabelValues(target, setting).Set(d.Seconds())
+	}
+}

@@ -34,6 +34,7 @@ type Health struct {
 	ForensicsOldestAge *prometheus.GaugeVec
 	StateSaveFailures  *prometheus.CounterVec
 	StateLastSave      *prometheus.GaugeVec
+	ConfigSeconds      *prometheus.GaugeVec
 
 	initial []func(target string)
 	all     []targetMetrics
@@ -68,6 +69,7 @@ func NewHealth(reg prometheus.Registerer) *Health {
 	h.ForensicsOldestAge = h.gauge(reg, ForensicsOldestAge)
 	h.StateSaveFailures = h.counter(reg, StateSaveFailures)
 	h.StateLastSave = h.gauge(reg, StateLastSave)
+	h.ConfigSeconds = h.gauge(reg, ConfigSeconds)
 	return h
 }
 

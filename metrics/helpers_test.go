@@ -256,6 +256,7 @@ func fullExposition(t testing.TB) *Exposition {
 		vec.WithLabelValues("shop").Set(1)
 	}
 	h.ReportLastSuccess.WithLabelValues("shop", "oauthtokens").Set(1)
+	h.ConfigSeconds.WithLabelValues("shop", SettingInterval).Set(1)
 	push := NewPushHealth(reg)
 	push.Init(SignalMetrics)
 	push.LastSuccess.WithLabelValues(SignalMetrics).Set(1)

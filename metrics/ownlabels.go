@@ -63,6 +63,14 @@ func (o *OwnLabels) appendTo(b []byte, text string) []byte {
 	return append(b, '}')
 }
 
+// String returns the labels as the text formats have them: ,name="value",...
+func (o *OwnLabels) String() string {
+	if o == nil {
+		return ""
+	}
+	return o.text
+}
+
 // size is about how many bytes they add to a series.
 func (o *OwnLabels) size() int {
 	if o == nil {

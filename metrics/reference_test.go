@@ -143,6 +143,7 @@ func labelMeanings() []struct{ name, meaning string } {
 		{"attack_type", "name of the attack type, in ABS's spelling"},
 		{"anomaly_type", "name of the anomaly type, in ABS's spelling"},
 		{"id", "ABS's number of the attack type; empty if it is not known"},
+		{"setting", "the name of a duration that is configured"},
 		{"category", "what the attack aims at, from the exporter's catalogue; empty if it is not known"},
 		{"severity", "the severity of the attack type by the exporter's catalogue or the configuration, not by ABS; `unknown` for a type that is in neither"},
 		{"report", "the requested report: `oauthtokens` is token metrics, `forensics` is one token, `attacklist` and `attack` are the attack reports, which name flagged tokens, `admin` is ABS's own state"},

@@ -10,6 +10,13 @@ const (
 	ForensicsSkipped = "skipped"
 	ForensicsFailed  = "failed"
 
+	SettingInterval = "interval"
+	SettingSlot     = "slot"
+	SettingReread   = "reread"
+	SettingSettle   = "settle"
+	SettingWindow   = "window"
+	SettingExpire   = "expire"
+
 	DimensionToken  = "token"
 	DimensionMethod = "method"
 	DimensionAPI    = "api"
@@ -467,7 +474,7 @@ var (
 			"dimension": {DimensionToken, DimensionMethod, DimensionAPI, DimensionDevice, DimensionIP},
 		},
 		Help: "Requests counted under the value _other because the label's series were all taken.",
-		Note: "See `--series.max-tokens` and `--series.max-values`.",
+		Note: "See `--series.max-tokens`, `--series.max-values` and `--series.max-values-of`. Not those of values without series by choice, such as `--series.deny-apis`.",
 	}
 	StateSaveFailures = &Family{
 		Name: "abs_exporter_state_save_failures_total", Type: Counter, Unit: "failures", Group: GroupHealth, Stability: Stable,
@@ -493,6 +500,14 @@ var (
 		Name: "abs_exporter_config_last_reload_success_timestamp_seconds", Type: Gauge, Unit: "seconds", Group: GroupHealth, Stability: Stable,
 		Help: "Time at which the configuration that is in effect was read, in seconds since 1970.",
 		Note: "It is about the process and has no `target`.",
+	}
+	ConfigSeconds = &Family{
+		Name: "abs_exporter_config_seconds", Type: Gauge, Unit: "seconds", Group: GroupHealth, Stability: Stable,
+		Labels: []string{LabelTarget, "setting"}, LabelValues: map[string][]string{
+			"setting": {SettingInterval, SettingSlot, SettingReread, SettingSettle, SettingWindow, SettingExpire},
+		},
+		Help: "Durations that the exporter is configured with, in seconds.",
+		Note: "`--series.expire` for `expire`, `--collect.` and the name for the others. Dashboards draw them as limits.",
 	}
 	BuildInfo = &Family{
 		Name: "abs_exporter_build_info", Type: Gauge, Group: GroupHealth, Stability: Stable,
@@ -548,7 +563,7 @@ func Table() []*Family {
 		ReportMismatches, ReportRepeats, ReportLastSuccess, LastNewRequests, CertificateExpiry, ServerClockSkew,
 		Slots, MissedSlots, UnprovenSlots, RequestDelay, ReportRegressions, AuditMissing, AuditSurplus, ForensicsTokens, ForensicsOldestAge,
 		SeriesOverflow, FindingsOverflow, StateSaveFailures, StateLastSave, LogLinesDropped,
-		ReloadSuccessful, ReloadSuccess, BuildInfo,
+		ReloadSuccessful, ReloadSuccess, ConfigSeconds, BuildInfo,
 
 		OTLPRequests, OTLPDropped, OTLPLastSuccess,
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/collector"
 	"github.com/abs-exporter/abs-exporter/collector/backfill"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
+	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
 // runBackfill writes the history of every target.
@@ -41,13 +42,17 @@ func runBackfill(ctx context.Context, c *config.Backfill, clock collector.Clock,
 		}
 		clients = append(clients, client)
 		targets[i] = backfill.Target{
-			Name: t.Name, URL: t.URL, ABS: client, Zone: ledger.Zone{Location: t.Location, Inclusive: t.Inclusive()},
+			Series: backfill.Series{
+				MaxTokens: t.Series.MaxTokens, MaxValues: t.Series.MaxValues, Dimensions: t.TokenDimensions, Expire: t.Series.Expire,
+				Choices: t.Choices, Excluded: t.Excluded,
+			},
+			Name: t.Name, URL: t.URL, Labels: metrics.NewOwnLabels(t.Labels), ABS: client,
+			Zone:        ledger.Zone{Location: t.Location, Inclusive: t.Inclusive()},
 			ResponseCap: int64(t.ResponseCap), From: c.Histories[i].From, To: c.Histories[i].To,
 		}
 	}
 	written, err := backfill.Run(ctx, backfill.Options{
-		Step: c.Step, MaxTokens: c.Series.MaxTokens, MaxValues: c.Series.MaxValues, Dimensions: c.Shared.TokenDimensions,
-		Expire: c.Series.Expire, Key: c.Key, Dir: c.WorkDir, Labels: c.Labels, Clock: clock, Log: log, Progress: watch.show,
+		Step: c.Step, Key: c.Key, Dir: c.WorkDir, Labels: c.Labels, Clock: clock, Log: log, Progress: watch.show,
 	}, targets, func() (io.Writer, func() error, error) { return openHistory(c.Output, stdout) })
 	watch.clear()
 	if err != nil {

@@ -23,7 +23,7 @@ import (
 func demoTarget(d *config.Demo, url, fingerprint string) config.Target {
 	t := d.Shared
 	t.Location, t.Keys = d.Simulator.Location(), abs.StaticKeys("abs_ak", "abs_sk")
-	t.URL, t.TLS, t.Name = url, config.TLS{Fingerprint: fingerprint}, cmp.Or(t.Name, "demo")
+	t.URL, t.TLS, t.Name = url, config.TLS{Fingerprint: []string{fingerprint}}, cmp.Or(t.Name, "demo")
 	t.WindowEnd, t.ResponseCap = d.Simulator.WindowEnd, cmp.Or(d.Simulator.ResponseCap, t.ResponseCap)
 	if t.Restricted() {
 		t.Keys = abs.StaticKeys("abs_ak_ru", "abs_sk_ru")

@@ -11,17 +11,14 @@ import (
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
+	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
 // Options are what all targets share.
 type Options struct {
 	Step time.Duration // length of a window, aligned to the clock; each ends with a sample of every series
 
-	MaxTokens  int                // --series.max-tokens
-	MaxValues  int                // --series.max-values
-	Dimensions []counts.Dimension // --series.dimensions
-	Expire     time.Duration      // --series.expire
-	Key        tokenid.Key        // what token ids are made with
+	Key tokenid.Key // what token ids are made with
 
 	Dir      string  // where what was read is kept until all is; created if it is missing
 	Labels   []Label // of every series, beside its own
@@ -33,10 +30,22 @@ type Options struct {
 // Label is a label that the series have beside their own.
 type Label struct{ Name, Value string }
 
+// Series is which series there are.
+type Series struct {
+	MaxTokens  int                // --series.max-tokens
+	MaxValues  int                // --series.max-values
+	Dimensions []counts.Dimension // --series.dimensions
+	Expire     time.Duration      // --series.expire
+	Choices    counts.Choices     // --series.max-values-of, --series.allow-…, --series.deny-…
+	Excluded   []*metrics.Family  // --series.exclude-families
+}
+
 // Target is one ABS deployment.
 type Target struct {
+	Series
 	Name        string // value of the label target
 	URL         string
+	Labels      *metrics.OwnLabels
 	ABS         ABS
 	Zone        ledger.Zone
 	ResponseCap int64     // --abs.response-cap
@@ -80,7 +89,7 @@ func Run(ctx context.Context, o Options, targets []Target, open func() (w io.Wri
 	}
 	var parts []string
 	for i := range targets {
-		h := &history{o: &o, Target: targets[i], ids: o.Key.Hasher(), files: files{dir, i}}
+		h := &history{o: &o, Target: targets[i], ids: o.Key.Hasher(), files: files{dir, i}, samples: buffer{labels: targets[i].Labels}}
 		h.progress = func(at time.Time) {
 			if o.Progress != nil {
 				share := float64(done+max(0, at.Sub(h.From))) / float64(total)

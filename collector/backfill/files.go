@@ -141,7 +141,7 @@ func (f *files) save(c *checkpoint, samples *buffer, last bool) error {
 	if err := writePart(f.part(next), samples.records); err != nil {
 		return err
 	}
-	*samples = buffer{}
+	*samples = buffer{labels: samples.labels}
 	c.Parts = append(slices.Clone(c.Parts), next)
 	if last || len(c.Parts) > mostParts {
 		merged := next + 1

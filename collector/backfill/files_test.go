@@ -22,7 +22,7 @@ func TestManyParts(t *testing.T) {
 	c := checkpoint{Settings: []string{"--from"}, Ledger: ledger.New(ledger.Config{Slot: time.Minute, Zone: ledger.Zone{Location: time.UTC}}).State()}
 	const saves = 200
 	for n := range int64(saves) {
-		var b buffer
+		b := buffer{labels: metrics.NewOwnLabels(map[string]string{"env": "prod"})}
 		for _, token := range []string{"b", "a", fmt.Sprint(n)} {
 			s := metrics.NewSeries(metrics.TokenRequests, begin, "t", token)
 			b.add(s, 1000*n, 10*n)
@@ -54,7 +54,7 @@ func TestManyParts(t *testing.T) {
 	}
 	all := parse(t, string(text))
 	for _, token := range []string{"a", "b"} {
-		samples := all[`abs_token_requests_total{job="a \"b\"",target="t",token="`+token+`"}`]
+		samples := all[`abs_token_requests_total{job="a \"b\"",target="t",token="`+token+`",env="prod"}`]
 		if len(samples) != 2*saves {
 			t.Fatalf("%d samples of %s", len(samples), token)
 		}

@@ -64,11 +64,13 @@ func newRig(t *testing.T, config simulator.Config, length time.Duration) *rig {
 		t.Fatal(err)
 	}
 	r.options = Options{
-		Step: 10 * time.Minute, MaxTokens: 10_000, MaxValues: 10_000, Expire: 2 * time.Hour,
-		Dimensions: []counts.Dimension{counts.Method, counts.API, counts.Device},
-		Key:        testKey, Dir: filepath.Join(t.TempDir(), "work"), Clock: r, Log: slog.New(slog.NewTextHandler(&r.log, nil)),
+		Step: 10 * time.Minute, Key: testKey, Dir: filepath.Join(t.TempDir(), "work"), Clock: r, Log: slog.New(slog.NewTextHandler(&r.log, nil)),
 	}
 	r.target = Target{
+		Series: Series{
+			MaxTokens: 10_000, MaxValues: 10_000, Expire: 2 * time.Hour,
+			Dimensions: []counts.Dimension{counts.Method, counts.API, counts.Device},
+		},
 		Name: "t", URL: "https://abs.example.com:8080", ABS: asked{r, client}, Zone: ledger.Zone{Location: location},
 		ResponseCap: responseCap, From: begin, To: begin.Add(length),
 	}

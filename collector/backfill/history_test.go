@@ -57,7 +57,7 @@ func nonZero(m map[string]int64) map[string]int64 {
 // Past the limits, the series stay as few as live ones, and their sums right.
 func TestLimits(t *testing.T) {
 	r := newRig(t, simulator.Config{Seed: 2, Tokens: 60, TokenLife: 2 * time.Hour, Rate: 30}, 24*time.Hour)
-	r.options.MaxTokens, r.options.MaxValues, r.options.Expire = 5, 2, time.Hour
+	r.target.MaxTokens, r.target.MaxValues, r.target.Expire = 5, 2, time.Hour
 	all := parse(t, r.written())
 	for at := begin; at.Before(r.target.To); at = at.Add(r.options.Step) {
 		to := at.Add(r.options.Step)
@@ -81,7 +81,7 @@ func TestLimits(t *testing.T) {
 // those since the last checkpoint.
 func TestInterrupted(t *testing.T) {
 	config := simulator.Config{Seed: 3, Tokens: 30, TokenLife: 3 * time.Hour, Rate: 30}
-	change := func(r *rig) { r.options.MaxTokens, r.options.MaxValues = 8, 3 }
+	change := func(r *rig) { r.target.MaxTokens, r.target.MaxValues = 8, 3 }
 	whole := newRig(t, config, 30*time.Hour)
 	change(whole)
 	want := whole.written()
@@ -298,7 +298,7 @@ func TestWorkDirOfAnother(t *testing.T) {
 		{"end", "--to 2026-11-20T06:00:00Z, and this is --to 2026-11-20T05:00:00Z", func(r *rig) { r.target.To = r.target.To.Add(-time.Hour) }},
 		{"key", "--series.token-key-file", func(r *rig) { r.options.Key = testKey[1:] }},
 		{"target", "--abs.name t, and this is --abs.name u", func(r *rig) { r.target.Name = "u" }},
-		{"tokens", "--series.max-tokens 10000, and this is --series.max-tokens 1", func(r *rig) { r.options.MaxTokens = 1 }},
+		{"tokens", "--series.max-tokens 10000, and this is --series.max-tokens 1", func(r *rig) { r.target.MaxTokens = 1 }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := begun(t)

@@ -26,6 +26,7 @@ type yieldRecord func(series string, points []byte) error
 
 // buffer holds the samples of the next part.
 type buffer struct {
+	labels *metrics.OwnLabels // of the target
 	series map[*metrics.Series]*points
 	bytes  int // approximately
 }
@@ -65,7 +66,7 @@ func (b *buffer) records(yield yieldRecord) error {
 	}
 	all := make([]record, 0, len(b.series))
 	for s, p := range b.series {
-		all = append(all, record{s.String(), p})
+		all = append(all, record{s.With(b.labels), p})
 	}
 	slices.SortFunc(all, func(x, y record) int { return cmp.Or(cmp.Compare(x.series, y.series), cmp.Compare(x.ms, y.ms)) })
 	for _, r := range all {

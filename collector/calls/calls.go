@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
@@ -18,6 +19,7 @@ import (
 // end or by a reload, is no failure of ABS.
 func Observe(health *metrics.Health, target string, now func() time.Time, log *slog.Logger) func(abs.Call) {
 	odd := oddities{log: log.With("target", target), now: now}
+	turn := rotation{log: odd.log}
 	return func(c abs.Call) {
 		if errors.Is(c.Err, context.Canceled) {
 			return
@@ -34,6 +36,7 @@ func Observe(health *metrics.Health, target string, now func() time.Time, log *s
 			health.ReportFailures.WithLabelValues(target, c.Report, string(abs.ReasonOf(c.Err))).Inc()
 			return
 		}
+		turn.report(c.OldCredentials)
 		health.ReportLastSuccess.WithLabelValues(target, c.Report).Set(float64(now().UnixNano()) / 1e9)
 		for reason, n := range map[abs.SkipReason]int64{
 			abs.SkipToken: c.Skipped.Token, abs.SkipCount: c.Skipped.Count, abs.SkipShape: c.Skipped.Shape,
@@ -49,6 +52,23 @@ func Observe(health *metrics.Health, target string, now func() time.Time, log *s
 			health.ReportMismatches.WithLabelValues(target, c.Report, metrics.MismatchToken).Inc()
 		}
 		odd.report(c)
+	}
+}
+
+// rotation logs that what the files hold is refused, while what they held before is accepted.
+type rotation struct {
+	log *slog.Logger
+	old atomic.Bool
+}
+
+func (r *rotation) report(old bool) {
+	switch {
+	case r.old.Swap(old) == old:
+	case old:
+		r.log.Warn("changed keys refused", "consequence", "those before the change are sent, as long as ABS accepts them and this process runs; "+
+			"the changed ones are tried again every minute; look at the files of keys, headers, password and token, and at ABS")
+	default:
+		r.log.Info("changed keys accepted", "consequence", "those before the change are not sent any more")
 	}
 }
 

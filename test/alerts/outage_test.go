@@ -46,15 +46,15 @@ func TestAlertsOfAnOutage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("simulates days")
 	}
+	t.Parallel()
 	for _, situation := range []struct {
 		kind, runbook string
 		firings       []firing
 	}{
 		{simulator.FaultDown, "ABSUnreachable.md", []firing{ // Alertmanager inhibits all but the first
-			{"ABSUnreachable", 10 * time.Minute, 10 * time.Minute, 0},
-			{"ABSWindowStale", 15 * time.Minute, 2 * time.Minute, 0},
+			{"ABSUnreachable", 30 * time.Minute, 10 * time.Minute, 0},
 			{"ABSReportStale", 34 * time.Minute, 0, 0},
-			{"ABSForensicsBehind", 3*time.Hour + 6*time.Minute, 0, 6 * time.Hour},
+			{"ABSForensicsBehind", 4*time.Hour + 45*time.Minute, 0, 6 * time.Hour},
 		}},
 		{simulator.FaultStandstill, "ABSNoNewRequests.md", []firing{
 			{"ABSNoNewRequests", 2*time.Hour + 11*time.Minute, 25 * time.Minute, 3 * time.Hour},
@@ -72,6 +72,7 @@ func TestAlertsOfAnOutage(t *testing.T) {
 		for _, hours := range []time.Duration{1, 3, 6, 12, 16} {
 			t.Run(fmt.Sprint(situation.kind, " ", int(hours), " h"), func(t *testing.T) {
 				t.Parallel()
+				compute(t)
 				begin, end, fired := runOutage(t, situation.kind, hours*time.Hour)
 				checkFired(t, situation.firings, hours*time.Hour, begin, end, fired)
 			})
@@ -86,7 +87,9 @@ func checkFired(t *testing.T, want []firing, length time.Duration, begin, end ti
 	near := func(at, wanted time.Time, within time.Duration) bool { return at.Sub(wanted).Abs() <= within }
 	unexpected := map[string]int{}
 	for _, f := range fired {
-		unexpected[f.Alert]++
+		if !slices.Contains(alwaysFires, f.Alert) {
+			unexpected[f.Alert]++
+		}
 	}
 	for _, w := range want {
 		if !w.of(length) {

@@ -55,8 +55,11 @@ func startABS(t *testing.T, name string, sim *simulator.Simulator) (server *http
 	}
 }
 
-// exporter is an abs-exporter that serves.
-type exporter struct{ binary, config, address, log string }
+// exporter is an abs-exporter that serves until it is killed.
+type exporter struct {
+	binary, config, address, log string
+	kill                         func()
+}
 
 // startExporter runs serve.
 func startExporter(t *testing.T, address string, settings map[string]any) exporter {
@@ -64,8 +67,8 @@ func startExporter(t *testing.T, address string, settings map[string]any) export
 	binary := tools.Binary(t)
 	config := filepath.Join(t.TempDir(), "abs-exporter.yml")
 	writeYAML(t, config, settings)
-	log := tools.Start(t, patience, "http://"+address+"/readyz", binary, "serve", "--config="+config, "--web.listen-address="+address)
-	return exporter{binary, config, address, log}
+	log, kill := tools.StartProcess(t, patience, "http://"+address+"/readyz", binary, "serve", "--config="+config, "--web.listen-address="+address)
+	return exporter{binary, config, address, log, kill}
 }
 
 // startAlertmanager runs the pinned Alertmanager on the example, with all receivers being the
@@ -107,9 +110,15 @@ func faster(t *testing.T, route map[string]any) {
 }
 
 // startPrometheus runs the pinned Prometheus with our rules; without an exporter to scrape, it only
-// receives pushes.
+// receives pushes. An exporter is to answer before it is scraped: ABSExporterDown waits for seconds
+// here, which a machine may take to build or to start it.
 func startPrometheus(t *testing.T, exporter, alertmanager string) *prometheus {
 	t.Helper()
+	if exporter != "" {
+		if _, err := fetch("http://" + exporter + "/readyz"); err != nil {
+			t.Fatalf("the exporter is to answer before Prometheus scrapes it: %v", err)
+		}
+	}
 	dir := t.TempDir()
 	for _, file := range glob(t, "alerts", "*.rules.yml") {
 		text, err := os.ReadFile(file)

@@ -143,7 +143,7 @@ func (e *exporter) prepare() (*collector.Collector, error) {
 	log := slog.New(slog.DiscardHandler)
 	e.exposition = metrics.NewExposition(registry, metrics.Options{Registerer: registry, Logger: log})
 	client, err := abs.NewClient(abs.Config{
-		URL: e.url, Keys: abs.StaticKeys("abs_ak", "abs_sk"), TLS: abs.TLSConfig{Fingerprint: e.fingerprint},
+		URL: e.url, Keys: abs.StaticKeys("abs_ak", "abs_sk"), TLS: abs.TLSConfig{Fingerprint: []string{e.fingerprint}},
 		ResponseCap: 1 << 40, Timeout: 10 * time.Minute, UserAgent: "abs-exporter/bench",
 		Rate:    1000, // the small reports of the check of seams would wait 150 ms
 		Observe: calls.Observe(health, targetName, e.clock.Now, slog.New(slog.DiscardHandler)), Now: e.clock.Now,

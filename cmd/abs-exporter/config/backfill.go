@@ -72,6 +72,11 @@ func (b *Backfill) labels(v *validation) {
 			own[name] = f.Group == metrics.GroupCounters || own[name]
 		}
 	}
+	for i := range b.Targets {
+		for name := range b.Targets[i].Labels {
+			own[name] = true
+		}
+	}
 	given := map[string]bool{}
 	for _, text := range b.Label {
 		name, value, found := strings.Cut(text, "=")
@@ -124,7 +129,7 @@ func (b *Backfill) history(v *validation, t *Target) (h History) {
 		}
 	case !live:
 		v.failf("to", "is missing, and --state.dir (%s) has no state of target %s that would say where its counters begin: start serve with --collect.lookback=%s first, or give --to",
-			b.State.Dir, t.Name, b.Collect.Settle)
+			b.State.Dir, t.Name, t.Collect.Settle)
 		return h
 	}
 	to := h.To.UTC().Format(layout)
@@ -137,8 +142,8 @@ func (b *Backfill) history(v *validation, t *Target) (h History) {
 		v.failf("from", "%s is not before the end of the history, %s", h.From.UTC().Format(layout), to)
 	case live && h.To.After(start.From):
 		v.failf("to", "%s lies after %s, from which on the live counters of target %s have all requests: those in between would be counted twice", to, start.From.UTC().Format(layout), t.Name)
-	case h.To.After(v.now.Add(-b.Collect.Settle)):
-		v.failf("to", "%s is less than --collect.settle (%s) ago: ABS may add requests of before. Try again from %s on", to, b.Collect.Settle, h.To.Add(b.Collect.Settle).UTC().Format(layout))
+	case h.To.After(v.now.Add(-t.Collect.Settle)):
+		v.failf("to", "%s is less than --collect.settle (%s) ago: ABS may add requests of before. Try again from %s on", to, t.Collect.Settle, h.To.Add(t.Collect.Settle).UTC().Format(layout))
 	case !zone.Unambiguous(h.To):
 		v.failf("to", "%s cannot be named to ABS: its clock, turned back, shows it twice. Give %s", to, zone.FirstUnambiguous(h.To, h.To.Add(24*time.Hour)).UTC().Format(layout))
 	case h.From.Year() < 2000:
@@ -158,8 +163,8 @@ func (b *Backfill) seam(v *validation, t *Target, to time.Time, start ledger.Sta
 	case to.Before(start.From):
 		v.warn(noTarget, "to", fmt.Sprintf("lies before %s, where the live counters of target %s begin", start.From.UTC().Format(layout), t.Name),
 			"the requests in between are in neither")
-	case lookback < b.Collect.Settle:
-		v.warn(noTarget, "collect.lookback", fmt.Sprintf("was %s when the counters of target %s began, which is less than --collect.settle (%s)", lookback, t.Name, b.Collect.Settle),
+	case lookback < t.Collect.Settle:
+		v.warn(noTarget, "collect.lookback", fmt.Sprintf("was %s when the counters of target %s began, which is less than --collect.settle (%s)", lookback, t.Name, t.Collect.Settle),
 			"requests of before "+to.UTC().Format(layout)+" that ABS reported after "+start.Began.UTC().Format(layout)+" are in the live counters, and in the history again")
 	}
 }

@@ -31,9 +31,8 @@ func TestSeam(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := &Backfill{}
-			b.Collect.Settle = 2 * time.Hour
 			v := &validation{origins: origins{file: &file{}}}
-			b.seam(v, &Target{ABS: ABS{Name: "t"}}, tc.to, tc.start)
+			b.seam(v, &Target{ABS: ABS{Name: "t"}, Collect: Collect{Settle: 2 * time.Hour}}, tc.to, tc.start)
 			var all []string
 			for _, w := range v.warnings {
 				all = append(all, w.Setting+" "+w.Detail+": "+w.Consequence)

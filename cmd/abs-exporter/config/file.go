@@ -287,6 +287,7 @@ func (p *fileParser) value(n *yaml.Node, key string, flag *kong.Flag) (text stri
 			}
 			items[i] = item.Value
 		}
+		p.relativeFiles(items, flag)
 		separator := ','
 		if flag.IsMap() {
 			separator = flag.Tag.MapSep
@@ -297,13 +298,14 @@ func (p *fileParser) value(n *yaml.Node, key string, flag *kong.Flag) (text stri
 		if !ok {
 			return "", false
 		}
+		p.relativeFiles(items, flag)
 		text = kong.JoinEscaped(items, flag.Tag.MapSep)
 	default:
 		p.failf(n, key, "expected a value but got %s", kindOf(n))
 		return "", false
 	}
-	if flag.Tag.Has("file") && text != "" && !filepath.IsAbs(text) {
-		text = filepath.Join(filepath.Dir(p.name), text)
+	if flag.Tag.Has("file") && !flag.IsMap() {
+		text = p.relative(text)
 	}
 	if err := decodeFlag(flag, text, reflect.New(flag.Target.Type()).Elem()); err != nil {
 		p.failf(n, key, "%s", err)
@@ -314,6 +316,26 @@ func (p *fileParser) value(n *yaml.Node, key string, flag *kong.Flag) (text stri
 		return "", false
 	}
 	return text, true
+}
+
+// relative returns a path as it is relative to the configuration file.
+func (p *fileParser) relative(path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(p.name), path)
+}
+
+// relativeFiles makes the files of items such as name=file relative to the configuration file.
+func (p *fileParser) relativeFiles(items []string, flag *kong.Flag) {
+	if !flag.Tag.Has("file") || !flag.IsMap() {
+		return
+	}
+	for i, item := range items {
+		if name, file, found := strings.Cut(item, "="); found {
+			items[i] = name + "=" + p.relative(file)
+		}
+	}
 }
 
 // pairs returns a mapping of names to values as the flag has them, each name=value.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 )
@@ -87,6 +88,34 @@ func TestWrongFiles(t *testing.T) {
 			":6: key web.telemetry-path: /-/reload serves another page",
 			":8: key web.config.file: stat DIR/web.yml: no such file or directory",
 			":4: key abs.secret-key-file: the secret key cannot be read: open DIR/keys/secret: no such file or directory",
+		},
+		"proxy.yml": {
+			":6: key targets[0].proxy-url: holds a password, which belongs into a file of its own",
+			":8: key targets[1].proxy-url: is no URL of the form http://host:port; https, socks5 and socks5h are possible too",
+			":11: key targets[2].proxy-password-file: is there without a user, who is named in the proxy's URL: http://user@host:port",
+			":14: key targets[3].proxy-password-file: the password of the proxy cannot be read: open DIR/nowhere: no such file or directory",
+			":16: key targets[4].proxy-url: has a path, a query or a fragment; only host and port are wanted",
+			":4: key abs.no-proxy: is there without the URL of a proxy; for a proxy from HTTPS_PROXY there is the variable NO_PROXY",
+		},
+		"gateway.yml": {
+			":6: key targets[0].header-file: the header X-Abs-Ak is set by the exporter itself",
+			":8: key targets[1].header-file: the header Host is set by the exporter itself",
+			":10: key targets[2].header-file: the header Authorization has settings of its own: basic auth, or a bearer token",
+			":12: key targets[3].header-file: the header X-Team is named twice",
+			`:14: key targets[4].header-file: "a b" is no name of a header`,
+			":16: key targets[5].header-file: the header X-Team cannot be read: open DIR/nowhere: no such file or directory",
+			":18: key targets[6].bearer-token-file: cannot be used together with basic auth: both are the header Authorization",
+			":19: key targets[7].basic-auth.password-file: is missing: basic auth takes a user and a file with the password",
+			":22: key targets[8].basic-auth.user: is missing: basic auth takes a user and a file with the password",
+			":25: key targets[9].bearer-token-file: the bearer token cannot be read: open DIR/nowhere: no such file or directory",
+			":27: key targets[10].basic-auth.user: contains a colon or a control character, which basic auth does not allow",
+		},
+		"tls.yml": {
+			":5: key targets[0].tls.min-version: must be TLS10, TLS11, TLS12 or TLS13",
+			":7: key targets[1].tls.fingerprint: is not a SHA-256: 64 hexadecimal digits, with or without colons",
+			":9: key targets[2].tls.fingerprint-file: open DIR/nowhere: no such file or directory",
+			":11: key targets[3].tls.fingerprint-file: DIR/access:1 is not a SHA-256: 64 hexadecimal digits, with or without colons",
+			":13: key targets[4].tls.fingerprint-file: cannot be used together with abs.tls.insecure-skip-verify",
 		},
 		"alias-loop.yml": {":2: key abs.tls.tls: unknown key"},
 	}
@@ -201,14 +230,14 @@ func TestSampleFile(t *testing.T) {
 		t.Fatalf("%d targets", len(s.Targets))
 	}
 	a, b := s.Targets[0], s.Targets[1]
-	if a.Name != "production" || a.Location.String() != "Europe/Berlin" || a.TLS.CAFile == "" || a.TLS.Fingerprint != "" || a.User != "admin" || a.Rate != 10 {
+	if a.Name != "production" || a.Location.String() != "Europe/Berlin" || a.TLS.CAFile == "" || a.TLS.Fingerprint != nil || a.User != "admin" || a.Rate != 10 {
 		t.Errorf("first target: %+v", a.ABS)
 	}
-	if b.Name != "test" || b.Location.String() != "UTC" || b.TLS.CAFile != "" || b.TLS.Fingerprint == "" || !b.Restricted() || b.Rate != 10 ||
+	if b.Name != "test" || b.Location.String() != "UTC" || b.TLS.CAFile != "" || len(b.TLS.Fingerprint) != 1 || !b.Restricted() || b.Rate != 10 ||
 		a.Labels["env"] != "prod" || b.Labels["env"] != "test" || a.Collect.Interval != time.Minute || b.Collect.Interval != 5*time.Minute || b.Series.MaxTokens != 500 {
 		t.Errorf("second target: %+v", b.ABS)
 	}
-	if s.ABS.Name != "" || s.ABS.TLS != (TLS{}) || s.ABS.Labels != nil || s.Series.MaxTokens != 5000 || len(s.Web.ListenAddress) != 2 || s.Log.Format != "json" {
+	if s.ABS.Name != "" || !abs.TLSConfig(s.ABS.TLS).IsZero() || s.ABS.Labels != nil || s.Series.MaxTokens != 5000 || len(s.Web.ListenAddress) != 2 || s.Log.Format != "json" {
 		t.Errorf("a target's settings apply to all: %+v", s)
 	}
 }

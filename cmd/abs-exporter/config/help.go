@@ -59,12 +59,12 @@ func inShortHelp(command string, flag *kong.Flag) bool {
 // printHelp returns what writes a help: of a command with its examples, and short unless a.long.
 func printHelp(a *asked) kong.HelpPrinter {
 	return func(options kong.HelpOptions, ctx *kong.Context) error {
-		selected, hidden := ctx.Selected(), 0
+		selected, short := ctx.Selected(), false
 		if selected != nil && !a.long {
 			for _, flag := range selected.Flags {
 				if !inShortHelp(selected.Name, flag) {
 					flag.Hidden = true // the parser is used once
-					hidden++
+					short = true
 				}
 			}
 		}
@@ -78,8 +78,8 @@ func printHelp(a *asked) kong.HelpPrinter {
 				end.WriteString("  " + example + "\n")
 			}
 		}
-		if hidden > 0 {
-			fmt.Fprintf(&end, "\n--help-long lists %d more flags.\n", hidden)
+		if short {
+			end.WriteString("\nThese are the flags used most; --help-long lists all.\n")
 		}
 		_, err := fmt.Fprint(ctx.Stdout, end.String())
 		return err

@@ -104,6 +104,7 @@ func reference(app *kong.Application, sample string) string {
 	p("- **switch**: `--x` or `--x=true`, `--x=false`; in variables and in the file `true` or `false`.")
 	p("- **list of names and values**: `--x=a=1 --x=b=2`; in a variable `a=1;b=2`; in the file `x: {a: 1, b: 2}`.")
 	p("- **file**: a relative path in the file is relative to that file, in a flag or a variable to the working directory.\n")
+	p("Proxies, gateways, paths and the rotation of keys and certificates: [connection.md](connection.md).\n")
 	p("### Changes without a restart\n")
 	p("`serve` reads flags, variables and the file again on SIGHUP, at `POST /-/reload` with `--web.enable-lifecycle`, and")
 	p("when the file has changed: within ten seconds, also where it is a link that Kubernetes replaces (a mounted ConfigMap;")
@@ -136,6 +137,8 @@ func reference(app *kong.Application, sample string) string {
 	p("`check` accepts the settings of `serve` as well, and asks every target; [check.md](check.md) lists its questions.\n")
 	p("`resolve TOKEN_ID` and `backfill` accept the settings of `serve` as well: start them with the same ones, and the same")
 	p("tokens have the same ids. They need the key of the token ids that `serve` uses (`--series.token-key-file`, or\n`--state.dir`) and generate none. [backfill.md](backfill.md) is the way from ABS's reports to a Prometheus.\n")
+	p("`resolve --ip ADDRESS` prints, in place of one token, those that an address used: the id, its requests from the address")
+	p("and from all, the APIs, and the attacks that the attack reports name. No series has an address unless\n`--series.dimensions` names `ip`; to notice such an address, watch `abs_window_ips` beside\n`abs_window_tokens`. Anomalies and paths of a token: `resolve TOKEN_ID`.\n")
 	for _, group := range flagGroups() {
 		switch group.Key {
 		case "check":

@@ -61,16 +61,31 @@ type ABS struct {
 	ResponseCap   ByteSize          `default:"100MB" help:"ABS's limit for the size of a response (its response_size). A body of more than twice this is refused. 1 MB is 1,000,000 bytes, 1 MiB 1,048,576."`
 	AdminPath     string            `placeholder:"PATH" help:"Path of ABS's admin report below the URL. Default: /v5/abs/admin, or /v4/abs/admin where ABS does not have that."`
 	TLS           TLS               `embed:"" prefix:"tls."`
+
+	ProxyURL          string            `name:"proxy-url" placeholder:"URL" help:"Forward proxy to ABS: http://host:port, with user@ where it asks for one; https, socks5 and socks5h too. Default: the variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY."`
+	ProxyPasswordFile string            `file:"" placeholder:"FILE" help:"File that holds the password of the user in --abs.proxy-url; read again when it changes."`
+	NoProxy           string            `placeholder:"HOSTS" help:"Hosts, domains and networks that are requested without --abs.proxy-url, as NO_PROXY has them: separated by commas. Loopback is one of them then."`
+	HeaderFile        map[string]string `file:"" placeholder:"NAME=FILE" help:"Header for a gateway in front of ABS, and the file that holds its value; read again when it changes. Repeatable."`
+	BasicAuth         BasicAuth         `embed:"" prefix:"basic-auth."`
+	BearerTokenFile   string            `file:"" placeholder:"FILE" help:"File that holds a bearer token for a gateway in front of ABS; read again when it changes."`
+}
+
+// BasicAuth is for a gateway in front of ABS.
+type BasicAuth struct {
+	User         string `placeholder:"NAME" help:"User of basic auth at a gateway in front of ABS."`
+	PasswordFile string `file:"" placeholder:"FILE" help:"File that holds the password; read again when it changes."`
 }
 
 // TLS is TLS towards ABS. It has the fields of abs.TLSConfig.
 type TLS struct {
-	CAFile             string `file:"" name:"ca-file" placeholder:"FILE" help:"PEM certificates to trust instead of the system's."`
-	CertFile           string `file:"" placeholder:"FILE" help:"PEM client certificate for ABS."`
-	KeyFile            string `file:"" placeholder:"FILE" help:"PEM key of the client certificate."`
-	ServerName         string `placeholder:"NAME" help:"Name to expect in ABS's certificate instead of the URL's host."`
-	Fingerprint        string `placeholder:"HEX" help:"SHA-256 of ABS's certificate, in hex with or without colons: only that certificate is trusted, whatever its name. For the self-signed one that ABS ships."`
-	InsecureSkipVerify bool   `help:"Trust any certificate, with a warning. Anyone on the network path can then read the keys."`
+	CAFile             string   `file:"" name:"ca-file" placeholder:"FILE" help:"PEM certificates to trust instead of the system's; read again for each connection."`
+	CertFile           string   `file:"" placeholder:"FILE" help:"PEM client certificate for ABS; read again for each connection."`
+	KeyFile            string   `file:"" placeholder:"FILE" help:"PEM key of the client certificate."`
+	ServerName         string   `placeholder:"NAME" help:"Name to expect in ABS's certificate instead of the URL's host."`
+	Fingerprint        []string `placeholder:"HEX" help:"SHA-256 of ABS's certificate, in hex with or without colons: only that certificate is trusted, whatever its name. For the self-signed one that ABS ships. Repeatable: before ABS's certificate is renewed, give the new one too."`
+	FingerprintFile    string   `file:"" placeholder:"FILE" help:"File with such fingerprints, one a line; read again for each connection."`
+	MinVersion         string   `placeholder:"VERSION" help:"Lowest version of TLS: TLS10, TLS11, TLS12 or TLS13. Default: TLS12, or TLS11 with a fingerprint."`
+	InsecureSkipVerify bool     `help:"Trust any certificate, with a warning. Anyone on the network path can then read the keys."`
 }
 
 // Collect is what is requested, and when.
@@ -105,11 +120,17 @@ type Admin struct {
 
 // Series is how many series there are, and how tokens are named.
 type Series struct {
-	TokenKeyFile string        `file:"" placeholder:"FILE" help:"Key of the token id: the file's bytes without a trailing line break, 16 at least. Default: generated once and kept in the state directory."`
-	MaxTokens    int           `default:"1000" help:"Tokens with series of their own (tracked); the others share _other. 0: no families with the label token."`
-	MaxValues    int           `default:"100" help:"Values of any other label with series of their own; the others share _other."`
-	Dimensions   []string      `default:"${dimensions}" help:"Which of method, api, device and ip get series per token. Empty: none."`
-	Expire       time.Duration `default:"2h" help:"The series of a token expire when it has made no new request for this long."`
+	TokenKeyFile    string         `file:"" placeholder:"FILE" help:"Key of the token id: the file's bytes without a trailing line break, 16 at least. Default: generated once and kept in the state directory."`
+	MaxTokens       int            `default:"1000" help:"Tokens with series of their own (tracked); the others share _other. 0: no families with the label token."`
+	MaxValues       int            `default:"100" help:"Values of any other label with series of their own; the others share _other."`
+	MaxValuesOf     map[string]int `placeholder:"LABEL=N" help:"Another limit for one label, such as api=200: method, api, device or ip. Repeatable."`
+	AllowAPIs       string         `name:"allow-apis" placeholder:"REGEXP" help:"Only the APIs that this matches as a whole get series of requests; the others are counted under _other. Attacks are shown for all APIs. Default: all."`
+	DenyAPIs        string         `name:"deny-apis" placeholder:"REGEXP" help:"The APIs that this matches as a whole are counted under _other, also where --series.allow-apis matches. Default: none."`
+	AllowDevices    string         `placeholder:"REGEXP" help:"Only the devices that this matches as a whole get series; the others are counted under _other. Default: all."`
+	DenyDevices     string         `placeholder:"REGEXP" help:"The devices that this matches as a whole are counted under _other, also where --series.allow-devices matches. Default: none."`
+	ExcludeFamilies []string       `placeholder:"REGEXP" help:"Metrics to leave out, by name: those that this matches as a whole. They are counted all the same. What alert rules need has a warning; the exporter's own health is always there. Repeatable."`
+	Dimensions      []string       `default:"${dimensions}" help:"Which of method, api, device and ip get series per token. Empty: none."`
+	Expire          time.Duration  `default:"2h" help:"The series of a token expire when it has made no new request for this long."`
 }
 
 // State is where state is kept.
@@ -136,8 +157,8 @@ type Web struct {
 const (
 	HealthPath   = "/healthz"
 	ReadyPath    = "/readyz"
-	RunbooksPath = "/runbooks/"
 	ReloadPath   = "/-/reload"
+	RunbooksPath = "/runbooks/"
 	ConfigPath   = "/config"
 	StatusPath   = "/api/v1/status"
 	PprofPath    = "/debug/pprof/"

@@ -34,6 +34,8 @@ type Target struct {
 	Keys            abs.Keys
 	Catalogue       *catalogue.Catalogue // has the severities of Forensics.Severity
 	TokenDimensions []counts.Dimension   // those of Series.Dimensions
+	Choices         counts.Choices       // those of Series
+	Excluded        []*metrics.Family    // those of Series.ExcludeFamilies
 }
 
 // SameSettings reports whether two targets are configured alike. Files that they name may differ.
@@ -68,6 +70,11 @@ func (t *Target) ClientConfig() abs.Config {
 		ResponseCap: int64(t.ResponseCap),
 		AdminPath:   t.AdminPath,
 		TLS:         abs.TLSConfig(t.TLS),
+		Proxy:       abs.Proxy{URL: t.ProxyURL, PasswordFile: t.ProxyPasswordFile, NoProxy: t.NoProxy},
+		Gateway: abs.Gateway{
+			HeaderFiles: t.HeaderFile, BasicAuthUser: t.BasicAuth.User, BasicAuthPasswordFile: t.BasicAuth.PasswordFile,
+			BearerTokenFile: t.BearerTokenFile,
+		},
 	}
 	if t.Restricted() {
 		config.User = abs.Restricted
@@ -126,6 +133,8 @@ func (f *PerTarget) validate(fail failure) (t Target) {
 	f.Collect.validate(fail)
 	f.Series.validate(fail)
 	t.TokenDimensions = f.Series.dimensions(fail)
+	t.Choices = f.Series.choices(fail)
+	t.Excluded = f.Series.excluded(fail)
 	t.Catalogue = f.Forensics.validate(fail)
 	return t
 }
@@ -254,11 +263,15 @@ func (t *Target) validateClient(fail failure) {
 
 // clientFlags are the flags behind the fields of abs.Config.
 func clientFlags() map[string]string {
-	return map[string]string{
+	return map[string]string{ // #nosec G101 -- names of flags
 		"Keys": "abs.access-key-file", "Timeout": "abs.timeout", "Rate": "abs.rate",
 		"Concurrency": "abs.concurrency", "ResponseCap": "abs.response-cap", "AdminPath": "abs.admin-path",
 		"TLS.CAFile": "abs.tls.ca-file", "TLS.CertFile": "abs.tls.cert-file", "TLS.KeyFile": "abs.tls.key-file",
 		"TLS.ServerName": "abs.tls.server-name", "TLS.Fingerprint": "abs.tls.fingerprint",
-		"TLS.InsecureSkipVerify": "abs.tls.insecure-skip-verify",
+		"TLS.InsecureSkipVerify": "abs.tls.insecure-skip-verify", "TLS.FingerprintFile": "abs.tls.fingerprint-file",
+		"TLS.MinVersion": "abs.tls.min-version",
+		"Proxy.URL":      "abs.proxy-url", "Proxy.PasswordFile": "abs.proxy-password-file", "Proxy.NoProxy": "abs.no-proxy",
+		"Gateway.HeaderFiles": "abs.header-file", "Gateway.BasicAuthUser": "abs.basic-auth.user",
+		"Gateway.BasicAuthPasswordFile": "abs.basic-auth.password-file", "Gateway.BearerTokenFile": "abs.bearer-token-file",
 	}
 }

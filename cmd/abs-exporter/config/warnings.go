@@ -48,6 +48,7 @@ func (s *Settings) doubtful(v *validation) {
 			v.warn(i, "forensics.rate", fmt.Sprintf("is above the rate of target %s, --abs.rate: %g above %g", t.Name, t.Forensics.Rate, t.Rate),
 				"the lower one holds, and forensics delays the reports that are counted")
 		}
+		v.excludesNeeded(i, &t)
 	}
 	s.doubtfulTargets(v)
 	s.readableKeys(v)
@@ -79,14 +80,22 @@ func (s *Settings) doubtfulTargets(v *validation) {
 
 // readableKeys finds files with secrets that every user of the machine may read.
 func (s *Settings) readableKeys(v *validation) {
+	const readable = "whoever has an account on this machine has the secret; chmod o-r it"
 	files := map[string]string{
 		"series.token-key-file": s.Series.TokenKeyFile, "otlp.headers-file": s.OTLP.HeadersFile, "otlp.key-file": s.OTLP.KeyFile,
 	}
 	for _, t := range s.Targets {
 		files["abs.access-key-file"], files["abs.secret-key-file"], files["abs.tls.key-file"] = t.AccessKeyFile, t.SecretKeyFile, t.TLS.KeyFile
+		files["abs.proxy-password-file"], files["abs.basic-auth.password-file"] = t.ProxyPasswordFile, t.BasicAuth.PasswordFile
+		files["abs.bearer-token-file"] = t.BearerTokenFile
 		for _, name := range slices.Sorted(maps.Keys(files)) {
 			if file := files[name]; file != "" && othersMayRead(file) {
-				v.warn(noTarget, name, "other users may read "+file, "whoever has an account on this machine has the secret; chmod o-r it")
+				v.warn(noTarget, name, "other users may read "+file, readable)
+			}
+		}
+		for _, header := range slices.Sorted(maps.Keys(t.HeaderFile)) {
+			if file := t.HeaderFile[header]; othersMayRead(file) {
+				v.warn(noTarget, "abs.header-file", "other users may read "+file, readable)
 			}
 		}
 		clear(files)
