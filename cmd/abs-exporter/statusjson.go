@@ -75,7 +75,7 @@ func (p *pages) statusJSON(w http.ResponseWriter, _ *http.Request) {
 		answer.Targets = append(answer.Targets, newStatusTarget(&s))
 	}
 	for _, s := range p.reloader.settings.Load().Effective {
-		answer.Settings = append(answer.Settings, statusSettingV1(s))
+		answer.Settings = append(answer.Settings, statusSettingV1{s.Name, s.Value, s.Origin})
 	}
 	text, err := json.MarshalIndent(answer, "", "  ")
 	if err != nil {

@@ -109,22 +109,67 @@ func TestEffective(t *testing.T) {
 	}
 }
 
-// What /config serves is a configuration file with the same effect, without what is secret.
+// What /config serves is a configuration file with the same effect, without what is secret. The
+// file here sets each list and each mapping that there is, with what has a meaning in YAML, in a
+// regular expression or on the command line.
 func TestEffectiveAsYAML(t *testing.T) {
 	cleanEnv(t)
 	dir := keyFiles(t)
 	config := filepath.Join(dir, "c.yml")
-	write(t, config, "collect: {slot: 20m}\nabs: {access-key-file: access, secret-key-file: secret, labels: {env: prod}}\n"+
-		"forensics: {severity: {1: info, 2: critical}}\ntargets: [{name: one, url: 'https://abs.example.com', rate: 5}, {name: 'yes: #2', url: 'https://b', collect: {interval: 4m}}]\n")
+	fingerprint := strings.Repeat("ab", 32)
+	write(t, filepath.Join(dir, "header"), "canary")
+	write(t, config, `
+collect: {slot: 20m}
+abs:
+  labels: {env: "prod, yes; no=#1", team: "on"}
+  header-file: {X-One: header, X-Two: header}
+  tls: {fingerprint: [`+fingerprint+", "+strings.Repeat("AB:", 31)+"CD"+`]}
+  access-key-file: access
+  secret-key-file: secret
+forensics: {severity: {1: info, Stolen Token Attack Type 1: critical}}
+series:
+  max-values-of: {api: 200, ip: 7}
+  deny-devices: '(?i).*\(\+https?://[^;,]{1,9};\).*'
+  allow-apis: shop|"a;b"|#x
+  exclude-families: ['abs_token_ip_.{1,30}', abs_window_ips]
+  dimensions: []
+state: {dir: ""}
+web: {listen-address: ["127.0.0.1:1", ":2"]}
+otlp:
+  endpoint: https://collector:4318/v1
+  resource-attributes: {deployment.environment.name: "a;b", service.namespace: "yes"}
+targets:
+  - {name: one, url: 'https://abs.example.com', rate: 5, labels: {}}
+  - name: 'yes: #2'
+    url: https://b
+    collect: {interval: 4m}
+    series: {dimensions: [ip, method], exclude-families: abs_window_.*, max-values-of: {device: 3}}
+    header-file: {X-Three: header}
+    proxy-url: http://exporter@proxy:3128
+`)
 	first := parsed[Serve](t, "--config="+config, "--collect.window=1d")
 	text, err := first.YAML()
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, hidden := range []string{"canary", "exporter@"} {
+		if strings.Contains(string(text), hidden) {
+			t.Errorf("%s is shown:\n%s", hidden, text)
+		}
+	}
 	again := filepath.Join(dir, "again.yml")
-	write(t, again, string(text))
+	write(t, again, strings.ReplaceAll(string(text), "(hidden)@proxy", "exporter@proxy"))
 	second := parsed[Serve](t, "--config="+again)
-	for _, pair := range [][2]any{{first.PerTarget, second.PerTarget}, {first.Web, second.Web}, {len(second.Targets), 2}} {
+	for _, pair := range [][2]any{
+		{first.PerTarget, second.PerTarget},
+		{first.Web, second.Web},
+		{first.OTLP, second.OTLP},
+		{first.State, second.State},
+		{first.Audit, second.Audit},
+		{first.Admin, second.Admin},
+		{first.Log, second.Log},
+		{len(second.Targets), 2},
+	} {
 		if !reflect.DeepEqual(pair[0], pair[1]) {
 			t.Errorf("%+v is %+v when it is read again from\n%s", pair[0], pair[1], text)
 		}
@@ -132,6 +177,19 @@ func TestEffectiveAsYAML(t *testing.T) {
 	for i := range second.Targets {
 		if !second.Targets[i].SameSettings(&first.Targets[i]) {
 			t.Errorf("target %d differs: %+v, %+v", i, first.Targets[i], second.Targets[i])
+		}
+	}
+	data, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := parseFile(config, data, commandFlags(t, "serve"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, flag := range commandFlags(t, "serve") {
+		if _, isSet := set.values[flag.Name]; flag.IsCumulative() && !isSet {
+			t.Errorf("%s is not set here", flag.Name)
 		}
 	}
 }

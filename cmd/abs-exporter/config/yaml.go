@@ -29,10 +29,38 @@ func (s *Settings) YAML() ([]byte, error) {
 		for _, key := range path[:len(path)-1] {
 			node = child(node, key, yaml.MappingNode)
 		}
-		value := child(node, path[len(path)-1], yaml.ScalarNode)
-		value.Value, value.LineComment = setting.Value, setting.Origin
+		value := child(node, path[len(path)-1], setting.kind)
+		value.LineComment = setting.Origin
+		setting.write(value)
 	}
 	return yaml.Marshal(root)
+}
+
+// write sets a node to the value of the setting.
+func (e *Effective) write(n *yaml.Node) {
+	scalar := func(text string) *yaml.Node {
+		n := &yaml.Node{}
+		n.SetString(text)
+		return n
+	}
+	switch e.kind {
+	case yaml.MappingNode:
+		n.Style = yaml.FlowStyle
+		for _, item := range e.items {
+			name, value, _ := strings.Cut(item, "=")
+			n.Content = append(n.Content, scalar(name), scalar(value))
+		}
+	case yaml.SequenceNode:
+		n.Style = yaml.FlowStyle
+		for _, item := range e.items {
+			n.Content = append(n.Content, scalar(item))
+		}
+	default:
+		if n.Value = e.Value; n.ShortTag() == "!!null" {
+			n.SetString(e.Value)
+			n.Style = yaml.DoubleQuotedStyle
+		}
+	}
 }
 
 // child returns the value of a key, which it adds if there is none.
