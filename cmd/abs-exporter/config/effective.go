@@ -20,13 +20,13 @@ type Effective struct {
 	Name, Value string // the value as it would be written after the flag
 	Origin      string // "default", or where the user gave it
 
-	kind  yaml.Kind // of the value in a configuration file: a scalar, a list or a mapping
+	kind  yaml.Kind // of the value in a configuration file: a list, a mapping, or 0 for a scalar
 	items []string  // of a list, or of a mapping, each name=value
 }
 
 // newEffective returns a setting whose value is as text, which is that of the flag.
 func newEffective(name, text, origin string, flag *kong.Flag) Effective {
-	e := Effective{name, text, origin, yaml.ScalarNode, nil}
+	e := Effective{Name: name, Value: text, Origin: origin}
 	switch {
 	case flag.IsMap():
 		e.kind, e.items = yaml.MappingNode, kong.SplitEscaped(text, flag.Tag.MapSep)
@@ -138,7 +138,9 @@ func (s *Settings) KeepAtRestart(o *Settings) {
 }
 
 // isShared reports whether it is no key in a variable, and none of an entry of the list targets.
-func (e *Effective) isShared() bool { return e.kind != 0 && !strings.HasPrefix(e.Name, "targets[") }
+func (e *Effective) isShared() bool {
+	return !strings.HasPrefix(e.Name, envPrefix) && !strings.HasPrefix(e.Name, "targets[")
+}
 
 // reloaded reports whether a setting takes effect when the configuration is read again.
 func reloaded(name string) bool {

@@ -16,6 +16,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/cmdline"
 )
 
 // filePath is the flag --config. The file is read before the other flags get their values, and sets
@@ -225,7 +227,7 @@ func (p *fileParser) mapping(n *yaml.Node, name, shown string, into map[string]f
 func (p *fileParser) similarKey(name, shown string) string {
 	known := slices.Concat(slices.Collect(maps.Keys(p.flags)), slices.Collect(maps.Keys(p.parents)), []string{"targets"})
 	if !strings.HasPrefix(shown, "targets[") {
-		return suggestion(name, known)
+		return cmdline.Suggestion(name, known)
 	}
 	var ofEntry []string
 	for _, key := range known {
@@ -236,7 +238,7 @@ func (p *fileParser) similarKey(name, shown string) string {
 			ofEntry = append(ofEntry, key)
 		}
 	}
-	return suggestion(strings.TrimPrefix(name, "abs."), ofEntry)
+	return cmdline.Suggestion(strings.TrimPrefix(name, "abs."), ofEntry)
 }
 
 // sections are what an entry of the list targets may have of its own beside the keys of abs.

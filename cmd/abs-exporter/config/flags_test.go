@@ -296,3 +296,18 @@ func TestDefaults(t *testing.T) {
 		t.Error("--no-forensics.enabled has no effect")
 	}
 }
+
+// A flag, a variable and a key take days and weeks alike.
+func TestDurationsEverywhere(t *testing.T) {
+	cleanEnv(t)
+	dir := keyFiles(t)
+	write(t, filepath.Join(dir, "c.yml"), "collect: {max-backfill: 1w}\nabs: {url: https://x, access-key-file: access, secret-key-file: secret}\n")
+	t.Setenv("ABS_EXPORTER_AUDIT_INTERVAL", "2d")
+	s := parsed[Serve](t, "--config="+filepath.Join(dir, "c.yml"), "--collect.window=1d12h")
+	if s.Collect.MaxBackfill != 7*24*time.Hour || s.Audit.Interval != 48*time.Hour || s.Collect.Window != 36*time.Hour {
+		t.Errorf("max-backfill %s, audit %s, window %s", s.Collect.MaxBackfill, s.Audit.Interval, s.Collect.Window)
+	}
+	if got := refused(t, dir, "--config=DIR/c.yml", "--collect.window=1d12"); got != `--collect.window: expected duration but got "1d12": invalid duration "1d12"` {
+		t.Error(got)
+	}
+}

@@ -1,4 +1,4 @@
-package config
+package cmdline
 
 import (
 	"fmt"
@@ -41,8 +41,8 @@ func parseDuration(text string) (time.Duration, error) {
 	return total, nil
 }
 
-// decodeDuration is how kong decodes each duration: of a flag, a variable or the file.
-func decodeDuration(ctx *kong.DecodeContext, target reflect.Value) error {
+// DecodeDuration is how kong decodes each duration: of a flag, a variable or the file.
+func DecodeDuration(ctx *kong.DecodeContext, target reflect.Value) error {
 	var text string
 	if err := ctx.Scan.PopValueInto("duration", &text); err != nil {
 		return err
