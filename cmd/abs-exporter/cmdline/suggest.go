@@ -28,6 +28,8 @@ func Suggestion(word string, words []string) string {
 			distance = min(distance, 1+editDistance(strings.TrimPrefix(word, "--"), w[strings.LastIndex(w, ".")+1:]))
 		}
 		switch {
+		case word == w:
+			return "" // it is right elsewhere
 		case distance > limit || slices.Contains(best, w):
 		case distance < limit:
 			limit, best = distance, []string{w}
