@@ -74,7 +74,7 @@ deps: ## bring go.mod and go.sum up to date after imports or versions changed
 ##@ The steps of make test
 
 .PHONY: check
-check: tidy vet lint ## every check that does not run the code
+check: tidy vet cross lint ## every check that does not run the code
 
 # Not in test/: tidying it requires modules that only Prometheus's own tests need and
 # that not every proxy serves. A missing line fails its build all the same.
@@ -86,6 +86,14 @@ tidy: ## go.mod and go.sum say what the code needs
 .PHONY: vet
 vet: ## go vet in every module
 	@rc=0; for m in $(MODULES); do echo "go vet ($$m)"; (cd $$m && $(GO) vet ./...) || rc=1; done; exit $$rc
+
+# What .goreleaser.yaml releases; a test compares.
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+.PHONY: cross
+cross: ## the main module compiles on every system that is released
+	@rc=0; for p in $(PLATFORMS); do echo "go build ($$p)"; \
+	  GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 $(GO) build ./... || rc=1; done; exit $$rc
 
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint ## golangci-lint in every module, formatting too
