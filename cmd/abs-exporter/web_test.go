@@ -10,6 +10,8 @@ func TestPages(t *testing.T) {
 	dead := testPages(fakeSource{dead: true, last: testNow})
 	moved := testPages(fakeSource{})
 	moved.telemetryPath = "/abs/metrics"
+	profiled := testPages(fakeSource{})
+	profiled.profiles = true
 	for _, test := range []struct {
 		name         string
 		h            http.Handler
@@ -37,6 +39,16 @@ func TestPages(t *testing.T) {
 		{"no delete", alive.handler(), "DELETE", "/", 405, ""},
 		{"probe alive", alive.probes(), "GET", "/healthz", 200, "alive\n"},
 		{"probe ready", alive.probes(), "GET", "/readyz", 200, "ready\n"},
+		{"healthy as Prometheus has it", alive.handler(), "GET", "/-/healthy", 200, "alive\n"},
+		{"dead as Prometheus has it", dead.probes(), "GET", "/-/healthy", 503, ""},
+		{"ready as Prometheus has it", alive.probes(), "GET", "/-/ready", 200, "ready\n"},
+		{"configuration", alive.handler(), "GET", "/config", 200, "collect:\n    interval: 2m # default\n"},
+		{"probe has no configuration", alive.probes(), "GET", "/config", 404, ""},
+		{"probe has no JSON", alive.probes(), "GET", "/api/v1/status", 404, ""},
+		{"probe has no profiles", alive.probes(), "GET", "/debug/pprof/heap", 404, ""},
+		{"profiles", profiled.probes(), "GET", "/debug/pprof/heap", 200, ""},
+		{"profiles without arguments", profiled.probes(), "GET", "/debug/pprof/cmdline", 404, ""},
+		{"profiles on the probe listener only", profiled.handler(), "GET", "/debug/pprof/heap", 404, ""},
 		{"probe has no metrics", alive.probes(), "GET", "/metrics", 404, ""},
 		{"probe has no status", alive.probes(), "GET", "/", 404, ""},
 	} {

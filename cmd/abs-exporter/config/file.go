@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -214,9 +215,28 @@ func (p *fileParser) mapping(n *yaml.Node, name, shown string, into map[string]f
 		case full == "abs.access-key" || full == "abs.secret-key":
 			p.failf(k, text, "keys are not written here; name a file with %s-file", text)
 		default:
-			p.failf(k, text, "unknown key")
+			p.failf(k, text, "unknown key%s", p.similarKey(full, text))
 		}
 	}
+}
+
+// similarKey suggests a key in place of one that does not exist, and stands in the file as shown.
+// An entry of the list targets has the keys of abs without their prefix, and those of sections.
+func (p *fileParser) similarKey(name, shown string) string {
+	known := slices.Concat(slices.Collect(maps.Keys(p.flags)), slices.Collect(maps.Keys(p.parents)), []string{"targets"})
+	if !strings.HasPrefix(shown, "targets[") {
+		return suggestion(name, known)
+	}
+	var ofEntry []string
+	for _, key := range known {
+		section, _, _ := strings.Cut(key, ".")
+		if own, isOwn := strings.CutPrefix(key, "abs."); isOwn {
+			ofEntry = append(ofEntry, own)
+		} else if slices.Contains(sections(), section) {
+			ofEntry = append(ofEntry, key)
+		}
+	}
+	return suggestion(strings.TrimPrefix(name, "abs."), ofEntry)
 }
 
 // sections are what an entry of the list targets may have of its own beside the keys of abs.

@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "write docs/configuration.md anew")
 
 // docs/configuration.md describes the flags as they are.
 func TestReference(t *testing.T) {
-	parser, err := newParser(io.Discard, func(int) {})
+	parser, err := newParser(io.Discard, func(int) {}, &asked{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestReference(t *testing.T) {
 
 // The reference is made from groups, variables and help texts: each flag must have them.
 func TestFlagsAreDescribed(t *testing.T) {
-	parser, err := newParser(io.Discard, func(int) {})
+	parser, err := newParser(io.Discard, func(int) {}, &asked{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func reference(app *kong.Application, sample string) string {
 	p("Each setting is a flag, an environment variable and a key of the YAML file that `--config` names, nested at the dots.")
 	p("A flag takes precedence over its variable, the variable over the file, the file over the default.")
 	p("Unknown keys, keys given twice and values of a wrong type are refused.\n")
-	p("- **duration**: `90s`, `30m`, `2h`, `1h30m`.")
+	p("- **duration**: `90s`, `30m`, `2h`, `1h30m`; whole days and weeks in front: `7d`, `1w2d12h`.")
 	p("- **size**: a whole number and a unit: `100MB` is 100,000,000 bytes, `100MiB` is 104,857,600.")
 	p("- **list**: with commas in a flag or a variable, which may also be repeated as a flag; a list in the file.")
 	p("- **switch**: `--x` or `--x=true`, `--x=false`; in variables and in the file `true` or `false`.")

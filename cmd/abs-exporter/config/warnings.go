@@ -129,6 +129,6 @@ func unknownVariables(app *kong.Application, v *validation) {
 	}
 	slices.Sort(unknown)
 	for _, name := range unknown {
-		v.warnings = append(v.warnings, Warning{name, "there is no such setting", "the variable is ignored"})
+		v.warnings = append(v.warnings, Warning{name, "there is no such setting" + suggestion(name, slices.Collect(maps.Keys(known))), "the variable is ignored"})
 	}
 }
