@@ -10,7 +10,7 @@ TOOLS := .tools/bin
 LINT  := $(TOP)$(TOOLS)/golangci-lint
 
 # The modules with code of ours. The ones under tools/ only pin versions.
-MODULES := . test test/bench
+MODULES := . test test/bench packaging/man
 
 # go -race needs a C compiler on most systems. Where there is none, Go says so by
 # CGO_ENABLED=0, and the tests run without it rather than not at all.
@@ -87,13 +87,13 @@ tidy: ## go.mod and go.sum say what the code needs
 vet: ## go vet in every module
 	@rc=0; for m in $(MODULES); do echo "go vet ($$m)"; (cd $$m && $(GO) vet ./...) || rc=1; done; exit $$rc
 
-# What .goreleaser.yaml releases; a test compares.
+# What .goreleaser.yaml releases; a test compares. With its flags, so that both share Go's build cache.
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 .PHONY: cross
 cross: ## the main module compiles on every system that is released
 	@rc=0; for p in $(PLATFORMS); do echo "go build ($$p)"; \
-	  GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 $(GO) build ./... || rc=1; done; exit $$rc
+	  GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 $(GO) build -trimpath ./... || rc=1; done; exit $$rc
 
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint ## golangci-lint in every module, formatting too
@@ -110,6 +110,32 @@ e2e: $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool
 	cd test/bench && $(GO) test -count 1 ./...
 	cd test && $(GO) test -count 1 -timeout 25m ./crash # alone: its time runs 1,200 times as fast
 	cd test && $(GO) test -count 1 -timeout 25m $$($(GO) list ./... | grep -v /crash$$)
+
+##@ Releases
+
+RELEASE := .tools/release
+
+# What a release has beside the binary. GoReleaser calls it.
+.PHONY: release-files
+release-files: ## the manual page and the completions of shells, into .tools/release
+	@rm -rf $(RELEASE) && mkdir -p $(RELEASE)
+	cd packaging/man && $(GO) run . ../../docs/configuration.md >$(TOP)$(RELEASE)/abs-exporter.1
+	gzip -9n $(RELEASE)/abs-exporter.1
+	@for s in bash zsh fish; do $(GO) run ./cmd/abs-exporter completion $$s >$(RELEASE)/abs-exporter.$$s || exit 1; done
+
+.PHONY: release-notes
+release-notes: ## the section of CHANGELOG.md for the version TAG=v1.2.3
+	@awk -v v="$(TAG:v%=%)" '/^## /{on = $$2 == v; next} on{print; if (/^- /) n++} \
+	  END{if (!n) {print "CHANGELOG.md has no lines for version " v >"/dev/stderr"; exit 1}}' CHANGELOG.md
+
+.PHONY: release-dry-run
+release-dry-run: $(TOOLS)/goreleaser $(TOOLS)/cyclonedx-gomod ## all that a release has, into dist/; nothing is published
+	$(TOOLS)/goreleaser check
+	SBOM=$(TOP)$(TOOLS)/cyclonedx-gomod $(TOOLS)/goreleaser release --snapshot --clean
+
+.PHONY: test-packages
+test-packages: release-dry-run ## the packages are installed in a scratch root, and run by the command of their unit; needs dpkg, and rpm for the rpm
+	cd test && DIST=$(TOP)dist $(GO) test -count 1 -v ./packages
 
 ##@ Now and then
 
@@ -176,8 +202,8 @@ $(HISTORY)/history.json: $(wildcard test/history/*.go) $(wildcard collector/*.go
 tools: $(TOOLS)/golangci-lint $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool $(TOOLS)/otelcol ## build the pinned tools into .tools/bin
 
 .PHONY: clean
-clean: ## remove what make made: bin/ and .tools/
-	rm -rf bin .tools
+clean: ## remove what make made: bin/, dist/ and .tools/
+	rm -rf bin dist .tools
 
 # --- the pinned tools -------------------------------------------------------------
 # Built again when their pin or the Go version changes. Without cgo and with -trimpath
@@ -202,6 +228,12 @@ $(TOOLS)/amtool: tools/alertmanager/amtool/go.mod tools/alertmanager/amtool/go.s
 
 $(TOOLS)/benchstat: tools/benchstat/go.mod tools/benchstat/go.sum $(GOSTAMP)
 	cd tools/benchstat && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ golang.org/x/perf/cmd/benchstat
+
+$(TOOLS)/goreleaser: tools/goreleaser/go.mod tools/goreleaser/go.sum $(GOSTAMP)
+	cd tools/goreleaser && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ github.com/goreleaser/goreleaser/v2
+
+$(TOOLS)/cyclonedx-gomod: tools/cyclonedx-gomod/go.mod tools/cyclonedx-gomod/go.sum $(GOSTAMP)
+	cd tools/cyclonedx-gomod && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 
 # The output of the Collector's own builder for builder.yaml is in git, so that this needs no builder.
 $(TOOLS)/otelcol: $(wildcard tools/otelcol/*.go) tools/otelcol/go.mod tools/otelcol/go.sum $(GOSTAMP)
