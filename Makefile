@@ -74,7 +74,7 @@ deps: ## bring go.mod and go.sum up to date after imports or versions changed
 ##@ The steps of make test
 
 .PHONY: check
-check: tidy vet cross lint ## every check that does not run the code
+check: tidy vet cross lint workflows ## every check that does not run the code
 
 # Not in test/: tidying it requires modules that only Prometheus's own tests need and
 # that not every proxy serves. A missing line fails its build all the same.
@@ -98,6 +98,10 @@ cross: ## the main module compiles on every system that is released
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint ## golangci-lint in every module, formatting too
 	@rc=0; for m in $(MODULES); do echo "golangci-lint ($$m)"; (cd $$m && $(LINT) run --config $(TOP).golangci.yml ./...) || rc=1; done; exit $$rc
+
+.PHONY: workflows
+workflows: $(TOOLS)/actionlint ## actionlint on .github/workflows
+	$(TOOLS)/actionlint
 
 .PHONY: race
 race: ## unit tests of the main module under the race detector, the long ones without it; docs are current
@@ -133,11 +137,20 @@ release-dry-run: $(TOOLS)/goreleaser $(TOOLS)/cyclonedx-gomod ## all that a rele
 	$(TOOLS)/goreleaser check
 	SBOM=$(TOP)$(TOOLS)/cyclonedx-gomod $(TOOLS)/goreleaser release --snapshot --clean
 
+.PHONY: release
+release: $(TOOLS)/goreleaser $(TOOLS)/cyclonedx-gomod ## publish the tag TAG=v1.2.3 as a draft; needs GITHUB_TOKEN
+	@$(MAKE) --no-print-directory release-notes TAG=$(TAG) >.tools/release-notes.md
+	SBOM=$(TOP)$(TOOLS)/cyclonedx-gomod $(TOOLS)/goreleaser release --clean --release-notes .tools/release-notes.md
+
 .PHONY: test-packages
 test-packages: release-dry-run ## the packages are installed in a scratch root, and run by the command of their unit; needs dpkg, and rpm for the rpm
 	cd test && DIST=$(TOP)dist $(GO) test -count 1 -v ./packages
 
 ##@ Now and then
+
+.PHONY: vulncheck
+vulncheck: $(TOOLS)/govulncheck ## known vulnerabilities in what the binary calls; asks vuln.go.dev
+	$(TOOLS)/govulncheck ./...
 
 FUZZTIME ?= 10m
 FUZZPKGS ?= abs test/bench/readers
@@ -199,7 +212,7 @@ $(HISTORY)/history.json: $(wildcard test/history/*.go) $(wildcard collector/*.go
 	cd test && $(GO) test ./history -run TestHistory -count 1 -timeout 60m -args -history.dir=$(TOP)$(HISTORY)
 
 .PHONY: tools
-tools: $(TOOLS)/golangci-lint $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool $(TOOLS)/otelcol ## build the pinned tools into .tools/bin
+tools: $(TOOLS)/golangci-lint $(TOOLS)/actionlint $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool $(TOOLS)/otelcol ## build the pinned tools into .tools/bin
 
 .PHONY: clean
 clean: ## remove what make made: bin/, dist/ and .tools/
@@ -231,6 +244,12 @@ $(TOOLS)/benchstat: tools/benchstat/go.mod tools/benchstat/go.sum $(GOSTAMP)
 
 $(TOOLS)/goreleaser: tools/goreleaser/go.mod tools/goreleaser/go.sum $(GOSTAMP)
 	cd tools/goreleaser && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ github.com/goreleaser/goreleaser/v2
+
+$(TOOLS)/actionlint: tools/actionlint/go.mod tools/actionlint/go.sum $(GOSTAMP)
+	cd tools/actionlint && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ github.com/rhysd/actionlint/cmd/actionlint
+
+$(TOOLS)/govulncheck: tools/govulncheck/go.mod tools/govulncheck/go.sum $(GOSTAMP)
+	cd tools/govulncheck && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ golang.org/x/vuln/cmd/govulncheck
 
 $(TOOLS)/cyclonedx-gomod: tools/cyclonedx-gomod/go.mod tools/cyclonedx-gomod/go.sum $(GOSTAMP)
 	cd tools/cyclonedx-gomod && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
