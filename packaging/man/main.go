@@ -82,8 +82,8 @@ var (
 	heading = regexp.MustCompile(`^#+ `)
 )
 
-// markdown returns the reference as a manual page has it: without its title, with sections one level
-// up, with links that lead somewhere, and with lists in place of wide tables.
+// markdown returns the reference as a manual page has it: without its title, with sections one
+// level up, with links that lead somewhere, and with lists in place of wide tables.
 func markdown(reference string) string {
 	reference = link.ReplaceAllString(comment.ReplaceAllString(reference, ""), "$1 (<"+docs+"$2>)")
 	var b strings.Builder

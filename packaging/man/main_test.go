@@ -18,7 +18,7 @@ func plain(t *testing.T) string {
 	if _, err := exec.LookPath("groff"); err != nil {
 		t.Skip("groff is missing, so the page cannot be rendered")
 	}
-	cmd := exec.Command("groff", "-Kutf8", "-t", "-man", "-Tutf8", "-ww", "-rLL=100n", "-P-cbou") //nolint:noctx // it ends
+	cmd := exec.Command("groff", "-Kutf8", "-t", "-man", "-Tutf8", "-ww", "-rLL=100n", "-P-cbou")
 	cmd.Stdin = strings.NewReader(string(page(string(reference))))
 	var warnings strings.Builder
 	cmd.Stderr = &warnings

@@ -311,10 +311,10 @@ func TestRuns(t *testing.T) {
 		args("prometheus", prometheus, "--storage.tsdb.path="+filepath.Join(dir, "prometheus"))...)
 
 	tools.Until(t, patience, "Prometheus scrapes the exporter", func() bool {
-		return strings.Contains(get(t, "http://"+prometheus+"/api/v1/query?query="+url.QueryEscape(`abs_up{job="abs-exporter"} == 1`)), `"value"`)
+		return strings.Contains(tools.Get(t, "http://"+prometheus+"/api/v1/query?query="+url.QueryEscape(`abs_up{job="abs-exporter"} == 1`)), `"value"`)
 	})
 	tools.Until(t, patience, "an alert is in Alertmanager", func() bool {
-		return strings.Contains(get(t, "http://"+alertmanager+"/api/v2/alerts"), "ABSWatchdog")
+		return strings.Contains(tools.Get(t, "http://"+alertmanager+"/api/v2/alerts"), "ABSWatchdog")
 	})
 	select {
 	case got := <-records:
@@ -324,18 +324,4 @@ func TestRuns(t *testing.T) {
 	case <-time.After(patience):
 		t.Error("no event reached Loki")
 	}
-}
-
-func get(t *testing.T, url string) string {
-	t.Helper()
-	resp, err := http.Get(url) //nolint:noctx // the test has a time limit
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(body)
 }

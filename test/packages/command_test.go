@@ -1,8 +1,6 @@
 package packages
 
 import (
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -111,7 +109,7 @@ func serve(t *testing.T, root string) {
 	_, log, process := inRoot(t, root, args...)
 	page := "http://" + log.Find(t, patience, `Listening on.*?address\W+([0-9.]+:[0-9]+)`) + "/metrics"
 	tools.Until(t, patience, "ABS is polled", func() bool {
-		return regexp.MustCompile(`(?m)^abs_up\{.*\} 1$`).MatchString(get(t, page))
+		return regexp.MustCompile(`(?m)^abs_up\{.*\} 1$`).MatchString(tools.Get(t, page))
 	})
 	if _, err := os.Stat(filepath.Join(root, state, "token-id.key")); err != nil {
 		t.Errorf("the state directory of the unit is not used: %v", err)
@@ -123,18 +121,4 @@ func serve(t *testing.T, root string) {
 		t.Fatal(err)
 	}
 	log.Find(t, patience, `(configuration reloaded)`)
-}
-
-func get(t *testing.T, url string) string {
-	t.Helper()
-	resp, err := http.Get(url) //nolint:noctx // the process ends with the test
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("%s: status %d, %v", url, resp.StatusCode, err)
-	}
-	return string(body)
 }

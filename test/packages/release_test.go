@@ -22,8 +22,8 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// make cross builds for what is released, and what a release contains exists: either in git, or made
-// by make release-files.
+// make cross builds for what is released, and what a release contains exists: either in git, or
+// made by make release-files.
 func TestReleaseConfiguration(t *testing.T) {
 	var config struct {
 		Builds []struct{ Goos, Goarch []string }

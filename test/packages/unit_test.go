@@ -43,16 +43,17 @@ func analyze(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-// systemd warns of keys and sections that it does not know, and ignores them otherwise: a misspelled
-// one would harden nothing.
+// systemd warns of keys and sections that it does not know, and ignores them otherwise: a
+// misspelled one would harden nothing.
 func TestUnitIsValid(t *testing.T) {
 	if out := analyze(t, "verify", "--man=no"); out != "" {
 		t.Errorf("systemd warns:\n%s", out)
 	}
 }
 
-// What stays open is what an exporter needs: the network, the root directory with its configuration,
-// and /proc for the metrics of the process. 10 is an unprotected service, 1.1 is what the unit has.
+// What stays open is what an exporter needs: the network, the root directory with its
+// configuration, and /proc for the metrics of the process. 10 is an unprotected service, 1.1 is
+// what the unit has.
 func TestUnitIsHardened(t *testing.T) {
 	out := analyze(t, "security", "--offline=true", "--threshold=12")
 	var open []string
