@@ -4,6 +4,7 @@ go 1.26.7
 
 require (
 	github.com/abs-exporter/abs-exporter v0.0.0-00010101000000-000000000000
+	github.com/google/go-jsonnet v0.22.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/prometheus/client_model v0.6.3
 	github.com/prometheus/common v0.73.1
@@ -132,6 +133,7 @@ require (
 	k8s.io/client-go v0.37.1 // indirect
 	k8s.io/klog/v2 v2.140.0 // indirect
 	k8s.io/utils v0.0.0-20260626114624-be93311217bd // indirect
+	sigs.k8s.io/yaml v1.6.0 // indirect
 )
 
 replace github.com/abs-exporter/abs-exporter => ../

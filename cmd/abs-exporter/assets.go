@@ -11,61 +11,45 @@ import (
 
 	"github.com/google/renameio/v2"
 
-	"github.com/abs-exporter/abs-exporter/alerts"
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/assets"
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
-	"github.com/abs-exporter/abs-exporter/dashboards"
 )
 
-// visitAssets visits all files that the binary carries, each with its path below dir.
-func visitAssets(dir string, visit func(path string, data []byte) error) error {
-	for _, carried := range []struct {
-		folder string
-		files  fs.FS
-	}{
-		{"dashboards", dashboards.FS},
-		{"alerts", alerts.FS},
-	} {
-		err := fs.WalkDir(carried.files, ".", func(path string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() {
-				return err
-			}
-			data, err := fs.ReadFile(carried.files, path)
-			if err != nil {
-				return err
-			}
-			return visit(filepath.Join(dir, carried.folder, filepath.FromSlash(path)), data)
-		})
-		if err != nil {
+// writeAssets writes all files of a format, or none if one would overwrite a file that somebody
+// changed.
+func writeAssets(c *config.Assets, stdout io.Writer) error {
+	files, err := assets.Make(c.Format, assets.Settings{
+		GrafanaURL: c.GrafanaURL, RunbookURL: c.RunbookURL, JobPattern: c.JobPattern, Labels: c.Label,
+	})
+	if err != nil {
+		return err
+	}
+	var changed []error
+	for _, f := range files {
+		path := filepath.Join(c.Dir, filepath.FromSlash(f.Path))
+		old, err := os.ReadFile(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return err
+		case !bytes.Equal(old, f.Data) && !c.Force:
+			changed = append(changed, fmt.Errorf("%s differs from what would be written, so nothing was written; --force overwrites it", path))
+		}
+	}
+	if len(changed) > 0 {
+		return errors.Join(changed...)
+	}
+	for _, f := range files {
+		path := filepath.Join(c.Dir, filepath.FromSlash(f.Path))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // G301: for Prometheus and Grafana to read
+			return err
+		}
+		if err := renameio.WriteFile(path, f.Data, 0o644); err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintln(stdout, path); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// writeAssets writes all of them, or none if one would overwrite a file that somebody changed.
-func writeAssets(c *config.Assets, stdout io.Writer) error {
-	var changed []error
-	err := visitAssets(c.Dir, func(path string, data []byte) error {
-		old, err := os.ReadFile(path)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return nil
-		case err == nil && !bytes.Equal(old, data) && !c.Force:
-			changed = append(changed, fmt.Errorf("%s differs from what this version carries, so nothing was written; --force overwrites it", path))
-		}
-		return err
-	})
-	if err != nil || len(changed) > 0 {
-		return errors.Join(append(changed, err)...)
-	}
-	return visitAssets(c.Dir, func(path string, data []byte) error {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // G301: for Prometheus and Grafana to read
-			return err
-		}
-		if err := renameio.WriteFile(path, data, 0o644); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintln(stdout, path)
-		return err
-	})
 }

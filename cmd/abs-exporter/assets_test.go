@@ -24,6 +24,7 @@ func TestAssets(t *testing.T) {
 	names := strings.Fields(strings.ReplaceAll(out, dir+string(filepath.Separator), ""))
 	for _, want := range []string{
 		"dashboards/abs-exporter-overview.json", "dashboards/abs-exporter-token.json", "dashboards/abs-exporter-health.json", "alerts/alertmanager.yml",
+		"runbooks/README.md", "runbooks/ABSAttackCritical.md",
 	} {
 		if !strings.Contains(out, filepath.FromSlash(want)) {
 			t.Errorf("%s is not written, but %q", want, names)
@@ -34,7 +35,11 @@ func TestAssets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, err := os.ReadFile(filepath.Join("..", "..", name))
+		source := filepath.Join("..", "..", name)
+		if strings.HasSuffix(name, ".md") {
+			source = filepath.Join("..", "..", "docs", name)
+		}
+		want, err := os.ReadFile(source)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -30,6 +30,7 @@ type statusPage struct {
 	Now                                pageTime
 	Refresh                            int // seconds
 	MetricsLink, HealthLink, ReadyLink string
+	RunbooksLink                       string
 	Down                               int // targets
 	Targets                            []statusTarget
 	Settings                           []config.Effective
@@ -61,15 +62,20 @@ type pageTime struct{ Human, Machine string }
 func (p *pages) status(w http.ResponseWriter, _ *http.Request) {
 	now := p.clock.Now()
 	// Parsed for each request: it is small, and people look seldom.
-	page := template.Must(template.New("status").Funcs(template.FuncMap{
+	writePage(w, template.Must(template.New("status").Funcs(template.FuncMap{
 		"at":       func(t time.Time) pageTime { return relativeTime(t, now) },
 		"duration": roundedDuration,
 		"number":   number,
 		"known":    known,
-	}).Parse(statusHTML))
+	}).Parse(statusHTML)), p.statusPage(now))
+}
+
+// writePage answers with a page for people. It needs no script, so none may run, and nothing of it
+// is loaded from elsewhere.
+func writePage(w http.ResponseWriter, page *template.Template, data any) {
 	var body bytes.Buffer
-	if err := page.Execute(&body, p.statusPage(now)); err != nil {
-		http.Error(w, "the status page cannot be rendered: "+err.Error(), http.StatusInternalServerError)
+	if err := page.Execute(&body, data); err != nil {
+		http.Error(w, "the page cannot be rendered: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
 	h := w.Header()
@@ -89,9 +95,10 @@ func (p *pages) statusPage(now time.Time) statusPage {
 		Now:     pageTime{now.UTC().Format("2006-01-02 15:04:05 MST"), now.UTC().Format(time.RFC3339)},
 		Refresh: int(min(max(p.refresh, 5*time.Second), time.Minute) / time.Second),
 		// Relative, so that they work behind a proxy that serves the page under a prefix.
-		MetricsLink: strings.TrimPrefix(p.telemetryPath, "/"),
-		HealthLink:  strings.TrimPrefix(config.HealthPath, "/"),
-		ReadyLink:   strings.TrimPrefix(config.ReadyPath, "/"),
+		MetricsLink:  strings.TrimPrefix(p.telemetryPath, "/"),
+		HealthLink:   strings.TrimPrefix(config.HealthPath, "/"),
+		ReadyLink:    strings.TrimPrefix(config.ReadyPath, "/"),
+		RunbooksLink: strings.TrimPrefix(config.RunbooksPath, "/"),
 	}
 	page.Settings = p.settings
 	for _, s := range p.collector.Status() {

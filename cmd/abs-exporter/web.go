@@ -41,6 +41,7 @@ func (p *pages) handler() http.Handler {
 	mux := p.probes()
 	mux.Handle("GET "+p.telemetryPath, p.metrics)
 	mux.HandleFunc("GET /{$}", p.status)
+	mux.HandleFunc("GET "+config.RunbooksPath+"{name...}", p.runbook)
 	return mux
 }
 

@@ -1,6 +1,7 @@
 package alerts
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
 	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
@@ -31,7 +33,11 @@ func TestAlertmanagerExample(t *testing.T) {
 		labels []string
 	}{
 		{"abs-page", []string{"alertname=ABSAttackCritical", "severity=critical", `attack_type="Data Exfiltration Attack Type 1"`, "target=a"}},
-		{"abs-credentials-team,abs-page", []string{"alertname=ABSAttackCritical", "severity=critical", `attack_type="Stolen Token Attack Type 2"`}},
+		{"abs-credentials-team,abs-page", []string{"alertname=ABSAttackCritical", "severity=critical", "category=stolen_credentials"}},
+		{"abs-credentials-team,abs-ticket", []string{"alertname=ABSAttackWarning", "severity=warning", "category=account_takeover"}},
+		{"abs-credentials-team,abs-page", []string{"alertname=ABSAttackSpreading", "severity=critical", "category=account_takeover"}},
+		{"abs-page", []string{"alertname=ABSAttackSpreading", "severity=critical", "category=data_theft"}},
+		{"abs-ticket", []string{"alertname=ABSAttackSpreading", "severity=warning", "category=abnormal_use"}},
 		{"abs-page", []string{"alertname=ABSAttackUnknownType", "severity=critical", `attack_type="Brand New"`}},
 		{"abs-ticket", []string{"alertname=ABSAttackWarning", "severity=warning", `attack_type="Cookie DoS Attack"`}},
 		{"abs-nobody", []string{"alertname=ABSAttackInfo", "severity=info", `attack_type="Extreme Client Activity Attack"`}},
@@ -44,6 +50,29 @@ func TestAlertmanagerExample(t *testing.T) {
 		if got := lines[len(lines)-1]; got != tc.want {
 			t.Errorf("%s goes to %s instead of %s", strings.Join(tc.labels, " "), got, tc.want)
 		}
+	}
+	// Where an attack goes depends on its category, and each category is one of the catalogue's.
+	text, err := os.ReadFile(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	types, err := catalogue.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	categories := map[string]bool{}
+	for _, e := range types.Entries() {
+		categories[e.Category] = true
+	}
+	for _, m := range regexp.MustCompile(`category=~"([^"]*)"`).FindAllStringSubmatch(string(text), -1) {
+		for category := range strings.SplitSeq(m[1], "|") {
+			if !categories[category] {
+				t.Errorf("no attack type has the category %s", category)
+			}
+		}
+	}
+	if strings.Contains(string(text), "attack_type=") {
+		t.Error("a route goes by ABS's spelling of a type")
 	}
 	// An alert of any severity is routed to its receiver by a rule, not by default.
 	for _, r := range alertRules(t) {

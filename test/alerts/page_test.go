@@ -31,13 +31,18 @@ func newABS(seed uint64) *simulator.Simulator {
 // are: a window is a minute here, and an attack leaves it with its token.
 func attackers(sim *simulator.Simulator) [2]string {
 	tokens := [2]string{"eyJhbGciOiJSUzI1NiJ9.the-first-of-them", "eyJhbGciOiJSUzI1NiJ9.the-second-of-them"}
+	keepBusy(sim, tokens[:]...)
+	return tokens
+}
+
+// keepBusy lets tokens make requests for ten minutes.
+func keepBusy(sim *simulator.Simulator, tokens ...string) {
 	now := time.Now()
 	for at := now.Add(-3 * time.Minute); at.Before(now.Add(10 * time.Minute)); at = at.Add(5 * time.Second) {
 		for _, token := range tokens {
 			sim.Add(simulator.Event{At: at, Token: token, IP: "192.0.2.1", Device: "LINUX", Method: "GET", URL: "/shop/list", API: attackAPI, N: 1})
 		}
 	}
-	return tokens
 }
 
 // TestPage runs an exporter, a Prometheus and an Alertmanager, all real, on two simulated ABS: one
@@ -56,6 +61,7 @@ func TestPage(t *testing.T) {
 }
 
 func page(t *testing.T, pushed bool) {
+	tools.Binary(t) // before Prometheus scrapes it: a build may take longer than ABSExporterDown waits
 	attacked, gone := newABS(1), newABS(2)
 	attackedServer, attackedEntry := startABS(t, "attacked", attacked)
 	goneServer, goneEntry := startABS(t, "gone", gone)
@@ -161,10 +167,10 @@ func anAttack(t *testing.T, sim *simulator.Simulator, tokens [2]string, exporter
 		}
 	}
 	for annotation, want := range map[string]string{
-		"summary":     `^Data Exfiltration Attack Type 1 on API shop: 1 token \(attacked\)$`,
-		"description": `ABS's id of the type: 1; category: data_theft\. Token ids \(the busiest five at most\): [0-9a-f]{16}\..*resolves only when.*up to 1m 0s`,
-		"runbook_url": `/docs/runbooks/ABSAttackCritical\.md$`,
-		"dashboard":   `^https://grafana\.example\.com/d/abs-exporter-overview\?var-target=attacked&var-attack_type=Data\+Exfil.*&var-api=shop$`,
+		"summary":       `^Data Exfiltration Attack Type 1 against API shop – from 1 token \(attacked\)$`,
+		"description":   `ABS's id of the type: 1; category: data_theft\. Token ids \(the busiest five at most\): [0-9a-f]{16}\..*resolves only when.*up to 1m 0s`,
+		"runbook_url":   `/docs/runbooks/ABSAttackCritical\.md$`,
+		"dashboard_url": `^https://grafana\.example\.com/d/abs-exporter-overview\?var-target=attacked&var-attack_type=Data\+Exfil.*&var-api=shop$`,
 	} {
 		if !regexp.MustCompile(want).MatchString(a.Annotations[annotation]) {
 			t.Errorf("the page's %s is %q", annotation, a.Annotations[annotation])
@@ -254,7 +260,7 @@ func rendered(t *testing.T, m message) string {
 		"--template.glob="+filepath.Join(tools.Root(t), "alerts", "abs-exporter.tmpl"),
 		`--template.text={{ template "abs.title" . }}{{ "\n" }}{{ template "abs.text" . }}`, "--template.data="+data)
 	for _, want := range []string{
-		"[CRITICAL] " + attackType, "Severity: critical. Since " + m.Alerts[0].StartsAt.UTC().Truncate(time.Second).Format(time.RFC3339) + ".\n",
+		"[CRITICAL] " + attackType, "Severity critical. Since " + m.Alerts[0].StartsAt.UTC().Truncate(time.Second).Format(time.RFC3339) + ".\n",
 		"Runbook: https://", "Dashboard: https://",
 	} {
 		if !strings.Contains(text, want) {
@@ -302,6 +308,9 @@ func runbooks(t *testing.T, prom *prometheus, env []string) {
 			}
 		}
 		for _, block := range inShell.FindAllStringSubmatch(string(text), -1) {
+			if strings.Contains(block[1], "amtool silence add") {
+				continue // TestContain runs these: here they would silence what is waited for
+			}
 			if runCommands(t, name, block[1], env) {
 				commands++
 				resolved += min(1, strings.Count(block[1], resolveCommand))

@@ -86,10 +86,68 @@ func TestRules(t *testing.T) {
 	for _, file := range glob(t, "alerts", "tests", "*.yml") {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
-			if out, err := exec.Command(tools.Path(t, "promtool"), "test", "rules", file).CombinedOutput(); err != nil {
-				t.Errorf("promtool test rules: %v\n%s", err, out)
-			}
+			testRules(t, file)
 		})
+	}
+}
+
+// Cases have the same result where two rulers run the rules: each recorded series is there twice,
+// with a label of its ruler. Other files use no recorded series but thresholds: see TestThresholds.
+func TestTwoCopiesOfTheRules(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, file := range glob(t, "alerts", "*.rules.yml") {
+		var content map[string]any
+		read(t, file, &content)
+		for _, g := range content["groups"].([]any) {
+			group := g.(map[string]any)
+			group["rules"] = twice(group["rules"].([]any))
+		}
+		writeYAML(t, filepath.Join(dir, filepath.Base(file)), content)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "tests"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"attacks.yml", "campaign.yml", "state.yml", "thresholds.yml", "traffic.yml"} {
+		text, err := os.ReadFile(glob(t, "alerts", "tests", name)[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, "tests", name), string(text))
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testRules(t, filepath.Join(dir, "tests", name))
+		})
+	}
+}
+
+// twice returns rules with each recording rule twice.
+func twice(rules []any) []any {
+	var out []any
+	for _, r := range rules {
+		one := r.(map[string]any)
+		if one["record"] == nil {
+			out = append(out, one)
+			continue
+		}
+		for _, ruler := range []string{"a", "b"} {
+			two, labels := maps.Clone(one), map[string]any{"ruler": ruler}
+			if l, ok := one["labels"].(map[string]any); ok {
+				maps.Copy(labels, l)
+			}
+			two["labels"] = labels
+			out = append(out, two)
+		}
+	}
+	return out
+}
+
+func testRules(t *testing.T, file string) {
+	t.Helper()
+	cmd := exec.Command(tools.Path(t, "promtool"), "test", "rules", file)
+	cmd.Env = append(os.Environ(), "GOGC=400") // a quarter less of the processor's time
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("promtool test rules: %v\n%s", err, out)
 	}
 }
 
@@ -191,7 +249,7 @@ func TestOnePatternOfJobs(t *testing.T) {
 			}
 		}
 	}
-	if want := map[string]int{"ABSExporterDown": 1, "ABSExporterAbsent": 2}; !maps.Equal(uses, want) {
+	if want := map[string]int{"ABSExporterDown": 1, "ABSExporterAbsent": 3}; !maps.Equal(uses, want) {
 		t.Errorf("the pattern is in %v; the documentation says %v", uses, want)
 	}
 	for _, parts := range [][]string{{"docs", "runbooks", "README.md"}, {"alerts", "thresholds.rules.yml"}} {
@@ -249,7 +307,7 @@ func TestEveryQueryFitsTheTable(t *testing.T) {
 	}
 }
 
-var setsSeverity = regexp.MustCompile(`"severity", "(\w+)", "", ""`)
+var setsSeverity = regexp.MustCompile(`"severity", "(\w+)", "`)
 
 // severities returns the severities that the alerts of a rule can have: that of its label, or those
 // that its expression sets.
@@ -272,48 +330,78 @@ func TestEveryAlertIsComplete(t *testing.T) {
 				t.Errorf("%s has the severity %q", r.Alert, severity)
 			}
 		}
-		for _, name := range []string{"summary", "description", "runbook_url", "dashboard"} {
+		for _, name := range []string{"summary", "description", "runbook_url", "dashboard_url"} {
 			if r.Annotations[name] == "" {
 				t.Errorf("%s has no %s", r.Alert, name)
 			}
 		}
+		// PagerDuty and Slack show what follows a colon as a second title.
+		if strings.Contains(r.Annotations["summary"], ":") {
+			t.Errorf("%s: its summary has a colon: %s", r.Alert, r.Annotations["summary"])
+		}
 		if want := "https://github.com/abs-exporter/abs-exporter/blob/main/docs/runbooks/" + r.Alert + ".md"; r.Annotations["runbook_url"] != want {
 			t.Errorf("%s: its runbook is %s instead of %s", r.Alert, r.Annotations["runbook_url"], want)
 		}
-		if !regexp.MustCompile(`/d/abs-exporter-(overview|token|health)`).MatchString(r.Annotations["dashboard"]) {
-			t.Errorf("%s leads to no dashboard of ours: %s", r.Alert, r.Annotations["dashboard"])
+		if !regexp.MustCompile(`/d/abs-exporter-(overview|token|health)`).MatchString(r.Annotations["dashboard_url"]) {
+			t.Errorf("%s leads to no dashboard of ours: %s", r.Alert, r.Annotations["dashboard_url"])
 		}
 	}
 }
 
-// Each threshold is used, and ABSThresholdsMissing fires without it.
+var (
+	recorded  = regexp.MustCompile(`\babs:threshold_\w+`)
+	compares  = regexp.MustCompile(`scalar\(max\((abs:threshold_\w+)\)\)`)
+	rulesOfIt = regexp.MustCompile(`ABS[A-Z]\w+`)
+)
+
+// Each threshold is used by the rules that its help names and by no other, and always so that a
+// second copy of it changes nothing. A scalar() of two series is NaN, and nothing compares with
+// that.
 func TestThresholds(t *testing.T) {
-	var all, guard string
-	var names []string
-	for _, r := range rules(t) {
-		switch {
-		case strings.HasPrefix(r.Record, "abs:threshold_"):
-			names = append(names, r.Record)
-			if len(r.Labels) > 0 {
-				t.Errorf("%s has labels, so scalar() might find two of it", r.Record)
+	all := rules(t)
+	uses := map[string][]string{} // the alerts that compare with a threshold
+	for _, r := range all {
+		if r.Alert == "ABSThresholdsMissing" {
+			continue
+		}
+		found := compares.FindAllStringSubmatch(r.Expr, -1)
+		if n := len(recorded.FindAllString(r.Expr, -1)); n != len(found) {
+			t.Errorf("%s has %d thresholds, %d of them as scalar(max(...))", r.Record+r.Alert, n, len(found))
+		}
+		for _, m := range found {
+			for _, alert := range dependents(all, r) {
+				if !slices.Contains(uses[m[1]], alert) {
+					uses[m[1]] = append(uses[m[1]], alert)
+				}
 			}
-		case r.Alert == "ABSThresholdsMissing":
-			guard = r.Expr
-		default:
-			all += r.Expr + "\n"
 		}
 	}
-	if len(names) < 10 {
-		t.Fatalf("thresholds: %q", names)
-	}
-	for _, name := range names {
-		if !strings.Contains(all, "scalar("+name+")") {
-			t.Errorf("%s is used by no rule", name)
+	for _, th := range alerts.Thresholds() {
+		want := rulesOfIt.FindAllString(strings.SplitN(th.Help, ":", 2)[0], -1)
+		slices.Sort(want)
+		slices.Sort(uses[th.Name])
+		if !slices.Equal(uses[th.Name], want) {
+			t.Errorf("%s is used by %q; its help says %q", th.Name, uses[th.Name], want)
 		}
-		if !strings.Contains(guard, "absent("+name+")") {
-			t.Errorf("ABSThresholdsMissing does not check %s", name)
+		delete(uses, th.Name)
+	}
+	for name := range uses {
+		t.Errorf("%s is not in the table", name)
+	}
+}
+
+// dependents returns the alert of a rule, or the alerts that use what it records.
+func dependents(all []rule, r rule) []string {
+	if r.Alert != "" {
+		return []string{r.Alert}
+	}
+	var names []string
+	for _, other := range all {
+		if other.Alert != "" && strings.Contains(other.Expr, r.Record) {
+			names = append(names, other.Alert)
 		}
 	}
+	return names
 }
 
 func glob(t *testing.T, parts ...string) []string {

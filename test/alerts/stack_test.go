@@ -55,8 +55,11 @@ func startABS(t *testing.T, name string, sim *simulator.Simulator) (server *http
 	}
 }
 
-// exporter is an abs-exporter that serves.
-type exporter struct{ binary, config, address, log string }
+// exporter is an abs-exporter that serves until it is killed.
+type exporter struct {
+	binary, config, address, log string
+	kill                         func()
+}
 
 // startExporter runs serve.
 func startExporter(t *testing.T, address string, settings map[string]any) exporter {
@@ -64,8 +67,8 @@ func startExporter(t *testing.T, address string, settings map[string]any) export
 	binary := tools.Binary(t)
 	config := filepath.Join(t.TempDir(), "abs-exporter.yml")
 	writeYAML(t, config, settings)
-	log := tools.Start(t, patience, "http://"+address+"/readyz", binary, "serve", "--config="+config, "--web.listen-address="+address)
-	return exporter{binary, config, address, log}
+	log, kill := tools.StartProcess(t, patience, "http://"+address+"/readyz", binary, "serve", "--config="+config, "--web.listen-address="+address)
+	return exporter{binary, config, address, log, kill}
 }
 
 // startAlertmanager runs the pinned Alertmanager on the example, with all receivers being the

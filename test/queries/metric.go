@@ -112,46 +112,59 @@ var known = sync.OnceValue(func() map[string]metric {
 // ruleFile is what matters here of a rule file.
 type ruleFile struct {
 	Groups []struct {
-		Rules []struct {
-			Record string            `yaml:"record"`
-			Expr   string            `yaml:"expr"`
-			Labels map[string]string `yaml:"labels"`
-		} `yaml:"rules"`
+		Rules []recordingRule `yaml:"rules"`
 	} `yaml:"groups"`
 }
 
-// addRecorded adds what the rules in alerts/ record. A rule may use those before it in its file.
+type recordingRule struct {
+	Record string            `yaml:"record"`
+	Expr   string            `yaml:"expr"`
+	Labels map[string]string `yaml:"labels"`
+}
+
+// addRecorded adds what the rules in alerts/ record. A rule may use those before it in its file for
+// their labels, and any, itself too, by its name.
 func addRecorded(all map[string]metric) error {
-	files, err := fs.Glob(alerts.FS, "*.rules.yml")
+	rules, err := recordingRules()
 	if err != nil {
 		return err
 	}
+	for _, rule := range rules {
+		all[rule.Record] = metric{kind: gauge, labels: setOf(anyLabel)}
+	}
+	for _, rule := range rules {
+		expr, err := parser.NewParser(parser.Options{}).ParseExpr(rule.Expr)
+		if err != nil {
+			return fmt.Errorf("%s: %w", rule.Record, err)
+		}
+		c := &checker{source: all}
+		set := c.labels(expr)
+		if len(c.wrong) > 0 {
+			return fmt.Errorf("%s: %s", rule.Record, strings.Join(c.wrong, "; "))
+		}
+		all[rule.Record] = metric{kind: gauge, labels: set.with(slices.Collect(maps.Keys(rule.Labels))...)}
+	}
+	return nil
+}
+
+func recordingRules() ([]recordingRule, error) {
+	files, err := fs.Glob(alerts.FS, "*.rules.yml")
+	if err != nil {
+		return nil, err
+	}
+	var all []recordingRule
 	for _, file := range files {
 		text, err := fs.ReadFile(alerts.FS, file)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		var parsed ruleFile
 		if err := yaml.Unmarshal(text, &parsed); err != nil {
-			return fmt.Errorf("%s: %w", file, err)
+			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 		for _, group := range parsed.Groups {
-			for _, rule := range group.Rules {
-				if rule.Record == "" {
-					continue
-				}
-				expr, err := parser.NewParser(parser.Options{}).ParseExpr(rule.Expr)
-				if err != nil {
-					return fmt.Errorf("%s: %s: %w", file, rule.Record, err)
-				}
-				c := &checker{source: all}
-				set := c.labels(expr)
-				if len(c.wrong) > 0 {
-					return fmt.Errorf("%s: %s: %s", file, rule.Record, strings.Join(c.wrong, "; "))
-				}
-				all[rule.Record] = metric{kind: gauge, labels: set.with(slices.Collect(maps.Keys(rule.Labels))...)}
-			}
+			all = append(all, group.Rules...)
 		}
 	}
-	return nil
+	return slices.DeleteFunc(all, func(r recordingRule) bool { return r.Record == "" }), nil
 }

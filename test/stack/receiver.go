@@ -51,7 +51,7 @@ func (m message) text(receiver string, now time.Time) string {
 			status, when = "RESOLVED", a.EndsAt
 		}
 		fmt.Fprintf(&b, "[%s] %s\n  %s\n  since      %s\n", status, a.Annotations["summary"], strings.TrimSpace(a.Annotations["description"]), when.Format(time.RFC3339))
-		for _, link := range [][2]string{{"runbook", a.Annotations["runbook_url"]}, {"dashboard", a.Annotations["dashboard"]}} {
+		for _, link := range [][2]string{{"runbook", a.Annotations["runbook_url"]}, {"dashboard", a.Annotations["dashboard_url"]}} {
 			if link[1] != "" {
 				fmt.Fprintf(&b, "  %-10s %s\n", link[0], link[1])
 			}

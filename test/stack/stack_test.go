@@ -53,7 +53,7 @@ func TestReceiver(t *testing.T) {
 	}
 	if got := post(`{"alerts": [
 		{"status": "firing", "labels": {"severity": "critical"}, "startsAt": "2026-11-23T09:00:00Z",
-		 "annotations": {"summary": "It burns", "description": "There.", "runbook_url": "https://r", "dashboard": "https://d"}},
+		 "annotations": {"summary": "It burns", "description": "There.", "runbook_url": "https://r", "dashboard_url": "https://d"}},
 		{"status": "resolved", "labels": {"severity": "warning"}, "startsAt": "2026-11-23T08:00:00Z", "endsAt": "2026-11-23T08:30:00Z",
 		 "annotations": {"summary": "It is out"}}]}`); got != http.StatusOK {
 		t.Errorf("status %d", got)

@@ -41,6 +41,13 @@ func FreeAddress(tb testing.TB) string {
 // It returns the file of the program's output, the end of which is logged if the test fails.
 func Start(tb testing.TB, patience time.Duration, ready, program string, args ...string) (log string) {
 	tb.Helper()
+	log, _ = StartProcess(tb, patience, ready, program, args...)
+	return log
+}
+
+// StartProcess is Start, and returns what kills the program before the test ends.
+func StartProcess(tb testing.TB, patience time.Duration, ready, program string, args ...string) (log string, kill func()) {
+	tb.Helper()
 	log = filepath.Join(tb.TempDir(), "log")
 	output, err := os.Create(log)
 	if err != nil {
@@ -58,9 +65,12 @@ func Start(tb testing.TB, patience time.Duration, ready, program string, args ..
 		_ = cmd.Wait() // the reason is in the log
 		close(ended)
 	}()
-	tb.Cleanup(func() {
-		_ = cmd.Process.Kill() // it has nothing to lose
+	kill = func() {
+		_ = cmd.Process.Kill() // it has nothing to lose, or has ended
 		<-ended
+	}
+	tb.Cleanup(func() {
+		kill()
 		_ = output.Close() // read below, if at all
 		if text, err := os.ReadFile(log); tb.Failed() && err == nil {
 			tb.Logf("%s:\n%s", name, text[max(0, len(text)-4000):])
@@ -80,7 +90,7 @@ func Start(tb testing.TB, patience time.Duration, ready, program string, args ..
 		_ = resp.Body.Close() // only the status is needed
 		return resp.StatusCode == http.StatusOK
 	})
-	return log
+	return log, kill
 }
 
 // Output is what a process writes to one of its streams, to be read while it runs.

@@ -17,7 +17,7 @@ type commands struct {
 
 	Resolve Resolve `cmd:"" help:"Find the token behind a token id in ABS's reports, and print what ABS reports of it. Accepts the flags of serve." set:"interval=2m" set:"slot=30m" set:"reread=10m" set:"settle=2h" set:"window=3h" set:"lookback=0s" set:"dimensions=method,api,device" set:"statedir=data/" set:"listen=:10464" set:"loglevel=info" set:"absrate=20" set:"forensicsrate=10" set:"audit=24h" set:"admin=5m"`
 
-	Assets Assets `cmd:"" help:"Write the dashboards, alert rules and Alertmanager example that the binary carries."`
+	Assets Assets `cmd:"" help:"Write the dashboards, alert rules, Alertmanager example and runbooks that the binary carries, as files, for Kubernetes, or for jsonnet."`
 
 	Version Version `cmd:"" help:"Print version, commit and Go version."`
 }
@@ -35,12 +35,6 @@ type Demo struct {
 type Simulate struct {
 	Simulator Simulator        `embed:"" prefix:"simulate." group:"simulate"`
 	Listen    SimulateListener `embed:"" prefix:"simulate." group:"simulate"`
-}
-
-// Assets is the command assets.
-type Assets struct {
-	Dir   string `default:"abs-exporter-assets" placeholder:"DIR" group:"assets" env:"-" help:"Folder to write into, as dashboards/ and alerts/; created if it is missing."`
-	Force bool   `group:"assets" env:"-" help:"Overwrite files that differ. Without it they are left alone and nothing is written, as they may hold thresholds of your own."`
 }
 
 // Version is the command version.

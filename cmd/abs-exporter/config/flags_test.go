@@ -155,6 +155,7 @@ func TestBadFlags(t *testing.T) {
 		"address without port": {with("--web.probe-address=localhost:"), nil, []string{`--web.probe-address: "localhost:" is no address of the form host:port or :port`}},
 		"path":                 {with("--web.telemetry-path=metrics"), nil, []string{`--web.telemetry-path: must be a plain path that begins with / but is "metrics"`}},
 		"path pattern":         {with("--web.telemetry-path=/{x}"), nil, []string{`--web.telemetry-path: must be a plain path that begins with / but is "/{x}"`}},
+		"path of runbooks":     {with("--web.telemetry-path=/runbooks"), nil, []string{"--web.telemetry-path: /runbooks serves another page"}},
 		"path taken":           {with("--web.telemetry-path=/healthz"), nil, []string{"--web.telemetry-path: /healthz serves another page"}},
 		"web config":           {with("--web.config.file=DIR/none"), nil, []string{"--web.config.file: stat DIR/none: no such file or directory"}},
 		"log level":            {with("--log.level=loud"), nil, []string{`--log.level must be one of "debug","info","warn","error" but got "loud"`}},

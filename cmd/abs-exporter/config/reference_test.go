@@ -224,7 +224,7 @@ func code(s string) string {
 	if s == "" {
 		return "none"
 	}
-	return "`" + s + "`"
+	return "`" + strings.ReplaceAll(s, "|", `\|`) + "`"
 }
 
 // cell is text for a cell of a Markdown table.

@@ -123,8 +123,9 @@ type Web struct {
 
 // The paths that are served beside --web.telemetry-path.
 const (
-	HealthPath = "/healthz"
-	ReadyPath  = "/readyz"
+	HealthPath   = "/healthz"
+	ReadyPath    = "/readyz"
+	RunbooksPath = "/runbooks/"
 )
 
 // Log is the log of the process.

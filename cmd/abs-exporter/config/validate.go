@@ -154,7 +154,7 @@ func (f *Web) validate(v *validation) {
 	switch path := f.TelemetryPath; {
 	case !strings.HasPrefix(path, "/") || strings.ContainsAny(path, " {}?#%") || strings.Contains(path, "//") || strings.Contains(path, "/."):
 		v.failf("web.telemetry-path", "must be a plain path that begins with / but is %q", path)
-	case path == "/" || path == HealthPath || path == ReadyPath:
+	case path == "/" || path == HealthPath || path == ReadyPath || strings.HasPrefix(path+"/", RunbooksPath):
 		v.failf("web.telemetry-path", "%s serves another page", path)
 	}
 	if f.Config.File == "" {
