@@ -24,7 +24,7 @@ func New(o Options, targets []Target, e Environment) (*Collector, error) {
 		return nil, tokenid.ErrShortKey
 	}
 	c := &Collector{clock: e.Clock}
-	orphans := findOrphans(o.StateDir, targets)
+	orphans := findOrphans(o.StateDir, targets, e.OtherShards)
 	for _, t := range targets {
 		l, err := newLoop(&o, t, targets, e, &orphans)
 		if err != nil {
@@ -33,6 +33,7 @@ func New(o Options, targets []Target, e Environment) (*Collector, error) {
 		c.loops = append(c.loops, l)
 	}
 	warnOfOrphans(orphans, e.Log)
+	warnOfMoved(o.StateDir, &e)
 	return c, nil
 }
 

@@ -37,7 +37,7 @@ func newLoop(o *Options, t Target, all []Target, e Environment, orphans *[]orpha
 		if o.StateDir == "" && counted {
 			o.Lookback = 0 // it would be counted twice
 		}
-		orphans := findOrphans(o.StateDir, all)
+		orphans := findOrphans(o.StateDir, all, e.OtherShards)
 		return newTarget(&o, t, e, &orphans, heartbeat, &l.status)
 	}
 	l.target, err = newTarget(o, t, e, orphans, heartbeat, &l.status)

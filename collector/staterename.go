@@ -13,9 +13,10 @@ type orphan struct {
 	state *savedState
 }
 
-// findOrphans reads the state files of a directory that belong to no configured target. A file that
-// cannot be read is nobody's business here: it is refused when its target is configured.
-func findOrphans(dir string, targets []Target) []orphan {
+// findOrphans reads the state files of a directory that belong to no configured target of any
+// shard. A file that cannot be read is nobody's business here: it is refused when its target is
+// configured.
+func findOrphans(dir string, targets []Target, otherShards map[string]int) []orphan {
 	if dir == "" {
 		return nil
 	}
@@ -28,7 +29,7 @@ func findOrphans(dir string, targets []Target) []orphan {
 		if slices.ContainsFunc(targets, func(t Target) bool { return statePath(dir, t.Name) == path }) {
 			continue
 		}
-		if s, err := readState(path); err == nil {
+		if s, err := readState(path); err == nil && !inAnotherShard(s.Target, otherShards) {
 			orphans = append(orphans, orphan{path, s})
 		}
 	}

@@ -100,6 +100,9 @@ func newTarget(
 	if saved == nil {
 		saved = c.state.adopt(orphans, log)
 	}
+	if saved == nil {
+		c.state.logNoState(&e, log)
+	}
 	w.ledger, err = c.state.newLedger(saved, ledger.Config{
 		Target: t.Name,
 		Zone:   ledger.Zone{Location: t.Location, Inclusive: t.Inclusive},

@@ -25,6 +25,19 @@ type commands struct {
 // Serve is the command serve.
 type Serve struct{ Settings }
 
+// validate leaves serve the targets of its shard. Other commands look at all targets.
+func (s *Serve) validate(v *validation) {
+	s.Settings.validate(v)
+	s.Sharding.validate(v)
+	if len(v.errs) == 0 {
+		s.Targets, s.OtherShards = s.Sharding.split(s.Targets)
+	}
+	if s.OtherShards != nil && s.Series.TokenKeyFile == "" {
+		v.warn("targets.shards", "is above 1 without --series.token-key-file",
+			"each shard generates a token key of its own: the state of a target that moves to another shard cannot be used there")
+	}
+}
+
 // Demo is the command demo. It has no targets before the simulated ABS runs.
 type Demo struct {
 	Settings
@@ -44,6 +57,7 @@ type Version struct{}
 func flagGroups() []kong.Group {
 	return []kong.Group{
 		{Key: "general", Title: "Configuration file"},
+		{Key: "targets", Title: "Shards", Description: "Where one process is not enough for all targets."},
 		{Key: "abs", Title: "ABS", Description: "Which ABS to poll, and how."},
 		{Key: "collect", Title: "Collecting", Description: "What is requested, and when."},
 		{Key: "forensics", Title: "Forensics"},

@@ -112,6 +112,11 @@ func decodeFlag(flag *kong.Flag, text string, target reflect.Value) error {
 	}, target)
 }
 
+// hasKey reports whether a flag is a setting that a file can have too.
+func hasKey(flag *kong.Flag) bool {
+	return flag.Name != "config" && len(flag.Tag.Envs) > 0 && !strings.HasPrefix(flag.Name, "targets.")
+}
+
 // parseFile parses a file whose keys are the names of flags, nested at the dots. Its error has one
 // line FILE:LINE: for each problem.
 func parseFile(name string, data []byte, flags []*kong.Flag) (*file, error) {
@@ -121,8 +126,8 @@ func parseFile(name string, data []byte, flags []*kong.Flag) (*file, error) {
 		parents: map[string]bool{},
 	}
 	for _, f := range flags {
-		if f.Name == "config" || len(f.Tag.Envs) == 0 {
-			continue // not a setting
+		if !hasKey(f) {
+			continue
 		}
 		p.flags[f.Name] = f
 		for i, c := range f.Name {

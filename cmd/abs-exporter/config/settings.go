@@ -11,6 +11,7 @@ import (
 type Settings struct {
 	Config filePath `placeholder:"FILE" group:"general" help:"YAML file with the same settings, nested at the dots, and the list targets."`
 
+	Sharding  Sharding  `embed:"" prefix:"targets." group:"targets"`
 	ABS       ABS       `embed:"" prefix:"abs." group:"abs"`
 	Collect   Collect   `embed:"" prefix:"collect." group:"collect"`
 	Forensics Forensics `embed:"" prefix:"forensics." group:"forensics"`
@@ -22,8 +23,10 @@ type Settings struct {
 	OTLP      OTLP      `embed:"" prefix:"otlp." group:"otlp"`
 	Log       Log       `embed:"" prefix:"log." group:"log"`
 
-	// Targets has at least one entry, except in the demo.
+	// Targets has at least one entry, except in the demo and in a shard without any.
 	Targets []Target `kong:"-"`
+	// OtherShards has the targets of other shards by name; nil without sharding.
+	OtherShards map[string]int `kong:"-"`
 	// Catalogue has the severities of Forensics.Severity.
 	Catalogue *catalogue.Catalogue `kong:"-"`
 	// Effective are the settings that are in effect, and Warnings are about doubtful ones.

@@ -50,6 +50,7 @@ func (d *Demo) validate(v *validation) {
 	for _, name := range []string{
 		"abs.url", "abs.access-key-file", "abs.secret-key-file", "abs.timezone", "abs.window-end", "abs.response-cap",
 		"abs.tls.ca-file", "abs.tls.cert-file", "abs.tls.key-file", "abs.tls.server-name", "abs.tls.fingerprint", "abs.tls.insecure-skip-verify",
+		"targets.shard", "targets.shards",
 	} {
 		if v.origins.flags[name] || v.origins.env[name] == "" && v.origins.given(name) {
 			v.failf(name, "the demo has its own ABS and sets this for it; --simulate.* changes that one")
