@@ -10,7 +10,7 @@ TOOLS := .tools/bin
 LINT  := $(TOP)$(TOOLS)/golangci-lint
 
 # The modules with code of ours. The ones under tools/ only pin versions.
-MODULES := . test test/bench
+MODULES := . test test/bench test/helm
 
 # go -race needs a C compiler on most systems. Where there is none, Go says so by
 # CGO_ENABLED=0, and the tests run without it rather than not at all.
@@ -65,10 +65,15 @@ docs: ## regenerate the sections of docs/ that are made from the code
 	$(GO) test ./metrics ./cmd/abs-exporter ./cmd/abs-exporter/config ./collector/findings/catalogue ./alerts ./dashboards ./cmd/abs-exporter/assets -run Reference -count 1 -update
 	$(GO) test ./collector/findings/planner -run Simulation -count 1 -update
 
+.PHONY: chart
+chart: $(TOOLS)/promtool ## the chart's copies of rules and dashboards, its README and the expected manifests
+	cd test/helm && $(GO) test . -run 'Reference|Golden' -count 1 -update
+
 .PHONY: deps
 deps: ## bring go.mod and go.sum up to date after imports or versions changed
 	$(GO) mod tidy
 	cd test/bench && $(GO) mod tidy
+	cd test/helm && $(GO) mod tidy
 	cd test && $(GO) get -t ./...
 
 ##@ The steps of make test
@@ -100,6 +105,7 @@ race: ## unit tests of the main module under the race detector, the long ones wi
 .PHONY: e2e
 e2e: $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool $(TOOLS)/otelcol ## end-to-end tests with real Prometheus, Alertmanager and Collector (module test/)
 	cd test/bench && $(GO) test -count 1 ./...
+	cd test/helm && $(GO) test -count 1 ./...
 	cd test && $(GO) test -count 1 -timeout 25m ./...
 
 ##@ Now and then

@@ -194,7 +194,10 @@ func logSharding(s *config.Settings, log *slog.Logger) {
 	if s.OtherShards == nil {
 		return
 	}
-	shard := []any{"shard", s.Sharding.Shard, "shards", s.Sharding.Shards, "targets", len(s.Targets), "of", len(s.Targets) + len(s.OtherShards)}
+	shard := []any{
+		"shard", s.Sharding.Shard, "shards", s.Sharding.Shards,
+		"targets", len(s.Targets), "of", len(s.Targets) + len(s.OtherShards),
+	}
 	log.Info("polling the targets of a shard", shard...)
 	if len(s.Targets) == 0 {
 		log.Warn("no target in this shard", append(shard, "consequence", "this process polls nothing; fewer shards would do")...)

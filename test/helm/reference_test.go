@@ -1,0 +1,206 @@
+package helm
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+)
+
+// The rules and dashboards of the chart are those of the repository: a chart is packed with the
+// files below it only.
+func TestFilesReference(t *testing.T) {
+	var want []string
+	for folder, globs := range map[string][]string{"alerts": {"*.rules.yml", "alertmanager.yml"}, "dashboards": {"*.json"}} {
+		for _, glob := range globs {
+			files, err := filepath.Glob(filepath.Join(top, folder, glob))
+			if err != nil || len(files) == 0 {
+				t.Fatalf("%s/%s: %d files, %v", folder, glob, len(files), err)
+			}
+			for _, file := range files {
+				name := filepath.Join(chartDir, "files", folder, filepath.Base(file))
+				want = append(want, name)
+				golden(t, name, []byte(readFile(t, file)))
+			}
+		}
+	}
+	there, err := filepath.Glob(filepath.Join(chartDir, "files", "*", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range there {
+		if slices.Contains(want, name) {
+			continue
+		}
+		t.Errorf("%s is no file of the repository any more: remove it", name)
+	}
+}
+
+// value is a line of the README's table.
+type value struct{ path, def, help string }
+
+var (
+	keyLine  = regexp.MustCompile(`^( *)([A-Za-z]+):`)
+	helpLine = regexp.MustCompile(`^ *# (-- )?(.*)$`)
+)
+
+// describedValues returns the keys of values.yaml that have a comment, with their defaults.
+func describedValues(t *testing.T, text string) (values []value) {
+	t.Helper()
+	var defaults map[string]any
+	if err := yaml.Unmarshal([]byte(text), &defaults); err != nil {
+		t.Fatal(err)
+	}
+	var path []string
+	var help []string
+	for line := range strings.SplitSeq(text, "\n") {
+		if m := helpLine.FindStringSubmatch(line); m != nil {
+			switch {
+			case m[1] != "":
+				help = []string{m[2]}
+			case help != nil:
+				help = append(help, m[2])
+			}
+			continue
+		}
+		m := keyLine.FindStringSubmatch(line)
+		if m == nil {
+			help = nil
+			continue
+		}
+		path = append(path[:len(m[1])/2:len(m[1])/2], m[2])
+		if help != nil {
+			values = append(values, value{strings.Join(path, "."), inlineJSON(t, lookUp(defaults, path)), strings.Join(help, " ")})
+		}
+		help = nil
+	}
+	return values
+}
+
+func lookUp(values map[string]any, path []string) any {
+	var v any = values
+	for _, key := range path {
+		v = v.(map[string]any)[key]
+	}
+	return v
+}
+
+func inlineJSON(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// The README's table is made from the comments in values.yaml.
+func TestREADMEReference(t *testing.T) {
+	const marker = "<!-- Made from values.yaml by: make chart -->\n"
+	name := filepath.Join(chartDir, "README.md")
+	head, _, found := strings.Cut(readFile(t, name), marker)
+	if !found {
+		t.Fatalf("%s lacks the line %s", name, marker)
+	}
+	var b strings.Builder
+	b.WriteString(head + marker + "\n| value | default | meaning |\n|---|---|---|\n")
+	for _, v := range describedValues(t, readFile(t, filepath.Join(chartDir, "values.yaml"))) {
+		cell := strings.NewReplacer("|", `\|`).Replace
+		fmt.Fprintf(&b, "| `%s` | `%s` | %s |\n", v.path, cell(v.def), cell(v.help))
+	}
+	golden(t, name, []byte(b.String()))
+}
+
+// schema is as much of a JSON schema as is compared.
+type schema struct {
+	Properties           map[string]schema `json:"properties"`
+	AdditionalProperties any               `json:"additionalProperties"`
+	Ref                  string            `json:"$ref"`
+}
+
+// Every value is in the schema, with a description in the README, and the schema has no other.
+func TestSchemaHasTheValues(t *testing.T) {
+	var s schema
+	if err := json.Unmarshal([]byte(readFile(t, filepath.Join(chartDir, "values.schema.json"))), &s); err != nil {
+		t.Fatal(err)
+	}
+	text := readFile(t, filepath.Join(chartDir, "values.yaml"))
+	var defaults map[string]any
+	if err := yaml.Unmarshal([]byte(text), &defaults); err != nil {
+		t.Fatal(err)
+	}
+	described := map[string]bool{}
+	for _, v := range describedValues(t, text) {
+		described[v.path] = true
+	}
+	delete(s.Properties, "global") // Helm sets it for charts within others
+	compareValues(t, "", defaults, s, described)
+}
+
+func compareValues(t *testing.T, path string, values map[string]any, s schema, described map[string]bool) {
+	t.Helper()
+	if s.AdditionalProperties != false {
+		t.Errorf("the schema is open at %q", path)
+	}
+	for key := range s.Properties {
+		if _, ok := values[key]; !ok && !described[strings.TrimSuffix(path, ".")] {
+			t.Errorf("%s%s is in the schema, but not in values.yaml", path, key)
+		}
+	}
+	for key, v := range values {
+		p, ok := s.Properties[key]
+		if !ok {
+			if !described[strings.TrimSuffix(path, ".")] {
+				t.Errorf("%s%s is not in the schema", path, key)
+			}
+			continue
+		}
+		if m, isMap := v.(map[string]any); isMap && len(p.Properties) > 0 {
+			compareValues(t, path+key+".", m, p, described)
+		} else if !described[path+key] && !described[strings.TrimSuffix(path, ".")] {
+			t.Errorf("%s%s has no comment # -- in values.yaml", path, key)
+		}
+	}
+}
+
+// The thresholds of the schema are those of the rules.
+func TestSchemaHasTheThresholds(t *testing.T) {
+	var s schema
+	if err := json.Unmarshal([]byte(readFile(t, filepath.Join(chartDir, "values.schema.json"))), &s); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for name := range s.Properties["prometheusRule"].Properties["thresholds"].Properties {
+		got = append(got, name)
+	}
+	slices.Sort(got)
+	var want []string
+	for _, m := range regexp.MustCompile(`record: abs:threshold_(\w+)`).FindAllStringSubmatch(readFile(t, filepath.Join(top, "alerts", "thresholds.rules.yml")), -1) {
+		want = append(want, m[1])
+	}
+	slices.Sort(want)
+	if len(want) == 0 || !slices.Equal(got, want) {
+		t.Errorf("the schema has the thresholds %q, the rules %q", got, want)
+	}
+}
+
+// The chart's port is the program's, and its version is no other than the image's.
+func TestChartYAML(t *testing.T) {
+	c := loadChart(t)
+	if c.Metadata.Version != c.Metadata.AppVersion {
+		t.Errorf("version %s, appVersion %s", c.Metadata.Version, c.Metadata.AppVersion)
+	}
+	b, err := os.ReadFile(filepath.Join(top, "docs", "configuration.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if port := fmt.Sprintf("`:%v`", lookUp(c.Values, []string{"web", "port"})); !strings.Contains(string(b), port) {
+		t.Errorf("%s is not the port that abs-exporter listens on by default", port)
+	}
+}
