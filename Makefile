@@ -33,7 +33,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "%s%s\n", (n++ ? "\n" : ""), substr($$0, 5) } \
-	  /^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	  /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: quick
 quick: ## the inner loop: vet and unit tests of the main module (under two minutes)
@@ -100,7 +100,7 @@ lint: $(TOOLS)/golangci-lint ## golangci-lint in every module, formatting too
 race: ## unit tests of the main module under the race detector, the long ones without it; docs are current
 	$(if $(RACE),,@echo 'no C compiler: the race detector is off')
 	$(GO) test $(RACE) -short -shuffle on -count 1 -timeout 20m ./...
-	$(GO) test -count 1 -timeout 25m ./abs ./cmd/abs-exporter ./collector ./collector/findings ./collector/findings/planner ./collector/ledger ./metrics
+	$(GO) test -count 1 -timeout 25m ./abs ./cmd/abs-exporter ./collector ./collector/windowcounts ./collector/findings ./collector/findings/planner ./collector/ledger ./metrics
 
 .PHONY: e2e
 e2e: $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool $(TOOLS)/otelcol ## end-to-end tests with real Prometheus, Alertmanager and Collector (module test/)
@@ -141,25 +141,33 @@ benchstat: $(TOOLS)/benchstat ## the Go benchmarks here and at the commit BASE (
 	@git worktree remove --force .tools/base
 	@$(TOOLS)/benchstat .tools/base.txt .tools/here.txt
 
-# Needs npm, Chromium and ten minutes, so make test does not run it. Git keeps the overview only.
-PICTURES := .tools/pictures
+# These need npm, Node 20 and Chromium, so make test does not run them. What they share is a month of
+# history, made in virtual time by the exporter's own code, and Grafana's packages from npm.
+GRAFANA  := .tools/grafana
+HISTORY  := .tools/history
+BOARDS   ?= $(TOP)dashboards
 CHROMIUM ?= /usr/bin/chromium
-SPAN     ?= 600
 export CHROMIUM
 
+.PHONY: test-grafana
+test-grafana: $(TOOLS)/prometheus $(GRAFANA)/dist/index.html $(HISTORY)/history.json ## the dashboards (or BOARDS=dir) with Grafana's own code: cells, variables, sums; UPDATE=1 writes the cells
+	cd $(GRAFANA) && node schema.mjs $(BOARDS) dashboards.check.ts && npx tsc -p .
+	cd $(GRAFANA) && PROMETHEUS=$(TOP)$(TOOLS)/prometheus HISTORY=$(TOP)$(HISTORY) BOARDS=$(BOARDS) GOLDEN=$(TOP)tools/grafana/golden node --test check.mjs
+
 .PHONY: pictures
-pictures: build $(TOOLS)/prometheus $(TOOLS)/alertmanager $(PICTURES)/dist/index.html ## the dashboards, drawn in Chromium from a demo of SPAN seconds, into docs/pictures
-	cd $(PICTURES) && node schema.mjs $(TOP)dashboards dashboards.check.ts && npx tsc -p .
-	cd test && $(GO) build -o $(TOP)$(TOOLS)/stack ./stack
-	@$(TOOLS)/stack -exporter-address 127.0.0.1:20464 -prometheus-address 127.0.0.1:19090 -alertmanager-address 127.0.0.1:19093 >$(PICTURES)/stack.log 2>&1 & \
-	  pid=$$!; trap 'kill $$pid; wait $$pid' EXIT; echo 'the demo runs for $(SPAN) s'; sleep $(SPAN); \
-	  cd $(PICTURES) && node shoot.mjs http://127.0.0.1:19090 $(TOP)dashboards $(TOP)docs/pictures $(SPAN)
+pictures: $(TOOLS)/prometheus $(GRAFANA)/dist/index.html $(HISTORY)/history.json ## the dashboards, drawn in Chromium from the same history, into docs/pictures
+	cd $(GRAFANA) && node shoot.mjs $(TOP)$(TOOLS)/prometheus $(TOP)$(HISTORY) $(BOARDS) $(TOP)docs/pictures
 
 # Not npm ci: it refuses a lock without the native packages of all systems, which npm leaves out.
-$(PICTURES)/dist/index.html: $(wildcard tools/pictures/*)
-	@mkdir -p $(PICTURES)
-	cp tools/pictures/* $(PICTURES)/
-	cd $(PICTURES) && npm install --no-audit --no-fund && npx vite build
+# Grafana's packages name older versions of React and of Node than work.
+$(GRAFANA)/dist/index.html: $(wildcard tools/grafana/*.*)
+	@mkdir -p $(GRAFANA)
+	cp $(wildcard tools/grafana/*.*) $(GRAFANA)/
+	cd $(GRAFANA) && npm install --no-audit --no-fund --legacy-peer-deps && node build.mjs
+
+$(HISTORY)/history.json: $(wildcard test/history/*.go) $(wildcard collector/*.go) $(wildcard metrics/*.go)
+	rm -rf $(HISTORY) && mkdir -p $(HISTORY)
+	cd test && $(GO) test ./history -run TestHistory -count 1 -timeout 60m -args -history.dir=$(TOP)$(HISTORY)
 
 .PHONY: tools
 tools: $(TOOLS)/golangci-lint $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool $(TOOLS)/otelcol ## build the pinned tools into .tools/bin

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -35,6 +36,7 @@ type Client struct {
 	limiter   *rate.Limiter
 	slots     chan struct{} // holds one element for each running request
 	readers   sync.Pool
+	rotation  rotation
 	warnings  []string
 }
 
@@ -78,7 +80,7 @@ func NewClient(config Config) (*Client, error) {
 	}
 	if base.Scheme == "http" {
 		c.warnings = append(c.warnings, "ABS is asked over plain http: keys and tokens can be read by everyone on the way")
-		if config.TLS != (TLSConfig{}) {
+		if !config.TLS.IsZero() {
 			c.warnings = append(c.warnings, "the TLS settings have no effect: the URL of ABS begins with http://")
 		}
 	} else if config.TLS.InsecureSkipVerify {
@@ -249,46 +251,75 @@ func (c *Client) try(
 	ctx context.Context, report, query string, r *reportReader, read func(*reportReader, io.Reader, int64) error,
 ) (repeated bool, err error) {
 	if report != ReportAdmin {
-		return c.exchange(ctx, report, c.urls[report], query, r, read)
+		return c.ask(ctx, report, c.urls[report], query, r, read)
 	}
 	at := c.adminAt.Load()
-	repeated, err = c.exchange(ctx, report, c.adminURLs[at], query, r, read)
+	repeated, err = c.ask(ctx, report, c.adminURLs[at], query, r, read)
 	var e *Error
 	other := c.adminURLs[1-at]
 	if other == nil || !errors.As(err, &e) || e.Status != http.StatusNotFound || c.limiter.Wait(ctx) != nil {
 		return repeated, err
 	}
-	repeated, err = c.exchange(ctx, report, other, query, r, read)
+	repeated, err = c.ask(ctx, report, other, query, r, read)
 	if err == nil {
 		c.adminAt.Store(1 - at)
 	}
 	return repeated, err
 }
 
+// ask sends a request with the keys that are in the files. During a rotation they change there and
+// in ABS at different times: if they are refused, those that were accepted last are sent once.
+func (c *Client) ask(
+	ctx context.Context, report string, target *url.URL, query string,
+	r *reportReader, read func(*reportReader, io.Reader, int64) error,
+) (repeated bool, err error) {
+	present, err := c.credentials()
+	if err != nil {
+		return false, &Error{Report: report, Reason: ReasonAuth, cause: err, detail: err.Error() + "; the request was not sent"}
+	}
+	sent, other := c.rotation.order(present, c.config.Now())
+	repeated, err = c.exchange(ctx, report, target, query, sent, r, read)
+	if other != nil && refused(err) && c.limiter.Wait(ctx) == nil {
+		c.rotation.refuse(sent, c.config.Now())
+		sent = other
+		repeated, err = c.exchange(ctx, report, target, query, sent, r, read)
+	}
+	switch {
+	case err == nil:
+		c.rotation.accept(sent)
+		r.exchange.OldCredentials = !sameCredentials(sent, present)
+	case refused(err):
+		c.rotation.refuse(sent, c.config.Now())
+	}
+	return repeated, err
+}
+
+// refused reports whether ABS refused the keys of a request, or a gateway or a proxy before it what
+// is theirs.
+func refused(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (e.Reason == ReasonAuth && e.Status != 0 || e.Status == http.StatusProxyAuthRequired || e.byProxy)
+}
+
 // exchange sends one request and reads its response within the timeout. repeated says that the
 // request was sent twice.
 func (c *Client) exchange(
-	parent context.Context, report string, target *url.URL, query string,
+	parent context.Context, report string, target *url.URL, query string, secrets *credentials,
 	r *reportReader, read func(*reportReader, io.Reader, int64) error,
 ) (repeated bool, err error) {
 	r.reset(http.NoBody, 0, report)
 	ctx, cancel := context.WithTimeout(parent, c.config.Timeout)
 	defer cancel()
+	ctx = context.WithValue(ctx, proxyPassword{}, secrets.proxyPassword)
 	ctx, refuse := context.WithCancelCause(ctx)
 	defer refuse(nil)
-	access, secret, err := c.config.Keys.Keys()
-	if err != nil {
-		return false, &Error{Report: report, Reason: ReasonAuth, cause: err, detail: err.Error() + "; the request was not sent"}
-	}
 	req := (&http.Request{
 		Method: http.MethodGet,
 		URL:    &url.URL{Scheme: target.Scheme, Host: target.Host, Path: target.Path, RawPath: target.RawPath, RawQuery: query},
 		Header: http.Header{"Accept": {"application/json"}, "User-Agent": {c.config.UserAgent}},
 		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}).WithContext(ctx)
-	accessName, secretName := c.config.User.headers()
-	req.Header.Set(accessName, access)
-	req.Header.Set(secretName, secret)
+	maps.Copy(req.Header, secrets.headers)
 
 	// Not through http.Client: it follows redirects and puts the URL into its errors.
 	r.exchange = Exchange{Requests: r.exchange.Requests + 1, Clock: Clock{Sent: c.config.Now()}}

@@ -93,6 +93,8 @@ type Config struct {
 	// URLs: rows have their URLs.
 	URLs      bool
 	TLS       TLSConfig
+	Proxy     Proxy
+	Gateway   Gateway
 	UserAgent string
 	// Transport replaces the client's own, and with it TLS, unless it is nil.
 	Transport http.RoundTripper
@@ -125,11 +127,14 @@ type Call struct {
 
 // Exchange is what the last response of a call shows besides its report.
 type Exchange struct {
-	Requests     int                 // that were sent: repeats, and the other path of the admin report, included
-	Status       int                 // 0 without a response
-	Clock        Clock               // its Received is zero without a response
-	Certificates []*x509.Certificate // the chain that ABS presented, trusted or not
-	TLSVersion   uint16              // as crypto/tls has it; 0 without TLS, or if the certificate was refused
+	Requests int   // that were sent: repeats, and the other path of the admin report, included
+	Status   int   // 0 without a response
+	Clock    Clock // its Received is zero without a response
+	// OldCredentials: the keys, or what the gateway asks for, were refused as the files have them, and
+	// accepted as the files had them before.
+	OldCredentials bool
+	Certificates   []*x509.Certificate // the chain that ABS presented, trusted or not
+	TLSVersion     uint16              // as crypto/tls has it; 0 without TLS, or if the certificate was refused
 }
 
 // ConfigError says which field of Config is wrong and why, without values that may be secret.
@@ -197,6 +202,12 @@ func (c *Config) check() (*url.URL, error) {
 	}
 	if _, _, err := c.Keys.Keys(); err != nil {
 		return bad("Keys", err.Error())
+	}
+	if field, detail := c.Proxy.check(); field != "" {
+		return bad(field, detail)
+	}
+	if field, detail := c.Gateway.check(); field != "" {
+		return bad(field, detail)
 	}
 	c.Location = cmp.Or(c.Location, time.UTC)
 	c.Timeout = cmp.Or(c.Timeout, DefaultTimeout)

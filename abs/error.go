@@ -52,8 +52,9 @@ type Error struct {
 	// Truncated says that the body ended before the report did.
 	Truncated bool
 
-	detail string
-	cause  error // nil, or an error whose text is known to be harmless
+	detail  string
+	byProxy bool  // a proxy refused user and password
+	cause   error // nil, or an error whose text is known to be harmless
 }
 
 // Error names the report, the place, and what happened there.

@@ -47,7 +47,7 @@ func (c *Client) statusError(report string, target *url.URL, resp *http.Response
 		e.Reason = ReasonAuth
 		e.detail = "ABS refused the keys, or what their user may not read: " + name
 	case status == http.StatusProxyAuthRequired:
-		e.detail = "a proxy answered " + name + " in place of ABS; name its user and password in HTTP_PROXY, or ABS in NO_PROXY"
+		e.detail = "a proxy answered " + name + " in place of ABS; give its user and password (--abs.proxy-url and --abs.proxy-password-file, or HTTP_PROXY), or name ABS in NO_PROXY"
 	case status == http.StatusRequestEntityTooLarge:
 		e.Reason = ReasonSize
 		e.detail = "ABS answered " + name
@@ -146,7 +146,7 @@ func (c *Client) transportError(parent, ctx context.Context, report string, err 
 			Place: c.place(), detail: detail + c.config.Timeout.String(),
 		}
 	}
-	e := &Error{Report: report, Reason: ReasonConnection, Truncated: inBody, Place: c.place()}
+	e := &Error{Report: report, Reason: ReasonConnection, Truncated: inBody, Place: c.place(), byProxy: tlsclient.RefusedByProxy(err)}
 	var number syscall.Errno
 	switch {
 	case errors.Is(err, context.Canceled):

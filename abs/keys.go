@@ -44,10 +44,10 @@ func StaticKeys(access, secret string) Keys { return staticKeys{access, secret} 
 type fileKeys struct{ access, secret string }
 
 func (k fileKeys) Keys() (access, secret string, err error) {
-	if access, err = readKey(k.access); err != nil {
+	if access, err = readSecret(k.access, CheckKey); err != nil {
 		return "", "", &KeyError{Err: err}
 	}
-	if secret, err = readKey(k.secret); err != nil {
+	if secret, err = readSecret(k.secret, CheckKey); err != nil {
 		return "", "", &KeyError{Secret: true, Err: err}
 	}
 	return access, secret, nil
@@ -72,7 +72,9 @@ func (k staticKeys) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.Str
 
 const maxKey = 4096
 
-func readKey(name string) (string, error) {
+// readSecret returns what a file holds, without a last line break and a byte order mark. The error
+// continues a sentence that names the secret.
+func readSecret(name string, check func(string) error) (string, error) {
 	f, err := regular.Open(name)
 	if err != nil {
 		return "", fmt.Errorf("cannot be read: %w", err)
@@ -86,7 +88,7 @@ func readKey(name string) (string, error) {
 		return "", fmt.Errorf("cannot be read: %w", err)
 	}
 	key := strings.TrimSuffix(strings.TrimSuffix(string(regular.WithoutMark(text[:n])), "\n"), "\r")
-	if err := CheckKey(key); err != nil {
+	if err := check(key); err != nil {
 		return "", fmt.Errorf("in %s %w", name, err)
 	}
 	return key, nil
@@ -96,13 +98,22 @@ func readKey(name string) (string, error) {
 // reference guide, "ABS REST API format"); control characters and spaces around a key do not
 // survive in a header. The error continues a sentence that names the key, and does not repeat it.
 func CheckKey(key string) error {
+	if err := checkSecret(key); err != nil {
+		return err
+	}
+	if strings.Contains(key, ":") {
+		return errors.New("contains a colon, which ABS does not allow in keys")
+	}
+	return nil
+}
+
+// checkSecret returns why a text cannot be sent in a header, or nil.
+func checkSecret(key string) error {
 	switch {
 	case key == "":
 		return errors.New("is empty")
 	case len(key) > maxKey:
 		return errors.New("is longer than 4096 bytes")
-	case strings.Contains(key, ":"):
-		return errors.New("contains a colon, which ABS does not allow in keys")
 	case strings.ContainsFunc(key, func(c rune) bool { return c < ' ' || c == 0x7f }):
 		return errors.New("contains a control character or a line break")
 	case strings.TrimSpace(key) != key:

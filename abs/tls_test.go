@@ -119,13 +119,17 @@ func TestTLS(t *testing.T) {
 		{"authority, not the name", server, TLSConfig{CAFile: ca}, "abs: oauthtokens: the certificate of ABS is for another host: name the server name that it has, or its fingerprint", true},
 		{"another authority", server, TLSConfig{CAFile: otherCA, ServerName: "abs.internal"}, unknown, true},
 		{"expired", expired, TLSConfig{CAFile: oldCA, ServerName: "abs.internal"}, "abs: oauthtokens: the certificate of ABS is not valid: x509: certificate has expired or is not yet valid: ", true},
-		{"fingerprint", server, TLSConfig{Fingerprint: fingerprint(cert)}, "", true},
-		{"fingerprint with colons", server, TLSConfig{Fingerprint: colons(fingerprint(cert))}, "", true},
-		{"fingerprint of an expired certificate", expired, TLSConfig{Fingerprint: fingerprint(old)}, "", true},
-		{"fingerprint of another", server, TLSConfig{Fingerprint: fingerprint(other)}, "abs: oauthtokens: the certificate of ABS does not have the fingerprint that is configured", true},
+		{"fingerprint", server, TLSConfig{Fingerprint: []string{fingerprint(cert)}}, "", true},
+		{"fingerprint with colons", server, TLSConfig{Fingerprint: []string{colons(fingerprint(cert))}}, "", true},
+		{"two fingerprints", server, TLSConfig{Fingerprint: []string{fingerprint(other), fingerprint(cert)}}, "", true},
+		{"a file of fingerprints", server, TLSConfig{FingerprintFile: file("pins", []byte(fingerprint(other)+"\n\n"+colons(fingerprint(cert))+"\n"))}, "", true},
+		{"TLS 1.3 at least", tls12, TLSConfig{InsecureSkipVerify: true, MinVersion: "TLS13"}, "abs: oauthtokens: ", false},
+		{"TLS 1.0 at least", tls11, TLSConfig{InsecureSkipVerify: true, MinVersion: "TLS10"}, "", true},
+		{"fingerprint of an expired certificate", expired, TLSConfig{Fingerprint: []string{fingerprint(old)}}, "", true},
+		{"fingerprint of another", server, TLSConfig{Fingerprint: []string{fingerprint(other)}}, "abs: oauthtokens: the certificate of ABS does not have the fingerprint that is configured", true},
 		{"insecure", expired, TLSConfig{InsecureSkipVerify: true}, "", true},
-		{"client certificate", mutual, TLSConfig{Fingerprint: fingerprint(cert), CertFile: file("mine", mine), KeyFile: file("mine.key", mineKey)}, "", true},
-		{"no client certificate", mutual, TLSConfig{Fingerprint: fingerprint(cert)}, "abs: oauthtokens: ABS ended the TLS handshake: certificate required", false},
+		{"client certificate", mutual, TLSConfig{Fingerprint: []string{fingerprint(cert)}, CertFile: file("mine", mine), KeyFile: file("mine.key", mineKey)}, "", true},
+		{"no client certificate", mutual, TLSConfig{Fingerprint: []string{fingerprint(cert)}}, "abs: oauthtokens: ABS ended the TLS handshake: certificate required", false},
 		{"TLS 1.1", tls11, TLSConfig{InsecureSkipVerify: true}, "abs: oauthtokens: ", false},
 		{"TLS 1.2", tls12, TLSConfig{InsecureSkipVerify: true}, "", true},
 	} {
@@ -149,7 +153,8 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// Changed files are used for the next connection.
+// Changed files are used for the next connection. A client certificate and a key that do not fit
+// are in the middle of a change: the pair before them is presented.
 func TestTLSFilesChange(t *testing.T) {
 	dir := t.TempDir()
 	later := time.Now().AddDate(0, 6, 0)
@@ -169,7 +174,7 @@ func TestTLSFilesChange(t *testing.T) {
 	for i, step := range []struct {
 		ca, cert, key []byte
 		works         bool
-	}{{wrong, mine, mineKey, false}, {cert, wrong, wrongKey, false}, {cert, mine, mineKey, true}, {nil, mine, mineKey, false}, {cert, mine, nil, false}} {
+	}{{wrong, mine, mineKey, false}, {cert, wrong, wrongKey, false}, {cert, mine, mineKey, true}, {nil, mine, mineKey, false}, {cert, mine, nil, true}, {cert, wrong, mineKey, true}} {
 		write(t, c.TLS.CAFile, string(step.ca))
 		write(t, c.TLS.CertFile, string(step.cert))
 		write(t, c.TLS.KeyFile, string(step.key))
@@ -214,9 +219,19 @@ func TestConfigErrors(t *testing.T) {
 		{func(c *Config) { c.TLS.CertFile = empty }, "abs: TLS.KeyFile: is missing: a client certificate is two files"},
 		{func(c *Config) { c.TLS.KeyFile = empty }, "abs: TLS.CertFile: is missing: a client certificate is two files"},
 		{func(c *Config) { c.TLS.CertFile, c.TLS.KeyFile = empty, empty }, "abs: TLS.CertFile: tls: failed to find any PEM data in certificate input"},
-		{func(c *Config) { c.TLS.Fingerprint = "cAnArY" }, "abs: TLS.Fingerprint: is not a SHA-256: 64 hexadecimal digits, with or without colons"},
-		{func(c *Config) { c.TLS = TLSConfig{Fingerprint: "00", InsecureSkipVerify: true} }, "abs: TLS.Fingerprint: cannot be used together with TLS.InsecureSkipVerify"},
-		{func(c *Config) { c.TLS = TLSConfig{Fingerprint: "00", CAFile: empty} }, "abs: TLS.Fingerprint: replaces the check of the chain, and cannot be used together with TLS.CAFile"},
+		{func(c *Config) { c.TLS.FingerprintFile = gone }, "abs: TLS.FingerprintFile: open " + gone + ": no such file or directory"},
+		{func(c *Config) { c.TLS.FingerprintFile = empty }, "abs: TLS.FingerprintFile: " + empty + ":1 is not a SHA-256: 64 hexadecimal digits, with or without colons"},
+		{func(c *Config) { c.TLS.MinVersion = "1.2" }, "abs: TLS.MinVersion: must be TLS10, TLS11, TLS12 or TLS13"},
+		{func(c *Config) { c.Proxy.URL = "http://me:cAnArY@proxy:3128" }, "abs: Proxy.URL: holds a password, which belongs into a file of its own"},
+		{func(c *Config) { c.Proxy.URL = "cAnArY:3128" }, "abs: Proxy.URL: is no URL of the form http://host:port; https, socks5 and socks5h are possible too"},
+		{func(c *Config) { c.Proxy.URL = "http://proxy:0" }, "abs: Proxy.URL: has no port from 1 to 65535 after its colon"},
+		{func(c *Config) { c.Proxy.PasswordFile = empty }, "abs: Proxy.PasswordFile: is there without the URL of a proxy"},
+		{func(c *Config) { c.Gateway.HeaderFiles = map[string]string{"X-Abs-Sk-Ru": empty} }, "abs: Gateway.HeaderFiles: the header X-Abs-Sk-Ru is set by the exporter itself"},
+		{func(c *Config) { c.Gateway.HeaderFiles = map[string]string{"transfer-encoding": empty} }, "abs: Gateway.HeaderFiles: the header Transfer-Encoding is set by the exporter itself"},
+		{func(c *Config) { c.Gateway.BearerTokenFile = gone }, "abs: Gateway.BearerTokenFile: the bearer token cannot be read: open " + gone + ": no such file or directory"},
+		{func(c *Config) { c.TLS.Fingerprint = []string{"cAnArY"} }, "abs: TLS.Fingerprint: is not a SHA-256: 64 hexadecimal digits, with or without colons"},
+		{func(c *Config) { c.TLS = TLSConfig{Fingerprint: []string{"00"}, InsecureSkipVerify: true} }, "abs: TLS.Fingerprint: cannot be used together with TLS.InsecureSkipVerify"},
+		{func(c *Config) { c.TLS = TLSConfig{Fingerprint: []string{"00"}, CAFile: empty} }, "abs: TLS.Fingerprint: replaces the check of the chain, and cannot be used together with TLS.CAFile"},
 	} {
 		config := config("https://abs.example.com:8080")
 		c.change(&config)
@@ -238,7 +253,7 @@ func TestWarnings(t *testing.T) {
 		{"http://abs", TLSConfig{}, 1},
 		{"http://abs", TLSConfig{InsecureSkipVerify: true}, 2},
 		{"https://abs", TLSConfig{InsecureSkipVerify: true}, 1},
-		{"https://abs", TLSConfig{Fingerprint: strings.Repeat("00", 32)}, 0},
+		{"https://abs", TLSConfig{Fingerprint: []string{strings.Repeat("00", 32)}}, 0},
 	} {
 		config := config(c.url)
 		config.TLS = c.tls

@@ -158,7 +158,7 @@ func TestRefusedByTLS(t *testing.T) {
 			server := serveWith(t, c.server)
 			conf := config(server.URL)
 			if c.ca == nil {
-				conf.TLS.Fingerprint = fingerprint(c.server.Certificates[0])
+				conf.TLS.Fingerprint = []string{fingerprint(c.server.Certificates[0])}
 			} else {
 				conf.TLS.CAFile = file(c.ca)
 			}
@@ -203,9 +203,9 @@ func withSerial(t *testing.T, pair tls.Certificate, old, serial byte) []byte {
 // What a proxy refuses is said to be the proxy's.
 func TestRefusedByProxy(t *testing.T) {
 	for status, want := range map[int]string{
-		407: "the proxy makes no connection to ABS: it answered 407 Proxy Authentication Required; name its user and password in HTTPS_PROXY, or ABS in NO_PROXY",
-		403: "the proxy makes no connection to ABS: it answered 403 Forbidden; it must allow CONNECT to ABS, or ABS be named in NO_PROXY",
-		502: "the proxy makes no connection to ABS: it answered 502 Bad Gateway; it must allow CONNECT to ABS, or ABS be named in NO_PROXY",
+		407: "the proxy makes no connection to ABS: it answered 407 Proxy Authentication Required; give its user and password (--abs.proxy-url and --abs.proxy-password-file, or HTTPS_PROXY), or name ABS in NO_PROXY",
+		403: "the proxy makes no connection to ABS: it answered 403 Forbidden; it must allow CONNECT to ABS, or ABS be named in NO_PROXY (--abs.no-proxy)",
+		502: "the proxy makes no connection to ABS: it answered 502 Bad Gateway; it must allow CONNECT to ABS, or ABS be named in NO_PROXY (--abs.no-proxy)",
 	} {
 		proxy := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(status)

@@ -21,7 +21,7 @@ func newTransport(c *Config, tlsConfig *tls.Config) *http.Transport {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
+		Proxy:                  c.Proxy.choose(),
 		OnProxyConnectResponse: tlsclient.ProxyAnswer,
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        tlsConfig,

@@ -16,6 +16,7 @@ const (
 	Ratio    = "ratio"
 	Requests = "requests"
 	Tokens   = "tokens"
+	Restarts = "restarts"
 	Types    = "types"   // of attacks
 	Windows  = "windows" // lengths of --collect.window
 )
@@ -24,8 +25,9 @@ const (
 func Thresholds() []Threshold {
 	return []Threshold{
 		{
-			"abs:threshold_unreachable_seconds", 600, Seconds,
-			"ABSUnreachable: seconds without a usable report. Keep it above three times --collect.interval.",
+			"abs:threshold_unreachable_seconds", 1500, Seconds,
+			"ABSUnreachable: seconds without a usable report; it pages 5 minutes later. ABS is as late itself, and nothing is " +
+				"lost. Keep it above three times --collect.interval.",
 		},
 		{
 			"abs:threshold_report_stale_seconds", 1200, Seconds,
@@ -34,8 +36,17 @@ func Thresholds() []Threshold {
 		},
 		{
 			"abs:threshold_no_new_requests_seconds", 7200, Seconds,
-			"ABSNoNewRequests: seconds in which ABS reported no new request. ABS is usually up to half an hour late, " +
-				"2 hours at worst. If your nights are quiet, set it to the longest quiet time plus 2 hours.",
+			"ABSNoNewRequests: seconds in which ABS reported no new request, at a time that is not quiet anyway. ABS is " +
+				"usually up to half an hour late, 2 hours at worst.",
+		},
+		{
+			"abs:threshold_usual_requests", 10, Requests,
+			"ABSNoNewRequests: a time is quiet if a week ago, or a day ago where nothing is known of that week, fewer " +
+				"requests than this were made in an hour.",
+		},
+		{
+			"abs:threshold_no_new_requests_max_seconds", 259200, Seconds,
+			"ABSNoNewRequests: seconds without a new request after which it pages at any time. Longer than a weekend (3 days).",
 		},
 		{
 			"abs:threshold_api_traffic_ratio", 3, Ratio,
@@ -45,6 +56,11 @@ func Thresholds() []Threshold {
 		{
 			"abs:threshold_api_traffic_min_requests", 1000, Requests,
 			"ABSAPITrafficHigh: requests of an API in an hour.",
+		},
+		{
+			"abs:threshold_api_silent_requests", 100, Requests,
+			"ABSAPISilent: requests of an API in an hour, a day ago and a week ago, above which no request in two hours is " +
+				"silence.",
 		},
 		{
 			"abs:threshold_spreading_tokens", 10, Tokens,
@@ -78,22 +94,23 @@ func Thresholds() []Threshold {
 				"spread over many tokens.",
 		},
 		{
-			"abs:threshold_unattributed_requests", 0, Requests,
-			"ABSRequestsUnattributed: requests in the window's summary that no row accounts for.",
+			"abs:threshold_unattributed_ratio", 0.01, Ratio,
+			"ABSRequestsUnattributed: share of the requests in the window's summary that no row accounts for.",
 		},
 		{
-			"abs:threshold_audit_difference_requests", 0, Requests,
-			"ABSAuditDifference: requests that the last audit may find missing, and surplus.",
+			"abs:threshold_audit_difference_ratio", 0.001, Ratio,
+			"ABSAuditDifference: what the last audit may find missing, and surplus, as a share of a day's requests.",
 		},
 		{
-			"abs:threshold_forensics_windows", 1, Windows,
+			"abs:threshold_forensics_windows", 1.5, Windows,
 			"ABSForensicsBehind: how old a forensics answer may be, in lengths of the sliding window (--collect.window). " +
-				"Above 1 an attack can leave the window between two calls about its token, and is then never seen.",
+				"Above 1 an attack can leave the window between two calls about its token, and is then never seen. At 1.5 " +
+				"that is a third of the tokens; with 100,000 of them it is usually about 1.",
 		},
 		{
 			"abs:threshold_token_overflow_ratio", 0.5, Ratio,
 			"ABSSeriesOverflow: share of the requests that may be counted under token=\"_other\" because all series of " +
-				"the label are in use. --series.max-tokens is usually less than the number of tokens.",
+				"the label are in use. --series.max-tokens is usually less than the number of tokens, so this notifies nobody.",
 		},
 		{
 			"abs:threshold_value_overflow_ratio", 0.05, Ratio,
@@ -103,6 +120,19 @@ func Thresholds() []Threshold {
 		{
 			"abs:threshold_state_save_seconds", 600, Seconds,
 			"ABSStateNotSaved: seconds without a save while saves fail.",
+		},
+		{
+			"abs:threshold_cycle_ratio", 1.25, Ratio,
+			"ABSCyclesSlow: how long a cycle may last on average, in lengths of --collect.interval. From 1.25 on the next " +
+				"cycle is left out.",
+		},
+		{
+			"abs:threshold_restarts", 2, Restarts,
+			"ABSExporterRestarting: restarts of an exporter in an hour.",
+		},
+		{
+			"abs:threshold_push_seconds", 900, Seconds,
+			"ABSPushFailing: seconds without a push that the OTLP receiver accepted whole, while pushes fail.",
 		},
 		{
 			"abs:threshold_license_warning_seconds", 2592000, Seconds,

@@ -39,7 +39,7 @@ func TestReferenceThresholds(t *testing.T) {
 func TestThresholds(t *testing.T) {
 	name := regexp.MustCompile(`^abs:threshold_[a-z_]+$`)
 	alert := regexp.MustCompile(`^ABS[A-Z]\w+(, ABS[A-Z]\w+)*: .*\.$`)
-	units := []string{Seconds, Ratio, Requests, Tokens, Types, Windows}
+	units := []string{Seconds, Ratio, Requests, Restarts, Tokens, Types, Windows}
 	seen := map[string]bool{}
 	for _, th := range Thresholds() {
 		if !name.MatchString(th.Name) || seen[th.Name] {
@@ -85,11 +85,13 @@ groups:
     # Recorded often enough for every other rule, whatever evaluation_interval is.
     interval: 1m
     rules:
-      # For the links in alerts: the address of your Grafana, without a slash at the end.
+      # For the links in alerts: the address of your Grafana, without a slash at the end, and the name
+      # of the data source there that has these series; default is Grafana's default.
       - record: abs:grafana_info
         expr: vector(1)
         labels:
           url: https://grafana.example.com
+          datasource: default
 
       # ABSExporterAbsent: targets that have to report. For a target in this list it fires until
       # the target reports, or is taken out of the list; for any other, for 6 hours. One line a
@@ -124,14 +126,14 @@ const checkEnd = `
         labels:
           severity: critical
         annotations:
-          summary: A threshold of abs-exporter's alert rules is missing, or there are two of it
+          summary: A threshold of abs-exporter's alert rules is missing, or has two values
           description: >-
             At least one of the series abs:threshold_* is not recorded, so the alerts that compare with it cannot fire, or two
             copies of it differ, and the larger number counts. Load thresholds.rules.yml together with the other rules, with all
             its names, and where the rules run more than once, the same file everywhere.
           runbook_url: https://github.com/abs-exporter/abs-exporter/blob/main/docs/runbooks/ABSThresholdsMissing.md
           dashboard_url: >-
-            {{ range query "topk(1, group by (url) (abs:grafana_info))" }}{{ .Labels.url }}{{ end }}/d/abs-exporter-health
+            {{ range query "topk(1, group by (url) (abs:grafana_info))" }}{{ .Labels.url }}{{ end }}/d/abs-exporter-health?{{ range query "topk(1, group by (datasource) (abs:grafana_info))" }}var-datasource={{ .Labels.datasource | urlquery }}{{ end }}
 `
 
 // thresholdCheck returns thresholds-check.rules.yml, which is a file of its own, so that it fires

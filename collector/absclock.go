@@ -30,7 +30,7 @@ type absClock struct {
 	lastApart time.Time
 	newest    time.Time // the newest beginning of a span that held requests
 	young     int       // how many readings in a row of the first minutes of a slot held requests
-	// wrongZone says that zoneCheck warned. That is its end: the zone of a process does not change.
+	// wrongZone says that zoneCheck warned. That is its end, until another zone is configured.
 	wrongZone bool
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/abs/admin"
 	"github.com/abs-exporter/abs-exporter/collector/absstate"
+	"github.com/abs-exporter/abs-exporter/collector/failures"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -32,12 +33,12 @@ type adminReport struct {
 	exposed []metrics.Block
 	status  absstate.Status
 
-	failing  time.Time // since when it fails; zero: it does not
-	attempts int       // that failed since
-	refusals int       // the last attempts that were refused or not found
-	cause    cause     // of the last failure since
-	zone     string    // ABS's word for a time zone that is not ours, as last logged
-	omitted  bool      // it was logged that a report has too many APIs or nodes
+	failing  time.Time      // since when it fails; zero: it does not
+	attempts int            // that failed since
+	refusals int            // the last attempts that were refused or not found
+	cause    failures.Cause // of the last failure since
+	zone     string         // ABS's word for a time zone that is not ours, as last logged
+	omitted  bool           // it was logged that a report has too many APIs or nodes
 }
 
 // poll implements report: it reads the admin report when it is due.
@@ -93,17 +94,17 @@ func (r *adminReport) failed(c *cycle, err error) {
 		r.failing = c.began
 	}
 	was := r.cause
-	r.cause = causeOf(message, "", err)
-	changed := was.message != r.cause.message || was.reason != r.cause.reason
+	r.cause = failures.CauseOf(message, "", err)
+	changed := was.Message != r.cause.Message || was.Reason != r.cause.Reason
 	switch {
 	case refused && !r.Forensics: // as the restricted user
 		if changed {
 			r.log.Info("admin report refused", "err", err, "consequence", consequence)
 		}
 	case changed:
-		r.failures.add(message, err, consequence)
+		r.failures.Add(message, err, consequence)
 	default:
-		r.failures.show(r.cause, noSubject, r.clock.Now(), message+": "+err.Error()+"; "+consequence)
+		r.failures.Show(r.cause, message+": "+err.Error()+"; "+consequence)
 	}
 }
 
@@ -111,7 +112,7 @@ func (r *adminReport) failed(c *cycle, err error) {
 func (r *adminReport) answered(began time.Time, a *admin.Report) {
 	if r.attempts > 0 {
 		r.log.Info("report recovered", "report", abs.ReportAdmin, "after", began.Sub(r.failing).Round(time.Second), "failures", r.attempts)
-		r.attempts, r.refusals, r.failing, r.cause = 0, 0, time.Time{}, cause{}
+		r.attempts, r.refusals, r.failing, r.cause = 0, 0, time.Time{}, failures.Cause{}
 	}
 	if a.Omitted > 0 && !r.omitted {
 		r.log.Warn("admin report has too many APIs or nodes", "omitted", a.Omitted,
@@ -144,7 +145,7 @@ func (r *adminReport) compareZone(now time.Time, word string) {
 		r.zone = ""
 	case !same && r.zone != word:
 		r.zone = word
-		r.failures.add("time zone of ABS is not the configured one",
+		r.failures.Add("time zone of ABS is not the configured one",
 			fmt.Errorf("ABS has %q, and --abs.timezone is %q", word, r.Location),
 			"every window is shifted: requests are counted in wrong slots, and attacks may be missed; set --abs.timezone="+
 				absstate.ZoneFlag(word))

@@ -131,20 +131,20 @@ func (a *audit) failed(ctx context.Context, due ledger.Audit, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	if r := refusal(err); r == ledger.TooLarge || r == ledger.TimedOut {
+	if r := ledger.RefusalOf(err); r == ledger.TooLarge || r == ledger.TimedOut {
 		a.ledger.SkipAudit(due, true)
-		a.failures.add("audit too large to be read", err, spanText(due.Span)+" is left out of the audit; no counter depends on it")
+		a.failures.Add("audit too large to be read", err, spanText(due.Span)+" is left out of the audit; no counter depends on it")
 		return
 	}
 	// A 500 and an empty report may be all that ABS ever answers here; other failures pass.
-	if refusal(err) == ledger.ServerError || errors.Is(err, errNothingToCompare) || errors.Is(err, ledger.ErrTooMany) {
+	if ledger.RefusalOf(err) == ledger.ServerError || errors.Is(err, errNothingToCompare) || errors.Is(err, ledger.ErrTooMany) {
 		a.tries++
 	}
 	if a.tries < auditTries {
-		a.failures.add("audit not read", err, "it is tried again in the next cycle; no counter depends on it")
+		a.failures.Add("audit not read", err, "it is tried again in the next cycle; no counter depends on it")
 		return
 	}
 	a.tries = 0
 	a.ledger.SkipAudit(due, false)
-	a.failures.add("audit not read", err, spanText(due.Span)+" waits for the next audit; no counter depends on it")
+	a.failures.Add("audit not read", err, spanText(due.Span)+" waits for the next audit; no counter depends on it")
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"runtime"
 	"strconv"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,13 +57,14 @@ func bench(b *testing.B, tokens, tracked int, dir string) *rig {
 	o.StateDir, o.MaxTokens, o.Forensics = dir, tracked, false
 	r := &rig{clock: &handClock{now: storyBegin}, registry: prometheus.NewRegistry()}
 	r.exposed = metrics.NewExposition(r.registry, metrics.Options{})
-	var err error
-	r.target, err = newTarget(&o, Target{Name: "t", ABS: &syntheticABS{tokens: tokens}}, Environment{
+	l, err := newLoop(Target{Name: "t", ABS: &syntheticABS{tokens: tokens}, Options: o}, Environment{
 		Key: testKey, Health: metrics.NewHealth(r.registry), Publisher: r, Clock: r.clock, Log: slog.New(slog.DiscardHandler),
-	}, &[]orphan{}, func() {}, &atomic.Pointer[Status]{})
+	}, &[]orphan{})
 	if err != nil {
 		b.Fatal(err)
 	}
+	r.target = l.target
+	r.open()
 	return r
 }
 

@@ -20,9 +20,9 @@ func (t *target) commit(c *cycle) {
 	err := t.state.save(now, t.ledger, t.findings.State)
 	if err != nil {
 		t.health.StateSaveFailures.WithLabelValues(t.Name).Inc()
-		t.failures.stateNotSaved(err)
+		t.failures.StateNotSaved(err)
 	} else {
-		t.failures.answered(stateSubject)
+		t.failures.StateSaved()
 	}
 	// Nothing was counted before the first commit: it exposes what was restored, or zeros, and so
 	// would the next process.
@@ -49,5 +49,5 @@ func (t *target) publish(now time.Time, interim bool) {
 	blocks = append(blocks, t.window.gauges(now)...)
 	blocks = append(blocks, t.findings.Gauges(now)...)
 	blocks = append(blocks, t.admin.gauges(now)...)
-	t.publisher.Publish(t.Name, &metrics.Snapshot{Blocks: blocks, Interim: interim})
+	t.publisher.Publish(t.Name, &metrics.Snapshot{Blocks: blocks, Labels: t.Labels, Interim: interim})
 }

@@ -35,7 +35,7 @@ func TestForensicsKeepsPace(t *testing.T) {
 		o := defaults()
 		o.ForensicsRate = 10
 		registry := prometheus.NewRegistry()
-		c, err := New(o, []Target{{Name: "t", ABS: client, AttackReports: client, Forensics: true}}, Environment{
+		c, err := New([]Target{{Options: o, Name: "t", ABS: client, AttackReports: client, Forensics: true}}, Environment{
 			Key: testKey, Health: metrics.NewHealth(registry), Publisher: metrics.NewExposition(registry, metrics.Options{}),
 			Clock: SystemClock{}, Log: slog.New(slog.DiscardHandler),
 		})
@@ -115,7 +115,7 @@ func TestFoundIsServed(t *testing.T) {
 		registry := prometheus.NewRegistry()
 		r := &rig{exposed: metrics.NewExposition(registry, metrics.Options{})}
 		found := make(chan metrics.Event, 1000)
-		c, err := New(o, []Target{{Name: "t", ABS: client, Forensics: true}}, Environment{
+		c, err := New([]Target{{Options: o, Name: "t", ABS: client, Forensics: true}}, Environment{
 			Key: testKey, Health: metrics.NewHealth(registry), Publisher: r.exposed, Clock: SystemClock{},
 			Log: slog.New(slog.DiscardHandler), Events: func(e metrics.Event) { found <- e },
 		})

@@ -9,13 +9,13 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/calls"
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
@@ -69,6 +69,7 @@ func restricted(c *abs.Config, t *Target) {
 // rig is one target whose cycles are run by hand.
 type rig struct {
 	*target
+	loop     *loop
 	clock    *handClock
 	registry *prometheus.Registry
 	exposed  *metrics.Exposition
@@ -110,7 +111,7 @@ func newRig(o Options, location *time.Location, end abs.WindowEnd, responseCap i
 	registry := prometheus.NewRegistry()
 	health := metrics.NewHealth(registry)
 	if config.Observe == nil {
-		config.Observe = ObserveCalls(health, t.Name, clock, slog.New(slog.DiscardHandler))
+		config.Observe = calls.Observe(health, t.Name, clock.Now, slog.New(slog.DiscardHandler))
 	}
 	client, err := abs.NewClient(config)
 	if err != nil {
@@ -125,10 +126,16 @@ func newRig(o Options, location *time.Location, end abs.WindowEnd, responseCap i
 	}
 	r := &rig{clock: clock, registry: registry, log: &strings.Builder{}}
 	r.exposed = metrics.NewExposition(r.registry, metrics.Options{})
-	r.target, err = newTarget(&o, t, Environment{
+	t.Options = o
+	r.loop, err = newLoop(t, Environment{
 		Key: testKey, Health: health, Publisher: r, Clock: clock, Log: slog.New(slog.NewTextHandler(r.log, nil)),
-	}, &[]orphan{}, func() {}, &atomic.Pointer[Status]{})
-	return r, err
+	}, &[]orphan{})
+	if err != nil {
+		return nil, err
+	}
+	r.target = r.loop.target
+	r.open()
+	return r, nil
 }
 
 // cycle runs one cycle at an instant.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
+	"github.com/abs-exporter/abs-exporter/collector/failures"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -85,7 +86,7 @@ func runPanicking(t *testing.T, stateDir string, change ...func(*Options)) *pani
 	for _, f := range change {
 		f(&o)
 	}
-	p.Collector, err = New(o, []Target{{Name: "a", ABS: &p.a, Admin: client, Forensics: true}, {Name: "b", ABS: client, Forensics: true}}, Environment{
+	p.Collector, err = New([]Target{{Options: o, Name: "a", ABS: &p.a, Admin: client, Forensics: true}, {Options: o, Name: "b", ABS: client, Forensics: true}}, Environment{
 		Key: testKey, Health: metrics.NewHealth(p.r.registry), Publisher: p, Clock: SystemClock{},
 		Log: slog.New(slog.NewTextHandler(&p.log, nil)),
 	})
@@ -280,7 +281,7 @@ func TestThirdPanicStopsTheTarget(t *testing.T) {
 		if !p.Alive() {
 			t.Error("one target that stopped ends the others")
 		}
-		p.loops[1].stopped.Store(true)
+		p.all()[1].stopped.Store(true)
 		if p.Alive() {
 			t.Error("alive although no target is polled")
 		}
@@ -318,7 +319,7 @@ func TestPanicForgetsNoTrouble(t *testing.T) {
 func TestPanicForgetsNoWrongZone(t *testing.T) {
 	wired := func(wrong bool) *target {
 		log := slog.New(slog.DiscardHandler)
-		return &target{wiring: &wiring{failures: newFailures(SystemClock{}, log), absClock: &absClock{wrongZone: wrong}}}
+		return &target{wiring: &wiring{failures: failures.New(time.Now, log), absClock: &absClock{wrongZone: wrong}}}
 	}
 	rebuilt := wired(false)
 	rebuilt.goOnFrom(wired(true))
@@ -386,7 +387,7 @@ func TestLivenessKnowsTheTimeOut(t *testing.T) {
 				o := defaults()
 				o.Forensics = false
 				registry := prometheus.NewRegistry()
-				c, err := New(o, []Target{{Name: "t", ABS: hangs, Timeout: tt.timeout}}, Environment{
+				c, err := New([]Target{{Options: o, Name: "t", ABS: hangs, Timeout: tt.timeout}}, Environment{
 					Key: testKey, Health: metrics.NewHealth(registry), Publisher: metrics.NewExposition(registry, metrics.Options{}),
 					Clock: SystemClock{}, Log: slog.New(slog.DiscardHandler),
 				})
@@ -418,7 +419,7 @@ func TestRunLeavesALongCycleBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		busy := make(computing)
 		registry := prometheus.NewRegistry()
-		c, err := New(defaults(), []Target{{Name: "t", ABS: busy}}, Environment{
+		c, err := New([]Target{{Options: defaults(), Name: "t", ABS: busy}}, Environment{
 			Key: testKey, Health: metrics.NewHealth(registry), Publisher: metrics.NewExposition(registry, metrics.Options{}),
 			Clock: SystemClock{}, Log: slog.New(slog.DiscardHandler),
 		})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
+	"github.com/abs-exporter/abs-exporter/collector/calls"
 )
 
 // script is an ABS whose answers a test replaces for a while.
@@ -45,7 +46,7 @@ func scripted(t *testing.T) (*story, *script) {
 			var observe func(abs.Call)
 			c.Observe = func(call abs.Call) {
 				if observe == nil {
-					observe = ObserveCalls(s.health, "t", s.clock, s.target.log)
+					observe = calls.Observe(s.health, "t", s.clock.Now, s.target.log)
 				}
 				observe(call)
 			}

@@ -13,7 +13,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// Options are the settings that all targets share; the flags of the same names are described in
+// Options are how a target is polled and counted; the flags of the same names are described in
 // docs/configuration.md.
 type Options struct {
 	Times
@@ -33,7 +33,7 @@ type Options struct {
 	StateDir string // --state.dir; empty: counters live in memory only
 }
 
-// Environment is what all targets share beside their settings.
+// Environment is what all targets share.
 type Environment struct {
 	Key       tokenid.Key // what token ids are made with
 	Health    *metrics.Health
@@ -45,6 +45,7 @@ type Environment struct {
 	// OtherShards has the targets of other shards by name; nil where one process polls all. A state
 	// file of theirs is from before they moved.
 	OtherShards map[string]int
+	StateDir    string // --state.dir, where their files may be
 }
 
 // Times are when reports are requested, and for how long requests are counted.
@@ -68,8 +69,10 @@ type Series struct {
 
 // Target is one ABS deployment.
 type Target struct {
-	Name     string         // value of the label target
-	URL      string         // of the ABS; a target that is renamed is recognised by it
+	Name     string // value of the label target
+	URL      string // of the ABS; a target that is renamed is recognised by it
+	Labels   *metrics.OwnLabels
+	Options  Options
 	ABS      ABS            // whom to ask
 	Location *time.Location // the zone that ABS's minutes are in; nil is UTC
 	// Inclusive: ABS takes the minute of later_date into the window (--abs.window-end).
@@ -86,6 +89,8 @@ type Target struct {
 	// Timeout is the longest that one request may take, with its wait for the rate: liveness waits for
 	// it.
 	Timeout time.Duration
+	// Close is called once ABS is not asked by this target any more; nil: nothing is to be done.
+	Close func()
 }
 
 // ABS is the consumer contract for ABS; *abs.Client is one.

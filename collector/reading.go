@@ -2,8 +2,6 @@ package collector
 
 import (
 	"context"
-	"errors"
-	"net/http"
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
@@ -23,7 +21,7 @@ func (w *wiring) readTokens(ctx context.Context, c *cycle, s ledger.Span, row fu
 	w.absClock.saw(summary.Clock)
 	switch {
 	case err == nil:
-		w.failures.reportAnswered(abs.ReportTokens)
+		w.failures.ReportAnswered(abs.ReportTokens)
 		w.absClock.held(s, summary.RowRequests, w.clock.Now())
 	case abs.ReasonOf(err) == abs.ReasonAuth:
 		c.refused = true
@@ -63,27 +61,9 @@ func (w *wiring) truncated(s abs.Summary) bool {
 	return s.Truncated(w.ResponseCap)
 }
 
-// refusal returns whether a shorter window might be read where a report failed.
-func refusal(err error) ledger.Refusal {
-	var e *abs.Error
-	if !errors.As(err, &e) {
-		return ledger.Unavailable
-	}
-	switch {
-	case e.TooLong():
-		return ledger.TooLarge
-	case e.Status == http.StatusInternalServerError:
-		return ledger.ServerError
-	case e.Reason == abs.ReasonTimeout:
-		return ledger.TimedOut
-	default:
-		return ledger.Unavailable
-	}
-}
-
 // tooLarge reports whether a report failed for its length, as far as is known.
 func (w *wiring) tooLarge(err error) bool {
-	switch refusal(err) {
+	switch ledger.RefusalOf(err) {
 	case ledger.Unavailable:
 		return false
 	case ledger.ServerError:

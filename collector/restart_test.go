@@ -240,3 +240,24 @@ func TestSavesWhatChanged(t *testing.T) {
 		})
 	}
 }
+
+// Where counting began is kept for good: what backfill writes ends there.
+func TestCountingStart(t *testing.T) {
+	o := defaults()
+	o.StateDir, o.Lookback = t.TempDir(), 90*time.Minute
+	if start, err := CountingStart(o.StateDir, "t", testKey); err != nil || start != (ledger.Start{}) {
+		t.Errorf("without a state: %v, %v", start, err)
+	}
+	s := steady(t, o, 60, 3)
+	s.until(10 * time.Minute)
+	s.o.Lookback = 0
+	s.restart()
+	s.until(3 * time.Hour)
+	want := ledger.Start{From: storyBegin.Add(-90 * time.Minute), Began: storyBegin}
+	if start, err := CountingStart(o.StateDir, "t", testKey); err != nil || !start.From.Equal(want.From) || !start.Began.Equal(want.Began) {
+		t.Errorf("after a restart: %v, %v; want %v", start, err, want)
+	}
+	if _, err := CountingStart(o.StateDir, "t", testKey[1:]); err == nil || !strings.Contains(err.Error(), "another token key") {
+		t.Errorf("with another key: %v", err)
+	}
+}

@@ -47,7 +47,7 @@ var errNoRows = errors.New("the summary counts requests, but the report has no r
 func (r *slotReports) read(ctx context.Context, c *cycle, job ledger.Job) {
 	reading := r.ledger.Begin(job, r.clock.Now())
 	summary, err := r.readInto(ctx, c, job.Span, reading)
-	if job.Twice && refusal(err) == ledger.ServerError {
+	if job.Twice && ledger.RefusalOf(err) == ledger.ServerError {
 		reading = r.ledger.Begin(job, r.clock.Now())
 		summary, err = r.readInto(ctx, c, job.Span, reading)
 	}
@@ -146,9 +146,9 @@ func (r *slotReports) failed(ctx context.Context, c *cycle, job ledger.Job, err 
 	if ctx.Err() != nil {
 		return // cut by the end of the process, not by ABS
 	}
-	if !r.ledger.Failed(job, refusal(err)) {
+	if !r.ledger.Failed(job, ledger.RefusalOf(err)) {
 		// Not a failure of the cycle: it would last for as long as the minute is tried.
-		r.failures.add("slot of one minute not read", err,
+		r.failures.Add("slot of one minute not read", err,
 			spanText(job.Span)+" stays uncounted; the others go on, and it is tried again until --collect.max-backfill")
 		return
 	}
@@ -157,5 +157,5 @@ func (r *slotReports) failed(ctx context.Context, c *cycle, job ledger.Job, err 
 	if c.refused {
 		consequence += "; nothing else is requested in this cycle"
 	}
-	r.failures.reportFailed(abs.ReportTokens, err, consequence, "window_from", job.From.UTC(), "window_to", job.To.UTC())
+	r.failures.ReportFailed(abs.ReportTokens, err, consequence, "window_from", job.From.UTC(), "window_to", job.To.UTC())
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -17,13 +18,15 @@ import (
 	"github.com/abs-exporter/abs-exporter/collector/findings"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/collector/statedir"
+	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
 // stateFile is where a target's state is kept. Without a path it keeps none.
 type stateFile struct {
 	path     string
 	target   string
-	url      string // of the ABS
+	labels   map[string]string // of the target's own
+	url      string            // of the ABS
 	keyCheck []byte
 	saved    time.Time   // when it was last saved, by whichever process; zero: never
 	last     *savedState // as it was last saved, less the ledger's; nil: not known
@@ -32,7 +35,7 @@ type stateFile struct {
 
 // newStateFile returns the state file of a target. keyCheck identifies the token key.
 func newStateFile(dir string, t Target, keyCheck []byte) *stateFile {
-	f := &stateFile{target: t.Name, url: t.URL, keyCheck: keyCheck}
+	f := &stateFile{target: t.Name, labels: maps.Collect(t.Labels.All()), url: t.URL, keyCheck: keyCheck}
 	if dir != "" {
 		f.path = statePath(dir, t.Name)
 	}
@@ -56,6 +59,17 @@ func statePath(dir, target string) string {
 	readable = readable[:min(len(readable), readableName)] // ASCII by now
 	sum := sha256.Sum256([]byte(target))                   // two names may read alike
 	return filepath.Join(dir, "counters-"+readable+"-"+hex.EncodeToString(sum[:4])+".state")
+}
+
+// CountingStart returns where the counters of a target began, as its state file in a directory has
+// it; the zero value where there is no state of it. The exporter that writes the file may be
+// running.
+func CountingStart(dir, target string, key tokenid.Key) (start ledger.Start, err error) {
+	s, err := newStateFile(dir, Target{Name: target}, key.Check()).load()
+	if err != nil || s == nil {
+		return start, err
+	}
+	return s.Ledger.Start, nil
 }
 
 // load returns the saved state; nil if nothing was saved yet.
@@ -108,7 +122,7 @@ func (f *stateFile) save(now time.Time, l *ledger.Ledger, findingsState func() f
 		return nil
 	}
 	f.last = nil
-	s := &savedState{Target: f.target, URL: f.url, KeyCheck: f.keyCheck, Saved: now, Ledger: l.State(), Findings: findings}
+	s := f.state(now, l.State(), findings)
 	if err := f.write(s); err != nil {
 		return err
 	}
@@ -119,6 +133,15 @@ func (f *stateFile) save(now time.Time, l *ledger.Ledger, findingsState func() f
 		f.adopted = ""
 	}
 	return nil
+}
+
+func (f *stateFile) state(now time.Time, l *ledger.State, s findings.State) *savedState {
+	return &savedState{Target: f.target, Labels: f.labels, URL: f.url, KeyCheck: f.keyCheck, Saved: now, Ledger: l, Findings: s}
+}
+
+// sameSeries reports whether the series of another target have the labels that this one's have.
+func (f *stateFile) sameSeries(as *stateFile) bool {
+	return f.target == as.target && maps.Equal(f.labels, as.labels)
 }
 
 func (f *stateFile) write(s *savedState) error {

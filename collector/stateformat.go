@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs/regular"
@@ -30,11 +31,17 @@ const (
 // savedState is what a target must keep across a restart. It holds token ids, no tokens.
 type savedState struct {
 	Target   string
-	URL      string // of the ABS
-	KeyCheck []byte // identifies the token key that the ids were made with
+	Labels   map[string]string // of the target's own
+	URL      string            // of the ABS
+	KeyCheck []byte            // identifies the token key that the ids were made with
 	Saved    time.Time
 	Ledger   *ledger.State
 	Findings findings.State
+}
+
+// hasSeriesOf reports whether the counters are of series with the labels that those of t have.
+func (s *savedState) hasSeriesOf(t *Target) bool {
+	return s.Target == t.Name && maps.Equal(s.Labels, maps.Collect(t.Labels.All()))
 }
 
 // encodeState is the bytes of a state file.

@@ -26,7 +26,7 @@ func startAs(t *testing.T, s *story, name, url string, key tokenid.Key) (*Collec
 		t.Fatal(err)
 	}
 	registry, log := prometheus.NewRegistry(), &strings.Builder{}
-	c, err := New(s.o, []Target{{Name: name, URL: url, ABS: client, Forensics: true}}, Environment{
+	c, err := New([]Target{{Options: s.o, Name: name, URL: url, ABS: client, Forensics: true}}, Environment{
 		Key: key, Health: metrics.NewHealth(registry), Publisher: metrics.NewExposition(registry, metrics.Options{}),
 		Clock: s.clock, Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
@@ -64,14 +64,14 @@ func TestRenamedTarget(t *testing.T) {
 			o.StateDir = t.TempDir()
 			s := steady(t, o, 600, 3)
 			c, _, _ := startAs(t, s, "old", url, testKey)
-			cyclesUntil(t, s, c.loops[0].target, 2*time.Hour)
-			counted := c.loops[0].target.ledger.Requests()
-			former := c.loops[0].target.state.path
+			cyclesUntil(t, s, c.all()[0].target, 2*time.Hour)
+			counted := c.all()[0].target.ledger.Requests()
+			former := c.all()[0].target.state.path
 			if counted == 0 {
 				t.Fatal("nothing was counted under the old name")
 			}
 			c, _, log := startAs(t, s, "new", tt.url, tt.key)
-			target := c.loops[0].target
+			target := c.all()[0].target
 			if n := target.ledger.Requests(); n != 0 {
 				t.Errorf("the new name begins at %d", n)
 			}

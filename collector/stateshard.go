@@ -16,12 +16,12 @@ func inAnotherShard(target string, otherShards map[string]int) bool {
 }
 
 // warnOfMoved logs the targets that have moved to another shard and left their state here.
-func warnOfMoved(dir string, e *Environment) {
-	if dir == "" {
+func warnOfMoved(e *Environment) {
+	if e.StateDir == "" {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.OtherShards)) {
-		path := statePath(dir, name)
+		path := statePath(e.StateDir, name)
 		if _, err := os.Lstat(path); err != nil {
 			continue
 		}

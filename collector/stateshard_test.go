@@ -27,12 +27,12 @@ func startShard(t *testing.T, s *story, dir string, targets []string, others map
 		if err != nil {
 			t.Fatal(err)
 		}
-		own = append(own, Target{Name: name, URL: "https://one.example.com", ABS: client, Forensics: true})
+		own = append(own, Target{Options: o, Name: name, URL: "https://one.example.com", ABS: client, Forensics: true})
 	}
 	registry := prometheus.NewRegistry()
-	c, err := New(o, own, Environment{
+	c, err := New(own, Environment{
 		Key: testKey, Health: metrics.NewHealth(registry), Publisher: metrics.NewExposition(registry, metrics.Options{}),
-		Clock: s.clock, Log: slog.New(slog.NewTextHandler(log, nil)), OtherShards: others,
+		Clock: s.clock, Log: slog.New(slog.NewTextHandler(log, nil)), OtherShards: others, StateDir: dir,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -51,14 +51,14 @@ func TestTargetMovesToAnotherShard(t *testing.T) {
 	if !strings.Contains(log.String(), "no state of the target in this shard") {
 		t.Errorf("a new target is not logged: %s", log)
 	}
-	cyclesUntil(t, s, c.loops[0].target, 2*time.Hour)
-	counted, file := c.loops[0].target.ledger.Requests(), c.loops[0].target.state.path
+	cyclesUntil(t, s, c.all()[0].target, 2*time.Hour)
+	counted, file := c.all()[0].target.ledger.Requests(), c.all()[0].target.state.path
 	if counted == 0 {
 		t.Fatal("nothing was counted in the first shard")
 	}
 
 	c, log = startShard(t, s, first, []string{"b"}, map[string]int{"a": 1})
-	if n := c.loops[0].target.ledger.Requests(); n != 0 {
+	if n := c.all()[0].target.ledger.Requests(); n != 0 {
 		t.Errorf("b has the %d requests of a", n)
 	}
 	for _, want := range []string{"state file of a target of another shard", "shard=1", file} {
@@ -71,7 +71,7 @@ func TestTargetMovesToAnotherShard(t *testing.T) {
 	}
 
 	c, log = startShard(t, s, second, []string{"a"}, map[string]int{"b": 0})
-	if n := c.loops[0].target.ledger.Requests(); n != 0 || !strings.Contains(log.String(), "no state of the target in this shard") {
+	if n := c.all()[0].target.ledger.Requests(); n != 0 || !strings.Contains(log.String(), "no state of the target in this shard") {
 		t.Errorf("without its file a starts at %d: %s", n, log)
 	}
 
@@ -83,8 +83,8 @@ func TestTargetMovesToAnotherShard(t *testing.T) {
 	if strings.Contains(log.String(), "no state") {
 		t.Errorf("the state is there: %s", log)
 	}
-	cyclesUntil(t, s, c.loops[0].target, 14*time.Hour)
-	if got, all := c.loops[0].target.ledger.Requests(), s.sim.Truth(storyBegin, s.clock.Now()).Requests; got != all {
+	cyclesUntil(t, s, c.all()[0].target, 14*time.Hour)
+	if got, all := c.all()[0].target.ledger.Requests(), s.sim.Truth(storyBegin, s.clock.Now()).Requests; got != all {
 		t.Errorf("%d of %d requests were counted", got, all)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/collector/absstate"
+	"github.com/abs-exporter/abs-exporter/collector/failures"
 	"github.com/abs-exporter/abs-exporter/collector/findings"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
 )
@@ -22,8 +23,8 @@ type Status struct {
 	WindowStatus
 	Forensics  findings.Status
 	Admin      absstate.Status
-	Errors     []ErrorStatus // newest first
-	StateSaved time.Time     // zero: never, or there is no state directory
+	Errors     []failures.Row // newest first
+	StateSaved time.Time      // zero: never, or there is no state directory
 }
 
 // CycleStatus is when the target is polled.
@@ -48,17 +49,6 @@ type SlotStatus struct {
 	LastRead time.Time
 }
 
-// ErrorStatus is a cause of failures that the operator should see. What holds neither key nor
-// token.
-type ErrorStatus struct {
-	Since, At time.Time // of the first and of the last
-	Times     int
-	What      string // of the last
-
-	cause   cause
-	subject subject
-}
-
 func (t *target) recordStatus(now time.Time, f findings.Status) {
 	s := &Status{
 		Target:    t.Name,
@@ -73,7 +63,7 @@ func (t *target) recordStatus(now time.Time, f findings.Status) {
 		Requests:      t.ledger.Requests(),
 		TrackedTokens: t.ledger.Tracked(),
 		Forensics:     f,
-		Errors:        append([]ErrorStatus{}, t.failures.recent...),
+		Errors:        t.failures.Rows(),
 		StateSaved:    t.state.saved,
 	}
 	s.FlaggedTokens = int64(f.Flagged)

@@ -8,16 +8,13 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/failures"
 	"github.com/abs-exporter/abs-exporter/collector/findings"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
-
-// displaceAfter is how long a tracked token goes without new requests before a busier one may
-// displace it: three of ABS's batches.
-const displaceAfter = 30 * time.Minute
 
 // wiring is what the parts of a target share. None of them changes a field of it.
 type wiring struct {
@@ -29,7 +26,7 @@ type wiring struct {
 	health    *metrics.Health
 	clock     Clock
 	log       *slog.Logger
-	failures  *failures
+	failures  *failures.Failures
 	heartbeat func() // the loop is alive
 }
 
@@ -69,11 +66,12 @@ type cycle struct {
 	refused   bool // ABS refused the keys: nothing more is requested
 }
 
-// newTarget prepares a target with the state that was saved last, and publishes it. Of the orphans
-// it removes the one that it adopts.
+// newTarget prepares a target that goes on from a state; nil: it begins. Nothing is exposed before
+// open.
 func newTarget(
-	o *Options, t Target, e Environment, orphans *[]orphan, heartbeat func(), status *atomic.Pointer[Status],
-) (*target, error) {
+	t Target, e Environment, state *stateFile, saved *savedState, heartbeat func(), status *atomic.Pointer[Status],
+) (_ *target, err error) {
+	o := &t.Options
 	if t.Location == nil {
 		t.Location = time.UTC
 	}
@@ -85,31 +83,22 @@ func newTarget(
 	zeroFor := o.Interval / 8 * 7
 	log := e.Log.With("target", t.Name)
 	w := &wiring{
-		Target: t, options: o, ids: e.Key.Hasher(), health: e.Health, clock: e.Clock, log: log,
-		failures: newFailures(e.Clock, log), heartbeat: heartbeat,
+		Target: t, ids: e.Key.Hasher(), health: e.Health, clock: e.Clock, log: log,
+		failures: failures.New(e.Clock.Now, log), heartbeat: heartbeat,
 		absClock: &absClock{log: log, skew: func(seconds float64) { e.Health.ServerClockSkew.WithLabelValues(t.Name).Set(seconds) }},
 	}
-	c := &target{wiring: w, host: hostOf(t.URL), publisher: e.Publisher, state: newStateFile(o.StateDir, t, e.Key.Check()), status: status}
+	w.options = &w.Options
+	c := &target{wiring: w, host: hostOf(t.URL), publisher: e.Publisher, state: state, status: status}
 	changed := func() { c.publish(w.clock.Now(), true) }
 	c.findings = newFindings(w, zeroFor, e.Events, changed)
 	c.admin = &adminReport{wiring: w, changed: changed}
-	saved, err := c.state.load()
-	if err != nil {
-		return nil, err
-	}
-	if saved == nil {
-		saved = c.state.adopt(orphans, log)
-	}
-	if saved == nil {
-		c.state.logNoState(&e, log)
-	}
 	w.ledger, err = c.state.newLedger(saved, ledger.Config{
 		Target: t.Name,
 		Zone:   ledger.Zone{Location: t.Location, Inclusive: t.Inclusive},
 		Slot:   o.Slot, Reread: o.reread(), Settle: o.Settle,
 		MaxBackfill: o.MaxBackfill, Lookback: o.Lookback,
 		MaxTokens: o.MaxTokens, MaxValues: o.MaxValues, Dimensions: o.Dimensions,
-		DisplaceAfter: displaceAfter, Expire: o.Expire, Keep: auditKeep * o.Audit,
+		DisplaceAfter: ledger.DisplaceAfter, Expire: o.Expire, Keep: auditKeep * o.Audit,
 		ResponseCap: ledger.ResponseCap(t.ResponseCap), ZeroFor: zeroFor,
 	})
 	if err != nil {
@@ -119,11 +108,10 @@ func newTarget(
 		if err := c.findings.Restore(saved.Findings); err != nil {
 			return nil, c.state.unusable(err)
 		}
-		if c.state.adopted != "" { // restored values under a new label would look like one huge increase
-			w.ledger.RestartSeries()
-			c.findings.RestartSeries()
+		if !saved.hasSeriesOf(&t) { // restored values under another label would look like one huge increase
+			w.ledger.RestartSeries(nil)
+			c.findings.RestartSeries(nil)
 		}
-		log.Info("state restored", "saved", saved.Saved, "requests", w.ledger.Requests(), "tracked_tokens", w.ledger.Tracked())
 		if w.ledger.Rezoned {
 			log.Warn("time zone or window end changed", "flags", "--abs.timezone, --abs.window-end",
 				"consequence", "what ABS holds in the slots that are still open is a baseline and is not counted")
@@ -133,13 +121,18 @@ func newTarget(
 	c.reports = []report{
 		&slotReports{wiring: w}, c.window, &windowEndCheck{wiring: w}, &zoneCheck{wiring: w}, newAudit(w), c.admin,
 	}
-	w.health.Init(t.Name)
-	if last := w.ledger.LastGain(); !last.IsZero() {
-		w.health.LastNewRequests.WithLabelValues(t.Name).Set(float64(last.Unix()))
-	}
-	logTarget(log, &t, e.Clock.Now())
-	c.commit(&c.last)
 	return c, nil
+}
+
+// open exposes the target for the first time: what was restored, or zeros.
+func (t *target) open() {
+	t.health.Init(t.Name)
+	recordConfig(t.health, t.Name, &t.Options)
+	if last := t.ledger.LastGain(); !last.IsZero() {
+		t.health.LastNewRequests.WithLabelValues(t.Name).Set(float64(last.Unix()))
+	}
+	logTarget(t.log, &t.Target, t.clock.Now())
+	t.commit(&cycle{})
 }
 
 // hostOf returns the host of a URL and its port, and nothing else of it.
@@ -154,6 +147,12 @@ func hostOf(text string) string {
 // newFindings connects findings with the target. changed publishes the gauges within a cycle.
 func newFindings(w *wiring, zeroFor time.Duration, events func(metrics.Event), changed func()) *findings.Findings {
 	o := w.options
+	if receive, labels := events, w.Labels; receive != nil {
+		events = func(e metrics.Event) {
+			e.Labels = labels
+			receive(e)
+		}
+	}
 	c := findings.Config{
 		Target: w.Name, Rate: o.ForensicsRate, Window: o.Window, Interval: o.Interval, Reread: o.Reread,
 		MaxTokens: o.MaxTokens, ZeroFor: zeroFor, Catalogue: o.Catalogue, LogEvents: o.LogEvents, Expire: o.Expire,
@@ -161,8 +160,8 @@ func newFindings(w *wiring, zeroFor time.Duration, events func(metrics.Event), c
 			Clock: w.clock, Log: w.log, Hash: w.ids.ID, Events: events, Changed: changed,
 			Tracked:  func(id tokenid.ID) bool { return w.ledger.IsTracked(id) },
 			APIs:     func() []string { return w.ledger.Values(counts.API) },
-			Failed:   func(report string, err error, consequence string) { w.failures.reportFailed(report, err, consequence) },
-			Answered: w.failures.reportAnswered, Heartbeat: w.heartbeat,
+			Failed:   func(report string, err error, consequence string) { w.failures.ReportFailed(report, err, consequence) },
+			Answered: w.failures.ReportAnswered, Heartbeat: w.heartbeat,
 			Ambiguous: func(span abs.Window) bool {
 				zone := ledger.Zone{Location: w.Location, Inclusive: w.Inclusive}
 				return !zone.Certain(ledger.Span(span))
@@ -182,8 +181,8 @@ func newFindings(w *wiring, zeroFor time.Duration, events func(metrics.Event), c
 // findings. It returns when it began.
 func (t *target) runCycle(ctx context.Context) time.Time {
 	c := cycle{began: t.clock.Now()}
-	t.failures.begin()
-	defer t.failures.flush()
+	t.failures.Begin()
+	defer t.failures.Flush()
 	t.running = c.began
 	s := *t.status.Load()
 	s.Running = t.running
@@ -200,7 +199,7 @@ func (t *target) runCycle(ctx context.Context) time.Time {
 			break
 		}
 	}
-	t.failures.flush()
+	t.failures.Flush()
 	t.recordUp(&c)
 	until := nextCycle(c.began, t.options.Interval)
 	if c.refused {

@@ -2,15 +2,13 @@ package collector
 
 import (
 	"context"
-	"hash/maphash"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/findings"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
+	"github.com/abs-exporter/abs-exporter/collector/windowcounts"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -44,13 +42,13 @@ func (r *windowReport) poll(ctx context.Context, c *cycle) (publish bool) {
 	began := r.clock.Now()
 	window := ledger.Span(abs.WindowUntil(began, r.options.Window))
 	observer := r.findings.ObserveWindow(c.began)
-	counts := newWindowCounts()
+	counts := windowcounts.New()
 	var last abs.Summary
 	var longest int64
 	truncated, complete := false, true
 	for _, span := range splitEvenly(window, r.spans) {
 		s, err := r.readTokens(ctx, c, span, func(id tokenid.ID, row *abs.Row) {
-			counts.add(id, row, r.ledger.IsTracked(id))
+			counts.Add(id, row, r.ledger.IsTracked(id))
 			observer.Row(id, row.Token, row.Requests)
 		})
 		if err != nil {
@@ -93,7 +91,7 @@ func (r *windowReport) failed(ctx context.Context, c *cycle, err error) {
 	if r.tooLarge(err) && r.spans < maxWindowSpans {
 		r.spans *= 2
 	}
-	r.failures.reportFailed(abs.ReportTokens, err, "the gauges of the window hold their last value, for --collect.window at most")
+	r.failures.ReportFailed(abs.ReportTokens, err, "the gauges of the window hold their last value, for --collect.window at most")
 }
 
 // splitEvenly splits a span into n of whole minutes.
@@ -114,6 +112,11 @@ func (r *windowReport) fresh(now time.Time) bool {
 	return !r.read.IsZero() && now.Sub(r.read) <= r.options.Window
 }
 
+// showLast exposes the last reading of another one until there is one of its own.
+func (r *windowReport) showLast(of *windowReport) {
+	r.spans, r.read, r.hasTotals, r.tokens, r.requests, r.exposed = of.spans, of.read, of.hasTotals, of.tokens, of.requests, of.exposed
+}
+
 // totals returns the tokens and requests of the window, -1 where nobody knows them.
 func (r *windowReport) totals(now time.Time) (tokens, requests int64) {
 	if !r.fresh(now) || !r.hasTotals {
@@ -131,13 +134,13 @@ func (r *windowReport) gauges(now time.Time) []metrics.Block {
 }
 
 // expose renders the families of the last reading once, for all commits until the next one.
-func (r *windowReport) expose(window ledger.Span, unattributed int64, counts *windowCounts) {
+func (r *windowReport) expose(window ledger.Span, unattributed int64, counts *windowcounts.Counts) {
 	gauge := func(f *metrics.Family, value int64) metrics.Block {
 		series := metrics.NewSeries(f, time.Time{}, r.Name)
 		return metrics.Block{Family: f, Samples: []metrics.Sample{{Series: series, Value: value}}}
 	}
 	r.exposed = []metrics.Block{
-		gauge(metrics.WindowSeconds, int64(window.To.Sub(window.From)/time.Second)), gauge(metrics.WindowIPs, counts.ips.count()),
+		gauge(metrics.WindowSeconds, int64(window.To.Sub(window.From)/time.Second)), gauge(metrics.WindowIPs, counts.IPs()),
 	}
 	if r.hasTotals {
 		r.exposed = append(r.exposed, gauge(metrics.WindowTokens, r.tokens), gauge(metrics.WindowRequests, r.requests),
@@ -146,73 +149,5 @@ func (r *windowReport) expose(window ledger.Span, unattributed int64, counts *wi
 	if r.options.MaxTokens == 0 {
 		return
 	}
-	r.exposed = append(r.exposed, counts.perToken(r.Name)...)
-}
-
-// windowCounts adds up the rows of the window: a token may have several in one report, and has one
-// in each span that it is in.
-type windowCounts struct {
-	seed    maphash.Seed
-	ips     distinct
-	tracked map[tokenid.ID]*tokenCounts
-}
-
-// tokenCounts are those of a tracked token.
-type tokenCounts struct {
-	requests     int64
-	ips, devices distinct
-}
-
-func newWindowCounts() *windowCounts {
-	return &windowCounts{seed: maphash.MakeSeed(), tracked: map[tokenid.ID]*tokenCounts{}}
-}
-
-func (c *windowCounts) add(id tokenid.ID, row *abs.Row, tracked bool) {
-	c.addDistinct(&c.ips, row.IPs)
-	if !tracked {
-		return
-	}
-	t := c.tracked[id]
-	if t == nil {
-		t = &tokenCounts{}
-		c.tracked[id] = t
-	}
-	t.requests += row.Requests
-	c.addDistinct(&t.ips, row.IPs)
-	c.addDistinct(&t.devices, row.Devices)
-}
-
-// addDistinct adds the names of counts. Other is no name, but those that a row had no room for.
-func (c *windowCounts) addDistinct(d *distinct, counts []abs.Count) {
-	for _, count := range counts {
-		if len(count.Key) > 0 && string(count.Key) != abs.Other {
-			d.add(c.seed, count.Key)
-		}
-	}
-}
-
-// perToken returns the families with the label token.
-func (c *windowCounts) perToken(target string) []metrics.Block {
-	ids := slices.Sorted(maps.Keys(c.tracked))
-	var blocks []metrics.Block
-	for _, gauge := range []struct {
-		family *metrics.Family
-		value  func(*tokenCounts) int64
-	}{
-		{metrics.TokenWindowRequests, func(t *tokenCounts) int64 { return t.requests }},
-		{metrics.TokenWindowIPs, func(t *tokenCounts) int64 { return t.ips.count() }},
-		{metrics.TokenWindowDevices, func(t *tokenCounts) int64 { return t.devices.count() }},
-	} {
-		block := metrics.Block{Family: gauge.family, Samples: make([]metrics.Sample, 0, len(ids))}
-		var batch metrics.Batch
-		for _, id := range ids {
-			batch.Add(gauge.family, time.Time{}, target, id.String())
-		}
-		series := batch.Make()
-		for i, id := range ids {
-			block.Samples = append(block.Samples, metrics.Sample{Series: &series[i], Value: gauge.value(c.tracked[id])})
-		}
-		blocks = append(blocks, block)
-	}
-	return blocks
+	r.exposed = append(r.exposed, counts.PerToken(r.Name)...)
 }

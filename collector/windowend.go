@@ -53,7 +53,7 @@ func (k *windowEndCheck) poll(ctx context.Context, c *cycle) (publish bool) {
 		k.differs++
 	default:
 		k.done = true
-		k.failures.add("adjoining windows do not add up",
+		k.failures.Add("adjoining windows do not add up",
 			fmt.Errorf("%s: %d and %d requests, together %d", spanText(union), requests[0], requests[2], requests[1]),
 			windowEndAdvice(difference, k.Inclusive))
 	}

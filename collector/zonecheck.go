@@ -101,7 +101,7 @@ func (k *zoneCheck) done(c *cycle, now time.Time, err error) {
 		if abs.ReasonOf(err) == abs.ReasonAuth {
 			c.failed++
 			c.refused = true
-			k.failures.reportFailed(abs.ReportTokens, err, "the time zone is not checked")
+			k.failures.ReportFailed(abs.ReportTokens, err, "the time zone is not checked")
 		}
 	case err != nil || k.guess == nil:
 		k.log.Debug("time zone checked", "calls", k.calls, "err", err)
@@ -181,7 +181,7 @@ func (k *zoneCheck) warn(now time.Time) {
 	if !k.guess.ahead {
 		consequence = fmt.Sprintf("each window is requested %v too early: requests and attacks are seen that late, or never", set-k.guess.offset)
 	}
-	k.failures.add("time zone seems wrong",
+	k.failures.Add("time zone seems wrong",
 		fmt.Errorf("what ABS holds fits a wall clock at UTC%s; --abs.timezone=%s is at UTC%s", zonesearch.OffsetText(k.guess.offset), k.Location, zonesearch.OffsetText(set)),
 		consequence+"; set --abs.timezone to the zone of ABS")
 	k.absClock.wrongZone, k.guess = true, nil

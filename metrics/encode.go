@@ -34,7 +34,13 @@ func (f format) standard() expfmt.Format {
 // order of a scrape.
 type FamilySamples struct {
 	Family *Family
-	Blocks [][]Sample
+	Blocks []TargetSamples
+}
+
+// TargetSamples is a block of one target, with the labels that the target has on all of its series.
+type TargetSamples struct {
+	Samples []Sample
+	Labels  *OwnLabels
 }
 
 // estimate returns the approximate length of the text of all groups. It decides only whether the
@@ -46,8 +52,8 @@ func estimate(groups []FamilySamples) int64 {
 		g := &groups[i]
 		n += int64(len(g.Family.Help) + 3*len(g.Family.Name) + 24)
 		for _, block := range g.Blocks {
-			for j := range block {
-				n += int64(len(g.Family.Name) + len(block[j].Series.text) + number)
+			for j := range block.Samples {
+				n += int64(len(g.Family.Name) + len(block.Samples[j].Series.text) + block.Labels.size() + number)
 			}
 		}
 	}

@@ -128,7 +128,7 @@ func TestCreatedTimestamps(t *testing.T) {
 		}
 		s := &Series{family: Requests, created: ms, text: mustSeries(Requests, "a").text}
 		var b bytes.Buffer
-		encode(&b, formatProtobuf, false, []FamilySamples{{Requests, [][]Sample{{{s, 1}}}}})
+		encode(&b, formatProtobuf, false, []FamilySamples{{Requests, []TargetSamples{{Samples: []Sample{{s, 1}}}}}})
 		m := decodeAs(t, b.String(), acceptProtobuf)[Requests.Name].Metric[0]
 		if got := m.Counter.CreatedTimestamp.AsTime(); !got.Equal(s.Created()) {
 			t.Errorf("%d ms: protobuf has %v, the series %v", ms, got, s.Created())

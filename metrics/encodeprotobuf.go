@@ -22,14 +22,16 @@ func encodeProtobuf(pg *page, g *FamilySamples) {
 	m := newFamilyMessage(g.Family)
 	size := proto.Size(head)
 	for _, block := range g.Blocks {
-		for i := range block {
-			size += proto.Size(m.with(&block[i]))
+		m.own(block.Labels)
+		for i := range block.Samples {
+			size += proto.Size(m.with(&block.Samples[i]))
 		}
 	}
 	pg.buf = appendMessage(binary.AppendUvarint(pg.buf, uint64(size)), head)
 	for _, block := range g.Blocks {
-		for i := range block {
-			pg.buf = appendMessage(pg.buf, m.with(&block[i]))
+		m.own(block.Labels)
+		for i := range block.Samples {
+			pg.buf = appendMessage(pg.buf, m.with(&block.Samples[i]))
 			pg.spill()
 		}
 	}
@@ -48,12 +50,13 @@ func appendMessage(b []byte, m proto.Message) []byte {
 type familyMessage struct {
 	message *dto.MetricFamily
 	metric  *dto.Metric
+	labels  int // of the family
 	value   *float64
 	created *timestamppb.Timestamp
 }
 
 func newFamilyMessage(f *Family) *familyMessage {
-	m := &familyMessage{metric: new(dto.Metric), value: new(float64), created: new(timestamppb.Timestamp)}
+	m := &familyMessage{metric: new(dto.Metric), labels: len(f.Labels), value: new(float64), created: new(timestamppb.Timestamp)}
 	m.message = &dto.MetricFamily{Metric: []*dto.Metric{m.metric}}
 	for i := range f.Labels {
 		m.metric.Label = append(m.metric.Label, &dto.LabelPair{Name: &f.Labels[i], Value: new(string)})
@@ -64,6 +67,11 @@ func newFamilyMessage(f *Family) *familyMessage {
 		m.metric.Gauge = &dto.Gauge{Value: m.value}
 	}
 	return m
+}
+
+// own makes the messages that follow have a target's own labels.
+func (m *familyMessage) own(labels *OwnLabels) {
+	m.metric.Label = append(m.metric.Label[:m.labels], labels.labelPairs()...)
 }
 
 // with returns the message of a sample, until the next call.

@@ -13,23 +13,22 @@ var helpEscaper = strings.NewReplacer(`\`, `\\`, "\n", `\n`)
 // 1.234567e+06), because people read them, too; to every parser both are the same.
 func encodeText(pg *page, g *FamilySamples, openMetrics, created bool) {
 	f := g.Family
-	name, escaper, unit := f.Name, helpEscaper, ""
+	name := f.Name
 	if openMetrics {
-		name, escaper, unit = f.openMetricsName(), textEscaper, f.exposedUnit()
-	}
-	pg.buf = appendComment(pg.buf, "# HELP ", name, escaper.Replace(f.Help))
-	pg.buf = appendComment(pg.buf, "# TYPE ", name, string(f.Type))
-	if unit != "" {
-		pg.buf = appendComment(pg.buf, "# UNIT ", name, unit)
+		name = f.openMetricsName()
+		pg.buf = AppendOpenMetricsHead(pg.buf, f)
+	} else {
+		pg.buf = appendComment(pg.buf, "# HELP ", name, helpEscaper.Replace(f.Help))
+		pg.buf = appendComment(pg.buf, "# TYPE ", name, string(f.Type))
 	}
 	created = created && openMetrics && f.Type == Counter
 	for _, block := range g.Blocks {
-		for i := range block {
-			pg.buf = appendLine(pg.buf, f.Name, &block[i])
-			if s := block[i].Series; created && s.created != 0 {
+		for i := range block.Samples {
+			pg.buf = appendLine(pg.buf, f.Name, &block.Samples[i], block.Labels)
+			if s := block.Samples[i].Series; created && s.created != 0 {
 				pg.buf = append(pg.buf, name...)
 				pg.buf = append(pg.buf, "_created"...)
-				pg.buf = append(pg.buf, s.text...)
+				pg.buf = block.Labels.appendTo(pg.buf, s.text)
 				pg.buf = append(pg.buf, ' ')
 				pg.buf = appendSeconds(pg.buf, s.created)
 				pg.buf = append(pg.buf, '\n')
@@ -37,6 +36,44 @@ func encodeText(pg *page, g *FamilySamples, openMetrics, created bool) {
 			pg.spill()
 		}
 	}
+}
+
+// AppendOpenMetricsHead appends the lines that precede the samples of a family in OpenMetrics.
+func AppendOpenMetricsHead(b []byte, f *Family) []byte {
+	name := f.openMetricsName()
+	b = appendComment(b, "# HELP ", name, textEscaper.Replace(f.Help))
+	b = appendComment(b, "# TYPE ", name, string(f.Type))
+	if unit := f.exposedUnit(); unit != "" {
+		b = appendComment(b, "# UNIT ", name, unit)
+	}
+	return b
+}
+
+// AppendSample appends the line of a sample in OpenMetrics with its timestamp. series is a series
+// as Series.String has it, and extra is further labels for it, as AppendLabel makes them; ms is in
+// milliseconds since 1970.
+func AppendSample(b []byte, series string, extra []byte, value, ms int64) []byte {
+	name, own, labelled := strings.Cut(series, "{")
+	b = append(b, name...)
+	b = append(b, extra...)
+	switch {
+	case !labelled && len(extra) > 0:
+		b = append(b, '}')
+	case labelled && len(extra) > 0:
+		b = append(append(b, ','), own...)
+	case labelled:
+		b = append(append(b, '{'), own...)
+	}
+	b = append(b, ' ')
+	b = strconv.AppendInt(b, value, 10)
+	b = append(b, ' ')
+	b = appendSeconds(b, ms)
+	return append(b, '\n')
+}
+
+// AppendLabel appends a label to those that AppendSample adds to a series.
+func AppendLabel(b []byte, name, value string) []byte {
+	return appendLabel(b, len(b), name, value)
 }
 
 func appendComment(b []byte, keyword, name, rest string) []byte {
@@ -47,9 +84,9 @@ func appendComment(b []byte, keyword, name, rest string) []byte {
 	return append(b, '\n')
 }
 
-func appendLine(b []byte, name string, s *Sample) []byte {
+func appendLine(b []byte, name string, s *Sample, labels *OwnLabels) []byte {
 	b = append(b, name...)
-	b = append(b, s.Series.text...)
+	b = labels.appendTo(b, s.Series.text)
 	b = append(b, ' ')
 	if s.Series.family.Scale != 0 {
 		b = strconv.AppendFloat(b, s.Float(), 'g', -1, 64)

@@ -13,7 +13,8 @@ import (
 type Event struct {
 	At      time.Time
 	Target  string
-	Began   bool // else it ended
+	Labels  *OwnLabels // of the target
+	Began   bool       // else it ended
 	Anomaly bool
 	Token   string // the token id
 	Type    string // as ABS spells it

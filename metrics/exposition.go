@@ -42,6 +42,7 @@ type Exposition struct {
 	options   Options
 	keepPlain int64        // keepPlain, less in tests
 	handler   http.Handler // serve, instrumented
+	health    prometheus.Gatherer
 	registry  registryBodies
 	errors    *prometheus.CounterVec // nil without Registerer
 
@@ -63,9 +64,8 @@ type publication struct {
 // NewExposition returns a handler that serves what is published to it, and what health gathers. It
 // panics when opts.Registerer holds other metrics with the names promhttp_*.
 func NewExposition(health prometheus.Gatherer, opts Options) *Exposition {
-	e := &Exposition{options: opts, keepPlain: keepPlain, registry: registryBodies{
-		gatherer: health, created: opts.OpenMetricsCreated, gathering: make(chan struct{}, 1),
-	}}
+	e := &Exposition{options: opts, keepPlain: keepPlain, health: health}
+	e.registry = registryBodies{gatherer: e, created: opts.OpenMetricsCreated, gathering: make(chan struct{}, 1)}
 	e.handler = http.HandlerFunc(e.serve)
 	if opts.MaxRequests > 0 {
 		e.handler = atMost(opts.MaxRequests, e.handler)
@@ -135,11 +135,12 @@ func (e *Exposition) newPublication(snapshots map[string]*Snapshot) *publication
 // require: families in the order of the table, then targets by name, then blocks in their order. A
 // family without samples has no header.
 func groupByFamily(snapshots map[string]*Snapshot) []FamilySamples {
-	blocks := make(map[*Family][][]Sample)
+	blocks := make(map[*Family][]TargetSamples)
 	for _, target := range slices.Sorted(maps.Keys(snapshots)) {
-		for _, b := range snapshots[target].Blocks {
+		s := snapshots[target]
+		for _, b := range s.Blocks {
 			if len(b.Samples) > 0 {
-				blocks[b.Family] = append(blocks[b.Family], b.Samples)
+				blocks[b.Family] = append(blocks[b.Family], TargetSamples{b.Samples, s.Labels})
 			}
 		}
 	}

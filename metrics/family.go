@@ -38,7 +38,8 @@ const (
 )
 
 // LabelTarget is the first label of every family but abs_exporter_build_info,
-// abs_exporter_log_lines_dropped_total and those of GroupPush: the name of one ABS deployment.
+// abs_exporter_log_lines_dropped_total, those of reloads and those of GroupPush: the name of one
+// ABS deployment.
 const LabelTarget = "target"
 
 // Family describes one metric family. The values in the table are shared and must not be written

@@ -34,9 +34,11 @@ type Health struct {
 	ForensicsOldestAge *prometheus.GaugeVec
 	StateSaveFailures  *prometheus.CounterVec
 	StateLastSave      *prometheus.GaugeVec
+	ConfigSeconds      *prometheus.GaugeVec
 
 	initial []func(target string)
 	all     []targetMetrics
+	counts  []targetMetrics // counters and histograms
 }
 
 // NewHealth registers the health families with reg. Like the registry, it panics when one is
@@ -67,6 +69,7 @@ func NewHealth(reg prometheus.Registerer) *Health {
 	h.ForensicsOldestAge = h.gauge(reg, ForensicsOldestAge)
 	h.StateSaveFailures = h.counter(reg, StateSaveFailures)
 	h.StateLastSave = h.gauge(reg, StateLastSave)
+	h.ConfigSeconds = h.gauge(reg, ConfigSeconds)
 	return h
 }
 
@@ -78,6 +81,14 @@ func (h *Health) Init(target string) {
 	for _, initial := range h.initial {
 		initial(target)
 	}
+}
+
+// Restart makes a target's counters and histograms begin at 0, for series with other labels.
+func (h *Health) Restart(target string) {
+	for _, vec := range h.counts {
+		vec.DeletePartialMatch(prometheus.Labels{LabelTarget: target})
+	}
+	h.Init(target)
 }
 
 // Forget removes all metrics of a target, as when a reload drops it.
@@ -126,6 +137,9 @@ type targetMetrics interface {
 func (h *Health) register(reg prometheus.Registerer, m targetMetrics) {
 	reg.MustRegister(m)
 	h.all = append(h.all, m)
+	if _, gauge := m.(*prometheus.GaugeVec); !gauge {
+		h.counts = append(h.counts, m)
+	}
 }
 
 // initialize makes Init call with for every combination of the family's closed label values.

@@ -148,13 +148,18 @@ func nasty() []string {
 func standardFamilies(snapshots map[string]*Snapshot) []*dto.MetricFamily {
 	families := map[*Family]*dto.MetricFamily{}
 	for _, target := range slices.Sorted(maps.Keys(snapshots)) {
+		own := snapshots[target].Labels
 		for _, block := range snapshots[target].Blocks {
 			f := block.Family
 			for _, sample := range block.Samples {
 				if families[f] == nil {
 					families[f] = standardFamily(f)
 				}
-				families[f].Metric = append(families[f].Metric, standardMetric(f, sample))
+				m := standardMetric(f, sample)
+				for name, value := range own.All() {
+					m.Label = append(m.Label, &dto.LabelPair{Name: &name, Value: &value})
+				}
+				families[f].Metric = append(families[f].Metric, m)
 			}
 		}
 	}
@@ -204,6 +209,9 @@ func randomSnapshot(r *rand.Rand, target string) *Snapshot {
 	values := nasty()
 	numbers := []int64{0, 1, 2, 999_999, 1_000_000, 1_234_567, 123_456_789_012, 1 << 53, -1, -7}
 	s := &Snapshot{}
+	if r.IntN(3) > 0 {
+		s.Labels = NewOwnLabels(map[string]string{"env": "prod", "team": values[1+r.IntN(8)]})
+	}
 	seen := map[string]bool{}
 	for _, f := range Table() {
 		if !f.InSnapshot() || r.IntN(4) == 0 {
@@ -239,6 +247,7 @@ func fullExposition(t testing.TB) *Exposition {
 	t.Helper()
 	reg := NewRegistry(Build{Version: "1.2.3", Revision: "abc", GoVersion: "go1.26"})
 	RegisterLog(reg, func() float64 { return 0 })
+	NewReloads(reg).Succeeded(time.Now())
 	h := NewHealth(reg)
 	h.Init("shop")
 	for _, vec := range []*prometheus.GaugeVec{
@@ -247,6 +256,7 @@ func fullExposition(t testing.TB) *Exposition {
 		vec.WithLabelValues("shop").Set(1)
 	}
 	h.ReportLastSuccess.WithLabelValues("shop", "oauthtokens").Set(1)
+	h.ConfigSeconds.WithLabelValues("shop", SettingInterval).Set(1)
 	push := NewPushHealth(reg)
 	push.Init(SignalMetrics)
 	push.LastSuccess.WithLabelValues(SignalMetrics).Set(1)

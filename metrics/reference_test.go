@@ -52,8 +52,10 @@ by adding. A family marked *experimental* may still change.
 ## Common to all of them
 
 - Every series has the label ''target''. The exceptions are ''abs_exporter_build_info'',
-  ''abs_exporter_log_lines_dropped_total'' and ''abs_exporter_otlp_*'', which are about the process, as are
-  client_golang's ''go_*'', ''process_*'' and ''promhttp_*''.
+  ''abs_exporter_log_lines_dropped_total'', ''abs_exporter_config_last_reload_*'' and ''abs_exporter_otlp_*'', which are
+  about the process, as are client_golang's ''go_*'', ''process_*'' and ''promhttp_*''.
+- **Labels of your own.** Every series with ''target'' also has the labels that ''labels'' of the target sets, such as
+  ''env="prod"''. With other labels they are other series, which begin at 0.
 - **Zero-initialised.** A new counter series of requests or detections is served as 0 for one full cycle before its
   first value, so that every Prometheus sees the first increase, without a feature flag. A series restored from the
   state directory continues from its value.
@@ -141,6 +143,7 @@ func labelMeanings() []struct{ name, meaning string } {
 		{"attack_type", "name of the attack type, in ABS's spelling"},
 		{"anomaly_type", "name of the anomaly type, in ABS's spelling"},
 		{"id", "ABS's number of the attack type; empty if it is not known"},
+		{"setting", "the name of a duration that is configured"},
 		{"category", "what the attack aims at, from the exporter's catalogue; empty if it is not known"},
 		{"severity", "the severity of the attack type by the exporter's catalogue or the configuration, not by ABS; `unknown` for a type that is in neither"},
 		{"report", "the requested report: `oauthtokens` is token metrics, `forensics` is one token, `attacklist` and `attack` are the attack reports, which name flagged tokens, `admin` is ABS's own state"},

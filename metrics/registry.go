@@ -77,3 +77,25 @@ func (d *droppedLines) Describe(to chan<- *prometheus.Desc) { to <- d.desc }
 func (d *droppedLines) Collect(to chan<- prometheus.Metric) {
 	to <- prometheus.MustNewConstMetricWithCreatedTimestamp(d.desc, prometheus.CounterValue, d.value(), d.created)
 }
+
+// Reloads holds how the last reading of the configuration ended.
+type Reloads struct{ successful, success prometheus.Gauge }
+
+// NewReloads registers the families of reloads with reg.
+func NewReloads(reg prometheus.Registerer) *Reloads {
+	gauge := func(f *Family) prometheus.Gauge {
+		g := prometheus.NewGauge(prometheus.GaugeOpts{Name: f.Name, Help: f.Help, Unit: f.exposedUnit()})
+		reg.MustRegister(g)
+		return g
+	}
+	return &Reloads{successful: gauge(ReloadSuccessful), success: gauge(ReloadSuccess)}
+}
+
+// Succeeded records that the configuration was read and is in effect.
+func (r *Reloads) Succeeded(now time.Time) {
+	r.successful.Set(1)
+	r.success.Set(float64(now.UnixNano()) / 1e9)
+}
+
+// Failed records that the configuration could not be read, or not be applied.
+func (r *Reloads) Failed() { r.successful.Set(0) }

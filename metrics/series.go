@@ -125,3 +125,6 @@ func (s *Series) Labels() iter.Seq2[string, string] {
 
 // String returns the series as the text format writes it: name{label="value",...}.
 func (s *Series) String() string { return s.family.Name + s.text }
+
+// With is String with the labels of a target's own.
+func (s *Series) With(o *OwnLabels) string { return s.family.Name + string(o.appendTo(nil, s.text)) }

@@ -28,6 +28,7 @@ type Block struct {
 // block's family, has the target as its first label, and is in the snapshot once.
 type Snapshot struct {
 	Blocks []Block
+	Labels *OwnLabels // of the target, on all of its series
 	// Interim says that no cycle ended: only gauges changed since the snapshot before.
 	Interim bool
 }

@@ -10,6 +10,13 @@ const (
 	ForensicsSkipped = "skipped"
 	ForensicsFailed  = "failed"
 
+	SettingInterval = "interval"
+	SettingSlot     = "slot"
+	SettingReread   = "reread"
+	SettingSettle   = "settle"
+	SettingWindow   = "window"
+	SettingExpire   = "expire"
+
 	DimensionToken  = "token"
 	DimensionMethod = "method"
 	DimensionAPI    = "api"
@@ -484,6 +491,24 @@ var (
 		Help: "Lines of the log that were dropped, as nobody read it for long or it could not be written.",
 		Note: "A megabyte of lines waits for a slow reader. It is about the process and has no `target`. Counting and serving go on.",
 	}
+	ReloadSuccessful = &Family{
+		Name: "abs_exporter_config_last_reload_successful", Type: Gauge, Group: GroupHealth, Stability: Stable,
+		Help: "1 if the configuration was usable when it was last read, at the start or by a reload, else 0.",
+		Note: "At 0 the former configuration is in effect, and the log says what is wrong. It is about the process and has no `target`.",
+	}
+	ReloadSuccess = &Family{
+		Name: "abs_exporter_config_last_reload_success_timestamp_seconds", Type: Gauge, Unit: "seconds", Group: GroupHealth, Stability: Stable,
+		Help: "Time at which the configuration that is in effect was read, in seconds since 1970.",
+		Note: "It is about the process and has no `target`.",
+	}
+	ConfigSeconds = &Family{
+		Name: "abs_exporter_config_seconds", Type: Gauge, Unit: "seconds", Group: GroupHealth, Stability: Stable,
+		Labels: []string{LabelTarget, "setting"}, LabelValues: map[string][]string{
+			"setting": {SettingInterval, SettingSlot, SettingReread, SettingSettle, SettingWindow, SettingExpire},
+		},
+		Help: "Durations that the exporter is configured with, in seconds.",
+		Note: "`--series.expire` for `expire`, `--collect.` and the name for the others. Dashboards draw them as limits.",
+	}
 	BuildInfo = &Family{
 		Name: "abs_exporter_build_info", Type: Gauge, Group: GroupHealth, Stability: Stable,
 		Labels: []string{"version", "revision", "goversion"},
@@ -537,7 +562,8 @@ func Table() []*Family {
 		Up, TargetPanics, CycleDuration, ReportDuration, ReportBytes, ReportFailures, EmptyReports, ReportRowsSkipped,
 		ReportMismatches, ReportRepeats, ReportLastSuccess, LastNewRequests, CertificateExpiry, ServerClockSkew,
 		Slots, MissedSlots, UnprovenSlots, RequestDelay, ReportRegressions, AuditMissing, AuditSurplus, ForensicsTokens, ForensicsOldestAge,
-		SeriesOverflow, FindingsOverflow, StateSaveFailures, StateLastSave, LogLinesDropped, BuildInfo,
+		SeriesOverflow, FindingsOverflow, StateSaveFailures, StateLastSave, LogLinesDropped,
+		ReloadSuccessful, ReloadSuccess, ConfigSeconds, BuildInfo,
 
 		OTLPRequests, OTLPDropped, OTLPLastSuccess,
 	}

@@ -28,7 +28,7 @@ func TestTableIsThePublicInterface(t *testing.T) {
 	var got []string
 	for _, f := range Table() {
 		labels := f.Labels
-		if f == BuildInfo || f == LogLinesDropped || f.Group == GroupPush {
+		if f == BuildInfo || f == LogLinesDropped || f == ReloadSuccessful || f == ReloadSuccess || f.Group == GroupPush {
 			if slices.Contains(f.Labels, LabelTarget) {
 				t.Errorf("%s is about the process and must not have a target", f.Name)
 			}

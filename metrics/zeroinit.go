@@ -38,6 +38,30 @@ func (c *Count) FirstExposed() int64 {
 	return c.first &^ valueExposed
 }
 
+// Restarted returns the count for a series with other labels, which begins at 0: it has what the
+// series so far did not show. shown has the values that are exposed; nil: the count was restored
+// from a state, and is exposed if FirstExposed says so.
+func (c *Count) Restarted(shown map[*Series]int64) Count {
+	if c.FirstExposed() == 0 {
+		return Count{Value: c.Value}
+	}
+	if shown == nil {
+		return Count{}
+	}
+	return Count{Value: max(0, c.Value-shown[c.series])}
+}
+
+// Shown returns the values of the counters in blocks, by their series, as Restarted takes them.
+func Shown(blocks []Block) map[*Series]int64 {
+	shown := map[*Series]int64{}
+	for _, b := range blocks {
+		for _, s := range b.Samples {
+			shown[s.Series] = s.Value
+		}
+	}
+	return shown
+}
+
 // HasSeries reports whether Init has nothing to do for a count, as nearly always.
 func (c *Count) HasSeries() bool { return c.series != nil && c.first != 0 }
 

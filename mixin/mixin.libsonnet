@@ -37,6 +37,8 @@
 
   grafanaDashboardFolder:: 'ABS',
   grafanaDashboards+:: {
+    'abs-exporter-api.json': std.parseJson(apply(importstr '../dashboards/abs-exporter-api.json')),
+    'abs-exporter-events.json': std.parseJson(apply(importstr '../dashboards/abs-exporter-events.json')),
     'abs-exporter-health.json': std.parseJson(apply(importstr '../dashboards/abs-exporter-health.json')),
     'abs-exporter-overview.json': std.parseJson(apply(importstr '../dashboards/abs-exporter-overview.json')),
     'abs-exporter-token.json': std.parseJson(apply(importstr '../dashboards/abs-exporter-token.json')),

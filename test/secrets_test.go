@@ -166,7 +166,12 @@ func (e *exporter) pages(t *testing.T) string {
 func searchSecrets(t *testing.T, where, text string) {
 	t.Helper()
 	needles := []string{canary}
-	for _, secret := range append(canaryTokens(), canaryAccess, canarySecret) {
+	secrets := append(canaryTokens(), canaryAccess, canarySecret)
+	for n := range 3 {
+		g := gatewaySecrets(n)
+		secrets = append(secrets, g.proxy, "exporter:"+g.proxy, g.token, g.header, g.access, g.secret)
+	}
+	for _, secret := range secrets {
 		needles = append(needles, hex.EncodeToString([]byte(secret)),
 			strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(secret)), "="),
 			strings.TrimRight(base64.URLEncoding.EncodeToString([]byte(secret)), "="), url.QueryEscape(secret))

@@ -95,6 +95,13 @@ func New(cfg Config) *Simulator {
 	return &Simulator{cfg: cfg, traffic: newTraffic(cfg), sorted: true, stats: newStats(cfg.CallLog)}
 }
 
+// SetKeys replaces the keys of the admin, as a rotation at ABS does.
+func (s *Simulator) SetKeys(access, secret string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cfg.AccessKey, s.cfg.SecretKey = access, secret
+}
+
 func (c Config) withDefaults() Config {
 	c.Tokens = min(max(c.Tokens, 0), 1<<31)
 	if c.TokenLife = max(c.TokenLife, 0); c.TokenLife > 0 {

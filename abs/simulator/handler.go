@@ -173,8 +173,11 @@ const (
 
 func (s *Simulator) user(h http.Header) user {
 	same := func(got, want string) bool { return subtle.ConstantTimeCompare([]byte(got), []byte(want)) == 1 }
+	s.mu.Lock()
+	access, secret := s.cfg.AccessKey, s.cfg.SecretKey
+	s.mu.Unlock()
 	switch {
-	case same(h.Get("X-Abs-Ak"), s.cfg.AccessKey) && same(h.Get("X-Abs-Sk"), s.cfg.SecretKey):
+	case same(h.Get("X-Abs-Ak"), access) && same(h.Get("X-Abs-Sk"), secret):
 		return userAdmin
 	case same(h.Get("X-Abs-Ak-Ru"), s.cfg.RestrictedAccessKey) && same(h.Get("X-Abs-Sk-Ru"), s.cfg.RestrictedSecretKey):
 		return userRestricted

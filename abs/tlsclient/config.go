@@ -7,8 +7,13 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
+	"sync/atomic"
+
+	promconfig "github.com/prometheus/common/config"
 
 	"github.com/abs-exporter/abs-exporter/abs/regular"
 )
@@ -24,12 +29,22 @@ type Config struct {
 	CertFile, KeyFile string
 	// ServerName replaces the host of the URL when the certificate is verified.
 	ServerName string
-	// Fingerprint is the SHA-256 of ABS's certificate in hex, with or without colons. It replaces
-	// the verification of chain, name and date.
-	Fingerprint string
+	// Fingerprint holds the SHA-256 of certificates in hex, with or without colons: ABS must show one
+	// of them. They replace the verification of chain, name and date. FingerprintFile holds more of
+	// them, one a line; it is read for each new connection.
+	Fingerprint     []string
+	FingerprintFile string
+	// MinVersion is the lowest version of TLS, as Prometheus writes it, such as TLS13. By default
+	// TLS12, or TLS11 with a fingerprint.
+	MinVersion string
 	// InsecureSkipVerify accepts any certificate.
 	InsecureSkipVerify bool
 }
+
+// IsZero reports whether nothing is configured.
+func (c Config) IsZero() bool { return reflect.ValueOf(c).IsZero() }
+
+func (c Config) pinned() bool { return len(c.Fingerprint) > 0 || c.FingerprintFile != "" }
 
 // FieldError says which field of Config is wrong and why.
 type FieldError struct {
@@ -46,6 +61,13 @@ func (e *FieldError) Error() string {
 // errFingerprint is this package's own reason to refuse a connection.
 var errFingerprint = errors.New("the certificate of ABS does not have the fingerprint that is configured")
 
+// errPair is of files that are no certificate and its key, while both can be read.
+var errPair = errors.New("no pair")
+
+type pairError struct{ error }
+
+func (e *pairError) Is(target error) bool { return target == errPair }
+
 // fileError is a reason of this package that lies in files.
 type fileError struct{ what, files string }
 
@@ -60,56 +82,97 @@ func parseFingerprint(text string) ([]byte, error) {
 	return sum, nil
 }
 
-// ClientConfig returns the configuration of crypto/tls for one host. The error is a *FieldError.
-func (c Config) ClientConfig(host string) (*tls.Config, error) {
-	if c.ServerName != "" {
-		host = c.ServerName
+// pins returns all fingerprints.
+func (c Config) pins() (all [][]byte, wrong *FieldError) {
+	for _, text := range c.Fingerprint {
+		sum, err := parseFingerprint(text)
+		if err != nil {
+			return nil, &FieldError{Field: "Fingerprint", Detail: err.Error()}
+		}
+		all = append(all, sum)
 	}
-	t := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName}
+	if c.FingerprintFile == "" {
+		return all, nil
+	}
+	bad := func(detail string) ([][]byte, *FieldError) {
+		return nil, &FieldError{Field: "FingerprintFile", Detail: detail}
+	}
+	content, err := regular.ReadFile(c.FingerprintFile)
+	if err != nil {
+		return bad(err.Error())
+	}
+	n := len(all)
+	number := 0
+	for line := range strings.Lines(string(regular.WithoutMark(content))) {
+		number++
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		sum, err := parseFingerprint(line)
+		if err != nil {
+			return bad(c.FingerprintFile + ":" + strconv.Itoa(number) + " " + err.Error())
+		}
+		all = append(all, sum)
+	}
+	if len(all) == n {
+		return bad(c.FingerprintFile + " holds no fingerprint")
+	}
+	return all, nil
+}
+
+// check returns what is wrong, less what is in files.
+func (c Config) check() *FieldError {
+	pin := "Fingerprint"
+	if len(c.Fingerprint) == 0 {
+		pin = "FingerprintFile"
+	}
+	_, known := promconfig.TLSVersions[c.MinVersion]
 	switch {
 	case (c.CertFile == "") != (c.KeyFile == ""):
 		field := "KeyFile"
 		if c.CertFile == "" {
 			field = "CertFile"
 		}
-		return nil, &FieldError{Field: field, Detail: "is missing: a client certificate is two files"}
-	case c.Fingerprint != "" && c.InsecureSkipVerify:
-		return nil, &FieldError{Field: "Fingerprint", Detail: "cannot be used together with", Other: "InsecureSkipVerify"}
-	case c.Fingerprint != "" && c.CAFile != "":
-		return nil, &FieldError{Field: "Fingerprint", Detail: "replaces the check of the chain, and cannot be used together with", Other: "CAFile"}
+		return &FieldError{Field: field, Detail: "is missing: a client certificate is two files"}
+	case c.pinned() && c.InsecureSkipVerify:
+		return &FieldError{Field: pin, Detail: "cannot be used together with", Other: "InsecureSkipVerify"}
+	case c.pinned() && c.CAFile != "":
+		return &FieldError{Field: pin, Detail: "replaces the check of the chain, and cannot be used together with", Other: "CAFile"}
+	case c.MinVersion != "" && !known:
+		return &FieldError{Field: "MinVersion", Detail: "must be TLS10, TLS11, TLS12 or TLS13"}
 	}
+	return nil
+}
+
+// ClientConfig returns the configuration of crypto/tls for one host. The error is a *FieldError.
+func (c Config) ClientConfig(host string) (*tls.Config, error) {
+	if wrong := c.check(); wrong != nil {
+		return nil, wrong
+	}
+	if c.ServerName != "" {
+		host = c.ServerName
+	}
+	t := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName}
 	if c.CertFile != "" {
-		if _, err := c.certificate(); err != nil {
+		pair, err := c.certificate()
+		if err != nil {
 			return nil, &FieldError{Field: "CertFile", Detail: err.Error()}
 		}
-		t.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			pair, err := c.certificate()
-			if err != nil {
-				return nil, &fileError{"the client certificate or its key cannot be read", c.CertFile + ", " + c.KeyFile}
-			}
-			return pair, nil
-		}
+		t.GetClientCertificate = c.presenter(pair)
 	}
 	switch {
 	case c.InsecureSkipVerify:
 		t.InsecureSkipVerify = true // #nosec G402 -- configured, with a warning
-	case c.Fingerprint != "":
-		want, err := parseFingerprint(c.Fingerprint)
-		if err != nil {
-			return nil, &FieldError{Field: "Fingerprint", Detail: err.Error()}
+	case c.pinned():
+		if _, wrong := c.pins(); wrong != nil {
+			return nil, wrong
 		}
 		t.InsecureSkipVerify = true // #nosec G402 -- VerifyConnection verifies instead
 		// Whoever has the key of the pinned certificate is ABS, so the TLS versions and suites of
 		// its Java are accepted.
 		t.MinVersion = tls.VersionTLS11
 		t.CipherSuites = pinnedSuites()
-		t.VerifyConnection = func(state tls.ConnectionState) error {
-			got := sha256.Sum256(state.PeerCertificates[0].Raw)
-			if subtle.ConstantTimeCompare(got[:], want) != 1 {
-				return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: errFingerprint}
-			}
-			return nil
-		}
+		t.VerifyConnection = c.verifyPin
 	case c.CAFile != "":
 		if _, err := c.authorities(); err != nil {
 			return nil, &FieldError{Field: "CAFile", Detail: err.Error()}
@@ -118,7 +181,42 @@ func (c Config) ClientConfig(host string) (*tls.Config, error) {
 		t.InsecureSkipVerify = true // #nosec G402 -- VerifyConnection verifies instead
 		t.VerifyConnection = func(state tls.ConnectionState) error { return c.verifyChain(state, host) }
 	}
+	if c.MinVersion != "" {
+		t.MinVersion = uint16(promconfig.TLSVersions[c.MinVersion])
+	}
 	return t, nil
+}
+
+// presenter returns what reads the client's certificate for each connection. Its two files change
+// one after the other: while they do not fit, the pair before is presented.
+func (c Config) presenter(first *tls.Certificate) func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	var last atomic.Pointer[tls.Certificate]
+	last.Store(first)
+	return func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		pair, err := c.certificate()
+		if errors.Is(err, errPair) {
+			return last.Load(), nil
+		}
+		if err != nil {
+			return nil, &fileError{"the client certificate or its key cannot be read", c.CertFile + ", " + c.KeyFile}
+		}
+		last.Store(pair)
+		return pair, nil
+	}
+}
+
+func (c Config) verifyPin(state tls.ConnectionState) error {
+	pins, wrong := c.pins()
+	if wrong != nil {
+		return &fileError{"the file of fingerprints cannot be used", c.FingerprintFile}
+	}
+	got := sha256.Sum256(state.PeerCertificates[0].Raw)
+	for _, pin := range pins {
+		if subtle.ConstantTimeCompare(got[:], pin) == 1 {
+			return nil
+		}
+	}
+	return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: errFingerprint}
 }
 
 func (c Config) certificate() (*tls.Certificate, error) {
@@ -131,7 +229,10 @@ func (c Config) certificate() (*tls.Certificate, error) {
 		return nil, err
 	}
 	pair, err := tls.X509KeyPair(regular.WithoutMark(cert), regular.WithoutMark(key))
-	return &pair, err
+	if err != nil {
+		return nil, &pairError{err}
+	}
+	return &pair, nil
 }
 
 func (c Config) verifyChain(state tls.ConnectionState, host string) error {

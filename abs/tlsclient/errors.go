@@ -44,6 +44,12 @@ type proxyError struct{ status int }
 
 func (e *proxyError) Error() string { return "the proxy answered " + strconv.Itoa(e.status) }
 
+// RefusedByProxy reports whether a proxy refused user and password.
+func RefusedByProxy(err error) bool {
+	var proxy *proxyError
+	return errors.As(err, &proxy) && proxy.status == http.StatusProxyAuthRequired
+}
+
 // ProxyAnswer is for http.Transport.OnProxyConnectResponse.
 func ProxyAnswer(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode == http.StatusOK {
@@ -59,9 +65,9 @@ func handshakeText(err error) string {
 	if errors.As(err, &proxy) {
 		text := "the proxy makes no connection to ABS: it answered " + strconv.Itoa(proxy.status) + " " + http.StatusText(proxy.status)
 		if proxy.status == http.StatusProxyAuthRequired {
-			return text + "; name its user and password in HTTPS_PROXY, or ABS in NO_PROXY"
+			return text + "; give its user and password (--abs.proxy-url and --abs.proxy-password-file, or HTTPS_PROXY), or name ABS in NO_PROXY"
 		}
-		return text + "; it must allow CONNECT to ABS, or ABS be named in NO_PROXY"
+		return text + "; it must allow CONNECT to ABS, or ABS be named in NO_PROXY (--abs.no-proxy)"
 	}
 	switch text := err.Error(); {
 	case strings.Contains(text, "x509: negative serial number"):

@@ -21,8 +21,9 @@ import (
 
 // demoTarget returns the simulated ABS as serve sees it.
 func demoTarget(d *config.Demo, url, fingerprint string) config.Target {
-	t := config.Target{ABS: d.ABS, Location: d.Simulator.Location(), Keys: abs.StaticKeys("abs_ak", "abs_sk")}
-	t.URL, t.TLS, t.Name = url, config.TLS{Fingerprint: fingerprint}, cmp.Or(t.Name, "demo")
+	t := d.Shared
+	t.Location, t.Keys = d.Simulator.Location(), abs.StaticKeys("abs_ak", "abs_sk")
+	t.URL, t.TLS, t.Name = url, config.TLS{Fingerprint: []string{fingerprint}}, cmp.Or(t.Name, "demo")
 	t.WindowEnd, t.ResponseCap = d.Simulator.WindowEnd, cmp.Or(d.Simulator.ResponseCap, t.ResponseCap)
 	if t.Restricted() {
 		t.Keys = abs.StaticKeys("abs_ak_ru", "abs_sk_ru")
@@ -72,7 +73,7 @@ func runDemo(ctx context.Context, d *config.Demo, clock collector.Clock, stdout,
 	group.Go(func() error { return sim.Serve(ctx, l, cert) })
 
 	// The exporter: all of serve.
-	group.Go(func() error { return e.run(ctx) })
+	group.Go(func() error { return e.run(ctx, nil) })
 
 	// Only now, because whoever reads it may send requests at once.
 	_, werr := io.WriteString(stdout, demoNotes("http://"+reachable(e.listeners[0].Addr()), d.Web.TelemetryPath, absURL))

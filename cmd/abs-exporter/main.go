@@ -51,7 +51,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		signal.Ignore(syscall.SIGPIPE)
 	}
 	if err == nil {
-		err = runCommand(ctx, command, clock, stdout, stderr)
+		err = runCommand(ctx, command, args, clock, stdout, stderr)
 	}
 	if err == nil {
 		return exitOK
@@ -87,10 +87,10 @@ func printError(err error, c config.Log, stderr io.Writer) {
 	_, _ = fmt.Fprintln(stderr, prefix+strings.ReplaceAll(err.Error(), "\n", "\n"+prefix)) // the exit status says it too
 }
 
-func runCommand(ctx context.Context, command any, clock collector.Clock, stdout, stderr io.Writer) error {
+func runCommand(ctx context.Context, command any, args []string, clock collector.Clock, stdout, stderr io.Writer) error {
 	switch c := command.(type) {
 	case *config.Serve:
-		return runServe(ctx, c, clock, stderr)
+		return runServe(ctx, c, func() (*config.Settings, error) { return parseAgain(args, clock.Now()) }, clock, stderr)
 	case *config.Demo:
 		return runDemo(ctx, c, clock, stdout, stderr)
 	case *config.Simulate:
@@ -99,6 +99,8 @@ func runCommand(ctx context.Context, command any, clock collector.Clock, stdout,
 		return check.Command(ctx, c, "abs-exporter/"+build().Version, clock.Now, stdout, stderr)
 	case *config.Resolve:
 		return runResolve(ctx, c, clock.Now(), stdout, stderr)
+	case *config.Backfill:
+		return runBackfill(ctx, c, clock, stdout, stderr)
 	case *config.Assets:
 		return writeAssets(c, stdout)
 	case *config.Version:
@@ -106,4 +108,13 @@ func runCommand(ctx context.Context, command any, clock collector.Clock, stdout,
 	default:
 		return nil // help, which is written already
 	}
+}
+
+// parseAgain reads the configuration that serve was started with as it is now.
+func parseAgain(args []string, now time.Time) (*config.Settings, error) {
+	command, err := config.Parse(args, now, io.Discard)
+	if err != nil {
+		return nil, err
+	}
+	return &command.(*config.Serve).Settings, nil // the arguments are those that started it
 }

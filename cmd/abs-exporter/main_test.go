@@ -26,8 +26,8 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"server"}, "abs-exporter: error: unexpected argument server\n"},
 		{
 			[]string{"--abs.url=ftp://x", "--abs.access-key-file=DIR/access", "--abs.secret-key-file=DIR/secret", "--series.max-values=0"},
-			"abs-exporter: error: --abs.url: is no URL of the form https://host:port or http://host:port\n" +
-				"abs-exporter: error: --series.max-values: must be 1 or more but is 0\n",
+			"abs-exporter: error: --series.max-values: must be 1 or more but is 0\n" +
+				"abs-exporter: error: --abs.url: is no URL of the form https://host:port or http://host:port\n",
 		},
 		{[]string{"simulate", "--simulate.listen-address=8080"}, "abs-exporter: error: --simulate.listen-address: \"8080\" is no address of the form host:port or :port\n"},
 	} {

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// SIGHUP is logged and does not end the process; doubtful settings are logged at the start; the
-// status page shows what is polled and how.
+// SIGHUP reads the configuration again and does not end the process; doubtful settings are logged
+// at the start; the status page shows what is polled and how.
 func TestServeForTheOperator(t *testing.T) {
 	cleanEnv(t)
 	dir := keyFiles(t)
@@ -25,8 +25,8 @@ func TestServeForTheOperator(t *testing.T) {
 	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	p.stderr.find(t, `msg="signal ignored" (signal=SIGHUP)`, 1)
-	p.stderr.find(t, `msg="doubtful setting" (setting=\S+)`, 2)
+	p.stderr.find(t, `msg="configuration reloaded" trigger=SIGHUP targets=1 added=(0) updated=0 removed=0`, 1)
+	p.stderr.find(t, `msg="doubtful setting" (setting=\S+)`, 4) // at the start, and by the reload
 	status, body := fetch(t, "http://"+address+"/")
 	if status != http.StatusOK {
 		t.Errorf("status %d", status)

@@ -23,7 +23,7 @@ func runResolve(ctx context.Context, c *config.Resolve, now time.Time, stdout, s
 			failed = append(failed, fmt.Errorf("target %s: %w", t.Name, err))
 			continue
 		}
-		res.classify(c.Catalogue)
+		res.classify(t.Catalogue)
 		found = append(found, res)
 	}
 	if len(found) == 0 {
@@ -46,7 +46,7 @@ func resolveAt(ctx context.Context, c *config.Resolve, t *config.Target, now tim
 	s := &tokenSearch{
 		client: client, key: c.Key, id: string(c.TokenID), window: c.Window(t, now),
 		restricted: t.Restricted(), responseCap: int64(t.ResponseCap),
-		location: t.Location, types: c.Catalogue, log: log,
+		location: t.Location, types: t.Catalogue, log: log,
 	}
 	res, err := s.run(ctx)
 	if err != nil {

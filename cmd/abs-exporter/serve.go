@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -13,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/promslog"
 	"golang.org/x/sync/errgroup"
 
@@ -24,38 +24,37 @@ import (
 	"github.com/abs-exporter/abs-exporter/metrics/otlp"
 )
 
-func runServe(ctx context.Context, c *config.Serve, clock collector.Clock, stderr io.Writer) error {
+func runServe(
+	ctx context.Context, c *config.Serve, parse func() (*config.Settings, error), clock collector.Clock, stderr io.Writer,
+) error {
+	// By default SIGHUP would end the process, from its start on.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	lines := newLogWriter(stderr)
 	defer lines.close()
-	ignoreHangup(ctx, newLogger(c.Log, lines))
 	e, err := newExporter(&c.Settings, clock, lines)
 	if err != nil {
 		return err
 	}
-	return e.run(ctx)
-}
-
-// ignoreHangup logs SIGHUP until ctx ends. Supervisors send it to have a configuration read again;
-// by default it would end the process.
-func ignoreHangup(ctx context.Context, log *slog.Logger) {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGHUP)
-	go func() {
-		defer signal.Stop(signals)
-		for {
-			select {
-			case <-signals:
-				log.Warn("signal ignored", "signal", "SIGHUP", "consequence", "the configuration is not read again; restart to apply changes")
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
+	e.reloader.parse = parse
+	return e.run(ctx, hangup)
 }
 
 func newLogger(c config.Log, w io.Writer) *slog.Logger {
-	level, format := promslog.NewLevel(), promslog.NewFormat()
-	_, _ = level.Set(c.Level), format.Set(c.Format) // valid: the flags accept nothing else
+	return loggerAt(logLevel(c), c, w)
+}
+
+func logLevel(c config.Log) *promslog.Level {
+	level := promslog.NewLevel()
+	_ = level.Set(c.Level) // valid: the flag accepts nothing else
+	return level
+}
+
+// loggerAt returns a logger of a level that may change.
+func loggerAt(level *promslog.Level, c config.Log, w io.Writer) *slog.Logger {
+	format := promslog.NewFormat()
+	_ = format.Set(c.Format) // likewise
 	return slog.New(boundedLog{promslog.New(&promslog.Config{Level: level, Format: format, Writer: w}).Handler()})
 }
 
@@ -66,6 +65,7 @@ type exporter struct {
 	listeners []net.Listener // of the pages
 	probe     net.Listener   // nil without --web.probe-address
 	pages     *pages
+	reloader  *reloader
 	pusher    *otlp.Pusher // nil if nothing is pushed
 	webConfig string
 	log       *slog.Logger
@@ -77,15 +77,14 @@ type exporter struct {
 // newExporter opens the listeners and restores the state. It sends no request to ABS.
 func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_ *exporter, err error) {
 	b := build()
-	log := newLogger(s.Log, lines)
+	level := logLevel(s.Log)
+	log := loggerAt(level, s.Log, lines)
 	lines.onResume(func(n int64) {
 		log.Warn("log lines dropped", "lines", n, "consequence", "nobody read the log, or it could not be written; counting and serving went on")
 	})
 	log.Info("starting abs-exporter", "version", b.Version, "revision", b.Revision, "go", b.GoVersion)
 
-	for _, w := range s.Warnings {
-		log.Warn("doubtful setting", "setting", w.Setting, "detail", w.Detail, "consequence", w.Consequence)
-	}
+	logDoubtful(s, log)
 
 	logSharding(s, log)
 
@@ -104,6 +103,7 @@ func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_
 	registry := metrics.NewRegistry(b)
 	metrics.RegisterLog(registry, lines.droppedLines)
 	health := metrics.NewHealth(registry)
+	reloads := metrics.NewReloads(registry)
 	exposition := metrics.NewExposition(registry, metrics.Options{
 		OpenMetricsCreated: s.Web.OpenmetricsCreated,
 		MaxRequests:        s.Web.MaxRequests,
@@ -116,9 +116,15 @@ func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_
 		Logger: log,
 	})
 
-	environment := collector.Environment{Health: health, Publisher: exposition, Clock: clock, OtherShards: s.OtherShards}
+	environment := collector.Environment{
+		Health: health, Publisher: exposition, Clock: clock, OtherShards: s.OtherShards, StateDir: s.State.Dir,
+	}
 	e.pusher, err = newPusher(&s.OTLP, otlp.Options{
-		Version: b.Version, Instance: instance(e.listeners[0].Addr()), Registry: registry,
+		Version: b.Version, Instance: instance(e.listeners[0].Addr()),
+		Registry: struct {
+			prometheus.Registerer
+			prometheus.Gatherer
+		}{registry, exposition},
 		Published: exposition.Published, Now: clock.Now, Log: log,
 	})
 	if err != nil {
@@ -143,39 +149,17 @@ func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_
 	if environment.Key, err = tokenKey(s.Series.TokenKeyFile, s.State.Dir, log); err != nil {
 		return nil, err
 	}
-	targets := make([]collector.Target, len(s.Targets))
-	for i, t := range s.Targets {
-		client, err := newClient(&t, func(c *abs.Config) {
-			c.Observe, c.Now = collector.ObserveCalls(health, t.Name, clock, log), clock.Now
-		}, log)
-		if err != nil {
-			return nil, fmt.Errorf("target %s: %w", t.Name, err)
-		}
-		e.closers = append(e.closers, func() error { client.Close(); return nil })
-		targets[i] = collector.Target{
-			Name:        t.Name,
-			URL:         t.URL,
-			ABS:         client,
-			Location:    t.Location,
-			Inclusive:   t.Inclusive(),
-			Forensics:   !t.Restricted(),
-			ResponseCap: int64(t.ResponseCap),
-			Timeout:     t.RequestLimit(),
-		}
-		if t.Restricted() {
-			log.Info("polling as the restricted user", "target", t.Name, "consequence", "ABS obfuscates tokens and refuses forensics")
-		}
-		if s.Forensics.AttackReports {
-			targets[i].AttackReports = client
-		}
-		if s.Admin.Enabled {
-			targets[i].Admin = client
-		}
-	}
-	e.collector, err = collector.New(collectorOptions(s), targets, environment)
+	e.reloader = newReloader(s, reloads, health, level, clock, log)
+	targets, err := e.reloader.targets(s.Targets, s)
 	if err != nil {
 		return nil, err
 	}
+	e.collector, err = collector.New(targets, environment)
+	if err != nil {
+		return nil, err
+	}
+	e.reloader.collector = e.collector
+	reloads.Succeeded(clock.Now())
 	e.pages = &pages{
 		collector:     e.collector,
 		metrics:       exposition,
@@ -183,8 +167,8 @@ func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_
 		build:         b,
 		clock:         clock,
 		started:       clock.Now(),
-		refresh:       s.Collect.Interval,
-		settings:      s.Effective,
+		reloader:      e.reloader,
+		lifecycle:     s.Web.EnableLifecycle,
 	}
 	return e, nil
 }
@@ -220,39 +204,13 @@ func newClient(t *config.Target, configure func(*abs.Config), log *slog.Logger) 
 	return client, nil
 }
 
-func collectorOptions(s *config.Settings) collector.Options {
-	return collector.Options{
-		Times: collector.Times{
-			Interval:    s.Collect.Interval,
-			Slot:        s.Collect.Slot,
-			Reread:      s.Collect.Reread,
-			Settle:      s.Collect.Settle,
-			Window:      s.Collect.Window,
-			Lookback:    s.Collect.Lookback,
-			MaxBackfill: s.Collect.MaxBackfill,
-		},
-		Series: collector.Series{
-			MaxTokens:  s.Series.MaxTokens,
-			MaxValues:  s.Series.MaxValues,
-			Dimensions: s.TokenDimensions,
-			Expire:     s.Series.Expire,
-		},
-		Forensics:     s.Forensics.Enabled,
-		ForensicsRate: s.Forensics.Rate,
-		Catalogue:     s.Catalogue,
-		Audit:         s.Audit.Interval,
-		AdminInterval: s.Admin.Interval,
-		LogEvents:     s.Log.Events,
-		StateDir:      s.State.Dir,
-	}
-}
-
 // drainTime is how long requests in flight may take after a signal: less than the ten seconds that
 // Docker waits, and ample for a scrape.
 const drainTime = 5 * time.Second
 
-// run polls and serves until ctx ends, or until one of the two fails.
-func (e *exporter) run(ctx context.Context) error {
+// run polls and serves until ctx ends, or until one of the two fails. The configuration is read
+// again on each hangup; nil: never.
+func (e *exporter) run(ctx context.Context, hangup <-chan os.Signal) error {
 	defer e.close()
 	group, ctx := errgroup.WithContext(ctx)
 
@@ -273,6 +231,11 @@ func (e *exporter) run(ctx context.Context) error {
 	// Pushes what is published, if --otlp.endpoint is set.
 	if e.pusher != nil {
 		group.Go(func() error { return e.pusher.Run(polled) })
+	}
+
+	// Reads the configuration again when it is asked to, or when its file has changed.
+	if e.reloader.parse != nil {
+		group.Go(func() error { e.reloader.run(ctx, hangup); return nil })
 	}
 
 	// Answers scrapes, people and probes. Each listener has a server of its own, because

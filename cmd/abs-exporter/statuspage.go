@@ -88,19 +88,20 @@ func writePage(w http.ResponseWriter, page *template.Template, data any) {
 }
 
 func (p *pages) statusPage(now time.Time) statusPage {
+	settings := p.reloader.settings.Load()
 	page := statusPage{
 		CSS:     template.CSS(statusCSS), //nolint:gosec // the project's own file
 		Build:   p.build,
 		Started: p.started,
 		Now:     pageTime{now.UTC().Format("2006-01-02 15:04:05 MST"), now.UTC().Format(time.RFC3339)},
-		Refresh: int(min(max(p.refresh, 5*time.Second), time.Minute) / time.Second),
+		Refresh: int(min(max(shortestInterval(settings), 5*time.Second), time.Minute) / time.Second),
 		// Relative, so that they work behind a proxy that serves the page under a prefix.
 		MetricsLink:  strings.TrimPrefix(p.telemetryPath, "/"),
 		HealthLink:   strings.TrimPrefix(config.HealthPath, "/"),
 		ReadyLink:    strings.TrimPrefix(config.ReadyPath, "/"),
 		RunbooksLink: strings.TrimPrefix(config.RunbooksPath, "/"),
 	}
-	page.Settings = p.settings
+	page.Settings = settings.Effective
 	for _, s := range p.collector.Status() {
 		f := s.Forensics
 		t := statusTarget{

@@ -12,6 +12,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
 	"github.com/abs-exporter/abs-exporter/collector"
 	"github.com/abs-exporter/abs-exporter/collector/absstate"
+	"github.com/abs-exporter/abs-exporter/collector/failures"
 	"github.com/abs-exporter/abs-exporter/collector/findings"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/metrics"
@@ -37,6 +38,10 @@ func (f fakeSource) LastHeartbeat() time.Time   { return f.last }
 var testNow = time.Date(2026, 11, 23, 0, 7, 30, 0, time.UTC)
 
 func testPages(source fakeSource) *pages {
+	s := &config.Settings{
+		Targets:   []config.Target{{Collect: config.Collect{Interval: 2 * time.Minute}}},
+		Effective: []config.Effective{{Name: "collect.interval", Value: "2m", Origin: "default"}, {Name: "ABS_EXPORTER_ABS_ACCESS_KEY", Value: "(hidden)", Origin: "the environment"}},
+	}
 	return &pages{
 		collector:     source,
 		metrics:       http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "abs_up 1\n") }),
@@ -44,8 +49,7 @@ func testPages(source fakeSource) *pages {
 		build:         metrics.Build{Version: "1.2.3", Revision: "0123abc", GoVersion: "go1.26"},
 		clock:         stillClock(testNow),
 		started:       testNow.Add(-26 * time.Hour),
-		refresh:       2 * time.Minute,
-		settings:      []config.Effective{{Name: "collect.interval", Value: "2m", Origin: "default"}, {Name: "ABS_EXPORTER_ABS_ACCESS_KEY", Value: "(hidden)", Origin: "the environment"}},
+		reloader:      newReloader(s, nil, nil, nil, nil, nil),
 	}
 }
 
@@ -82,7 +86,7 @@ func testStatus() []collector.Status {
 			CycleStatus: collector.CycleStatus{Running: at(-24 * time.Second), LastCycle: at(-3 * time.Hour), LastCycleDuration: 60 * time.Second, NextCycle: at(time.Second)},
 			Requests:    0, WindowStatus: unknownWindow, Slots: slots[40:42],
 			Admin: absstate.Status{Known: true, APIs: 1, Predicting: 1, TrackingTokens: 1, LicenseExpiry: at(-time.Hour), LicenseExpired: true},
-			Errors: []collector.ErrorStatus{
+			Errors: []failures.Row{
 				{At: at(-10 * time.Second), Since: at(-time.Hour), Times: 1234, What: "oauthtokens: ABS responded with status 503; the counters stand still until it recovers"},
 				{At: at(-48 * time.Hour), Since: at(-48 * time.Hour), Times: 1, What: "oauthtokens: no response within 60s"},
 			},
@@ -126,7 +130,7 @@ func TestStatusPageEscapes(t *testing.T) {
 	p := testPages(fakeSource{status: []collector.Status{{
 		Target: nasty,
 		Slots:  []collector.SlotStatus{{From: testNow, To: testNow, State: nasty}},
-		Errors: []collector.ErrorStatus{{At: testNow, What: nasty + "\x00\u202e"}},
+		Errors: []failures.Row{{At: testNow, What: nasty + "\x00\u202e"}},
 	}}})
 	p.build = metrics.Build{Version: nasty, Revision: nasty, GoVersion: nasty}
 	p.telemetryPath = "/javascript:alert(1)"

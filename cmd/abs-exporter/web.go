@@ -32,8 +32,8 @@ type pages struct {
 	build         metrics.Build
 	clock         collector.Clock
 	started       time.Time
-	refresh       time.Duration
-	settings      []config.Effective
+	reloader      *reloader
+	lifecycle     bool // it may be asked to reload
 }
 
 // handler answers on the listeners of --web.listen-address.
@@ -41,6 +41,7 @@ func (p *pages) handler() http.Handler {
 	mux := p.probes()
 	mux.Handle("GET "+p.telemetryPath, p.metrics)
 	mux.HandleFunc("GET /{$}", p.status)
+	mux.Handle("POST "+config.ReloadPath, p.reload())
 	mux.HandleFunc("GET "+config.RunbooksPath+"{name...}", p.runbook)
 	return mux
 }
@@ -55,6 +56,16 @@ func (p *pages) probes() *http.ServeMux {
 		plain(w, http.StatusOK, "ready\n")
 	})
 	return mux
+}
+
+// reload reads the configuration again. Pages of other sites may not have a browser do it.
+func (p *pages) reload() http.Handler {
+	if !p.lifecycle || p.reloader.parse == nil {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			plain(w, http.StatusForbidden, "not enabled: start serve with --web.enable-lifecycle\n")
+		})
+	}
+	return http.NewCrossOriginProtection().Handler(p.reloader)
 }
 
 func (p *pages) health(w http.ResponseWriter, _ *http.Request) {

@@ -154,10 +154,12 @@ func (f *Findings) Restore(s State) error {
 	return nil
 }
 
-// RestartSeries makes the detection counters begin at 0, for series under a new name.
-func (f *Findings) RestartSeries() {
+// RestartSeries makes the detection counters begin at 0, for series with another name or other
+// labels of the target; see metrics.Count.Restarted.
+func (f *Findings) RestartSeries(shown map[*metrics.Series]int64) {
 	for _, p := range f.active.pairs.all {
-		p.detections = metrics.Count{}
+		p.detections = p.detections.Restarted(shown)
+		p.staged, p.published = false, p.detections.Value == 0
 	}
-	f.active.overflow = metrics.Count{}
+	f.active.overflow = f.active.overflow.Restarted(shown)
 }

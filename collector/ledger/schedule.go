@@ -8,6 +8,7 @@ import (
 
 // schedule is what slots are opened and read by.
 type schedule struct {
+	start  Start
 	next   time.Time     // where the next slot begins; zero before the first Advance
 	length time.Duration // new slots are split into spans of this length
 	newest time.Time     // where the newest slot begins that ever held data
@@ -16,6 +17,14 @@ type schedule struct {
 	// clockBack says that the clock was set back, and rewind did not follow it yet.
 	clockBack bool
 	probes    probes
+}
+
+// Start is where counting began without state (rule 8).
+type Start struct {
+	// From is the minute from which on all requests are counted. Of earlier ones, those are counted
+	// that ABS added to its reports after Began, in the slots that were not settled then.
+	From  time.Time
+	Began time.Time // when the first cycle began
 }
 
 // Job is a window to read next.

@@ -176,6 +176,7 @@ func (l *Ledger) begin(from, until time.Time) {
 	next := &l.schedule.next
 	now := l.clock.Wall()
 	from = from.Truncate(time.Minute)
+	l.schedule.start = Start{From: l.c.Zone.FirstUnambiguous(from, l.c.Zone.Slot(from, l.c.Slot).To), Began: now}
 	for *next = l.c.Zone.Slot(earlier(from, l.clock.Start().Add(-l.c.Settle)), l.c.Slot).From; next.Before(until); {
 		span := l.c.Zone.Slot(*next, l.c.Slot)
 		*next = span.To

@@ -1,8 +1,11 @@
 package ledger
 
 import (
+	"errors"
 	"slices"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs"
 )
 
 // ResponseCap is the length in bytes that ABS limits its reports to; 0: unknown.
@@ -25,6 +28,27 @@ const (
 	TooLarge                   // refused as too large, or the body ended early
 	TimedOut
 )
+
+// internalServerError is the status; net/http is no import of a pure package.
+const internalServerError = 500
+
+// RefusalOf returns whether a shorter window might be read where a report failed.
+func RefusalOf(err error) Refusal {
+	var e *abs.Error
+	if !errors.As(err, &e) {
+		return Unavailable
+	}
+	switch {
+	case e.TooLong():
+		return TooLarge
+	case e.Status == internalServerError:
+		return ServerError
+	case e.Reason == abs.ReasonTimeout:
+		return TimedOut
+	default:
+		return Unavailable
+	}
+}
 
 // Failed records that the reading of a job failed, which changes no count. It returns false when
 // the window ought to be split but is too short.

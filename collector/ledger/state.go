@@ -35,6 +35,7 @@ type StateSettings struct {
 
 // StateTimes is what slots are opened, read and closed by.
 type StateTimes struct {
+	Start        Start
 	Next, Newest time.Time
 	Length       time.Duration
 	Clock        time.Duration // of activity
@@ -89,7 +90,7 @@ func (l *Ledger) State() *State {
 			Zone: l.c.Zone.Location.String(), Inclusive: l.c.Zone.Inclusive,
 		},
 		StateTimes: StateTimes{
-			Next: l.schedule.next, Newest: l.schedule.newest, Length: l.schedule.length,
+			Start: l.schedule.start, Next: l.schedule.next, Newest: l.schedule.newest, Length: l.schedule.length,
 			Clock: l.activity.clock, LastGain: l.activity.lastGain, Resumed: l.activity.resumed, Held: l.activity.held,
 			Wall: l.clock.Wall(), Elapsed: l.clock.Elapsed(), ABS: l.clock.ShowsABS(), Fresh: l.fresh,
 			ProbeLength: l.schedule.probes.length, ProbeProven: l.schedule.probes.proven,
@@ -183,7 +184,7 @@ func Restore(c Config, s *State) (*Ledger, error) {
 	}
 	l.total, l.other = all[0], all[1]
 	l.readings = s.Readings
-	l.schedule.next, l.schedule.newest = s.Next, s.Newest
+	l.schedule.start, l.schedule.next, l.schedule.newest = s.Start, s.Next, s.Newest
 	l.schedule.length = max(time.Minute, min(s.Length, c.Slot).Truncate(time.Minute))
 	l.schedule.probes = probes{readings: s.Readings, length: max(0, s.ProbeLength.Truncate(time.Minute)), proven: s.ProbeProven}
 	l.activity = activity{s.Clock, s.LastGain, s.Resumed, s.Held}

@@ -21,6 +21,10 @@ type tracked struct {
 	order    []int // indexes in the order of their ids; nil when stale
 }
 
+// DisplaceAfter is how long a tracked token goes without new requests before a busier one may
+// displace it: three of ABS's batches.
+const DisplaceAfter = 30 * time.Minute
+
 // fewIndexes is how many indexes there are at least, up to the limit. Their number doubles when
 // they are taken, and falls when few are, so that memory follows the tokens that are there.
 const fewIndexes = 4

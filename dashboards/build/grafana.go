@@ -8,26 +8,28 @@ import (
 // Dashboard is a dashboard in Grafana's JSON model, as far as it is used here. It uses only what
 // Grafana 10 knows; Grafana 13 reads it as well.
 type Dashboard struct {
-	UID                  string     `json:"uid"`
-	Title                string     `json:"title"`
-	Description          string     `json:"description"`
-	Tags                 []string   `json:"tags"`
-	SchemaVersion        int        `json:"schemaVersion"`
-	Version              int        `json:"version"`
-	ID                   *int       `json:"id"` // null: Grafana assigns one
-	Editable             bool       `json:"editable"`
-	GraphTooltip         int        `json:"graphTooltip"` // 1: the cross-hair is shared
-	Refresh              string     `json:"refresh"`
-	Time                 timeRange  `json:"time"`
-	Timezone             string     `json:"timezone"`
-	FiscalYearStartMonth int        `json:"fiscalYearStartMonth"`
-	LiveNow              bool       `json:"liveNow"`
-	Links                []Link     `json:"links"`
-	Annotations          object     `json:"annotations"`
-	Templating           Templating `json:"templating"`
-	Panels               []*Panel   `json:"panels"`
-	Timepicker           struct{}   `json:"timepicker"`
-	WeekStart            string     `json:"weekStart"`
+	UID                  string    `json:"uid"`
+	Title                string    `json:"title"`
+	Description          string    `json:"description"`
+	Tags                 []string  `json:"tags"`
+	SchemaVersion        int       `json:"schemaVersion"`
+	Version              int       `json:"version"`
+	ID                   *int      `json:"id"` // null: Grafana assigns one
+	Editable             bool      `json:"editable"`
+	GraphTooltip         int       `json:"graphTooltip"` // 1: the cross-hair is shared
+	Refresh              string    `json:"refresh"`
+	Time                 timeRange `json:"time"`
+	Timezone             string    `json:"timezone"`
+	FiscalYearStartMonth int       `json:"fiscalYearStartMonth"`
+	LiveNow              bool      `json:"liveNow"`
+	Links                []Link    `json:"links"`
+	Annotations          struct {
+		List []object `json:"list"`
+	} `json:"annotations"`
+	Templating Templating `json:"templating"`
+	Panels     []*Panel   `json:"panels"`
+	Timepicker struct{}   `json:"timepicker"`
+	WeekStart  string     `json:"weekStart"`
 }
 
 type (
@@ -84,20 +86,21 @@ type Link struct {
 
 // Panel is a panel, or the title of a row of them.
 type Panel struct {
-	ID              int         `json:"id"`
-	Type            string      `json:"type"`
-	Title           string      `json:"title"`
-	Description     string      `json:"description,omitempty"`
-	GridPos         GridPos     `json:"gridPos"`
-	Datasource      *source     `json:"datasource,omitempty"`
-	Targets         []Target    `json:"targets,omitempty"`
-	FieldConfig     *fieldSet   `json:"fieldConfig,omitempty"`
-	Options         object      `json:"options,omitempty"`
-	Transformations []object    `json:"transformations,omitempty"`
-	MaxDataPoints   int         `json:"maxDataPoints,omitempty"`
-	Interval        string      `json:"interval,omitempty"`
-	Collapsed       *bool       `json:"collapsed,omitempty"`
-	Panels          *[]struct{} `json:"panels,omitempty"` // of a row that is collapsed
+	ID              int       `json:"id"`
+	Type            string    `json:"type"`
+	Title           string    `json:"title"`
+	Description     string    `json:"description,omitempty"`
+	GridPos         GridPos   `json:"gridPos"`
+	Datasource      *source   `json:"datasource,omitempty"`
+	Targets         []Target  `json:"targets,omitempty"`
+	FieldConfig     *fieldSet `json:"fieldConfig,omitempty"`
+	Options         object    `json:"options,omitempty"`
+	Transformations []object  `json:"transformations,omitempty"`
+	MaxDataPoints   int       `json:"maxDataPoints,omitempty"`
+	Interval        string    `json:"interval,omitempty"`
+	Collapsed       *bool     `json:"collapsed,omitempty"`
+	Links           []Link    `json:"links,omitempty"`
+	Panels          *[]*Panel `json:"panels,omitempty"` // of a row that is collapsed
 }
 
 // GridPos is the position and size of a panel on a grid 24 columns wide.
@@ -113,7 +116,8 @@ type Target struct {
 	RefID        string  `json:"refId"`
 	Expr         string  `json:"expr"`
 	LegendFormat string  `json:"legendFormat"`
-	Format       string  `json:"format"`
+	QueryType    string  `json:"queryType,omitempty"` // of Loki
+	Format       string  `json:"format,omitempty"`    // of Prometheus
 	Instant      bool    `json:"instant"`
 	Range        bool    `json:"range"`
 	EditorMode   string  `json:"editorMode"`

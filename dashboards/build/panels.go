@@ -1,6 +1,6 @@
 package build
 
-import "strings"
+import "maps"
 
 // The variables as they stand in queries.
 const (
@@ -10,9 +10,6 @@ const (
 	ofAPI   = `target=~"$target", api=~"$api"`
 	ofToken = `target=~"$target", token="$token"`
 )
-
-// Tags of all dashboards; the links between them go by the first.
-const tag = "abs-exporter"
 
 func prometheus() *source { return &source{"prometheus", "${datasource}"} }
 
@@ -51,9 +48,32 @@ func (p *Panel) painted(paints []paint) *Panel {
 	return p
 }
 
-// column changes how one column of a table is shown.
+// column changes how one column of a table is shown, or one series of a graph.
 func (p *Panel) column(name string, properties ...object) *Panel {
 	p.FieldConfig.Overrides = append(p.FieldConfig.Overrides, override{object{"id": "byName", "options": name}, properties})
+	return p
+}
+
+// wide sets the width of a panel.
+func (p *Panel) wide(w int) *Panel {
+	p.GridPos.W = w
+	return p
+}
+
+// custom sets options of the fields that only this kind of panel has.
+func (p *Panel) custom(options object) *Panel {
+	custom, _ := p.FieldConfig.Defaults["custom"].(object)
+	if custom == nil {
+		custom = object{}
+		p.with("custom", custom)
+	}
+	maps.Copy(custom, options)
+	return p
+}
+
+// leads makes a click on the panel lead to another dashboard.
+func (p *Panel) leads(title, uid string) *Panel {
+	p.Links = []Link{{Title: title, URL: to(uid, "${target:queryparam}")}}
 	return p
 }
 
@@ -66,42 +86,51 @@ func stat(title, description, unit string, thresholds object, q query) *Panel {
 		p.with("decimals", 0)
 	}
 	p.with("unit", unit).with("thresholds", thresholds).with("color", object{"mode": "thresholds"}).with("noValue", "unknown")
-	p.says(object{"type": "special", "options": object{"match": "null", "result": object{"index": 0, "text": "unknown", "color": colourWarning}}})
+	p.says(special("null", 0, "unknown", colourBlind), special("nan", 1, "unknown", colourBlind))
+	colour, name := "background_solid", "value"
+	if len(thresholds["steps"].([]object)) == 1 {
+		colour = "none" // a number that is no judgement
+	}
+	if q.legend != "" {
+		name = "value_and_name"
+	}
 	p.Options = object{
-		"colorMode": "value", "graphMode": "none", "justifyMode": "auto", "orientation": "auto", "textMode": "value",
-		"reduceOptions": object{"calcs": []string{"lastNotNull"}, "fields": "", "values": false},
+		"colorMode": colour, "graphMode": "none", "justifyMode": "auto", "orientation": "auto", "textMode": name,
+		"reduceOptions": object{"calcs": []string{"last"}, "fields": "", "values": false},
 	}
 	return p
 }
 
-// wide sets the width of a panel.
-func (p *Panel) wide(w int) *Panel {
-	p.GridPos.W = w
-	return p
-}
-
-// also adds queries to a panel of one number: each of its numbers then has its name.
-func (p *Panel) also(queries ...query) *Panel {
-	for i, q := range queries {
-		t := p.Targets[0]
-		t.RefID, t.Expr, t.LegendFormat = "BCDE"[i:i+1], q.expr, q.legend
-		p.Targets = append(p.Targets, t)
-	}
-	p.Options["textMode"], p.Options["orientation"] = "value_and_name", "horizontal"
-	return p
-}
-
-// says adds a text shown in place of a value. No value at all would have the colour of the lowest
-// threshold, so it gets a text too.
-func (p *Panel) says(mapping object) *Panel {
+// says adds texts that are shown in place of values.
+func (p *Panel) says(mappings ...object) *Panel {
 	said, _ := p.FieldConfig.Defaults["mappings"].([]object)
-	return p.with("mappings", append(said, mapping))
+	return p.with("mappings", append(said, mappings...))
 }
 
 // otherwise sets the text shown for NaN: there is no number, and that is as it should be.
 func (p *Panel) otherwise(text string) *Panel {
-	p.Options["reduceOptions"].(object)["calcs"] = []string{"last"} // lastNotNull passes over NaN
-	return p.says(object{"type": "special", "options": object{"match": "nan", "result": object{"index": 1, "text": text, "color": colourNothing}}})
+	return p.with("mappings", []object{special("null", 0, "unknown", colourBlind), special("nan", 1, text, colourNothing)})
+}
+
+// trend makes a number one of every moment, with a line of the past. Its query has a value at every
+// moment, NaN where nobody knows: the last number would else stay.
+func (p *Panel) trend() *Panel {
+	for i := range p.Targets {
+		p.Targets[i].Instant, p.Targets[i].Range = false, true
+	}
+	p.Options["graphMode"], p.Interval, p.MaxDataPoints = "area", "1m", 60
+	return p
+}
+
+// ranked shows ranks as severities.
+func (p *Panel) ranked() *Panel { return p.judged(rankTexts()...) }
+
+// judged adds texts, each on its colour.
+func (p *Panel) judged(mappings ...object) *Panel {
+	if p.Type == "stat" {
+		p.Options["colorMode"] = "background_solid"
+	}
+	return p.says(mappings...)
 }
 
 // lines are series over time, of names that are known beforehand.
@@ -109,12 +138,12 @@ func lines(title, description, unit string, w, h int, queries ...query) *Panel {
 	p := panel("timeseries", title, description, w, h, queries...)
 	p.Interval = "1m"
 	p.with("unit", unit).with("min", 0).with("color", fixed(colourTraffic)).with("noValue", "unknown")
-	p.with("custom", object{
-		"drawStyle": "line", "lineInterpolation": "stepAfter", "lineWidth": 2, "fillOpacity": 10, "showPoints": "never",
-		"spanNulls": false, "axisSoftMin": 0, "axisSoftMax": 1, "stacking": object{"mode": "none", "group": "A"},
+	p.custom(object{
+		"drawStyle": "line", "lineInterpolation": "stepAfter", "lineWidth": 2, "fillOpacity": 0, "showPoints": "never",
+		"spanNulls": false, "axisSoftMin": 0, "stacking": object{"mode": "none", "group": "A"},
 	})
-	if unit != "short" {
-		delete(p.FieldConfig.Defaults["custom"].(object), "axisSoftMax")
+	if unit == "short" {
+		p.custom(object{"axisSoftMax": 1})
 	}
 	p.Options = object{
 		"legend":  object{"displayMode": "table", "placement": "bottom", "showLegend": true, "calcs": []string{"lastNotNull", "max"}},
@@ -123,21 +152,38 @@ func lines(title, description, unit string, w, h int, queries ...query) *Panel {
 	return p
 }
 
-// stacked puts the series on top of one another: they add up.
-func (p *Panel) stacked() *Panel {
-	custom := p.FieldConfig.Defaults["custom"].(object)
-	custom["stacking"] = object{"mode": "normal", "group": "A"}
-	custom["fillOpacity"], custom["lineWidth"] = 60, 1
+// overTime makes each point of a panel one of its own stretch of time, which is the chosen range or
+// longer: the points neither overlap nor leave anything out, however long the time that is shown.
+func (p *Panel) overTime() *Panel {
+	p.Interval = "$range"
+	if p.Type == "timeseries" {
+		p.custom(object{"lineInterpolation": "stepBefore"}) // a value is about the time before it
+	}
 	return p
+}
+
+// gains are counters over time, as bars that add up.
+func gains(title, description, unit string, w, h int, queries ...query) *Panel {
+	p := lines(title, description+" Each bar is about the time before it: the chosen range, or longer where there are too many. Bars add up.", unit, w, h, queries...)
+	p.custom(object{"drawStyle": "bars", "barAlignment": -1, "fillOpacity": 100, "lineWidth": 0, "stacking": object{"mode": "normal", "group": "A"}})
+	p.Options["legend"].(object)["calcs"] = []string{"sum"}
+	p.Interval = "$range"
+	return p
+}
+
+// limited draws the series named limit as what it is.
+func (p *Panel) limited() *Panel {
+	return p.column("limit", object{"id": "color", "value": fixed(colourLimit())},
+		object{"id": "custom.lineStyle", "value": object{"fill": "dash", "dash": []int{10, 10}}})
 }
 
 // rows are amounts over time, a row for each name. The panel writes numbers only into cells where
 // they fit, so there are none.
-func rows(title, description, scale string, h int, q query) *Panel {
-	p := panel("status-history", title, description, 12, h, q)
-	p.MaxDataPoints, p.Interval = 48, "1m" // more than a cell for each few pixels is refused by the panel
-	p.with("unit", "locale").with("decimals", 0).with("color", object{"mode": scale}).with("min", 0).with("noValue", "unknown")
-	p.with("custom", object{"fillOpacity": 90, "lineWidth": 0})
+func rows(title, description string, thresholds object, w, h int, q query) *Panel {
+	p := panel("status-history", title, description+" Each cell is about the time before it: the chosen range, or longer where there are too many. Cells add up.", w, h, q)
+	p.MaxDataPoints, p.Interval = 48, "$range" // more than a cell for each few pixels is refused by the panel
+	p.with("unit", "locale").with("decimals", 0).with("min", 0).with("noValue", "unknown")
+	p.with("color", object{"mode": "thresholds"}).with("thresholds", thresholds).custom(object{"fillOpacity": 100, "lineWidth": 0})
 	p.Options = object{
 		"showValue": "never", "rowHeight": 0.9, "colWidth": 0.96,
 		"legend":  object{"displayMode": "list", "placement": "bottom", "showLegend": false},
@@ -146,9 +192,17 @@ func rows(title, description, scale string, h int, q query) *Panel {
 	return p
 }
 
-// numbered writes the numbers into the cells: they are small.
-func (p *Panel) numbered() *Panel {
-	p.Options["showValue"] = "auto"
+// timeline shows over time how bad something is, by rank.
+func timeline(title, description string, w, h int, queries ...query) *Panel {
+	p := panel("state-timeline", title, description, w, h, queries...)
+	p.MaxDataPoints, p.Interval = 400, "1m"
+	p.with("unit", "none").with("color", object{"mode": "thresholds"}).with("thresholds", steps(colourNothing)).with("noValue", "unknown").ranked()
+	p.custom(object{"fillOpacity": 100, "lineWidth": 0, "spanNulls": false})
+	p.Options = object{
+		"mergeValues": true, "showValue": "auto", "alignValue": "left", "rowHeight": 0.85,
+		"legend":  object{"displayMode": "list", "placement": "bottom", "showLegend": true},
+		"tooltip": object{"mode": "single", "sort": "none"},
+	}
 	return p
 }
 
@@ -166,27 +220,21 @@ func bars(title, description string, w, h int, q query) *Panel {
 	return p
 }
 
-// table is the present state, one line for each series. names are the columns in order, each with
-// its title; one without a title is not shown.
-func table(title, description string, w, h int, sortBy string, names [][2]string, queries ...query) *Panel {
-	p := panel("table", title, description, w, h, queries...).instant("table")
-	p.with("unit", "string").with("noValue", "unknown").with("color", fixed("text"))
-	p.with("custom", object{"align": "auto", "cellOptions": object{"type": "auto"}, "inspect": false, "filterable": true})
-	p.Options = object{"showHeader": true, "cellHeight": "sm", "footer": object{"show": false, "reducer": []string{"sum"}, "fields": ""}}
-	order, renamed, hidden := object{}, object{}, object{"Time": true}
-	for i, n := range names {
-		if n[1] == "" {
-			hidden[n[0]] = true
-			continue
-		}
-		order[n[0]], renamed[n[0]] = i, n[1]
+// heatmap shows how a histogram was filled over time, a row for each bucket.
+func heatmap(title, description, unit string, w, h int, q query) *Panel {
+	p := panel("heatmap", title, description, w, h, q)
+	p.Targets[0].Format = "heatmap"
+	p.MaxDataPoints, p.Interval = 48, "$range"
+	p.with("unit", unit).with("noValue", "unknown").custom(object{"scaleDistribution": object{"type": "linear"}})
+	p.Options = object{
+		"calculate": false, "cellGap": 1, "showValue": "never", "filterValues": object{"le": 0.5},
+		"color": object{
+			"mode": "opacity", "fill": colourTraffic, "scale": "exponential", "exponent": 0.3, "scheme": "Blues", "steps": 64, "reverse": false,
+		},
+		"rowsFrame": object{"layout": "auto"}, "yAxis": object{"axisPlacement": "left", "unit": "s", "reverse": false},
+		"legend": object{"show": true}, "tooltip": object{"mode": "single", "showColorScale": true, "yHistogram": false},
+		"exemplars": object{"color": colourCritical},
 	}
-	if len(queries) > 1 {
-		p.Transformations = append(p.Transformations, object{"id": "merge", "options": object{}})
-	}
-	p.Transformations = append(p.Transformations,
-		object{"id": "organize", "options": object{"excludeByName": hidden, "indexByName": order, "renameByName": renamed}},
-		object{"id": "sortBy", "options": object{"fields": object{}, "sort": []object{{"field": sortBy, "desc": false}}}})
 	return p
 }
 
@@ -201,51 +249,36 @@ func text(title, description, markdown string, w, h int) *Panel {
 // row is the title above the panels that follow.
 func row(title string) *Panel {
 	open := false
-	return &Panel{Type: "row", Title: title, GridPos: GridPos{W: 24, H: 1}, Collapsed: &open, Panels: &[]struct{}{}}
+	return &Panel{Type: "row", Title: title, GridPos: GridPos{W: 24, H: 1}, Collapsed: &open, Panels: &[]*Panel{}}
+}
+
+// collapsed is the title of panels that are asked for only once somebody opens it.
+func collapsed(title string, panels ...*Panel) *Panel {
+	r := row(title)
+	*r.Collapsed, r.Panels = true, &panels
+	return r
 }
 
 // layout sets the positions of panels, from left to right and from top to bottom.
 func layout(panels ...*Panel) []*Panel {
-	x, y, height := 0, 0, 0
-	for i, p := range panels {
-		if x+p.GridPos.W > 24 {
-			x, y, height = 0, y+height, 0
-		}
-		p.ID, p.GridPos.X, p.GridPos.Y = i+1, x, y
-		x += p.GridPos.W
-		height = max(height, p.GridPos.H)
-	}
+	id, y := 0, 0
+	place(panels, &id, &y)
 	return panels
 }
 
-// severityColumn colours the cells of a column by their text.
-func severityColumn() object {
-	options := object{}
-	for i, s := range severities() {
-		options[s.name] = object{"index": i, "color": s.colour}
+func place(panels []*Panel, id, y *int) {
+	x, height := 0, 0
+	for _, p := range panels {
+		if x+p.GridPos.W > 24 {
+			x, *y, height = 0, *y+height, 0
+		}
+		*id++
+		p.ID, p.GridPos.X, p.GridPos.Y = *id, x, *y
+		if p.Type == "row" && *p.Collapsed {
+			below := *y + p.GridPos.H // the rows that follow stand there while it is collapsed
+			place(*p.Panels, id, &below)
+		}
+		x += p.GridPos.W
+		height = max(height, p.GridPos.H)
 	}
-	return object{"id": "mappings", "value": []object{{"type": "value", "options": options}}}
 }
-
-// ago shows a time in seconds since 1970 as how long ago it was; NaN is no time.
-func ago() []object {
-	return []object{
-		{"id": "unit", "value": "dateTimeFromNow"},
-		{"id": "mappings", "value": []object{{"type": "special", "options": object{"match": "nan", "result": object{"index": 0, "text": "–"}}}}},
-		{"id": "custom.width", "value": 130},
-	}
-}
-
-// toToken is the link of a cell or a bar to the token's dashboard.
-func toToken(token string) object {
-	return object{"id": "links", "value": []object{{
-		"title": "this token",
-		"url":   "/d/" + TokenUID + "?var-token=" + token + "&${datasource:queryparam}&${target:queryparam}&${range:queryparam}&${__url_time_range}",
-	}}}
-}
-
-// where is a metric with its matchers.
-func where(metric, matchers string) string { return metric + "{" + matchers + "}" }
-
-// long joins the lines of a query.
-func long(lines ...string) string { return strings.Join(lines, "\n") }

@@ -3,34 +3,66 @@ package build
 // The dashboards' uids. Links and alerts refer to them, so they never change.
 const (
 	OverviewUID = "abs-exporter-overview"
+	APIUID      = "abs-exporter-api"
 	TokenUID    = "abs-exporter-token" //nolint:gosec // G101: a dashboard's name
+	EventsUID   = "abs-exporter-events"
 	HealthUID   = "abs-exporter-health"
 )
 
-// All returns the dashboards, in the order in which one would open them.
-func All() []*Dashboard { return []*Dashboard{overview(), token(), health()} }
+// Tags of all dashboards; the links between them go by the first.
+const tag = "abs-exporter"
 
-func dashboard(uid, title, description, from string, variables []Variable, panels ...*Panel) *Dashboard {
-	return &Dashboard{
+// All returns the dashboards, in the order in which one would open them.
+func All() []*Dashboard { return []*Dashboard{overview(), api(), token(), health(), events()} }
+
+func dashboard(uid, title, description string, variables []Variable, annotations []object, panels ...*Panel) *Dashboard {
+	d := &Dashboard{
 		UID: uid, Title: title, Description: description, Tags: []string{tag, "security"},
 		SchemaVersion: 38, Version: 1, Editable: true, GraphTooltip: 1, Refresh: "1m",
-		Time: timeRange{from, "now"}, Timezone: "browser",
+		Time: timeRange{"now-12h", "now"}, Timezone: "browser",
 		Links: []Link{{
 			Title: "ABS dashboards", Type: "dashboards", Tags: []string{tag}, Icon: "external link", IncludeVars: true, KeepTime: true,
 		}},
-		Annotations: object{"list": []object{{
-			"builtIn": 1, "datasource": source{"grafana", "-- Grafana --"}, "enable": true, "hide": true,
-			"iconColor": "rgba(0, 211, 255, 1)", "name": "Annotations & Alerts", "type": "dashboard",
-		}}},
 		Templating: Templating{variables},
 		Panels:     layout(panels...),
 	}
+	d.Annotations.List = append([]object{{
+		"builtIn": 1, "datasource": source{"grafana", "-- Grafana --"}, "enable": true, "hide": true,
+		"iconColor": "rgba(0, 211, 255, 1)", "name": "Annotations & Alerts", "type": "dashboard",
+	}}, annotations...)
+	return d
 }
 
+// annotation marks on every graph when something happened, and can be switched off. Where times is
+// true, the query's values are the times; else something lasts while they are above 0.
+func annotation(name, expr, text, colour string, times bool) object {
+	return object{
+		"name": name, "datasource": prometheus(), "enable": true, "hide": false, "iconColor": colour,
+		"expr": expr, "step": "60s", "titleFormat": name, "textFormat": text, "tagKeys": "", "useValueForTime": times,
+		"target": object{"refId": "Anno", "expr": expr, "interval": "60s", "legendFormat": text, "range": true, "instant": false, "editorMode": "code"},
+	}
+}
+
+// attacksBegan marks the attacks that matchers select.
+func attacksBegan(keys, metric, matchers, text string) object {
+	return annotation("Attack began", began(keys, metric, matchers), text, colourCritical, true)
+}
+
+// interruptions are why there may be gaps.
+func interruptions() []object {
+	return []object{
+		annotation("Exporter restarted", "1000 * max by (instance) (process_start_time_seconds"+ofExporter+")", "{{instance}}", colourNothing, true),
+		annotation("ABS unreachable", "1 - "+gauge("target", "abs_up", target), "{{target}}", colourBlind, false),
+	}
+}
+
+// datasourceVariable opens on Grafana's default data source, if that is a Prometheus. With no
+// present value Grafana would take the first by letters.
 func datasourceVariable() Variable {
 	return Variable{
 		Name: "datasource", Label: "Data source", Description: "The Prometheus that scrapes abs-exporter.",
 		Type: "datasource", Query: "prometheus", Options: []object{}, Refresh: 1,
+		Current: object{"selected": true, "text": "default", "value": "default"},
 	}
 }
 
@@ -40,44 +72,36 @@ func targetVariable() Variable {
 
 func apiVariable() Variable {
 	return choice("api", "API", `An API's name as ABS reports it; of attacks "all" is one across APIs.`,
-		`label_values({__name__=~"abs_api_requests_total|abs_attack_tokens|abs_anomaly_tokens", target=~"$target"}, api)`)
+		`label_values({__name__=~"abs_api_requests_total|abs_attack_tokens|abs_anomaly_tokens|abs_api_prediction_mode"}, api)`)
 }
 
 func attackTypeVariable() Variable {
-	return choice("attack_type", "Attack type", "Of attacks, and of anomalies of the same name.",
-		`label_values(abs_attack_type_info{target=~"$target"}, attack_type)`)
+	return choice("attack_type", "Attack type", "Of attacks, and of anomalies of the same name.", `label_values(abs_attack_type_info, attack_type)`)
 }
 
-// choice is a variable of which any number of values may be chosen, or all.
+// choice is a variable of which any number of values may be chosen, or all. It is read when the
+// dashboard opens, and depends on no other: Grafana replaces a chosen value that a later answer
+// lacks, such as the API of an attack that is over.
 func choice(name, label, description, query string) Variable {
-	v := queried(name, label, description, query)
-	v.Multi, v.IncludeAll, v.AllValue, v.Sort = true, true, ".*", 5 // by letters, whatever their case
-	v.Current = object{"selected": true, "text": []string{"All"}, "value": []string{"$__all"}}
-	return v
-}
-
-func queried(name, label, description, query string) Variable {
 	return Variable{
 		Name: name, Label: label, Description: description, Type: "query",
 		Query:      object{"query": query, "refId": "StandardVariableQuery"},
-		Datasource: prometheus(), Options: []object{}, Refresh: 2,
+		Datasource: prometheus(), Options: []object{}, Refresh: 1,
+		Multi: true, IncludeAll: true, AllValue: ".*", Sort: 5, // by letters, whatever their case
+		Current: object{"selected": true, "text": []string{"All"}, "value": []string{"$__all"}},
 	}
 }
 
-// tokenVariable offers the tokens of the window: those with attacks first, then those with
-// anomalies, then the busiest. A token that is not among them, such as one of an old alert, can be
-// set by the URL.
-func tokenVariable() Variable {
-	const by = "max by (token) "
-	// All on one line: Grafana reads no query_result on several.
-	window := by + "(" + where("abs_token_window_requests", target) + ")"
-	weighed := func(weight, metric string) string {
-		return " + on (token) (" + weight + " * " + by + "(" + where(metric, target) + ") or on (token) 0 * " + window + ")"
-	}
-	v := queried("token", "Token id", "Flagged tokens come first, then the busiest.",
-		"query_result(sort_desc("+window+weighed("1e12", "abs_token_attack_types")+weighed("1e6", "abs_token_anomaly_types")+"))")
-	v.Regex = `/token="([^"]+)"/`
+// typed is a variable that only its user, a link or a bookmark sets.
+func typed(name, label, description string) Variable {
+	v := Variable{Name: name, Label: label, Description: description, Type: "textbox", Query: "", Current: object{"selected": true, "text": "", "value": ""}}
+	v.Options = []object{v.Current}
 	return v
+}
+
+// tokenVariable is typed: of a token that left the window Grafana would silently show another one.
+func tokenVariable() Variable {
+	return typed("token", "Token id", "16 hex digits, as the label token and the pages have it. The tables of the dashboards lead here.")
 }
 
 // rangeVariable is the span of increases: half an hour and up.

@@ -44,6 +44,9 @@ func record(e metrics.Event, observed time.Time) otellog.Record {
 		attribute.String(e.Kind()+"_type", valid(e.Type)), attribute.String("severity", valid(e.Severity)),
 		attribute.StringSlice("apis", apis),
 	)
+	for name, value := range e.Labels.All() {
+		r.AddAttributes(attribute.String(name, value))
+	}
 	if e.MoreAPIs > 0 {
 		r.AddAttributes(attribute.Int("more_apis", e.MoreAPIs))
 	}

@@ -31,9 +31,9 @@ func TestEventRecords(t *testing.T) {
 			},
 		},
 		{
-			metrics.Event{At: created, Target: "shop", Token: "f", Type: "Some Attack", Severity: "critical"},
+			metrics.Event{At: created, Target: "shop", Token: "f", Type: "Some Attack", Severity: "critical", Labels: metrics.NewOwnLabels(map[string]string{"env": "prod"})},
 			"abs.attack.ended", "Attack ended: Some Attack, token id f, target shop (critical)", "INFO", otellog.SeverityInfo,
-			map[string]string{"target": "shop", "token": "f", "attack_type": "Some Attack", "apis": "[]", "severity": "critical"},
+			map[string]string{"target": "shop", "token": "f", "attack_type": "Some Attack", "apis": "[]", "severity": "critical", "env": "prod"},
 		},
 		{
 			metrics.Event{At: created, Target: "shop", Began: true, Anomaly: true, Token: "f", Type: "X\xff", Severity: "unknown", APIs: []string{"all"}},

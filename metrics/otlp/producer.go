@@ -18,7 +18,7 @@ type producer struct {
 	*Pusher
 	out  *metricsOut
 	last time.Time
-	sets map[*metrics.Series]attribute.Set // of the last push
+	sets map[identity]attribute.Set // of the last push
 }
 
 // Produce implements metric.Producer. All points of a push have one time, which is later than that
@@ -30,21 +30,22 @@ func (p *producer) Produce(context.Context) ([]metricdata.ScopeMetrics, error) {
 		now = p.last.Add(time.Millisecond)
 	}
 	p.last = now
-	sets := make(map[*metrics.Series]attribute.Set, len(p.sets))
+	sets := make(map[identity]attribute.Set, len(p.sets))
 	var data []metricdata.Metrics
 	for _, g := range p.Published() {
 		f := g.Family
 		var points []metricdata.DataPoint[int64]
 		var floats []metricdata.DataPoint[float64] // instead, of a family that is no integer
 		for _, block := range g.Blocks {
-			points = slices.Grow(points, len(block))
-			for _, sample := range block {
+			points = slices.Grow(points, len(block.Samples))
+			for _, sample := range block.Samples {
 				s := sample.Series
-				set, ok := p.sets[s]
+				id := identity{s, block.Labels}
+				set, ok := p.sets[id]
 				if !ok {
-					set = attributes(s)
+					set = id.attributes()
 				}
-				sets[s] = set
+				sets[id] = set
 				if f.Scale != 0 {
 					floats = append(floats, metricdata.DataPoint[float64]{Attributes: set, Time: now, Value: sample.Float()})
 					continue
@@ -68,9 +69,18 @@ func (p *producer) Produce(context.Context) ([]metricdata.ScopeMetrics, error) {
 	return []metricdata.ScopeMetrics{{Scope: instrumentation.Scope{Name: scopeName, Version: p.Version}, Metrics: data}}, nil
 }
 
-func attributes(s *metrics.Series) attribute.Set {
+// identity is what the attributes of a point are made of.
+type identity struct {
+	series *metrics.Series
+	own    *metrics.OwnLabels // of the target
+}
+
+func (i identity) attributes() attribute.Set {
 	var labels []attribute.KeyValue
-	for name, value := range s.Labels() {
+	for name, value := range i.series.Labels() {
+		labels = append(labels, attribute.String(name, value))
+	}
+	for name, value := range i.own.All() {
 		labels = append(labels, attribute.String(name, value))
 	}
 	return attribute.NewSet(labels...)

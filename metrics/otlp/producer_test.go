@@ -75,18 +75,26 @@ func TestPushHasWhatTheSnapshotsHave(t *testing.T) {
 	now := created
 	p, e := newProducer(prometheus.NewRegistry(), &now)
 	model := churn{r, map[string]*metrics.Series{}}
+	own := map[string]*metrics.OwnLabels{}
 	for round := range 200 {
 		now = now.Add(time.Minute)
 		want := map[string]point{}
+		if round%20 == 0 { // as after a reload
+			own["b"] = metrics.NewOwnLabels(map[string]string{"env": fmt.Sprint(round), "zone": "eu"})
+		}
 		for _, target := range []string{"a", "b"} {
 			if r.IntN(10) == 0 { // the target is gone
 				e.Publish(target, nil)
 				continue
 			}
 			samples := model.samples(target, created.Add(time.Duration(round)*time.Second))
-			e.Publish(target, snapshot(samples...))
+			published := snapshot(samples...)
+			published.Labels = own[target]
+			e.Publish(target, published)
 			for _, s := range samples {
-				want[s.Series.Family().Name+fmt.Sprint(maps.Collect(s.Series.Labels()))] = point{
+				labels := maps.Collect(s.Series.Labels())
+				maps.Insert(labels, own[target].All())
+				want[s.Series.Family().Name+fmt.Sprint(labels)] = point{
 					s.Value, nanoseconds(s.Series.Created()), nanoseconds(now), "{requests}",
 				}
 			}

@@ -34,6 +34,7 @@ type silence struct {
 // The commands against an attack do what they say: with a simulated ABS, with what PingFederate's
 // page says of its endpoint, and with a real Alertmanager.
 func TestContain(t *testing.T) {
+	t.Parallel()
 	sim := newABS(3)
 	token := attackers(sim)[0]
 	now := time.Now()

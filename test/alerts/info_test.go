@@ -17,6 +17,7 @@ import (
 // The severity of an alert is joined from info series: every attack type that any series names, as
 // an attack or as an anomaly, known or not and whatever its name, has exactly one.
 func TestEveryTypeHasItsInfo(t *testing.T) {
+	t.Parallel()
 	sim := newABS(3)
 	tokens := attackers(sim)
 	now := time.Now()

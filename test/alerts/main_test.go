@@ -3,16 +3,27 @@ package alerts
 import (
 	"flag"
 	"os"
+	"runtime"
 	"testing"
 
 	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
 func TestMain(m *testing.M) {
-	// The longest tests wait for windows of a minute, and use little of a processor meanwhile. By
-	// default as many run at once as there are processors.
-	if err := flag.Set("test.parallel", "8"); err != nil {
+	// The longest tests wait for windows of a minute, and use little of a processor meanwhile: none
+	// waits for another. By default as many run at once as there are processors.
+	if err := flag.Set("test.parallel", "64"); err != nil {
 		panic(err)
 	}
 	os.Exit(tools.Main(m))
+}
+
+// processors has a place for each test that computes all the time: one processor is left to those
+// that run in real time.
+var processors = make(chan struct{}, max(1, runtime.NumCPU()-1))
+
+// compute waits until a processor is free for the rest of the test.
+func compute(t *testing.T) {
+	processors <- struct{}{}
+	t.Cleanup(func() { <-processors })
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 	"github.com/abs-exporter/abs-exporter/collector"
+	"github.com/abs-exporter/abs-exporter/collector/calls"
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/metrics"
@@ -45,15 +46,15 @@ func TestAlertsOfAnOutage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("simulates days")
 	}
+	t.Parallel()
 	for _, situation := range []struct {
 		kind, runbook string
 		firings       []firing
 	}{
 		{simulator.FaultDown, "ABSUnreachable.md", []firing{ // Alertmanager inhibits all but the first
-			{"ABSUnreachable", 10 * time.Minute, 10 * time.Minute, 0},
-			{"ABSWindowStale", 15 * time.Minute, 2 * time.Minute, 0},
+			{"ABSUnreachable", 30 * time.Minute, 10 * time.Minute, 0},
 			{"ABSReportStale", 34 * time.Minute, 0, 0},
-			{"ABSForensicsBehind", 3*time.Hour + 6*time.Minute, 0, 6 * time.Hour},
+			{"ABSForensicsBehind", 4*time.Hour + 45*time.Minute, 0, 6 * time.Hour},
 		}},
 		{simulator.FaultStandstill, "ABSNoNewRequests.md", []firing{
 			{"ABSNoNewRequests", 2*time.Hour + 11*time.Minute, 25 * time.Minute, 3 * time.Hour},
@@ -68,9 +69,10 @@ func TestAlertsOfAnOutage(t *testing.T) {
 				t.Errorf("%s does not name %s", situation.runbook, f.alert)
 			}
 		}
-		for _, hours := range []time.Duration{1, 3, 6, 12, 16} {
+		for _, hours := range []time.Duration{1, 6, 16} {
 			t.Run(fmt.Sprint(situation.kind, " ", int(hours), " h"), func(t *testing.T) {
 				t.Parallel()
+				compute(t)
 				begin, end, fired := runOutage(t, situation.kind, hours*time.Hour)
 				checkFired(t, situation.firings, hours*time.Hour, begin, end, fired)
 			})
@@ -85,7 +87,9 @@ func checkFired(t *testing.T, want []firing, length time.Duration, begin, end ti
 	near := func(at, wanted time.Time, within time.Duration) bool { return at.Sub(wanted).Abs() <= within }
 	unexpected := map[string]int{}
 	for _, f := range fired {
-		unexpected[f.Alert]++
+		if !slices.Contains(alwaysFires, f.Alert) {
+			unexpected[f.Alert]++
+		}
 	}
 	for _, w := range want {
 		if !w.of(length) {
@@ -161,7 +165,7 @@ func newCollector(t *testing.T, sim *simulator.Simulator, health *metrics.Health
 	t.Helper()
 	client, err := abs.NewClient(abs.Config{
 		URL: "http://abs.test", Keys: abs.StaticKeys("abs_ak", "abs_sk"), Location: time.UTC, Rate: 20, Concurrency: 8,
-		Transport: sim.Transport(), Observe: collector.ObserveCalls(health, "prod", collector.SystemClock{}, slog.New(slog.DiscardHandler)),
+		Transport: sim.Transport(), Observe: calls.Observe(health, "prod", time.Now, slog.New(slog.DiscardHandler)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -170,7 +174,7 @@ func newCollector(t *testing.T, sim *simulator.Simulator, health *metrics.Health
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := collector.New(collector.Options{
+	options := collector.Options{
 		Times: collector.Times{
 			Interval: 2 * time.Minute, Slot: 30 * time.Minute, Reread: 10 * time.Minute, Settle: 2 * time.Hour,
 			Window: 3 * time.Hour, MaxBackfill: 24 * time.Hour,
@@ -179,7 +183,8 @@ func newCollector(t *testing.T, sim *simulator.Simulator, health *metrics.Health
 			MaxTokens: 1000, MaxValues: 100, Expire: 2 * time.Hour, Dimensions: []counts.Dimension{counts.Method, counts.API, counts.Device},
 		},
 		Forensics: true, ForensicsRate: 10, Catalogue: types, Audit: 24 * time.Hour,
-	}, []collector.Target{{Name: "prod", Location: time.UTC, ABS: client, Forensics: true, AttackReports: client}}, collector.Environment{
+	}
+	c, err := collector.New([]collector.Target{{Name: "prod", Location: time.UTC, ABS: client, Forensics: true, AttackReports: client, Options: options}}, collector.Environment{
 		Key: []byte("0123456789abcdef-token-key"), Health: health, Publisher: page, Clock: collector.SystemClock{},
 		Log: slog.New(slog.DiscardHandler),
 	})

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -108,7 +107,7 @@ func TestTwoCopiesOfTheRules(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "tests"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"attacks.yml", "campaign.yml", "state.yml", "thresholds.yml", "traffic.yml"} {
+	for _, name := range []string{"attacks.yml", "campaign.yml", "thresholds.yml", "traffic.yml"} {
 		text, err := os.ReadFile(glob(t, "alerts", "tests", name)[0])
 		if err != nil {
 			t.Fatal(err)
@@ -144,95 +143,12 @@ func twice(rules []any) []any {
 
 func testRules(t *testing.T, file string) {
 	t.Helper()
+	compute(t)
 	cmd := exec.Command(tools.Path(t, "promtool"), "test", "rules", file)
 	cmd.Env = append(os.Environ(), "GOGC=400") // a quarter less of the processor's time
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("promtool test rules: %v\n%s", err, out)
 	}
-}
-
-// Every alert has a case that fires, with all of its annotations, and a near miss: a test of its
-// own in which it never fires, evaluated when its "for" has passed. Before that, any alert is
-// silent.
-func TestEveryAlertHasCases(t *testing.T) {
-	seen := map[string]*cases{}
-	for _, r := range alertRules(t) {
-		if seen[r.Alert] != nil {
-			t.Errorf("%s is there twice", r.Alert)
-		}
-		c := &cases{}
-		if r.For != "" {
-			c.patience = duration(t, r.For)
-		}
-		seen[r.Alert] = c
-	}
-	for _, file := range glob(t, "alerts", "tests", "*.yml") {
-		var parsed struct {
-			Tests []struct {
-				Alerts []alertCase `yaml:"alert_rule_test"`
-			} `yaml:"tests"`
-		}
-		read(t, file, &parsed)
-		for _, test := range parsed.Tests {
-			countCases(t, filepath.Base(file), test.Alerts, seen)
-		}
-	}
-	for name, s := range seen {
-		if s.fires == 0 || s.nearMisses == 0 {
-			t.Errorf("%s has %d cases that fire, and %d tests in which it never does although its \"for\" has passed", name, s.fires, s.nearMisses)
-		}
-	}
-}
-
-// cases counts the cases of one alert.
-type cases struct {
-	patience          time.Duration // its "for"
-	fires, nearMisses int
-}
-
-type alertCase struct {
-	Name     string `yaml:"alertname"`
-	At       string `yaml:"eval_time"`
-	Expected []struct {
-		Annotations map[string]string `yaml:"exp_annotations"`
-	} `yaml:"exp_alerts"`
-}
-
-// countCases adds the cases of one test.
-func countCases(t *testing.T, file string, test []alertCase, seen map[string]*cases) {
-	t.Helper()
-	silent := map[string]bool{} // which of those evaluated late enough never fire here
-	for _, c := range test {
-		s := seen[c.Name]
-		if s == nil {
-			t.Errorf("%s tests %s, and there is no such alert", file, c.Name)
-			continue
-		}
-		never, known := silent[c.Name]
-		switch {
-		case len(c.Expected) > 0:
-			silent[c.Name] = false
-			if c.Expected[0].Annotations["description"] != "" {
-				s.fires++
-			}
-		case (never || !known) && duration(t, c.At) > s.patience:
-			silent[c.Name] = true
-		}
-	}
-	for name, never := range silent {
-		if never {
-			seen[name].nearMisses++
-		}
-	}
-}
-
-func duration(t *testing.T, text string) time.Duration {
-	t.Helper()
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
 }
 
 // Which jobs are exporters cannot be recorded as the thresholds are, so the pattern has to be the
@@ -273,7 +189,7 @@ var asks = regexp.MustCompile(`\bquery `)
 var placeholder = regexp.MustCompile(`(\w+)=%(?:\[\d\])?q`)
 
 // examples are values for labels whose set of values is closed.
-var examples = map[string]string{"report": "oauthtokens"}
+var examples = map[string]string{"report": "oauthtokens", "signal": "logs"}
 
 func TestEveryQueryFitsTheTable(t *testing.T) {
 	n := 0
@@ -342,7 +258,7 @@ func TestEveryAlertIsComplete(t *testing.T) {
 		if want := "https://github.com/abs-exporter/abs-exporter/blob/main/docs/runbooks/" + r.Alert + ".md"; r.Annotations["runbook_url"] != want {
 			t.Errorf("%s: its runbook is %s instead of %s", r.Alert, r.Annotations["runbook_url"], want)
 		}
-		if !regexp.MustCompile(`/d/abs-exporter-(overview|token|health)`).MatchString(r.Annotations["dashboard_url"]) {
+		if !regexp.MustCompile(`/d/abs-exporter-(overview|api|health)\?`).MatchString(r.Annotations["dashboard_url"]) {
 			t.Errorf("%s leads to no dashboard of ours: %s", r.Alert, r.Annotations["dashboard_url"])
 		}
 	}

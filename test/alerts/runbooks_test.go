@@ -137,6 +137,7 @@ var foreignFlags = []string{"web.enable-otlp-receiver", "storage.tsdb.retention.
 
 // Every flag of abs-exporter that a runbook names exists, at the command that it is given to.
 func TestRunbooksNameFlags(t *testing.T) {
+	t.Parallel()
 	flags, all := map[string][]string{}, slices.Clone(foreignFlags)
 	for _, command := range []string{"serve", "resolve", "assets", "demo", "simulate"} {
 		help, err := exec.Command(tools.Binary(t), command, "--help").Output()

@@ -110,9 +110,15 @@ func faster(t *testing.T, route map[string]any) {
 }
 
 // startPrometheus runs the pinned Prometheus with our rules; without an exporter to scrape, it only
-// receives pushes.
+// receives pushes. An exporter is to answer before it is scraped: ABSExporterDown waits for seconds
+// here, which a machine may take to build or to start it.
 func startPrometheus(t *testing.T, exporter, alertmanager string) *prometheus {
 	t.Helper()
+	if exporter != "" {
+		if _, err := fetch("http://" + exporter + "/readyz"); err != nil {
+			t.Fatalf("the exporter is to answer before Prometheus scrapes it: %v", err)
+		}
+	}
 	dir := t.TempDir()
 	for _, file := range glob(t, "alerts", "*.rules.yml") {
 		text, err := os.ReadFile(file)

@@ -18,7 +18,6 @@ func TestStateAlerts(t *testing.T) {
 	sim := newABS(4)
 	_, entry := startABS(t, "state", sim)
 	address := tools.FreeAddress(t)
-	prom := startPrometheus(t, address, tools.FreeAddress(t)) // nobody is notified
 	startExporter(t, address, map[string]any{
 		"targets": []any{entry},
 		"abs":     map[string]any{"rate": 100},
@@ -26,6 +25,7 @@ func TestStateAlerts(t *testing.T) {
 		"admin":   map[string]any{"interval": "1s"},
 		"state":   map[string]any{"dir": ""},
 	})
+	prom := startPrometheus(t, address, tools.FreeAddress(t)) // nobody is notified
 	until(t, "ABS's own state is known", func() bool { return len(prom.query(`abs_api_prediction_mode{api="shop"} == 1`)) == 1 })
 
 	want := []string{"ABSLicenseExpired", "ABSNodeDiskFull", "ABSPredictionModeLost", "ABSTimeZoneMismatch"}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector"
+	"github.com/abs-exporter/abs-exporter/collector/calls"
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/statedir"
@@ -142,10 +143,10 @@ func (e *exporter) prepare() (*collector.Collector, error) {
 	log := slog.New(slog.DiscardHandler)
 	e.exposition = metrics.NewExposition(registry, metrics.Options{Registerer: registry, Logger: log})
 	client, err := abs.NewClient(abs.Config{
-		URL: e.url, Keys: abs.StaticKeys("abs_ak", "abs_sk"), TLS: abs.TLSConfig{Fingerprint: e.fingerprint},
+		URL: e.url, Keys: abs.StaticKeys("abs_ak", "abs_sk"), TLS: abs.TLSConfig{Fingerprint: []string{e.fingerprint}},
 		ResponseCap: 1 << 40, Timeout: 10 * time.Minute, UserAgent: "abs-exporter/bench",
 		Rate:    1000, // the small reports of the check of seams would wait 150 ms
-		Observe: collector.ObserveCalls(health, targetName, e.clock, slog.New(slog.DiscardHandler)), Now: e.clock.Now,
+		Observe: calls.Observe(health, targetName, e.clock.Now, slog.New(slog.DiscardHandler)), Now: e.clock.Now,
 	})
 	if err != nil {
 		return nil, err
@@ -154,7 +155,7 @@ func (e *exporter) prepare() (*collector.Collector, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := collector.New(collector.Options{
+	options := collector.Options{
 		Times: collector.Times{
 			Interval: interval, Slot: slotLength, Reread: 10 * time.Minute,
 			Settle: 2 * time.Hour, Window: 3 * time.Hour, Lookback: slotLength, MaxBackfill: 24 * time.Hour,
@@ -163,8 +164,9 @@ func (e *exporter) prepare() (*collector.Collector, error) {
 			MaxTokens: e.tracked, MaxValues: 100, Dimensions: []counts.Dimension{counts.Method, counts.API, counts.Device}, Expire: 2 * time.Hour,
 		},
 		Forensics: e.forensics > 0, ForensicsRate: 10, Catalogue: types, StateDir: e.state,
-	}, []collector.Target{{
-		Name: targetName, ABS: observed{client, e}, Location: time.UTC, Forensics: e.forensics > 0, ResponseCap: math.MaxInt64 / 16,
+	}
+	c, err := collector.New([]collector.Target{{
+		Options: options, Name: targetName, ABS: observed{client, e}, Location: time.UTC, Forensics: e.forensics > 0, ResponseCap: math.MaxInt64 / 16,
 	}}, collector.Environment{Key: tokenid.Key(tokenKey), Health: health, Publisher: e, Clock: e.clock, Log: log})
 	// The totals were zero-initialised a cycle ago, so that the first commit has what was counted.
 	e.clock.forward(interval)

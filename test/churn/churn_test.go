@@ -91,7 +91,7 @@ func TestChurn(t *testing.T) {
 		}
 		stored.Ingest(at, page)
 	}
-	c, err := collector.New(collector.Options{
+	options := collector.Options{
 		Times: collector.Times{
 			Interval: interval, Slot: 30 * time.Minute, Reread: 20 * time.Minute, Settle: settle, Window: time.Hour,
 			MaxBackfill: 24 * time.Hour,
@@ -99,7 +99,8 @@ func TestChurn(t *testing.T) {
 		Series: collector.Series{
 			MaxTokens: tracked, MaxValues: 100, Dimensions: []counts.Dimension{counts.Method, counts.API, counts.Device}, Expire: 2 * time.Hour,
 		},
-	}, []collector.Target{{Name: "t", ABS: client, ResponseCap: 1 << 40}}, collector.Environment{
+	}
+	c, err := collector.New([]collector.Target{{Name: "t", ABS: client, ResponseCap: 1 << 40, Options: options}}, collector.Environment{
 		Key: tokenid.Key("0123456789abcdef"), Health: metrics.NewHealth(registry), Publisher: exposition,
 		Clock: clock, Log: slog.New(slog.DiscardHandler),
 	})

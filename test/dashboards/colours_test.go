@@ -3,7 +3,10 @@ package dashboards
 import (
 	"fmt"
 	"math"
+	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/abs-exporter/abs-exporter/dashboards/build"
@@ -32,10 +35,58 @@ func TestColoursForColourBlindPeople(t *testing.T) {
 	}
 }
 
-// seen returns a colour in L*a*b* as somebody sees it; m applies to linear light.
-func seen(t *testing.T, hex string, m [3][3]float64) [3]float64 {
+// Marks stand out from the panels of Grafana's dark and light themes (WCAG 2.2, 1.4.11), and the
+// text that Grafana writes on a judgement can be read (1.4.3). No text has a colour of its own:
+// none can be read on both backgrounds.
+func TestContrast(t *testing.T) {
+	backgrounds := map[string]string{"dark": "#181B1F", "light": "#FFFFFF"}
+	const onColour = "#F7F8FA" // Grafana's text on a colour that is not very bright
+	var marks []string
+	for _, colours := range build.Palettes() {
+		marks = append(marks, colours...)
+	}
+	for _, mark := range marks {
+		for theme, background := range backgrounds {
+			if c := contrast(t, mark, background); c < 3 {
+				t.Errorf("%s on the %s theme: %.2f", mark, theme, c)
+			}
+		}
+	}
+	for _, judgement := range build.Judgements() {
+		if c := contrast(t, onColour, judgement); c < 4.5 {
+			t.Errorf("text on %s: %.2f", judgement, c)
+		}
+	}
+	used := regexp.MustCompile(`#[0-9A-Fa-f]{6}\b`)
+	for _, d := range load(t) {
+		for _, colour := range used.FindAllString(d.raw, -1) {
+			if !slices.Contains(marks, colour) {
+				t.Errorf("%s: %s is in no palette", d.UID, colour)
+			}
+		}
+		for _, faint := range []string{`"color-text"`, `"colorMode": "value"`, `"continuous-`, `"gradient"`} {
+			if strings.Contains(d.raw, faint) {
+				t.Errorf("%s: has %s, which is faint on one of the themes", d.UID, faint)
+			}
+		}
+	}
+}
+
+func contrast(t *testing.T, a, b string) float64 {
 	t.Helper()
-	var rgb, out [3]float64
+	x, y := luminance(t, a), luminance(t, b)
+	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
+}
+
+func luminance(t *testing.T, hex string) float64 {
+	t.Helper()
+	c := linear(t, hex)
+	return 0.2126*c[0] + 0.7152*c[1] + 0.0722*c[2]
+}
+
+// linear returns the light of red, green and blue.
+func linear(t *testing.T, hex string) (rgb [3]float64) {
+	t.Helper()
 	for i := range rgb {
 		v, err := strconv.ParseUint(hex[1+2*i:3+2*i], 16, 8)
 		if err != nil {
@@ -48,6 +99,14 @@ func seen(t *testing.T, hex string, m [3][3]float64) [3]float64 {
 			rgb[i] = math.Pow((c+0.055)/1.055, 2.4)
 		}
 	}
+	return rgb
+}
+
+// seen returns a colour in L*a*b* as somebody sees it; m applies to linear light.
+func seen(t *testing.T, hex string, m [3][3]float64) [3]float64 {
+	t.Helper()
+	var out [3]float64
+	rgb := linear(t, hex)
 	for i := range out {
 		for j := range rgb {
 			out[i] += m[i][j] * rgb[j]

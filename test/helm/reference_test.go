@@ -170,23 +170,25 @@ func compareValues(t *testing.T, path string, values map[string]any, s schema, d
 }
 
 // The thresholds of the schema are those of the rules.
-func TestSchemaHasTheThresholds(t *testing.T) {
-	var s schema
-	if err := json.Unmarshal([]byte(readFile(t, filepath.Join(chartDir, "values.schema.json"))), &s); err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for name := range s.Properties["prometheusRule"].Properties["thresholds"].Properties {
-		got = append(got, name)
-	}
-	slices.Sort(got)
-	var want []string
+func TestSchemaReference(t *testing.T) {
+	name := filepath.Join(chartDir, "values.schema.json")
+	var names []string
 	for _, m := range regexp.MustCompile(`record: abs:threshold_(\w+)`).FindAllStringSubmatch(readFile(t, filepath.Join(top, "alerts", "thresholds.rules.yml")), -1) {
-		want = append(want, m[1])
+		names = append(names, m[1])
 	}
-	slices.Sort(want)
-	if len(want) == 0 || !slices.Equal(got, want) {
-		t.Errorf("the schema has the thresholds %q, the rules %q", got, want)
+	slices.Sort(names)
+	var b strings.Builder
+	for i, n := range names {
+		fmt.Fprintf(&b, "\n            %q: {\"type\": \"number\", \"minimum\": 0}", n)
+		if i < len(names)-1 {
+			b.WriteByte(',')
+		}
+	}
+	thresholds := regexp.MustCompile(`("thresholds": \{[^{]*"properties": \{)((?:[^{}]|\{[^{}]*\})*?)(\n +\})`)
+	if text := readFile(t, name); len(names) == 0 || !thresholds.MatchString(text) {
+		t.Fatalf("%d thresholds, or %s has no place for them", len(names), name)
+	} else {
+		golden(t, name, []byte(thresholds.ReplaceAllString(text, "${1}"+b.String()+"${3}")))
 	}
 }
 

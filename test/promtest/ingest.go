@@ -22,6 +22,7 @@ import (
 // included.
 type Ingester struct {
 	Prometheus
+	added   labels.Labels // to each series, as a scrape configuration does
 	symbols *labels.SymbolTable
 	live    map[string]*stored // by the text of the series
 	pages   int
@@ -36,13 +37,25 @@ type stored struct {
 // Open returns an Ingester without samples.
 func Open(tb testing.TB) *Ingester {
 	tb.Helper()
+	// Days pass in seconds: blocks of two hours, made meanwhile, would only be in the way.
+	return open(tb, tb.TempDir(), 30*24*time.Hour, labels.EmptyLabels())
+}
+
+// OpenIn returns an Ingester without samples in a directory, from which a Prometheus can start once
+// the test has ended. It adds labels to each series, names before values, as a scrape does.
+func OpenIn(tb testing.TB, dir string, added ...string) *Ingester {
+	tb.Helper()
+	return open(tb, dir, 24*time.Hour, labels.FromStrings(added...))
+}
+
+func open(tb testing.TB, dir string, block time.Duration, added labels.Labels) *Ingester {
+	tb.Helper()
 	log := slog.New(slog.NewTextHandler(tb.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	options := tsdb.DefaultOptions()
 	options.RetentionDuration = 0
-	// Days pass in seconds: blocks of two hours, made meanwhile, would only be in the way.
-	options.MinBlockDuration = (30 * 24 * time.Hour).Milliseconds()
+	options.MinBlockDuration = block.Milliseconds()
 	options.MaxBlockDuration = options.MinBlockDuration
-	db, err := tsdb.Open(tb.TempDir(), log, nil, options, nil)
+	db, err := tsdb.Open(dir, log, nil, options, nil)
 	if err != nil {
 		tb.Fatalf("opening the database: %v", err)
 	}
@@ -52,7 +65,7 @@ func Open(tb testing.TB) *Ingester {
 		}
 	})
 	return &Ingester{
-		Prometheus: Prometheus{tb: tb, db: db, engine: newEngine(log)}, symbols: labels.NewSymbolTable(), live: map[string]*stored{},
+		Prometheus: Prometheus{tb: tb, db: db, engine: newEngine(log)}, added: added, symbols: labels.NewSymbolTable(), live: map[string]*stored{},
 	}
 }
 
@@ -87,6 +100,11 @@ func (in *Ingester) ingest(at int64, page []byte) error {
 		if !ok {
 			s = &stored{}
 			parser.Labels(&s.labels)
+			if !in.added.IsEmpty() {
+				b := labels.NewBuilder(s.labels)
+				in.added.Range(func(l labels.Label) { b.Set(l.Name, l.Value) })
+				s.labels = b.Labels()
+			}
 			in.live[string(text)] = s
 		}
 		if s.page == in.pages {

@@ -19,6 +19,7 @@ func TestCheck(t *testing.T) {
 		{`target_api:abs_api_requests:increase1h{api="shop"} > scalar(abs:threshold_api_traffic_ratio)`, ""},
 		{`abs_exporter_slots{state=~"open|pending", job="x"}`, ""},
 		{`increase((abs_requests_total[1h]))`, ""},
+		{`last_over_time(abs_requests_total[1h]) - last_over_time(abs_requests_total[1h] offset 1h) unless resets(abs_requests_total[1h]) > 0`, ""},
 
 		{`sum(abs_requests`, "is no PromQL"},
 		{`abs_requests`, "there is no metric abs_requests"},
@@ -44,6 +45,9 @@ func TestCheck(t *testing.T) {
 		{`sum(abs_requests_total)`, "the counter abs_requests_total without"},
 		{`abs_requests_total > 0`, "the counter abs_requests_total without"},
 		{`abs_requests_total and on (target) abs_up`, "the counter abs_requests_total without"},
+		{`last_over_time(abs_requests_total[1h]) - last_over_time(abs_requests_total[1h] offset 1h)`, "the counter abs_requests_total without"},
+		{`last_over_time(abs_requests_total[1h]) - last_over_time(abs_window_requests[1h]) unless resets(abs_requests_total[1h]) > 0`, "the counter abs_requests_total without"},
+		{`last_over_time(abs_requests_total[1h]) unless resets(abs_requests_total[1h]) > 0`, "the counter abs_requests_total without"},
 		{`max_over_time(abs_requests_total[1h])`, "the counter abs_requests_total without"},
 		{`abs_exporter_cycle_duration_seconds_count`, "the counter abs_exporter_cycle_duration_seconds_count without"},
 		{`rate(sum(abs_requests_total)[5m:1m])`, "the counter abs_requests_total without"},

@@ -2,6 +2,7 @@ package queries
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -34,11 +35,58 @@ func (c *checker) use(expr parser.Expr) {
 			c.wrongf("%s of the gauge %s", by, v.Name)
 		case m.kind == counter && slices.Contains(ofGauges, by):
 			c.wrongf("%s of the counter %s", by, v.Name)
-		case m.kind == counter && !slices.Contains(ofCounters, by) && by != exists:
+		case m.kind == counter && !slices.Contains(ofCounters, by) && by != exists && !difference(v, path):
 			c.wrongf("the counter %s without rate or increase", v.Name)
 		}
 		return nil
 	})
+}
+
+// difference reports whether a selector is part of last - first of one counter, unless it restarted.
+func difference(v *parser.VectorSelector, path []parser.Node) bool {
+	ends, minus := 0, false
+	for _, node := range slices.Backward(path) {
+		switch e := node.(type) {
+		case *parser.MatrixSelector, *parser.ParenExpr, parser.Expressions:
+		case *parser.Call:
+			switch e.Func.Name {
+			case "last_over_time", "min_over_time":
+				ends++
+			case "label_replace":
+			default:
+				return false
+			}
+		case *parser.AggregateExpr:
+			if !minus && e.Op != parser.MIN {
+				return false
+			}
+		case *parser.BinaryExpr:
+			switch e.Op {
+			case parser.LOR:
+			case parser.SUB:
+				minus = ends == 1 && onlyOf(e, v.Name)
+			case parser.LUNLESS:
+				return minus && onlyOf(e.RHS, v.Name) && strings.Contains(e.RHS.String(), "resets(")
+			default:
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return false
+}
+
+// onlyOf reports whether an expression reads no other metric.
+func onlyOf(expr parser.Expr, name string) bool {
+	only := true
+	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
+		if v, ok := node.(*parser.VectorSelector); ok && v.Name != name {
+			only = false
+		}
+		return nil
+	})
+	return only
 }
 
 const exists = "exists"

@@ -17,7 +17,7 @@ type attackAnswer struct {
 
 // attackReports reads the attack list, and the attack reports across APIs and of one API.
 func (i *inspection) attackReports(ctx context.Context, a *Answer) {
-	w := abs.WindowUntil(i.present(), i.settings.Collect.Window)
+	w := abs.WindowUntil(i.present(), i.target.Collect.Window)
 	var all []attackAnswer
 	ask := func(name string, send func(*abs.Client) (abs.AttackSummary, error)) {
 		r := attackAnswer{name: name}
@@ -38,7 +38,7 @@ func (i *inspection) attackReports(ctx context.Context, a *Answer) {
 	if i.api != "" {
 		ask("The attack report of one API", func(c *abs.Client) (abs.AttackSummary, error) { return c.Attacks(ctx, w, i.api, flagged) })
 	}
-	attackReportsAnswer(a, all, i.settings.Forensics.AttackReports)
+	attackReportsAnswer(a, all, i.target.Forensics.AttackReports)
 }
 
 func attackReportsAnswer(a *Answer, all []attackAnswer, enabled bool) {

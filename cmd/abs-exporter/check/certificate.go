@@ -33,7 +33,7 @@ func (i *inspection) certificate(_ context.Context, a *Answer) {
 	default:
 		how := "by the system's authorities"
 		switch t := &i.target.TLS; {
-		case t.Fingerprint != "":
+		case len(t.Fingerprint) > 0 || t.FingerprintFile != "":
 			how = "by its fingerprint"
 		case t.CAFile != "":
 			how = "by the authorities in " + t.CAFile

@@ -210,7 +210,7 @@ func (i *inspection) present() time.Time { return i.now().Add(i.ahead).Truncate(
 
 // settled is the end of what ABS adds no requests to any more.
 func (i *inspection) settled() time.Time {
-	return i.present().Add(-i.settings.Collect.Settle).Truncate(10 * time.Minute)
+	return i.present().Add(-i.target.Collect.Settle).Truncate(10 * time.Minute)
 }
 
 // tooLarge reports whether a shorter window may be answered.

@@ -65,12 +65,12 @@ func connect(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadGateway)
 		return
 	}
-	w.WriteHeader(http.StatusOK)
-	from, _, err := http.NewResponseController(w).Hijack()
+	from, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return
 	}
-	go func() { _, _ = io.Copy(to, from); to.Close() }()
+	_, _ = io.WriteString(from, "HTTP/1.1 200 OK\r\n\r\n")
+	go func() { _, _ = io.Copy(to, buffered); to.Close() }() // it may have begun to read
 	_, _ = io.Copy(from, to)
 	from.Close()
 }

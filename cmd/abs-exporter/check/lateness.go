@@ -44,7 +44,7 @@ func (i *inspection) lateness(_ context.Context, a *Answer) {
 	case i.age.most == 0:
 		a.unknown("The last %s have no requests: either there is no traffic, or ABS gets no logs, or the time zone is wrong.", length(farBack))
 	default:
-		late{i.age, i.settings.Collect.Settle, i.settings.Collect.Window, i.settings.Collect.Interval}.answer(a)
+		late{i.age, i.target.Collect.Settle, i.target.Collect.Window, i.target.Collect.Interval}.answer(a)
 	}
 }
 

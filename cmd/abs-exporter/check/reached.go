@@ -44,7 +44,7 @@ func reachedAnswer(a *Answer, target, route string, r reading) {
 	case !errors.As(r.err, &e) || status == 0:
 		a.fix("No, %s: %s.", route, failure(r.err))
 		if e != nil && e.Reason == abs.ReasonTimeout {
-			a.found("Look at firewalls, and at the proxy: HTTPS_PROXY and NO_PROXY.")
+			a.found("Look at firewalls, and at the proxy: --abs.proxy-url, or HTTPS_PROXY and NO_PROXY.")
 		}
 	case e.Reason == abs.ReasonAuth:
 		a.found("Yes, %s: it answered within %s.", route, duration(r.call.Duration))

@@ -80,10 +80,10 @@ func (i *inspection) series(_ context.Context, a *Answer) {
 		i.api = i.census.api()
 	}
 	var dimensions []string
-	for _, d := range i.settings.TokenDimensions {
+	for _, d := range i.target.TokenDimensions {
 		dimensions = append(dimensions, d.String())
 	}
-	i.census.answer(a, &i.settings.Series, dimensions, length(i.of))
+	i.census.answer(a, &i.target.Series, dimensions, length(i.of))
 }
 
 const (

@@ -16,19 +16,19 @@ import (
 func (i *inspection) size(ctx context.Context, a *Answer) {
 	to := i.settled()
 	all := []reading{i.first}
-	lengths := []time.Duration{time.Hour, i.settings.Collect.Window, 24 * time.Hour}
+	lengths := []time.Duration{time.Hour, i.target.Collect.Window, 24 * time.Hour}
 	slices.Sort(lengths)
 	for _, d := range slices.Compact(lengths) {
 		c := newCensus()
 		r := i.asker.tokens(ctx, abs.Window{From: to.Add(-d), To: to}, "a report of "+length(d), c.row)
-		if r.err == nil && d <= i.settings.Collect.Window {
+		if r.err == nil && d <= i.target.Collect.Window {
 			i.census, i.of = c, d
 		}
 		if all = append(all, r); r.err != nil && !tooLong(r.err) {
 			break
 		}
 	}
-	sizes{all, int64(i.target.ResponseCap), i.target.Timeout, i.settings.Collect.Window}.answer(a)
+	sizes{all, int64(i.target.ResponseCap), i.target.Timeout, i.target.Collect.Window}.answer(a)
 }
 
 // tooLong reports whether a report fails for its length, as far as an error shows that.

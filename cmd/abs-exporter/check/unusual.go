@@ -16,7 +16,7 @@ func (i *inspection) unknownToken(ctx context.Context, a *Answer) {
 		a.unknown("Not asked: ABS refuses forensics to the restricted user.")
 		return
 	}
-	w := abs.WindowUntil(i.present(), i.settings.Collect.Window)
+	w := abs.WindowUntil(i.present(), i.target.Collect.Window)
 	var f abs.Forensics
 	err := i.asker.ask(w, "forensics of a token that does not exist", func(c *abs.Client) (err error) {
 		f, err = c.Forensics(ctx, w, []byte(madeUp))

@@ -5,7 +5,8 @@ import "github.com/alecthomas/kong"
 // commands is the one description of commands and flags: parsing, environment variables, the keys
 // of the configuration file and docs/configuration.md are all made from it.
 //
-// serve, check, resolve and demo share their flags; a set tag here is the default of one of them.
+// serve, check, resolve, backfill and demo share their flags; a set tag here is the default of one
+// of them.
 type commands struct {
 	Serve Serve `cmd:"" default:"withargs" help:"Poll every target and serve its metrics (the default command)." set:"interval=2m" set:"slot=30m" set:"reread=10m" set:"settle=2h" set:"window=3h" set:"lookback=0s" set:"dimensions=method,api,device" set:"statedir=data/" set:"listen=:10464" set:"loglevel=info" set:"absrate=20" set:"forensicsrate=10" set:"audit=24h" set:"admin=5m"`
 
@@ -16,6 +17,8 @@ type commands struct {
 	Check Check `cmd:"" help:"Ask ABS what its documentation leaves open, in 40 requests at most, and print what to set. Accepts the flags of serve." set:"interval=2m" set:"slot=30m" set:"reread=10m" set:"settle=2h" set:"window=3h" set:"lookback=0s" set:"dimensions=method,api,device" set:"statedir=data/" set:"listen=:10464" set:"loglevel=info" set:"absrate=20" set:"forensicsrate=10" set:"audit=24h" set:"admin=5m"`
 
 	Resolve Resolve `cmd:"" help:"Find the token behind a token id in ABS's reports, and print what ABS reports of it. Accepts the flags of serve." set:"interval=2m" set:"slot=30m" set:"reread=10m" set:"settle=2h" set:"window=3h" set:"lookback=0s" set:"dimensions=method,api,device" set:"statedir=data/" set:"listen=:10464" set:"loglevel=info" set:"absrate=20" set:"forensicsrate=10" set:"audit=24h" set:"admin=5m"`
+
+	Backfill Backfill `cmd:"" help:"Write the history of the request counters from before the first start, as OpenMetrics text with timestamps. Accepts the flags of serve." set:"interval=2m" set:"slot=30m" set:"reread=10m" set:"settle=2h" set:"window=3h" set:"lookback=0s" set:"dimensions=method,api,device" set:"statedir=data/" set:"listen=:10464" set:"loglevel=info" set:"absrate=20" set:"forensicsrate=10" set:"audit=24h" set:"admin=5m"`
 
 	Assets Assets `cmd:"" help:"Write the dashboards, alert rules, Alertmanager example and runbooks that the binary carries, as files, for Kubernetes, or for jsonnet."`
 
@@ -33,7 +36,7 @@ func (s *Serve) validate(v *validation) {
 		s.Targets, s.OtherShards = s.Sharding.split(s.Targets)
 	}
 	if s.OtherShards != nil && s.Series.TokenKeyFile == "" {
-		v.warn("targets.shards", "is above 1 without --series.token-key-file",
+		v.warn(noTarget, "targets.shards", "is above 1 without --series.token-key-file",
 			"each shard generates a token key of its own: the state of a target that moves to another shard cannot be used there")
 	}
 }
@@ -70,6 +73,7 @@ func flagGroups() []kong.Group {
 		{Key: "log", Title: "Log"},
 		{Key: "check", Title: "Checking", Description: "Of check, flags only."},
 		{Key: "resolve", Title: "Resolving a token id", Description: "Of resolve, flags only."},
+		{Key: "backfill", Title: "Writing history", Description: "Of backfill, flags only."},
 		{Key: "assets", Title: "Assets", Description: "Of assets, flags only."},
 		{Key: "simulate", Title: "Simulated ABS", Description: "Of simulate and of demo."},
 	}

@@ -50,6 +50,39 @@ func (v *validation) effective() []Effective {
 	return all
 }
 
+// values returns the values of all settings outside of the list targets.
+func (v *validation) values() map[string]string {
+	all := map[string]string{}
+	for name, flag := range v.flags {
+		all[name] = textOf(flag)
+	}
+	return all
+}
+
+// AtRestart returns the settings, as the user would write them, that differ in o and take effect at
+// a restart only.
+func (s *Settings) AtRestart(o *Settings) (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(s.values)) {
+		if s.values[name] != o.values[name] && !reloaded(name) {
+			names = append(names, "--"+name)
+		}
+	}
+	return names
+}
+
+// reloaded reports whether a setting takes effect when the configuration is read again.
+func reloaded(name string) bool {
+	section, _, _ := strings.Cut(name, ".")
+	switch section {
+	case "abs", "collect", "forensics", "audit", "admin":
+		return true
+	case "series":
+		return name != "series.token-key-file"
+	default:
+		return name == "log.level" || name == "log.events"
+	}
+}
+
 // textOf returns the value of a flag, about as it would be written.
 func textOf(flag *kong.Flag) string {
 	switch value := flag.Target.Interface().(type) {

@@ -2,10 +2,12 @@ package config
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -23,6 +25,7 @@ type filePath string
 // it sets. The zero value sets nothing.
 type file struct {
 	name    string
+	sum     [sha256.Size]byte
 	values  map[string]fileValue // by name of the flag
 	targets []fileTarget         // nil without the list targets
 }
@@ -55,6 +58,7 @@ func (filePath) BeforeResolve(into *file, ctx *kong.Context, path *kong.Path) er
 	if err != nil {
 		return err
 	}
+	read.sum = sha256.Sum256(data)
 	*into = *read
 	ctx.AddResolver(into)
 	return nil
@@ -81,16 +85,17 @@ func (f *file) origin(line int, key string) string {
 	return fmt.Sprintf("%s:%d: key %s", f.name, line, key)
 }
 
-// settings returns the settings of one entry of the list targets: the shared ones of abs.*,
-// overridden by the entry's own. flags are the command's.
-func (t fileTarget) settings(shared *ABS, flags map[string]*kong.Flag) (ABS, error) {
+// settings returns the settings of one entry of the list targets: the shared ones, overridden by
+// the entry's own; a list or a map as a whole. flags are the command's.
+func (t fileTarget) settings(shared *PerTarget, flags map[string]*kong.Flag) (PerTarget, error) {
 	// kong can decode a value only into the field that it belongs to: that is shared's, which is
 	// restored afterwards.
 	before := *shared
 	defer func() { *shared = before }()
 	for name, v := range t.values {
+		flags[name].Target.SetZero() // kong adds to a list or a map
 		if err := decodeFlag(flags[name], v.text, flags[name].Target); err != nil {
-			return ABS{}, fmt.Errorf("%s: %w", name, err)
+			return PerTarget{}, fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return *shared, nil
@@ -189,6 +194,7 @@ func (p *fileParser) mapping(n *yaml.Node, name, shown string, into map[string]f
 		return
 	}
 	lines := map[string]int{}
+	ofEntry := name == "abs" && strings.HasPrefix(shown, "targets[")
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, v := n.Content[i], resolveAlias(n.Content[i+1])
 		full, text := strings.TrimPrefix(name+"."+k.Value, "."), strings.TrimPrefix(shown+"."+k.Value, ".")
@@ -207,12 +213,30 @@ func (p *fileParser) mapping(n *yaml.Node, name, shown string, into map[string]f
 			p.mapping(v, full, text, into)
 		case full == "targets" && p.parents["abs"]:
 			p.list(v)
+		case ofEntry && k.Value == "series" && p.tokenKeyOfEntry(v, text):
+		case ofEntry && slices.Contains(sections(), k.Value):
+			p.mapping(v, k.Value, text, into)
 		case full == "abs.access-key" || full == "abs.secret-key":
 			p.failf(k, text, "keys are not written here; name a file with %s-file", text)
 		default:
 			p.failf(k, text, "unknown key")
 		}
 	}
+}
+
+// sections are what an entry of the list targets may have of its own beside the keys of abs.
+func sections() []string { return []string{"collect", "forensics", "series"} }
+
+// tokenKeyOfEntry reports the one key of series that is not for one target: a token has one id.
+func (p *fileParser) tokenKeyOfEntry(n *yaml.Node, shown string) (found bool) {
+	const key = "token-key-file"
+	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			p.failf(n.Content[i], shown+"."+key, "is for all targets: set series.%s outside of the list", key)
+			return true
+		}
+	}
+	return false
 }
 
 func (p *fileParser) list(n *yaml.Node) {
@@ -230,7 +254,7 @@ func (p *fileParser) list(n *yaml.Node) {
 	}
 }
 
-// value returns the text of a scalar, or of a list for a flag that is repeatable.
+// value returns the text of a scalar, or of a list or a mapping for a flag that is repeatable.
 func (p *fileParser) value(n *yaml.Node, key string, flag *kong.Flag) (text string, ok bool) {
 	switch {
 	case n.Tag == "!!null":
@@ -248,10 +272,25 @@ func (p *fileParser) value(n *yaml.Node, key string, flag *kong.Flag) (text stri
 			}
 			items[i] = item.Value
 		}
-		text = kong.JoinEscaped(items, ',')
+		p.relativeFiles(items, flag)
+		separator := ','
+		if flag.IsMap() {
+			separator = flag.Tag.MapSep
+		}
+		text = kong.JoinEscaped(items, separator)
+	case n.Kind == yaml.MappingNode && flag.IsMap():
+		items, ok := p.pairs(n, key)
+		if !ok {
+			return "", false
+		}
+		p.relativeFiles(items, flag)
+		text = kong.JoinEscaped(items, flag.Tag.MapSep)
 	default:
 		p.failf(n, key, "expected a value but got %s", kindOf(n))
 		return "", false
+	}
+	if flag.Tag.Has("file") && !flag.IsMap() {
+		text = p.relative(text)
 	}
 	if err := decodeFlag(flag, text, reflect.New(flag.Target.Type()).Elem()); err != nil {
 		p.failf(n, key, "%s", err)
@@ -262,6 +301,51 @@ func (p *fileParser) value(n *yaml.Node, key string, flag *kong.Flag) (text stri
 		return "", false
 	}
 	return text, true
+}
+
+// relative returns a path as it is relative to the configuration file.
+func (p *fileParser) relative(path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(p.name), path)
+}
+
+// relativeFiles makes the files of items such as name=file relative to the configuration file.
+func (p *fileParser) relativeFiles(items []string, flag *kong.Flag) {
+	if !flag.Tag.Has("file") || !flag.IsMap() {
+		return
+	}
+	for i, item := range items {
+		if name, file, found := strings.Cut(item, "="); found {
+			items[i] = name + "=" + p.relative(file)
+		}
+	}
+}
+
+// pairs returns a mapping of names to values as the flag has them, each name=value.
+func (p *fileParser) pairs(n *yaml.Node, key string) (items []string, ok bool) {
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		name, value := n.Content[i], resolveAlias(n.Content[i+1])
+		switch {
+		case name.Kind != yaml.ScalarNode || strings.Contains(name.Value, "="):
+			p.failf(name, key, "%q cannot be a name", name.Value)
+			return nil, false
+		case seen[name.Value]:
+			p.failf(name, key+"."+name.Value, "given twice")
+			return nil, false
+		case value.Kind != yaml.ScalarNode:
+			p.failf(value, key+"."+name.Value, "expected a value but got %s", kindOf(value))
+			return nil, false
+		case value.Tag == "!!null":
+			p.failf(value, key+"."+name.Value, "has no value")
+			return nil, false
+		}
+		seen[name.Value] = true
+		items = append(items, name.Value+"="+value.Value)
+	}
+	return items, true
 }
 
 func resolveAlias(n *yaml.Node) *yaml.Node {

@@ -4,15 +4,19 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alecthomas/kong"
 
+	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 )
 
-func TestBadFiles(t *testing.T) {
+func TestWrongFiles(t *testing.T) {
 	cleanEnv(t)
 	messages := map[string][]string{
 		"unknown-key.yml": {":3: key collect.intervall: unknown key"},
@@ -43,7 +47,6 @@ func TestBadFiles(t *testing.T) {
 		},
 		"targets-unknown.yml": {
 			":2: key targets[0].abs.url: unknown key",
-			":3: key targets[0].collect: unknown key",
 			":4: key targets[0].tls.ca: unknown key",
 		},
 		"targets-shared.yml":  {":4: key abs.timeout: must be above 0s but is 0s"},
@@ -52,9 +55,71 @@ func TestBadFiles(t *testing.T) {
 			":6: key collect.slot: must be whole minutes that divide a day, such as 10m, 30m or 1h, but is 7m0s",
 			":8: key series.max-values: must be 1 or more but is 0",
 		},
+		"labels.yml": {
+			`:4: key abs.labels: the label "target" is one of the exporter's own`,
+			`:10: key targets[1].labels: the label "empty" has no value`,
+			`:10: key targets[1].labels: the label "instance" is reserved for Prometheus`,
+			`:10: key targets[1].labels: "my-env" is no name of a label: it begins with a letter, goes on with letters, digits and _, and has 64 characters at most`,
+		},
+		"labels-twice.yml":         {":4: key abs.labels.env: given twice"},
+		"labels-without-value.yml": {":3: key abs.labels.env: has no value"},
+		"labels-nested.yml":        {":3: key targets[0].labels.env: expected a value but got a mapping"},
+		"labels-list.yml":          {`:2: key abs.labels: expected "<key>=<value>" but got "env"`},
+		"targets-sections.yml": {
+			":5: key collect.interval: must not be longer than a slot (2m0s) but is 5m0s, in targets[0] on line 7",
+			":9: key targets[0].collect.reread: must not be shorter than the interval (5m0s) but is 1m0s",
+			":13: key targets[1].collect.window: must not be shorter than a slot (30m0s) but is 1m30s",
+			":15: key targets[1].series.max-tokens: must not be negative but is -1",
+			`:16: key targets[1].series.dimensions: unknown dimension "country"; there are method, api, device, ip`,
+			`:19: key targets[1].forensics.severity: attack type "no such type" is not in the catalogue: give a name or an id that docs/attack-types.md lists`,
+			":18: key targets[1].forensics.rate: must be above 0; to request no forensics, use --no-forensics.enabled",
+		},
+		"targets-sections-shared.yml": {":5: key series.max-values: must be 1 or more but is 0"},
+		"targets-token-key.yml": {
+			":5: key targets[0].series.token-key-file: is for all targets: set series.token-key-file outside of the list",
+			":6: key targets[0].state: unknown key",
+		},
+		"targets-keys.yml": {
+			`:4: key targets[0].collect.interval: expected duration but got "fast": time: invalid duration "fast"`,
+			":5: key targets[0].collect.intervall: unknown key",
+			":6: key targets[0].series: expected a mapping but got a value",
+		},
+		"relative.yml": {
+			":6: key web.telemetry-path: /-/reload serves another page",
+			":8: key web.config.file: stat DIR/web.yml: no such file or directory",
+			":4: key abs.secret-key-file: the secret key cannot be read: open DIR/keys/secret: no such file or directory",
+		},
+		"proxy.yml": {
+			":6: key targets[0].proxy-url: holds a password, which belongs into a file of its own",
+			":8: key targets[1].proxy-url: is no URL of the form http://host:port; https, socks5 and socks5h are possible too",
+			":11: key targets[2].proxy-password-file: is there without a user, who is named in the proxy's URL: http://user@host:port",
+			":14: key targets[3].proxy-password-file: the password of the proxy cannot be read: open DIR/nowhere: no such file or directory",
+			":16: key targets[4].proxy-url: has a path, a query or a fragment; only host and port are wanted",
+			":4: key abs.no-proxy: is there without the URL of a proxy; for a proxy from HTTPS_PROXY there is the variable NO_PROXY",
+		},
+		"gateway.yml": {
+			":6: key targets[0].header-file: the header X-Abs-Ak is set by the exporter itself",
+			":8: key targets[1].header-file: the header Host is set by the exporter itself",
+			":10: key targets[2].header-file: the header Authorization has settings of its own: basic auth, or a bearer token",
+			":12: key targets[3].header-file: the header X-Team is named twice",
+			`:14: key targets[4].header-file: "a b" is no name of a header`,
+			":16: key targets[5].header-file: the header X-Team cannot be read: open DIR/nowhere: no such file or directory",
+			":18: key targets[6].bearer-token-file: cannot be used together with basic auth: both are the header Authorization",
+			":19: key targets[7].basic-auth.password-file: is missing: basic auth takes a user and a file with the password",
+			":22: key targets[8].basic-auth.user: is missing: basic auth takes a user and a file with the password",
+			":25: key targets[9].bearer-token-file: the bearer token cannot be read: open DIR/nowhere: no such file or directory",
+			":27: key targets[10].basic-auth.user: contains a colon or a control character, which basic auth does not allow",
+		},
+		"tls.yml": {
+			":5: key targets[0].tls.min-version: must be TLS10, TLS11, TLS12 or TLS13",
+			":7: key targets[1].tls.fingerprint: is not a SHA-256: 64 hexadecimal digits, with or without colons",
+			":9: key targets[2].tls.fingerprint-file: open DIR/nowhere: no such file or directory",
+			":11: key targets[3].tls.fingerprint-file: DIR/access:1 is not a SHA-256: 64 hexadecimal digits, with or without colons",
+			":13: key targets[4].tls.fingerprint-file: cannot be used together with abs.tls.insecure-skip-verify",
+		},
 		"alias-loop.yml": {":2: key abs.tls.tls: unknown key"},
 	}
-	files, err := os.ReadDir("testdata/bad")
+	files, err := os.ReadDir("testdata/wrong")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +129,7 @@ func TestBadFiles(t *testing.T) {
 	for _, f := range files {
 		t.Run(f.Name(), func(t *testing.T) {
 			dir := keyFiles(t)
-			text, err := os.ReadFile(filepath.Join("testdata/bad", f.Name()))
+			text, err := os.ReadFile(filepath.Join("testdata/wrong", f.Name()))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -84,6 +149,60 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
+// An entry of the list targets has settings of its own, which replace the shared ones, and leave
+// those of the others alone.
+func TestSettingsOfATarget(t *testing.T) {
+	cleanEnv(t)
+	dir := keyFiles(t)
+	write(t, filepath.Join(dir, "abs-exporter.yml"), `
+abs:
+  access-key-file: access
+  secret-key-file: secret
+  labels: {env: prod, team: "a, b; c=d"}
+collect: {interval: 1m}
+series: {dimensions: [method, api]}
+forensics: {severity: ["Data Exfiltration Attack=info", "Stolen Token Attack Type 1=info"]}
+targets:
+  - url: https://a.example.com
+  - url: https://b.example.com
+    labels: {env: test}
+    collect: {interval: 30s, settle: 4h}
+    series: {max-tokens: 7, dimensions: [ip]}
+    forensics: {enabled: false, severity: {"Data Exfiltration Attack": critical}}
+  - url: https://c.example.com
+    labels: {}
+    series: {dimensions: []}
+`)
+	s := parsed[Serve](t, "--config="+filepath.Join(dir, "abs-exporter.yml"), "--collect.window=4h").Settings
+	a, b, c := s.Targets[0], s.Targets[1], s.Targets[2]
+	for _, test := range []struct{ got, want any }{
+		{a.Labels, map[string]string{"env": "prod", "team": "a, b; c=d"}},
+		{b.Labels, map[string]string{"env": "test"}},
+		{len(c.Labels), 0},
+		{a.Collect.Interval, time.Minute},
+		{b.Collect.Interval, 30 * time.Second},
+		{b.Collect.Settle, 4 * time.Hour},
+		{b.Collect.Window, 4 * time.Hour}, // shared, from the flag
+		{c.Collect.Settle, 2 * time.Hour},
+		{a.TokenDimensions, []counts.Dimension{counts.Method, counts.API}},
+		{b.TokenDimensions, []counts.Dimension{counts.IP}},
+		{len(c.TokenDimensions), 0},
+		{[]int{a.Series.MaxTokens, b.Series.MaxTokens}, []int{1000, 7}},
+		{[]bool{a.Forensics.Enabled, b.Forensics.Enabled}, []bool{true, false}},
+		{len(a.Forensics.Severity), 2},
+		{b.Forensics.Severity, map[string]string{"Data Exfiltration Attack": "critical"}},
+		{s.Series.Dimensions, []string{"method", "api"}},
+		{a.AccessKeyFile, filepath.Join(dir, "access")},
+	} {
+		if !reflect.DeepEqual(test.got, test.want) {
+			t.Errorf("got %v, want %v", test.got, test.want)
+		}
+	}
+	if a.SameSettings(&b) || !a.SameSettings(&a) {
+		t.Error("the comparison of two targets is wrong")
+	}
+}
+
 // sampleName is the file that docs/configuration.md shows.
 const sampleName = "testdata/abs-exporter.yml"
 
@@ -100,32 +219,32 @@ func TestSampleFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	sample := strings.ReplaceAll(string(text), "/etc/abs-exporter/", dir+"/")
 	for _, name := range []string{"production-access-key", "production-secret-key", "test-access-key", "test-secret-key"} {
 		write(t, filepath.Join(dir, name), name+"\n")
 	}
 	write(t, filepath.Join(dir, "ca.pem"), string(certificate))
 	write(t, filepath.Join(dir, "web.yml"), "")
-	write(t, filepath.Join(dir, "abs-exporter.yml"), sample)
+	write(t, filepath.Join(dir, "abs-exporter.yml"), string(text))
 	s := parsed[Serve](t, "--config="+filepath.Join(dir, "abs-exporter.yml")).Settings
 	if len(s.Targets) != 2 {
 		t.Fatalf("%d targets", len(s.Targets))
 	}
 	a, b := s.Targets[0], s.Targets[1]
-	if a.Name != "production" || a.Location.String() != "Europe/Berlin" || a.TLS.CAFile == "" || a.TLS.Fingerprint != "" || a.User != "admin" || a.Rate != 10 {
+	if a.Name != "production" || a.Location.String() != "Europe/Berlin" || a.TLS.CAFile == "" || a.TLS.Fingerprint != nil || a.User != "admin" || a.Rate != 10 {
 		t.Errorf("first target: %+v", a.ABS)
 	}
-	if b.Name != "test" || b.Location.String() != "UTC" || b.TLS.CAFile != "" || b.TLS.Fingerprint == "" || !b.Restricted() || b.Rate != 10 {
+	if b.Name != "test" || b.Location.String() != "UTC" || b.TLS.CAFile != "" || len(b.TLS.Fingerprint) != 1 || !b.Restricted() || b.Rate != 10 ||
+		a.Labels["env"] != "prod" || b.Labels["env"] != "test" || a.Collect.Interval != time.Minute || b.Collect.Interval != 5*time.Minute || b.Series.MaxTokens != 500 {
 		t.Errorf("second target: %+v", b.ABS)
 	}
-	if s.ABS.Name != "" || s.ABS.TLS != (TLS{}) || len(s.Web.ListenAddress) != 2 || s.Log.Format != "json" {
+	if s.ABS.Name != "" || !abs.TLSConfig(s.ABS.TLS).IsZero() || s.ABS.Labels != nil || s.Series.MaxTokens != 5000 || len(s.Web.ListenAddress) != 2 || s.Log.Format != "json" {
 		t.Errorf("a target's settings apply to all: %+v", s)
 	}
 }
 
 // Whatever a file holds, it is either parsed or refused with messages that name its lines.
 func FuzzFile(f *testing.F) {
-	for _, pattern := range []string{"testdata/bad/*.yml", "testdata/*.yml"} {
+	for _, pattern := range []string{"testdata/wrong/*.yml", "testdata/*.yml"} {
 		names, err := filepath.Glob(pattern)
 		if err != nil {
 			f.Fatal(err)

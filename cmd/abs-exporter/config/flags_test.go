@@ -161,7 +161,7 @@ func TestBadFlags(t *testing.T) {
 		"log level":            {with("--log.level=loud"), nil, []string{`--log.level must be one of "debug","info","warn","error" but got "loud"`}},
 		"config missing":       {[]string{"--config=DIR/none.yml"}, nil, []string{"--config: open DIR/none.yml: no such file or directory"}},
 		"config of variable":   {nil, map[string]string{"ABS_EXPORTER_CONFIG": "none.yml"}, []string{"--config (from ABS_EXPORTER_CONFIG): open none.yml: no such file or directory"}},
-		"two at once":          {with("--abs.rate=0", "--series.max-values=0"), nil, []string{"--abs.rate: must be above 0", "--series.max-values: must be 1 or more but is 0"}},
+		"two at once":          {with("--abs.rate=0", "--series.max-values=0"), nil, []string{"--series.max-values: must be 1 or more but is 0", "--abs.rate: must be above 0"}},
 
 		"demo with a url":      {[]string{"demo", url}, nil, []string{"--abs.url: the demo has its own ABS and sets this for it; --simulate.* changes that one"}},
 		"demo with a batch":    {[]string{"demo", "--simulate.batch=90s"}, nil, []string{"--simulate.batch: must be whole minutes but is 1m30s"}},
@@ -270,7 +270,7 @@ func TestDefaults(t *testing.T) {
 	all := []counts.Dimension{counts.Method, counts.API, counts.Device, counts.IP}
 	s := parsed[Serve](t, "--abs.url=http://[::1]:8080").Settings
 	if !s.Forensics.Enabled || s.Web.ListenAddress[0] != ":10464" || s.State.Dir != "data/" ||
-		!slices.Equal(s.TokenDimensions, all[:3]) || s.ABS.ResponseCap != 100e6 || s.Log.Level != "info" {
+		!slices.Equal(s.Shared.TokenDimensions, all[:3]) || s.ABS.ResponseCap != 100e6 || s.Log.Level != "info" {
 		t.Errorf("defaults of serve: %+v", s)
 	}
 	if s.Targets[0].Name != "::1" {
@@ -280,7 +280,7 @@ func TestDefaults(t *testing.T) {
 	t.Setenv("ABS_EXPORTER_ABS_URL", "https://abs.example.com")
 	d := parsed[Demo](t, "demo")
 	if d.Collect.Interval != 5*time.Second || d.Collect.Slot != 2*time.Minute || d.State.Dir != "" || d.Log.Level != "warn" ||
-		!slices.Equal(d.TokenDimensions, all) {
+		!slices.Equal(d.Shared.TokenDimensions, all) {
 		t.Errorf("defaults of the demo: %+v", d)
 	}
 	if parsed[Serve](t, "--no-forensics.enabled").Forensics.Enabled {

@@ -38,6 +38,12 @@ func (o origins) given(name string) bool {
 	return o.flags[name] || o.env[name] != "" || inFile
 }
 
+// shared reports whether a setting of an entry of the list targets was given, and not in the entry.
+func (o origins) shared(target int, name string) bool {
+	_, own := o.file.targets[target].values[name]
+	return !own && o.given(name)
+}
+
 // of names a setting as the user wrote it: the flag, the variable, or the file's line and key.
 // target is its index in the list targets, or noTarget.
 func (o origins) of(target int, name string) string {

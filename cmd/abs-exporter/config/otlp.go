@@ -15,10 +15,10 @@ import (
 type OTLP struct {
 	Endpoint           string            `placeholder:"URL" help:"Push over OTLP to this receiver, such as http://collector:4318; with gRPC dns:/// and unix:/// too. Or the variable OTEL_EXPORTER_OTLP_ENDPOINT. Empty everywhere: nothing is pushed."`
 	Protocol           string            `placeholder:"PROTOCOL" help:"grpc or http/protobuf. Or OTEL_EXPORTER_OTLP_PROTOCOL; by default http/protobuf."`
-	HeadersFile        string            `placeholder:"FILE" help:"File with the headers of each request, one name: value a line; read again for each. Or OTEL_EXPORTER_OTLP_HEADERS. Never a flag's value."`
-	CAFile             string            `name:"ca-file" placeholder:"FILE" help:"PEM certificates to trust instead of the system's. Or OTEL_EXPORTER_OTLP_CERTIFICATE."`
-	CertFile           string            `placeholder:"FILE" help:"PEM client certificate. Or OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE."`
-	KeyFile            string            `placeholder:"FILE" help:"PEM key of the client certificate. Or OTEL_EXPORTER_OTLP_CLIENT_KEY."`
+	HeadersFile        string            `file:"" placeholder:"FILE" help:"File with the headers of each request, one name: value a line; read again for each. Or OTEL_EXPORTER_OTLP_HEADERS. Never a flag's value."`
+	CAFile             string            `file:"" name:"ca-file" placeholder:"FILE" help:"PEM certificates to trust instead of the system's. Or OTEL_EXPORTER_OTLP_CERTIFICATE."`
+	CertFile           string            `file:"" placeholder:"FILE" help:"PEM client certificate. Or OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE."`
+	KeyFile            string            `file:"" placeholder:"FILE" help:"PEM key of the client certificate. Or OTEL_EXPORTER_OTLP_CLIENT_KEY."`
 	Timeout            time.Duration     `placeholder:"DURATION" help:"Time limit of one request. Or OTEL_EXPORTER_OTLP_TIMEOUT, in milliseconds; by default 10s."`
 	Compression        string            `placeholder:"COMPRESSION" help:"gzip or none. Or OTEL_EXPORTER_OTLP_COMPRESSION; by default none."`
 	Interval           time.Duration     `placeholder:"DURATION" help:"Metrics are pushed soon after a commit of a cycle, at most once in this time. Or OTEL_METRIC_EXPORT_INTERVAL, in milliseconds; by default 1m."`

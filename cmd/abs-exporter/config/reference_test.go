@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +52,7 @@ func TestFlagsAreDescribed(t *testing.T) {
 		for _, f := range command.Flags {
 			env := envPrefix + "_" + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(f.Name))
 			switch {
-			case f.Group != nil && (f.Group.Key == "check" || f.Group.Key == "resolve" || f.Group.Key == "assets"):
+			case f.Group != nil && slices.Contains([]string{"check", "resolve", "backfill", "assets"}, f.Group.Key):
 				if len(f.Tag.Envs) != 0 {
 					t.Errorf("--%s belongs to one call, but has the variables %q", f.Name, f.Tag.Envs)
 				}
@@ -77,7 +78,7 @@ func reference(app *kong.Application, sample string) string {
 		commands[c.Name] = c
 	}
 	serve, demo, simulate := commands["serve"], commands["demo"], commands["simulate"]
-	resolve, assets, check := commands["resolve"], commands["assets"], commands["check"]
+	resolve, backfill, assets, check := commands["resolve"], commands["backfill"], commands["assets"], commands["check"]
 
 	p("# Configuration\n")
 	p("<!-- Made from the flags by: go test ./cmd/abs-exporter/config -run TestReference -update -->\n")
@@ -92,7 +93,7 @@ func reference(app *kong.Application, sample string) string {
 	p("`serve` logs a warning for what is valid and probably a mistake: a settle time below an hour, a window above 30 days,")
 	p("a forensics rate above the rate, two targets with one URL, a variable `ABS_EXPORTER_*` that sets nothing, and a file")
 	p("with a secret that other users may read. The status page lists the settings in effect and where each is from.")
-	p("SIGHUP is logged and ignored: restart to apply changes.\n")
+	p("")
 	p("## Where settings come from\n")
 	p("Each setting is a flag, an environment variable and a key of the YAML file that `--config` names, nested at the dots.")
 	p("A flag takes precedence over its variable, the variable over the file, the file over the default.")
@@ -100,14 +101,28 @@ func reference(app *kong.Application, sample string) string {
 	p("- **duration**: `90s`, `30m`, `2h`, `1h30m`.")
 	p("- **size**: a whole number and a unit: `100MB` is 100,000,000 bytes, `100MiB` is 104,857,600.")
 	p("- **list**: with commas in a flag or a variable, which may also be repeated as a flag; a list in the file.")
-	p("- **switch**: `--x` or `--x=true`, `--x=false`; in variables and in the file `true` or `false`.\n")
+	p("- **switch**: `--x` or `--x=true`, `--x=false`; in variables and in the file `true` or `false`.")
+	p("- **list of names and values**: `--x=a=1 --x=b=2`; in a variable `a=1;b=2`; in the file `x: {a: 1, b: 2}`.")
+	p("- **file**: a relative path in the file is relative to that file, in a flag or a variable to the working directory.\n")
+	p("Proxies, gateways, paths and the rotation of keys and certificates: [connection.md](connection.md).\n")
+	p("### Changes without a restart\n")
+	p("`serve` reads flags, variables and the file again on SIGHUP, at `POST /-/reload` with `--web.enable-lifecycle`, and")
+	p("when the file has changed: within ten seconds, also where it is a link that Kubernetes replaces (a mounted ConfigMap;")
+	p("not with `subPath`, which it never updates).\n")
+	p("What is wrong changes nothing: the log, the answer (status 400; 500 if it cannot be applied) and")
+	p("`abs_exporter_config_last_reload_successful` say so. A good configuration takes effect without a request that is lost")
+	p("or counted twice, with a state directory or without:\n")
+	p("- a **new target** starts; one that was **removed** ends with its series, and goes on from its state if it is added\n  again;")
+	p("- a target with **other settings** takes them at its next cycle. Its counters go on;")
+	p("- a target with **other labels or another name** begins new series at 0, with what the former ones did not show yet;")
+	p("- other settings take effect at a restart, and the log and the answer name those that differ:\n  %s.\n", strings.Join(atRestart(serve.Flags), ", "))
 	p("### Keys of ABS\n")
 	p("The access key and the secret key come from two files, or from the variables `%s` and\n`%s`.", envAccessKey, envSecretKey)
 	p("They are neither flags nor keys of the file, because every user of a machine can read its command lines, and\nconfiguration files get copied.")
 	p("Files take precedence over variables, and are read again when they change. A trailing line break is no part of a key.\n")
 	p("### Several targets\n")
-	p("The list `targets` of the file has one entry per ABS. An entry has the keys of `abs`, such as `url`, `name` and\n`tls`, without the prefix.")
-	p("What `abs` sets, by flag, variable or file, applies to every entry that does not override it.")
+	p("The list `targets` of the file has one entry per ABS. An entry has the keys of `abs`, such as `url`, `name` and\n`tls`, without the prefix, and may have `collect`, `series` (less `token-key-file`) and `forensics` of its own.")
+	p("What is set outside of the list, by flag, variable or file, applies to every entry that does not override it; an entry\nreplaces a list, or names and values, as a whole.")
 	p("With `targets`, `abs.url` must not be set, and no two targets may have the same name.\n")
 	p("```yaml\n%s```\n", sample)
 	p("### Shards\n")
@@ -121,21 +136,23 @@ func reference(app *kong.Application, sample string) string {
 	p("## Settings of `serve` and `demo`\n")
 	for _, group := range flagGroups() {
 		switch group.Key {
-		case "simulate", "check", "resolve", "assets":
+		case "simulate", "check", "resolve", "backfill", "assets":
 		default:
 			table(p, group, serve.Flags)
 		}
 	}
-	p("## Settings of `check`, `resolve` and `assets`\n")
+	p("## Settings of `check`, `resolve`, `backfill` and `assets`\n")
 	p("`check` accepts the settings of `serve` as well, and asks every target; [check.md](check.md) lists its questions.\n")
-	p("`resolve TOKEN_ID` accepts the settings of `serve` as well: start it with the same ones, and it finds the same tokens.")
-	p("It needs the key of the token ids that `serve` uses (`--series.token-key-file`, or `--state.dir`) and generates none.\n")
+	p("`resolve TOKEN_ID` and `backfill` accept the settings of `serve` as well: start them with the same ones, and the same")
+	p("tokens have the same ids. They need the key of the token ids that `serve` uses (`--series.token-key-file`, or\n`--state.dir`) and generate none. [backfill.md](backfill.md) is the way from ABS's reports to a Prometheus.\n")
 	for _, group := range flagGroups() {
 		switch group.Key {
 		case "check":
 			table(p, group, check.Flags)
 		case "resolve":
 			table(p, group, resolve.Flags)
+		case "backfill":
+			table(p, group, backfill.Flags)
 		case "assets":
 			table(p, group, assets.Flags)
 		}
@@ -170,6 +187,34 @@ func reference(app *kong.Application, sample string) string {
 		}
 	}
 	return b.String()
+}
+
+// atRestart returns the sections and settings that are not read again.
+func atRestart(flags []*kong.Flag) (names []string) {
+	wholly := map[string]bool{}
+	for _, f := range flags {
+		section, _, _ := strings.Cut(f.Name, ".")
+		if _, seen := wholly[section]; !seen {
+			wholly[section] = true
+		}
+		wholly[section] = wholly[section] && !reloaded(f.Name)
+	}
+	named := map[string]bool{}
+	for _, f := range flags {
+		section, _, found := strings.Cut(f.Name, ".")
+		name := "`" + f.Name + "`"
+		switch {
+		case !found || reloaded(f.Name):
+			continue
+		case wholly[section]:
+			name = "`" + section + ".*`"
+		}
+		if !named[name] {
+			named[name] = true
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func table(p func(string, ...any), group kong.Group, flags []*kong.Flag) {

@@ -49,49 +49,71 @@ func (r *Resolve) validate(v *validation) {
 	if _, err := r.until(time.UTC, v.now); err != nil {
 		v.failf("at", "%s", err)
 	}
-	if r.Series.TokenKeyFile == "" && r.State.Dir == "" {
-		v.failf("series.token-key-file", "is missing, and so is --state.dir: the key of the token ids is needed, the one that serve uses")
-	}
+	r.needsKey(v)
 	if len(v.errs) > 0 {
 		return
 	}
-	if r.Target != "" {
-		r.Targets = slices.DeleteFunc(r.Targets, func(t Target) bool { return t.Name != r.Target })
-		if len(r.Targets) == 0 {
-			v.failf("target", "there is no target %q in the configuration", r.Target)
-		}
-	}
+	r.only(r.Target, v)
 	for _, t := range r.Targets {
 		if until, _ := r.until(t.Location, v.now); until.After(v.now) {
 			v.failf("at", "%s lies in the future", until.In(t.Location).Format(time.RFC3339))
 			break
 		}
 	}
-	// It generates no key: with another one, no token would be found.
-	var err error
-	if r.Key, err = ReadTokenKey(cmp.Or(r.Series.TokenKeyFile, TokenKeyPath(r.State.Dir))); err != nil {
+	r.Key = r.readKey(v)
+}
+
+// only removes all targets but one, unless its name is empty.
+func (s *Settings) only(target string, v *validation) {
+	if target == "" {
+		return
+	}
+	s.Targets = slices.DeleteFunc(s.Targets, func(t Target) bool { return t.Name != target })
+	if len(s.Targets) == 0 {
+		v.failf("target", "there is no target %q in the configuration", target)
+	}
+}
+
+// needsKey fails where nothing says which key of the token ids serve uses.
+func (s *Settings) needsKey(v *validation) {
+	if s.Series.TokenKeyFile == "" && s.State.Dir == "" {
+		v.failf("series.token-key-file", "is missing, and so is --state.dir: the key of the token ids is needed, the one that serve uses")
+	}
+}
+
+// readKey reads the key of the token ids that serve uses. It generates none: with another one, the
+// token ids would be others.
+func (s *Settings) readKey(v *validation) tokenid.Key {
+	key, err := ReadTokenKey(cmp.Or(s.Series.TokenKeyFile, TokenKeyPath(s.State.Dir)))
+	if err != nil {
 		v.failf("state.dir", "there is no usable key of the token ids: %s; name the one that serve uses by --series.token-key-file, or its --state.dir", err)
 	}
+	return key
 }
 
 // Window returns the window that serve read from a target at the time --at, or reads now.
 func (r *Resolve) Window(t *Target, now time.Time) abs.Window {
 	until, _ := r.until(t.Location, now) // an error was reported by validate
-	return abs.WindowUntil(until.In(t.Location), r.Collect.Window)
+	return abs.WindowUntil(until.In(t.Location), t.Collect.Window)
 }
 
-// until parses At, a time as alerts, Prometheus and ABS write it. Without At it returns now.
+// until parses At. Without At it returns now.
 func (r *Resolve) until(zone *time.Location, now time.Time) (time.Time, error) {
 	if r.At == "" {
 		return now, nil
 	}
+	return parseTime(r.At, zone)
+}
+
+// parseTime reads a time as alerts, Prometheus and ABS write it.
+func parseTime(text string, zone *time.Location) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04", "2006-01-02T15:04:05"} {
-		if t, err := time.ParseInLocation(layout, r.At, zone); err == nil {
+		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
 			return t, nil
 		}
 	}
-	if s, err := strconv.ParseFloat(r.At, 64); err == nil && s > 0 && s < 1e11 {
+	if s, err := strconv.ParseFloat(text, 64); err == nil && s > 0 && s < 1e11 {
 		return time.Unix(int64(s), 0), nil
 	}
-	return time.Time{}, fmt.Errorf("%q is no time: write 2026-11-23T09:00:00Z, Unix seconds, or 2026-11-23T09:00 in ABS's time zone", r.At)
+	return time.Time{}, fmt.Errorf("%q is no time: write 2026-11-23T09:00:00Z, Unix seconds, or 2026-11-23T09:00 in ABS's time zone", text)
 }

@@ -1,39 +1,46 @@
 package config
 
 import (
+	"crypto/sha256"
 	"time"
-
-	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
-	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 )
 
 // Settings are the flags of serve, and the values made from them once they are valid.
 type Settings struct {
 	Config filePath `placeholder:"FILE" group:"general" help:"YAML file with the same settings, nested at the dots, and the list targets."`
 
-	Sharding  Sharding  `embed:"" prefix:"targets." group:"targets"`
-	ABS       ABS       `embed:"" prefix:"abs." group:"abs"`
-	Collect   Collect   `embed:"" prefix:"collect." group:"collect"`
-	Forensics Forensics `embed:"" prefix:"forensics." group:"forensics"`
-	Series    Series    `embed:"" prefix:"series." group:"series"`
-	Audit     Audit     `embed:"" prefix:"audit." group:"audit"`
-	Admin     Admin     `embed:"" prefix:"admin." group:"admin"`
-	State     State     `embed:"" prefix:"state." group:"state"`
-	Web       Web       `embed:"" prefix:"web." group:"web"`
-	OTLP      OTLP      `embed:"" prefix:"otlp." group:"otlp"`
-	Log       Log       `embed:"" prefix:"log." group:"log"`
+	Sharding  Sharding `embed:"" prefix:"targets." group:"targets"`
+	PerTarget `embed:""`
+
+	Audit Audit `embed:"" prefix:"audit." group:"audit"`
+	Admin Admin `embed:"" prefix:"admin." group:"admin"`
+	State State `embed:"" prefix:"state." group:"state"`
+	Web   Web   `embed:"" prefix:"web." group:"web"`
+	OTLP  OTLP  `embed:"" prefix:"otlp." group:"otlp"`
+	Log   Log   `embed:"" prefix:"log." group:"log"`
 
 	// Targets has at least one entry, except in the demo and in a shard without any.
 	Targets []Target `kong:"-"`
 	// OtherShards has the targets of other shards by name; nil without sharding.
 	OtherShards map[string]int `kong:"-"`
-	// Catalogue has the severities of Forensics.Severity.
-	Catalogue *catalogue.Catalogue `kong:"-"`
+	// Shared is what holds for a target that has nothing of its own; its ABS is not validated.
+	Shared Target `kong:"-"`
 	// Effective are the settings that are in effect, and Warnings are about doubtful ones.
 	Effective []Effective `kong:"-"`
 	Warnings  []Warning   `kong:"-"`
-	// TokenDimensions are those of Series.Dimensions.
-	TokenDimensions []counts.Dimension `kong:"-"`
+	// FileSum is the SHA-256 of the configuration file that was read.
+	FileSum [sha256.Size]byte `kong:"-"`
+
+	values map[string]string // by name of the flag, as it would be written
+}
+
+// PerTarget are the settings that an entry of the list targets may have of its own. The keys of ABS
+// stand there without their prefix.
+type PerTarget struct {
+	ABS       ABS       `embed:"" prefix:"abs." group:"abs"`
+	Collect   Collect   `embed:"" prefix:"collect." group:"collect"`
+	Forensics Forensics `embed:"" prefix:"forensics." group:"forensics"`
+	Series    Series    `embed:"" prefix:"series." group:"series"`
 }
 
 func (s *Settings) settings() *Settings { return s }
@@ -43,29 +50,45 @@ func (s *Settings) Logging() Log { return s.Log }
 
 // ABS is one target. The entries of the list targets have the same keys.
 type ABS struct {
-	URL           string        `name:"url" placeholder:"URL" help:"Base URL of ABS, such as https://abs.example.com:8080. Plain http is allowed, with a warning."`
-	Name          string        `placeholder:"NAME" help:"Value of the label target. Default: the host of the URL."`
-	AccessKeyFile string        `placeholder:"FILE" help:"File that holds the access key; read again when it changes. Or the variable ABS_EXPORTER_ABS_ACCESS_KEY. Never a flag's value."`
-	SecretKeyFile string        `placeholder:"FILE" help:"File that holds the secret key; read again when it changes. Or the variable ABS_EXPORTER_ABS_SECRET_KEY. Never a flag's value."`
-	User          string        `default:"admin" enum:"admin,restricted" help:"Whose keys they are: admin or restricted. ABS obfuscates tokens for the restricted user, and refuses it forensics."`
-	Timezone      string        `default:"UTC" help:"IANA name of the zone that ABS's times are in. A wrong one is looked for and logged."`
-	WindowEnd     string        `default:"exclusive" enum:"exclusive,inclusive" help:"Whether the minute of later_date is in the window: exclusive or inclusive."`
-	Timeout       time.Duration `default:"60s" help:"Time limit of one request, from sending it to the end of the response."`
-	Rate          float64       `default:"${absrate}" help:"Requests per second at most to one target, all reports together."`
-	Concurrency   int           `default:"8" help:"Requests at the same time at most to one target, all reports together."`
-	ResponseCap   ByteSize      `default:"100MB" help:"ABS's limit for the size of a response (its response_size). A body of more than twice this is refused. 1 MB is 1,000,000 bytes, 1 MiB 1,048,576."`
-	AdminPath     string        `placeholder:"PATH" help:"Path of ABS's admin report below the URL. Default: /v5/abs/admin, or /v4/abs/admin where ABS does not have that."`
-	TLS           TLS           `embed:"" prefix:"tls."`
+	URL           string            `name:"url" placeholder:"URL" help:"Base URL of ABS, such as https://abs.example.com:8080. Plain http is allowed, with a warning."`
+	Name          string            `placeholder:"NAME" help:"Value of the label target. Default: the host of the URL."`
+	Labels        map[string]string `placeholder:"NAME=VALUE" help:"Labels of your own on every series of the target, such as env=prod; 16 at most. An entry of targets has its own instead of these. With other labels they are other series, which begin at 0. Repeatable."`
+	AccessKeyFile string            `file:"" placeholder:"FILE" help:"File that holds the access key; read again when it changes. Or the variable ABS_EXPORTER_ABS_ACCESS_KEY. Never a flag's value."`
+	SecretKeyFile string            `file:"" placeholder:"FILE" help:"File that holds the secret key; read again when it changes. Or the variable ABS_EXPORTER_ABS_SECRET_KEY. Never a flag's value."`
+	User          string            `default:"admin" enum:"admin,restricted" help:"Whose keys they are: admin or restricted. ABS obfuscates tokens for the restricted user, and refuses it forensics."`
+	Timezone      string            `default:"UTC" help:"IANA name of the zone that ABS's times are in. A wrong one is looked for and logged."`
+	WindowEnd     string            `default:"exclusive" enum:"exclusive,inclusive" help:"Whether the minute of later_date is in the window: exclusive or inclusive."`
+	Timeout       time.Duration     `default:"60s" help:"Time limit of one request, from sending it to the end of the response."`
+	Rate          float64           `default:"${absrate}" help:"Requests per second at most to one target, all reports together."`
+	Concurrency   int               `default:"8" help:"Requests at the same time at most to one target, all reports together."`
+	ResponseCap   ByteSize          `default:"100MB" help:"ABS's limit for the size of a response (its response_size). A body of more than twice this is refused. 1 MB is 1,000,000 bytes, 1 MiB 1,048,576."`
+	AdminPath     string            `placeholder:"PATH" help:"Path of ABS's admin report below the URL. Default: /v5/abs/admin, or /v4/abs/admin where ABS does not have that."`
+	TLS           TLS               `embed:"" prefix:"tls."`
+
+	ProxyURL          string            `name:"proxy-url" placeholder:"URL" help:"Forward proxy to ABS: http://host:port, with user@ where it asks for one; https, socks5 and socks5h too. Default: the variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY."`
+	ProxyPasswordFile string            `file:"" placeholder:"FILE" help:"File that holds the password of the user in --abs.proxy-url; read again when it changes."`
+	NoProxy           string            `placeholder:"HOSTS" help:"Hosts, domains and networks that are requested without --abs.proxy-url, as NO_PROXY has them: separated by commas. Loopback is one of them then."`
+	HeaderFile        map[string]string `file:"" placeholder:"NAME=FILE" help:"Header for a gateway in front of ABS, and the file that holds its value; read again when it changes. Repeatable."`
+	BasicAuth         BasicAuth         `embed:"" prefix:"basic-auth."`
+	BearerTokenFile   string            `file:"" placeholder:"FILE" help:"File that holds a bearer token for a gateway in front of ABS; read again when it changes."`
+}
+
+// BasicAuth is for a gateway in front of ABS.
+type BasicAuth struct {
+	User         string `placeholder:"NAME" help:"User of basic auth at a gateway in front of ABS."`
+	PasswordFile string `file:"" placeholder:"FILE" help:"File that holds the password; read again when it changes."`
 }
 
 // TLS is TLS towards ABS. It has the fields of abs.TLSConfig.
 type TLS struct {
-	CAFile             string `name:"ca-file" placeholder:"FILE" help:"PEM certificates to trust instead of the system's."`
-	CertFile           string `placeholder:"FILE" help:"PEM client certificate for ABS."`
-	KeyFile            string `placeholder:"FILE" help:"PEM key of the client certificate."`
-	ServerName         string `placeholder:"NAME" help:"Name to expect in ABS's certificate instead of the URL's host."`
-	Fingerprint        string `placeholder:"HEX" help:"SHA-256 of ABS's certificate, in hex with or without colons: only that certificate is trusted, whatever its name. For the self-signed one that ABS ships."`
-	InsecureSkipVerify bool   `help:"Trust any certificate, with a warning. Anyone on the network path can then read the keys."`
+	CAFile             string   `file:"" name:"ca-file" placeholder:"FILE" help:"PEM certificates to trust instead of the system's; read again for each connection."`
+	CertFile           string   `file:"" placeholder:"FILE" help:"PEM client certificate for ABS; read again for each connection."`
+	KeyFile            string   `file:"" placeholder:"FILE" help:"PEM key of the client certificate."`
+	ServerName         string   `placeholder:"NAME" help:"Name to expect in ABS's certificate instead of the URL's host."`
+	Fingerprint        []string `placeholder:"HEX" help:"SHA-256 of ABS's certificate, in hex with or without colons: only that certificate is trusted, whatever its name. For the self-signed one that ABS ships. Repeatable: before ABS's certificate is renewed, give the new one too."`
+	FingerprintFile    string   `file:"" placeholder:"FILE" help:"File with such fingerprints, one a line; read again for each connection."`
+	MinVersion         string   `placeholder:"VERSION" help:"Lowest version of TLS: TLS10, TLS11, TLS12 or TLS13. Default: TLS12, or TLS11 with a fingerprint."`
+	InsecureSkipVerify bool     `help:"Trust any certificate, with a warning. Anyone on the network path can then read the keys."`
 }
 
 // Collect is what is requested, and when.
@@ -100,7 +123,7 @@ type Admin struct {
 
 // Series is how many series there are, and how tokens are named.
 type Series struct {
-	TokenKeyFile string        `placeholder:"FILE" help:"Key of the token id: the file's bytes without a trailing line break, 16 at least. Default: generated once and kept in the state directory."`
+	TokenKeyFile string        `file:"" placeholder:"FILE" help:"Key of the token id: the file's bytes without a trailing line break, 16 at least. Default: generated once and kept in the state directory."`
 	MaxTokens    int           `default:"1000" help:"Tokens with series of their own (tracked); the others share _other. 0: no families with the label token."`
 	MaxValues    int           `default:"100" help:"Values of any other label with series of their own; the others share _other."`
 	Dimensions   []string      `default:"${dimensions}" help:"Which of method, api, device and ip get series per token. Empty: none."`
@@ -109,17 +132,18 @@ type Series struct {
 
 // State is where state is kept.
 type State struct {
-	Dir string `default:"${statedir}" help:"Directory where counters, open slots and the token key survive a restart. Empty: in memory only."`
+	Dir string `file:"" default:"${statedir}" help:"Directory where counters, open slots and the token key survive a restart. Empty: in memory only."`
 }
 
 // Web is what the exporter serves, and where.
 type Web struct {
 	ListenAddress      []string `default:"${listen}" help:"Address to listen on; repeatable."`
 	TelemetryPath      string   `default:"/metrics" help:"Path of the metrics."`
+	EnableLifecycle    bool     `help:"Read the configuration again at POST /-/reload. Whoever reaches the listener may then do it."`
 	OpenmetricsCreated bool     `help:"Write _created lines in OpenMetrics text. A Prometheus without the feature for them stores them as series."`
 	MaxRequests        int      `default:"40" help:"Scrapes at the same time at most; others are answered with status 503. 0: no limit."`
 	Config             struct {
-		File string `placeholder:"FILE" help:"TLS and basic auth of the listeners, as in every Prometheus exporter (exporter-toolkit)."`
+		File string `file:"" placeholder:"FILE" help:"TLS and basic auth of the listeners, as in every Prometheus exporter (exporter-toolkit)."`
 	} `embed:"" prefix:"config."`
 	ProbeAddress string `placeholder:"ADDR" help:"A separate listener without authentication, for /healthz and /readyz."`
 }
@@ -128,6 +152,7 @@ type Web struct {
 const (
 	HealthPath   = "/healthz"
 	ReadyPath    = "/readyz"
+	ReloadPath   = "/-/reload"
 	RunbooksPath = "/runbooks/"
 )
 

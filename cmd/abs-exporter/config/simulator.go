@@ -50,6 +50,8 @@ func (d *Demo) validate(v *validation) {
 	for _, name := range []string{
 		"abs.url", "abs.access-key-file", "abs.secret-key-file", "abs.timezone", "abs.window-end", "abs.response-cap",
 		"abs.tls.ca-file", "abs.tls.cert-file", "abs.tls.key-file", "abs.tls.server-name", "abs.tls.fingerprint", "abs.tls.insecure-skip-verify",
+		"abs.tls.fingerprint-file", "abs.tls.min-version", "abs.proxy-url", "abs.proxy-password-file", "abs.no-proxy",
+		"abs.header-file", "abs.basic-auth.user", "abs.basic-auth.password-file", "abs.bearer-token-file",
 		"targets.shard", "targets.shards",
 	} {
 		if v.origins.flags[name] || v.origins.env[name] == "" && v.origins.given(name) {

@@ -6,10 +6,14 @@ import (
 	"math"
 	"net/url"
 	"os"
+	"reflect"
 	"strings"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
+	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
 // The keys of ABS come from files or from these variables. They are no flags, because every user of
@@ -22,8 +26,20 @@ const (
 // Target is one ABS deployment with valid settings.
 type Target struct {
 	ABS
-	Location *time.Location // of Timezone
-	Keys     abs.Keys
+	Collect   Collect
+	Forensics Forensics
+	Series    Series
+
+	Location        *time.Location // of Timezone
+	Keys            abs.Keys
+	Catalogue       *catalogue.Catalogue // has the severities of Forensics.Severity
+	TokenDimensions []counts.Dimension   // those of Series.Dimensions
+}
+
+// SameSettings reports whether two targets are configured alike. Files that they name may differ.
+func (t *Target) SameSettings(o *Target) bool {
+	settings := func(t *Target) PerTarget { return PerTarget{t.ABS, t.Collect, t.Forensics, t.Series} }
+	return reflect.DeepEqual(settings(t), settings(o))
 }
 
 // Restricted reports whether the keys are those of the restricted user.
@@ -52,6 +68,11 @@ func (t *Target) ClientConfig() abs.Config {
 		ResponseCap: int64(t.ResponseCap),
 		AdminPath:   t.AdminPath,
 		TLS:         abs.TLSConfig(t.TLS),
+		Proxy:       abs.Proxy{URL: t.ProxyURL, PasswordFile: t.ProxyPasswordFile, NoProxy: t.NoProxy},
+		Gateway: abs.Gateway{
+			HeaderFiles: t.HeaderFile, BasicAuthUser: t.BasicAuth.User, BasicAuthPasswordFile: t.BasicAuth.PasswordFile,
+			BearerTokenFile: t.BearerTokenFile,
+		},
 	}
 	if t.Restricted() {
 		config.User = abs.Restricted
@@ -72,7 +93,9 @@ func (s *Settings) targets(v *validation) []Target {
 			v.failf("abs.url", "is missing: give ABS's base URL, such as https://abs.example.com:8080, or try abs-exporter demo")
 			return nil
 		}
-		return []Target{s.ABS.validate(v.failf, v)}
+		t := s.Shared
+		t.validateABS(v.failf, v)
+		return []Target{t}
 	}
 	if s.ABS.URL != "" {
 		v.failf("abs.url", "is given beside the list targets; only one of them may be")
@@ -81,16 +104,17 @@ func (s *Settings) targets(v *validation) []Target {
 	var targets []Target
 	for i, entry := range v.origins.file.targets {
 		fail := func(name, format string, args ...any) { v.targetFailf(i, name, format, args...) }
-		f, err := entry.settings(&s.ABS, v.flags)
+		f, err := entry.settings(&s.PerTarget, v.flags)
 		switch {
 		case err != nil: // impossible: parseFile has decoded every value once
 			fail("abs.url", "%s", err)
 			continue
-		case f.URL == "":
+		case f.ABS.URL == "":
 			fail("abs.url", "is missing")
 			continue
 		}
-		t := f.validate(fail, v)
+		t := f.validate(fail)
+		t.validateABS(fail, v)
 		if first, twice := byName[t.Name]; twice && t.Name != "" {
 			fail("abs.name", "%q is the name of targets[%d] too; two targets need two names", t.Name, first)
 		} else {
@@ -101,9 +125,19 @@ func (s *Settings) targets(v *validation) []Target {
 	return targets
 }
 
-// validate validates one target, whose URL must not be empty.
-func (f *ABS) validate(fail failure, v *validation) Target {
-	t, before := Target{ABS: *f}, len(v.errs)
+// validate returns a target with these settings. It validates all but those of its ABS.
+func (f *PerTarget) validate(fail failure) (t Target) {
+	t = Target{ABS: f.ABS, Collect: f.Collect, Forensics: f.Forensics, Series: f.Series}
+	f.Collect.validate(fail)
+	f.Series.validate(fail)
+	t.TokenDimensions = f.Series.dimensions(fail)
+	t.Catalogue = f.Forensics.validate(fail)
+	return t
+}
+
+// validateABS validates the settings of a target's ABS, whose URL must not be empty.
+func (t *Target) validateABS(fail failure, v *validation) {
+	f, before := &t.ABS, len(v.errs)
 	// The URL is not repeated in messages: it may hold a password.
 	switch u, err := url.Parse(f.URL); {
 	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
@@ -113,7 +147,12 @@ func (f *ABS) validate(fail failure, v *validation) Target {
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		fail("abs.url", "must have neither ? nor #")
 	case f.Name == "":
-		t.Name = u.Hostname()
+		f.Name = u.Hostname()
+	}
+	if err := metrics.CheckOwnLabels(f.Labels); err != nil {
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			fail("abs.labels", "%s", line)
+		}
 	}
 	t.Location = zone(fail, "abs.timezone", f.Timezone)
 	positive(fail, "abs.timeout", f.Timeout)
@@ -131,7 +170,6 @@ func (f *ABS) validate(fail failure, v *validation) Target {
 	if len(v.errs) == before {
 		t.validateClient(fail)
 	}
-	return t
 }
 
 // zone returns the time zone of the given name: an IANA name, or ABS's own spelling of UTC in its
@@ -221,11 +259,15 @@ func (t *Target) validateClient(fail failure) {
 
 // clientFlags are the flags behind the fields of abs.Config.
 func clientFlags() map[string]string {
-	return map[string]string{
+	return map[string]string{ // #nosec G101 -- names of flags
 		"Keys": "abs.access-key-file", "Timeout": "abs.timeout", "Rate": "abs.rate",
 		"Concurrency": "abs.concurrency", "ResponseCap": "abs.response-cap", "AdminPath": "abs.admin-path",
 		"TLS.CAFile": "abs.tls.ca-file", "TLS.CertFile": "abs.tls.cert-file", "TLS.KeyFile": "abs.tls.key-file",
 		"TLS.ServerName": "abs.tls.server-name", "TLS.Fingerprint": "abs.tls.fingerprint",
-		"TLS.InsecureSkipVerify": "abs.tls.insecure-skip-verify",
+		"TLS.InsecureSkipVerify": "abs.tls.insecure-skip-verify", "TLS.FingerprintFile": "abs.tls.fingerprint-file",
+		"TLS.MinVersion": "abs.tls.min-version",
+		"Proxy.URL":      "abs.proxy-url", "Proxy.PasswordFile": "abs.proxy-password-file", "Proxy.NoProxy": "abs.no-proxy",
+		"Gateway.HeaderFiles": "abs.header-file", "Gateway.BasicAuthUser": "abs.basic-auth.user",
+		"Gateway.BasicAuthPasswordFile": "abs.basic-auth.password-file", "Gateway.BearerTokenFile": "abs.bearer-token-file",
 	}
 }

@@ -34,67 +34,81 @@ func (v *validation) failf(name, format string, args ...any) {
 	v.targetFailf(noTarget, name, format, args...)
 }
 
-// targetFailf reports a problem with a setting of an entry of the list targets.
+// targetFailf reports a problem with a setting of an entry of the list targets. A shared setting
+// that is wrong is reported once. One that is wrong in the entry only, beside a setting of the
+// entry's own, is reported with the entry.
 func (v *validation) targetFailf(target int, name, format string, args ...any) {
-	v.errs = append(v.errs, fmt.Errorf("%s: %s", v.origins.of(target, name), fmt.Sprintf(format, args...)))
+	text := v.origins.of(target, name) + ": " + fmt.Sprintf(format, args...)
+	has := func(text string) bool {
+		return slices.ContainsFunc(v.errs, func(err error) bool { return err.Error() == text })
+	}
+	if has(text) {
+		return
+	}
+	if target != noTarget && !strings.HasPrefix(name, "abs.") && v.origins.shared(target, name) {
+		text += fmt.Sprintf(", in targets[%d] on line %d", target, v.origins.file.targets[target].line)
+	}
+	v.errs = append(v.errs, errors.New(text))
 }
 
 func (v *validation) err() error { return errors.Join(v.errs...) }
 
 // validate validates the settings of serve.
 func (s *Settings) validate(v *validation) {
-	s.Targets = s.targets(v)
 	s.validateShared(v)
+	s.Targets = s.targets(v)
 	s.doubtful(v)
 }
 
-// validateShared validates what all targets share.
+// validateShared validates what all targets share, and what holds for those without their own.
 func (s *Settings) validateShared(v *validation) {
-	s.Collect.validate(v)
-	s.Series.validate(v)
-	s.TokenDimensions = s.Series.dimensions(v)
+	s.Shared = s.PerTarget.validate(v.failf)
 	s.Web.validate(v)
 	s.OTLP.validate(v)
 	if s.Audit.Interval < 0 {
 		v.failf("audit.interval", "must not be negative; 0s turns the audit off")
 	}
 	positive(v.failf, "admin.interval", s.Admin.Interval)
-	var err error
-	if s.Catalogue, err = catalogue.New(s.Forensics.Severity); err != nil {
-		v.failf("forensics.severity", "%s", err)
-	}
-	if isRate(v.failf, "forensics.rate", s.Forensics.Rate) && s.Forensics.Rate <= 0 {
-		v.failf("forensics.rate", "must be above 0; to request no forensics, use --no-forensics.enabled")
-	}
 }
 
-func (c *Collect) validate(v *validation) {
+func (f *Forensics) validate(fail failure) *catalogue.Catalogue {
+	types, err := catalogue.New(f.Severity)
+	if err != nil {
+		fail("forensics.severity", "%s", err)
+	}
+	if isRate(fail, "forensics.rate", f.Rate) && f.Rate <= 0 {
+		fail("forensics.rate", "must be above 0; to request no forensics, use --no-forensics.enabled")
+	}
+	return types
+}
+
+func (c *Collect) validate(fail failure) {
 	const day = 24 * time.Hour
 	minutes := func(d time.Duration) bool { return d%time.Minute == 0 }
-	positive(v.failf, "collect.interval", c.Interval)
+	positive(fail, "collect.interval", c.Interval)
 	switch {
 	case c.Slot < time.Minute || !minutes(c.Slot) || day%c.Slot != 0:
-		v.failf("collect.slot", "must be whole minutes that divide a day, such as 10m, 30m or 1h, but is %s", c.Slot)
+		fail("collect.slot", "must be whole minutes that divide a day, such as 10m, 30m or 1h, but is %s", c.Slot)
 		return // the rules below would only repeat it
 	case c.Interval > c.Slot:
-		v.failf("collect.interval", "must not be longer than a slot (%s) but is %s", c.Slot, c.Interval)
+		fail("collect.interval", "must not be longer than a slot (%s) but is %s", c.Slot, c.Interval)
 	}
 	if c.Reread < c.Interval {
-		v.failf("collect.reread", "must not be shorter than the interval (%s) but is %s", c.Interval, c.Reread)
+		fail("collect.reread", "must not be shorter than the interval (%s) but is %s", c.Interval, c.Reread)
 	}
-	notNegative(v.failf, "collect.settle", c.Settle)
+	notNegative(fail, "collect.settle", c.Settle)
 	switch {
 	case c.Window < c.Slot:
-		v.failf("collect.window", "must not be shorter than a slot (%s) but is %s", c.Slot, c.Window)
+		fail("collect.window", "must not be shorter than a slot (%s) but is %s", c.Slot, c.Window)
 	case !minutes(c.Window):
-		v.failf("collect.window", "must be whole minutes but is %s", c.Window)
+		fail("collect.window", "must be whole minutes but is %s", c.Window)
 	}
 	if least := c.Settle + c.Slot; c.MaxBackfill < least {
-		v.failf("collect.max-backfill", "must not be shorter than settle time and slot together (%s) but is %s", least, c.MaxBackfill)
+		fail("collect.max-backfill", "must not be shorter than settle time and slot together (%s) but is %s", least, c.MaxBackfill)
 	}
-	notNegative(v.failf, "collect.lookback", c.Lookback)
+	notNegative(fail, "collect.lookback", c.Lookback)
 	if c.Lookback > max(c.MaxBackfill, 0) {
-		v.failf("collect.lookback", "must not be longer than --collect.max-backfill (%s) but is %s", c.MaxBackfill, c.Lookback)
+		fail("collect.lookback", "must not be longer than --collect.max-backfill (%s) but is %s", c.MaxBackfill, c.Lookback)
 	}
 }
 
@@ -104,35 +118,35 @@ const maxMaxTokens = 10_000_000
 // maxMaxValues is more values of one label than a Prometheus can hold for each token.
 const maxMaxValues = 1_000_000
 
-func (f *Series) validate(v *validation) {
-	notNegative(v.failf, "series.max-tokens", f.MaxTokens)
+func (f *Series) validate(fail failure) {
+	notNegative(fail, "series.max-tokens", f.MaxTokens)
 	if f.MaxTokens > maxMaxTokens {
-		v.failf("series.max-tokens", "must be %d or less but is %d", maxMaxTokens, f.MaxTokens)
+		fail("series.max-tokens", "must be %d or less but is %d", maxMaxTokens, f.MaxTokens)
 	}
 	if f.MaxValues < 1 {
-		v.failf("series.max-values", "must be 1 or more but is %d", f.MaxValues)
+		fail("series.max-values", "must be 1 or more but is %d", f.MaxValues)
 	}
 	if f.MaxValues > maxMaxValues {
-		v.failf("series.max-values", "must be %d or less but is %d", maxMaxValues, f.MaxValues)
+		fail("series.max-values", "must be %d or less but is %d", maxMaxValues, f.MaxValues)
 	}
-	positive(v.failf, "series.expire", f.Expire)
+	positive(fail, "series.expire", f.Expire)
 	if f.TokenKeyFile != "" {
 		if _, err := ReadTokenKey(f.TokenKeyFile); err != nil {
-			v.failf("series.token-key-file", "%s", err)
+			fail("series.token-key-file", "%s", err)
 		}
 	}
 }
 
-func (f *Series) dimensions(v *validation) (dimensions []counts.Dimension) {
+func (f *Series) dimensions(fail failure) (dimensions []counts.Dimension) {
 	all := counts.Dimensions()
 	for _, name := range f.Dimensions {
 		i := slices.IndexFunc(all, func(d counts.Dimension) bool { return d.String() == name })
 		switch {
 		case name == "":
 		case i < 0:
-			v.failf("series.dimensions", "unknown dimension %q; there are method, api, device, ip", name)
+			fail("series.dimensions", "unknown dimension %q; there are method, api, device, ip", name)
 		case slices.Contains(dimensions, all[i]):
-			v.failf("series.dimensions", "%q is named twice", name)
+			fail("series.dimensions", "%q is named twice", name)
 		default:
 			dimensions = append(dimensions, all[i])
 		}
@@ -154,7 +168,7 @@ func (f *Web) validate(v *validation) {
 	switch path := f.TelemetryPath; {
 	case !strings.HasPrefix(path, "/") || strings.ContainsAny(path, " {}?#%") || strings.Contains(path, "//") || strings.Contains(path, "/."):
 		v.failf("web.telemetry-path", "must be a plain path that begins with / but is %q", path)
-	case path == "/" || path == HealthPath || path == ReadyPath || strings.HasPrefix(path+"/", RunbooksPath):
+	case path == "/" || path == HealthPath || path == ReadyPath || path == ReloadPath || strings.HasPrefix(path+"/", RunbooksPath):
 		v.failf("web.telemetry-path", "%s serves another page", path)
 	}
 	if f.Config.File == "" {

@@ -21,28 +21,32 @@ type Warning struct {
 	Consequence string
 }
 
-func (v *validation) warn(name, detail, consequence string) {
-	v.warnings = append(v.warnings, Warning{v.origins.of(noTarget, name), detail, consequence})
+// warn warns of a setting of an entry of the list targets, or of any with noTarget.
+func (v *validation) warn(target int, name, detail, consequence string) {
+	w := Warning{v.origins.of(target, name), detail, consequence}
+	if !slices.Contains(v.warnings, w) {
+		v.warnings = append(v.warnings, w)
+	}
 }
 
 // doubtful looks for valid settings that are probably a mistake.
 func (s *Settings) doubtful(v *validation) {
 	const month = 30 * 24 * time.Hour
-	if s.Collect.Settle < time.Hour {
-		v.warn("collect.settle", "is below an hour: "+s.Collect.Settle.String(),
-			"an ABS job may take up to 2h, and requests that ABS reports after this time are counted by the audit only, under _other")
-	}
-	if s.Collect.Window > month {
-		v.warn("collect.window", "is above 30 days: "+s.Collect.Window.String(),
-			"ABS may not hold reports for so long, and the window report may be too large to be read")
-	}
-	if s.Forensics.Enabled {
-		for _, t := range s.Targets {
-			if s.Forensics.Rate > t.Rate {
-				v.warn("forensics.rate", fmt.Sprintf("is above the rate of target %s, --abs.rate: %g above %g", t.Name, s.Forensics.Rate, t.Rate),
-					"the lower one holds, and forensics delays the reports that are counted")
-				break
-			}
+	for i, t := range s.Targets {
+		if v.origins.file.targets == nil {
+			i = noTarget
+		}
+		if t.Collect.Settle < time.Hour {
+			v.warn(i, "collect.settle", "is below an hour: "+t.Collect.Settle.String(),
+				"an ABS job may take up to 2h, and requests that ABS reports after this time are counted by the audit only, under _other")
+		}
+		if t.Collect.Window > month {
+			v.warn(i, "collect.window", "is above 30 days: "+t.Collect.Window.String(),
+				"ABS may not hold reports for so long, and the window report may be too large to be read")
+		}
+		if t.Forensics.Enabled && t.Forensics.Rate > t.Rate {
+			v.warn(i, "forensics.rate", fmt.Sprintf("is above the rate of target %s, --abs.rate: %g above %g", t.Name, t.Forensics.Rate, t.Rate),
+				"the lower one holds, and forensics delays the reports that are counted")
 		}
 	}
 	s.doubtfulTargets(v)
@@ -75,14 +79,22 @@ func (s *Settings) doubtfulTargets(v *validation) {
 
 // readableKeys finds files with secrets that every user of the machine may read.
 func (s *Settings) readableKeys(v *validation) {
+	const readable = "whoever has an account on this machine has the secret; chmod o-r it"
 	files := map[string]string{
 		"series.token-key-file": s.Series.TokenKeyFile, "otlp.headers-file": s.OTLP.HeadersFile, "otlp.key-file": s.OTLP.KeyFile,
 	}
 	for _, t := range s.Targets {
 		files["abs.access-key-file"], files["abs.secret-key-file"], files["abs.tls.key-file"] = t.AccessKeyFile, t.SecretKeyFile, t.TLS.KeyFile
+		files["abs.proxy-password-file"], files["abs.basic-auth.password-file"] = t.ProxyPasswordFile, t.BasicAuth.PasswordFile
+		files["abs.bearer-token-file"] = t.BearerTokenFile
 		for _, name := range slices.Sorted(maps.Keys(files)) {
 			if file := files[name]; file != "" && othersMayRead(file) {
-				v.warn(name, "other users may read "+file, "whoever has an account on this machine has the secret; chmod o-r it")
+				v.warn(noTarget, name, "other users may read "+file, readable)
+			}
+		}
+		for _, header := range slices.Sorted(maps.Keys(t.HeaderFile)) {
+			if file := t.HeaderFile[header]; othersMayRead(file) {
+				v.warn(noTarget, "abs.header-file", "other users may read "+file, readable)
 			}
 		}
 		clear(files)
