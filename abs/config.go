@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -91,7 +92,10 @@ type Config struct {
 	// decoding, is refused with ReasonSize.
 	ResponseCap int64
 	// URLs: rows have their URLs.
-	URLs      bool
+	URLs bool
+	// IP: rows have the counts of this address only, but for Row.Requests, and none where it is not in
+	// the row. The zero value: of all addresses.
+	IP        netip.Addr
 	TLS       TLSConfig
 	Proxy     Proxy
 	Gateway   Gateway

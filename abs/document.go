@@ -3,6 +3,7 @@ package abs
 import (
 	"io"
 	"iter"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -17,7 +18,8 @@ type reportReader struct {
 	Oddities
 	exchange Exchange
 	rowReader
-	keepURLs bool // rows have their URLs
+	keepURLs bool       // rows have their URLs
+	onlyIP   netip.Addr // rows have the counts of this address only, if it is valid
 }
 
 func newReportReader() *reportReader {

@@ -106,6 +106,18 @@ func (l *names) take() []Count {
 	return l.counts
 }
 
+// clone returns a copy that later counts do not change.
+func (l *names) clone() names {
+	c := *l
+	c.counts, c.deducted = slices.Clone(l.counts), slices.Clone(l.deducted)
+	return c
+}
+
+// restore makes the list what it was, in the memory that it has.
+func (l *names) restore(c *names) {
+	*l = names{counts: append(l.counts[:0], c.counts...), sum: c.sum, other: c.other, deducted: append(l.deducted[:0], c.deducted...)}
+}
+
 func (l *names) clear() {
 	*l = names{counts: l.counts[:0], deducted: l.deducted[:0]}
 }

@@ -1,6 +1,8 @@
 package abs
 
 import (
+	"net/netip"
+
 	"github.com/abs-exporter/abs-exporter/abs/jsonscan"
 )
 
@@ -172,6 +174,12 @@ func (r *reportReader) ipEntry(depth int) {
 		seen  seenMembers
 		total Count
 	)
+	var before [dimensions]names
+	if r.onlyIP.IsValid() {
+		for i := range r.names {
+			before[i] = r.names[i].clone()
+		}
+	}
 	for key := range r.members() {
 		switch string(key) {
 		case "ip":
@@ -203,9 +211,21 @@ func (r *reportReader) ipEntry(depth int) {
 			r.Skip(depth + 1)
 		}
 	}
+	if r.onlyIP.IsValid() && !isAddress(total.Key, r.onlyIP) {
+		for i := range r.names {
+			r.names[i].restore(&before[i])
+		}
+		return
+	}
 	if len(total.Key) > 0 || total.N > 0 {
 		r.add(ips, total)
 	}
+}
+
+// isAddress reports whether a text is an address, in any of its spellings.
+func isAddress(text []byte, ip netip.Addr) bool {
+	is, err := netip.ParseAddr(string(text))
+	return err == nil && is.Unmap() == ip.Unmap()
 }
 
 // counts reads a map from names to counts.

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -84,8 +83,9 @@ func newReloading(t *testing.T, seed uint64, dir string, traffic time.Duration) 
 	registry := prometheus.NewRegistry()
 	r.health = metrics.NewHealth(registry)
 	r.exposed = metrics.NewExposition(registry, metrics.Options{})
+	targets := []Target{r.configured[0], r.configured[1], r.configured[2]}
 	var err error
-	r.Collector, err = New(slices.Collect(maps.Values(r.configured)), Environment{
+	r.Collector, err = New(targets, Environment{
 		Key: testKey, Health: r.health, Publisher: r.exposed, Clock: SystemClock{}, Log: slog.New(slog.NewTextHandler(&r.log, nil)),
 	})
 	if err != nil {

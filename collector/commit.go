@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"slices"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/metrics"
@@ -49,5 +50,6 @@ func (t *target) publish(now time.Time, interim bool) {
 	blocks = append(blocks, t.window.gauges(now)...)
 	blocks = append(blocks, t.findings.Gauges(now)...)
 	blocks = append(blocks, t.admin.gauges(now)...)
+	blocks = slices.DeleteFunc(blocks, func(b metrics.Block) bool { return slices.Contains(t.options.Excluded, b.Family) })
 	t.publisher.Publish(t.Name, &metrics.Snapshot{Blocks: blocks, Labels: t.Labels, Interim: interim})
 }

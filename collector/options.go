@@ -63,7 +63,9 @@ type Times struct {
 type Series struct {
 	MaxTokens  int                // --series.max-tokens
 	MaxValues  int                // --series.max-values
+	Choices    counts.Choices     // --series.max-values-of, --series.allow-…, --series.deny-…
 	Dimensions []counts.Dimension // --series.dimensions
+	Excluded   []*metrics.Family  // --series.exclude-families: counted, and not exposed
 	Expire     time.Duration      // --series.expire
 }
 

@@ -97,7 +97,7 @@ func newTarget(
 		Zone:   ledger.Zone{Location: t.Location, Inclusive: t.Inclusive},
 		Slot:   o.Slot, Reread: o.reread(), Settle: o.Settle,
 		MaxBackfill: o.MaxBackfill, Lookback: o.Lookback,
-		MaxTokens: o.MaxTokens, MaxValues: o.MaxValues, Dimensions: o.Dimensions,
+		MaxTokens: o.MaxTokens, MaxValues: o.MaxValues, Choices: o.Choices, Dimensions: o.Dimensions,
 		DisplaceAfter: ledger.DisplaceAfter, Expire: o.Expire, Keep: auditKeep * o.Audit,
 		ResponseCap: ledger.ResponseCap(t.ResponseCap), ZeroFor: zeroFor,
 	})

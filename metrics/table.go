@@ -474,7 +474,7 @@ var (
 			"dimension": {DimensionToken, DimensionMethod, DimensionAPI, DimensionDevice, DimensionIP},
 		},
 		Help: "Requests counted under the value _other because the label's series were all taken.",
-		Note: "See `--series.max-tokens` and `--series.max-values`.",
+		Note: "See `--series.max-tokens`, `--series.max-values` and `--series.max-values-of`. Not those of values without series by choice, such as `--series.deny-apis`.",
 	}
 	StateSaveFailures = &Family{
 		Name: "abs_exporter_state_save_failures_total", Type: Counter, Unit: "failures", Group: GroupHealth, Stability: Stable,

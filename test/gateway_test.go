@@ -226,8 +226,9 @@ func (d gatewayFiles) config(t *testing.T, g *gateway) string {
 	return filepath.Join(string(d), "abs-exporter.yml")
 }
 
-// Keys, token, header, passwords, certificates and authorities change while the exporter runs, in its
-// files and at the other end at different times. No request fails for that, and no secret is shown.
+// Keys, token, header, passwords, certificates and authorities change while the exporter runs, in
+// its files and at the other end at different times. No request fails for that, and no secret is
+// shown.
 func TestRotationBehindProxyAndGateway(t *testing.T) {
 	t.Parallel()
 	g, d, ca := startGateway(t), gatewayFiles(t.TempDir()), newAuthority(t)

@@ -44,6 +44,7 @@ func runBackfill(ctx context.Context, c *config.Backfill, clock collector.Clock,
 		targets[i] = backfill.Target{
 			Series: backfill.Series{
 				MaxTokens: t.Series.MaxTokens, MaxValues: t.Series.MaxValues, Dimensions: t.TokenDimensions, Expire: t.Series.Expire,
+				Choices: t.Choices, Excluded: t.Excluded,
 			},
 			Name: t.Name, URL: t.URL, Labels: metrics.NewOwnLabels(t.Labels), ABS: client,
 			Zone:        ledger.Zone{Location: t.Location, Inclusive: t.Inclusive()},

@@ -2,13 +2,13 @@ package main
 
 import (
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -26,23 +26,7 @@ import (
 // post posts to a page, as a page of another site would if origin is not empty.
 func post(t *testing.T, url, origin string) (int, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if origin != "" {
-		req.Header.Set("Origin", origin)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(body)
+	return send(t, http.MethodPost, url, origin)
 }
 
 // A reload over HTTP: a broken file changes nothing and says why; a good one adds, changes and
@@ -150,16 +134,19 @@ func TestChangeOfTheFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var log strings.Builder
+		log := newLines()
 		path := filepath.Join(dir, "abs-exporter.yml")
 		r := newReloader(&config.Settings{}, metrics.NewReloads(prometheus.NewRegistry()), nil, promslog.NewLevel(), collector.SystemClock{},
-			slog.New(slog.NewTextHandler(&log, nil)))
+			slog.New(slog.NewTextHandler(log, nil)))
 		r.collector, r.file = c, path
 		r.tried = r.fileSum()
 		r.seen = r.tried
+		var mu sync.Mutex // synctest orders what the reloader did before, and not what it does after
 		var read []string
 		r.parse = func() (*config.Settings, error) {
 			text, err := os.ReadFile(path)
+			mu.Lock()
+			defer mu.Unlock()
 			read = append(read, string(text))
 			return &config.Settings{FileSum: r.fileSum()}, err
 		}
@@ -169,6 +156,8 @@ func TestChangeOfTheFile(t *testing.T) {
 			t.Helper()
 			time.Sleep(time.Minute)
 			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
 			if got := strings.Join(read, "; "); got != strings.Join(want, "; ") {
 				t.Errorf("%s: it read %q, want %q", what, got, want)
 			}

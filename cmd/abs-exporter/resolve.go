@@ -12,9 +12,13 @@ import (
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
 )
 
-// runResolve looks for the token at every target and prints what ABS reports of it.
+// runResolve looks for the token, or for those of an address, at every target and prints what ABS
+// reports of it.
 func runResolve(ctx context.Context, c *config.Resolve, now time.Time, stdout, stderr io.Writer) error {
 	log := newLogger(c.Log, stderr)
+	if c.IP != "" {
+		return runResolveAddress(ctx, c, now, stdout, log)
+	}
 	var found []*resolution
 	var failed []error
 	for _, t := range c.Targets {
@@ -23,7 +27,8 @@ func runResolve(ctx context.Context, c *config.Resolve, now time.Time, stdout, s
 			failed = append(failed, fmt.Errorf("target %s: %w", t.Name, err))
 			continue
 		}
-		res.classify(t.Catalogue)
+		classify(res.Attacks, t.Catalogue)
+		classify(res.Anomalies, t.Catalogue)
 		found = append(found, res)
 	}
 	if len(found) == 0 {

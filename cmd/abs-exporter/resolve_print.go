@@ -15,15 +15,13 @@ import (
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
 )
 
-// classify sets severity, category and id of each attack and anomaly type.
-func (r *resolution) classify(types *catalogue.Catalogue) {
-	for _, all := range [][]resolvedFinding{r.Attacks, r.Anomalies} {
-		for i := range all {
-			entry, known := types.Lookup(all[i].Type)
-			all[i].Severity, all[i].Category = entry.Severity, entry.Category
-			if known {
-				all[i].ID = entry.ID
-			}
+// classify sets severity, category and id of each attack or anomaly type.
+func classify(all []resolvedFinding, types *catalogue.Catalogue) {
+	for i := range all {
+		entry, known := types.Lookup(all[i].Type)
+		all[i].Severity, all[i].Category = entry.Severity, entry.Category
+		if known {
+			all[i].ID = entry.ID
 		}
 	}
 }

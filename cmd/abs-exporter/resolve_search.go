@@ -53,7 +53,8 @@ func (e *notFoundError) Error() string {
 // run finds the token and requests its forensics.
 func (s *tokenSearch) run(ctx context.Context) (*resolution, error) {
 	// An error counts even if some rows of the token were read: they must not pass for all.
-	if err := s.read(ctx, s.window); err != nil && !errors.Is(err, errFound) {
+	parts := windowParts{s.client, s.window, s.responseCap}
+	if err := parts.read(ctx, s.window, s.begin); err != nil && !errors.Is(err, errFound) {
 		return nil, err
 	}
 	if s.token == nil {
@@ -124,12 +125,10 @@ func (s *tokenSearch) addTimes(res *resolution, f abs.FlaggedToken) {
 	}
 }
 
-// read reads the rows of a window. A window that is too large for ABS, or for the timeout of a
-// request, is read in halves, the newer first. So is one whose report lacks rows and is about as
-// large as ABS lets a response become.
-func (s *tokenSearch) read(ctx context.Context, w abs.Window) error {
+// begin begins to read a report; undo forgets what was counted of it.
+func (s *tokenSearch) begin() (row func(*abs.Row) error, undo func()) {
 	before := s.counts.clone()
-	sum, err := s.client.Tokens(ctx, w, func(row *abs.Row) error {
+	return func(row *abs.Row) error {
 		s.rowsRead++
 		if s.key.ID(row.Token).String() != s.id {
 			return nil
@@ -140,21 +139,36 @@ func (s *tokenSearch) read(ctx context.Context, w abs.Window) error {
 			return nil // without forensics, all rows of the token are needed
 		}
 		return errFound
-	})
-	leftOut := err == nil && sum.Truncated(s.responseCap)
+	}, func() { s.counts = before }
+}
+
+// windowParts reads the rows of a window, as a whole or in parts.
+type windowParts struct {
+	client      *abs.Client
+	whole       abs.Window
+	responseCap int64 // of ABS, in bytes
+}
+
+// read reads the rows of a window. A window that is too large for ABS, or for the timeout of a
+// request, is read in halves, the newer first. So is one whose report lacks rows and is about as
+// large as ABS lets a response become. begin is called for each report: undo forgets its rows.
+func (p *windowParts) read(ctx context.Context, w abs.Window, begin func() (row func(*abs.Row) error, undo func())) error {
+	row, undo := begin()
+	sum, err := p.client.Tokens(ctx, w, row)
+	leftOut := err == nil && sum.Truncated(p.responseCap)
 	if (err == nil && !leftOut) || errors.Is(err, errFound) || ctx.Err() != nil {
 		return err
 	}
 	half := (w.To.Sub(w.From) / 2).Truncate(time.Minute)
-	if (!leftOut && !tooLarge(err)) || half < s.window.To.Sub(s.window.From)/128 || half < time.Minute {
+	if (!leftOut && !tooLarge(err)) || half < p.whole.To.Sub(p.whole.From)/128 || half < time.Minute {
 		return err
 	}
-	s.counts = before // without those of the incomplete report
+	undo()
 	middle := w.From.Add(half)
-	if err := s.read(ctx, abs.Window{From: middle, To: w.To}); err != nil || (s.token != nil && !s.restricted) {
+	if err := p.read(ctx, abs.Window{From: middle, To: w.To}, begin); err != nil {
 		return err
 	}
-	return s.read(ctx, abs.Window{From: w.From, To: middle})
+	return p.read(ctx, abs.Window{From: w.From, To: middle}, begin)
 }
 
 // tooLarge reports whether a request may succeed for a smaller window.

@@ -368,9 +368,11 @@ func TestResolveRefuses(t *testing.T) {
 		args []string
 		want string
 	}{
-		"_other":     {[]string{"_other"}, "<token-id>: _other stands for all tokens without series of their own; there is no one token behind it"},
-		"a token":    {[]string{"ABCDEF0123456789"}, `<token-id>: "ABCDEF0123456789" is no token id: one has 16 hex digits, as the label token shows it`},
-		"no id":      {nil, `expected "<token-id>"`},
+		"_other":     {[]string{"_other"}, "[<token-id>]: _other stands for all tokens without series of their own; there is no one token behind it"},
+		"a token":    {[]string{"ABCDEF0123456789"}, `[<token-id>]: "ABCDEF0123456789" is no token id: one has 16 hex digits, as the label token shows it`},
+		"no id":      {nil, "a token id is missing, as the label token shows it; or an address: --ip"},
+		"both":       {[]string{"0123456789abcdef", "--ip=10.0.0.1"}, "--ip: cannot be used together with a token id"},
+		"no address": {[]string{"--ip=10.0.0"}, `--ip: "10.0.0" is no IP address`},
 		"no time":    {[]string{"0123456789abcdef", "--at=yesterday"}, `--at: "yesterday" is no time: write 2026-11-23T09:00:00Z, Unix seconds, or 2026-11-23T09:00 in ABS's time zone`},
 		"the future": {[]string{"0123456789abcdef", "--at=2999-01-01T00:00"}, "--at: 2999-01-01T00:00:00Z lies in the future"},
 		"no key":     {[]string{"0123456789abcdef", "--series.token-key-file=", "--state.dir="}, "--series.token-key-file: is missing, and so is --state.dir: the key of the token ids is needed, the one that serve uses"},

@@ -122,9 +122,19 @@ const listening = `msg="Listening on" address=(\S+)`
 
 func fetch(t *testing.T, url string) (int, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	return send(t, http.MethodGet, url, "")
+}
+
+// send returns the status and the body of an answer. Its request names an origin, unless that is
+// empty.
+func send(t *testing.T, method, url, origin string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if origin != "" {
+		req.Header.Set("Origin", origin)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {

@@ -52,7 +52,9 @@ func collectorOptions(t *config.Target, s *config.Settings) collector.Options {
 		Series: collector.Series{
 			MaxTokens:  t.Series.MaxTokens,
 			MaxValues:  t.Series.MaxValues,
+			Choices:    t.Choices,
 			Dimensions: t.TokenDimensions,
+			Excluded:   t.Excluded,
 			Expire:     t.Series.Expire,
 		},
 		Forensics:     t.Forensics.Enabled,

@@ -36,6 +36,8 @@ type Series struct {
 	MaxValues  int                // --series.max-values
 	Dimensions []counts.Dimension // --series.dimensions
 	Expire     time.Duration      // --series.expire
+	Choices    counts.Choices     // --series.max-values-of, --series.allow-…, --series.deny-…
+	Excluded   []*metrics.Family  // --series.exclude-families
 }
 
 // Target is one ABS deployment.

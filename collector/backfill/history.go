@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
@@ -104,17 +105,27 @@ func (h *history) settings() []string {
 		"--abs.name " + h.Name, "--abs.url " + h.URL, "--abs.timezone " + h.Zone.Location.String(),
 		fmt.Sprintf("an inclusive end of %t (--abs.window-end)", h.Zone.Inclusive),
 		fmt.Sprintf("--series.max-tokens %d", h.MaxTokens), fmt.Sprintf("--series.max-values %d", h.MaxValues),
+		fmt.Sprintf("a choice of values (--series.max-values-of, --series.allow-… and --series.deny-…) of %s", &h.Choices),
+		"without " + names(h.Excluded) + " (--series.exclude-families)",
 		fmt.Sprintf("--series.dimensions %v", h.Dimensions), "--series.expire " + h.Expire.String(),
 		"--abs.labels " + h.Labels.String(),
 		"a token key of check " + hex.EncodeToString(o.Key.Check()) + " (--series.token-key-file)",
 	}
 }
 
+func names(families []*metrics.Family) string {
+	all := make([]string, len(families))
+	for i, f := range families {
+		all[i] = f.Name
+	}
+	return fmt.Sprint(all)
+}
+
 func (h *history) config() ledger.Config {
 	o := h.o
 	return ledger.Config{
 		Target: h.Name, Zone: h.Zone, Slot: o.Step, Reread: o.Step,
-		MaxTokens: h.MaxTokens, MaxValues: h.MaxValues, Dimensions: h.Dimensions,
+		MaxTokens: h.MaxTokens, MaxValues: h.MaxValues, Choices: h.Choices, Dimensions: h.Dimensions,
 		DisplaceAfter: ledger.DisplaceAfter, Expire: h.Expire, ResponseCap: ledger.ResponseCap(h.ResponseCap),
 	}
 }
@@ -189,7 +200,7 @@ func (h *history) sample(from, to time.Time) {
 
 func (h *history) stage(at time.Time, each func(*metrics.Sample)) {
 	for _, b := range h.ledger.Stage(at, at) {
-		if b.Family.Group != metrics.GroupCounters {
+		if b.Family.Group != metrics.GroupCounters || slices.Contains(h.Excluded, b.Family) {
 			continue
 		}
 		for i := range b.Samples {

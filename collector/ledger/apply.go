@@ -61,7 +61,9 @@ func (l *Ledger) Apply(r *Reading, bytes int64) Outcome {
 		s.counted.Move(&r.ByToken, 1)
 		sp.baseline = false
 	}
-	out.Gain = l.count(s, reported, r.began)
+	var underOther [counts.NumDimensions]int64
+	out.Gain, underOther = l.count(s, reported, r.began)
+	l.overflow(r, sp, underOther)
 	sp.otherCounted = sp.otherCounted || !other.IsZero()
 	out.Settled = trusted && r.job.To.Equal(sp.To) && l.settles(s, sp, r.began)
 	if !out.Settled && l.c.ResponseCap.Splits(bytes) {
@@ -111,9 +113,10 @@ func (s *slot) remember(sp *slotSpan, r *counts.ByToken) {
 	s.reported.Move(sp.last, 1)
 }
 
-// count is rule 1: the total first, then its shares.
-func (l *Ledger) count(s *slot, reported *counts.ByToken, began time.Time) int64 {
-	gain := max(0, reported.Total-s.counted.Total)
+// count is rule 1: the total first, then its shares. It returns the gain, and by dimension what of
+// it is Other's.
+func (l *Ledger) count(s *slot, reported *counts.ByToken, began time.Time) (gain int64, other [counts.NumDimensions]int64) {
+	gain = max(0, reported.Total-s.counted.Total)
 	if gain > 0 {
 		l.activity.gain(began, &l.c)
 	}
@@ -130,8 +133,7 @@ func (l *Ledger) count(s *slot, reported *counts.ByToken, began time.Time) int64
 		left -= got
 	}
 	l.shareOther(&s.counted.Other, &reported.Other, left)
-	l.addGains(s)
-	return gain
+	return gain, l.addGains(s)
 }
 
 func (l *Ledger) shareOther(counted, reported *counts.Counts, left int64) {
@@ -189,8 +191,9 @@ func (l *Ledger) share(c *counts.Counters, counted, reported *counts.Counts, lef
 	return got
 }
 
-// addGains adds the gains of the values to the totals of the target and of the slot.
-func (l *Ledger) addGains(s *slot) {
+// addGains adds the gains of the values to the totals of the target and of the slot. It returns
+// those of Other by dimension.
+func (l *Ledger) addGains(s *slot) (other [counts.NumDimensions]int64) {
 	at := 0
 	for d, gains := range l.gains {
 		for i, n := range gains {
@@ -202,8 +205,9 @@ func (l *Ledger) addGains(s *slot) {
 			}
 		}
 		if len(gains) > 0 {
-			l.health.overflow[counts.Dimension(d).String()].Value += gains[0] // Other's
+			other[d] = gains[0]
 		}
 		clear(gains)
 	}
+	return other
 }

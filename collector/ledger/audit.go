@@ -208,7 +208,7 @@ func (l *Ledger) ApplyAudit(r *Reading, a Audit) (found Difference) {
 		counted.Total = r.Total - found.Missing
 		l.total.Total.Value += found.Missing
 		l.shareOther(&counted, &r.Other, found.Missing)
-		l.addGains(a.slots[len(a.slots)-1])
+		l.overflow(r, &slotSpan{}, l.addGains(a.slots[len(a.slots)-1]))
 	}
 	return found
 }

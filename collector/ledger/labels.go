@@ -96,6 +96,34 @@ func (l *Ledger) expireValues() {
 		for _, i := range l.idleValues(d, l.c.Expire) {
 			l.leaveValue(counts.NewValueID(d, i))
 		}
+		l.labels[d].Turn(l.activity.clock, l.c.Expire)
+	}
+}
+
+// dropUnchosen ends the series of the restored values that the settings give none by now, or
+// another name. What nobody has seen of them is Other's.
+func (l *Ledger) dropUnchosen() {
+	for _, d := range counts.Dimensions() {
+		for _, i := range l.labels[d].Unchosen() {
+			id, other := counts.NewValueID(d, i), counts.NewValueID(d, 0)
+			for _, c := range append(l.byToken(), &l.total) {
+				if n := c.UnexposedOf(id); n > 0 {
+					c.Add(other, n, 0)
+				}
+			}
+			l.leaveValue(id)
+		}
+	}
+}
+
+// overflow counts the gain of Other in a dimension that is not there by choice. A reading reports
+// requests, not gains: what a span has more of than in any reading so far is by choice, as far as
+// Other gained it.
+func (l *Ledger) overflow(r *Reading, sp *slotSpan, gained [counts.NumDimensions]int64) {
+	for _, d := range counts.Dimensions() {
+		byChoice := min(gained[d], max(0, r.notChosen[d]-sp.notChosen[d]))
+		sp.notChosen[d] = max(sp.notChosen[d], r.notChosen[d])
+		l.health.overflow[d.String()].Value += gained[d] - byChoice
 	}
 }
 

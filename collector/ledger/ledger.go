@@ -28,6 +28,7 @@ type Config struct {
 
 	MaxTokens     int
 	MaxValues     int
+	Choices       counts.Choices
 	Dimensions    []counts.Dimension // that get series by token
 	DisplaceAfter time.Duration      // a busier token may displace one without gain for this long
 	Expire        time.Duration      // a token without gain for this long leaves
@@ -92,7 +93,7 @@ func overflowDimensions() []string { return metrics.SeriesOverflow.LabelValues["
 func New(c Config) *Ledger {
 	l := &Ledger{
 		c:        c,
-		labels:   counts.NewTables(c.MaxValues),
+		labels:   counts.NewTables(c.MaxValues, c.Choices),
 		exposed:  exposed{tracked: newTracked(c.MaxTokens), health: newHealth()},
 		fresh:    true,
 		schedule: schedule{length: c.Slot},
@@ -118,9 +119,11 @@ func (l *Ledger) IsTracked(id tokenid.ID) bool {
 // LastGain returns when the last report with new requests was requested; zero if none was.
 func (l *Ledger) LastGain() time.Time { return l.activity.lastGain }
 
-// Values returns the values of a dimension that have an index, without Other, by the names that ABS
-// has for them.
-func (l *Ledger) Values(d counts.Dimension) []string { return l.labels[d].Names() }
+// Values returns the values of a dimension by the names that ABS has for them: those that have an
+// index, without Other, and those without series by choice that came lately.
+func (l *Ledger) Values(d counts.Dimension) []string {
+	return append(l.labels[d].Names(), l.labels[d].NotChosen()...)
+}
 
 // SetFlagged sets the tokens that are tracked before all others.
 func (l *Ledger) SetFlagged(ids map[tokenid.ID]struct{}) { l.tracked.flagged = ids }

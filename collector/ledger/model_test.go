@@ -7,6 +7,8 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,8 +43,9 @@ type world struct {
 	takesBack bool    // some requests are taken back, or moved to another token
 	maxTokens int
 	maxValues int
-	apis      int  // that come and go, beside those that stay
-	restarts  bool // now and then it is saved and restored
+	apis      int              // that come and go, beside those that stay
+	restarts  bool             // now and then it is saved and restored
+	choices   []counts.Choices // of the values; each restart goes on with the next
 	tokens    int
 	lookback  time.Duration
 	location  *time.Location
@@ -54,6 +57,7 @@ type world struct {
 	failing  float64             // failures, until the end, when all is let settle
 	most     map[time.Time]int64 // by span: the most that a reading reported, less the baseline
 	first    map[time.Time]int64 // by span: the baseline
+	rechosen bool                // the choice of values has changed
 	alone    bool                // nothing shared Other in this run
 }
 
@@ -76,6 +80,23 @@ func (w *world) String() string {
 		w.failures, w.slow, w.rowCap, w.truncates, w.takesBack, w.maxTokens, w.tokens, w.minutes, w.location)
 }
 
+// modelChoices is a choice of APIs and devices.
+func modelChoices(rng *rand.Rand) (c counts.Choices) {
+	expression := func(all ...string) *regexp.Regexp {
+		if text := all[rng.IntN(len(all))]; text != "" {
+			return regexp.MustCompile("^(?:" + text + ")$")
+		}
+		return nil
+	}
+	c[counts.API].Allow, c[counts.API].Deny = expression("", "", "api.*", "now.*"), expression("", "", "api[01]", "now.*")
+	c[counts.Device].Deny = expression("", "", "agent", "LINUX|agent/1")
+	c[counts.API].Limit, c[counts.Device].Limit = rng.IntN(3), rng.IntN(3)
+	if rng.IntN(2) == 0 {
+		c[counts.Device].Name = func(text string) string { name, _, _ := strings.Cut(text, "/"); return name }
+	}
+	return c
+}
+
 func newWorld(seed uint64) *world {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	w := &world{
@@ -93,6 +114,13 @@ func newWorld(seed uint64) *world {
 		restarts:  rng.IntN(3) == 0,
 		tokens:    2 + rng.IntN(30),
 		location:  time.UTC,
+		choices:   []counts.Choices{{}},
+	}
+	if rng.IntN(2) == 0 {
+		w.choices = nil
+		for range 1 + rng.IntN(3) {
+			w.choices = append(w.choices, modelChoices(rng))
+		}
 	}
 	if rng.IntN(2) == 0 {
 		w.lookback = time.Duration(rng.IntN(90)) * time.Minute
@@ -124,7 +152,7 @@ func newWorld(seed uint64) *world {
 				at: at, from: w.stall.visible(visible.Add(lanes[lane]), drain), token: token,
 				method: []string{"GET", "PUT", "POST"}[rng.IntN(3)],
 				api:    w.api(m),
-				device: []string{"LINUX", "UNKNOWN"}[rng.IntN(2)],
+				device: []string{"LINUX", "UNKNOWN", "agent/1", "agent/2"}[rng.IntN(4)],
 				n:      1 + rng.Int64N(5),
 			}
 			if w.takesBack && rng.IntN(6) == 0 {
@@ -326,6 +354,7 @@ type books struct {
 	totals      map[counts.Dimension]increments // of the totals by value
 	tokens      map[counts.Dimension]increments // of the tokens and other, together
 	otherValues bool                            // some were counted under Other
+	rechosen    bool                            // the choice of values has changed
 }
 
 type increments map[string]int64 // by value
@@ -407,17 +436,25 @@ func (b *books) checkValues() error {
 	}
 	b.values = now
 	for d, totals := range b.totals {
-		var all int64
+		var all, ofTokens int64
+		for _, n := range b.tokens[d] {
+			ofTokens += n
+		}
 		for name, n := range totals {
-			if all += n; n != b.tokens[d][name] {
+			// A restart with another choice moves what was not exposed, which may be so of a token only.
+			if all += n; n != b.tokens[d][name] && !b.rechosen {
 				err = cmp.Or(err, fmt.Errorf("%v %s: the total is %d, the tokens and other add up to %d", d, name, n, b.tokens[d][name]))
 			}
 		}
-		if all > l.total.Total.Value {
+		if all > l.total.Total.Value || all != ofTokens {
 			err = cmp.Or(err, fmt.Errorf("%v adds up to %d of %d", d, all, l.total.Total.Value))
 		}
-		if taken := len(l.labels[d].Names()); d != counts.Method && taken > l.c.MaxValues {
+		taken, most := len(l.labels[d].Names()), cmp.Or(l.c.Choices[d].Limit, l.c.MaxValues)
+		if d != counts.Method && taken > most && !b.rechosen { // those that a smaller limit found leave as others do
 			err = cmp.Or(err, fmt.Errorf("%v has %d values", d, taken))
+		}
+		if unchosen := l.labels[d].Unchosen(); len(unchosen) > 0 {
+			err = cmp.Or(err, fmt.Errorf("%v has series of values that were not chosen: %v", d, unchosen))
 		}
 	}
 	return err
@@ -458,7 +495,7 @@ func (w *world) ledger() *Ledger {
 	return New(Config{
 		Target: "t", Zone: Zone{Location: w.location}, Slot: 30 * time.Minute, Reread: 10 * time.Minute,
 		Settle: 2 * time.Hour, MaxBackfill: 24 * time.Hour, Lookback: w.lookback,
-		MaxTokens: w.maxTokens, MaxValues: w.maxValues, Dimensions: []counts.Dimension{counts.Method, counts.API, counts.Device},
+		MaxTokens: w.maxTokens, MaxValues: w.maxValues, Choices: append(w.choices, counts.Choices{})[0], Dimensions: []counts.Dimension{counts.Method, counts.API, counts.Device},
 		DisplaceAfter: 30 * time.Minute, Expire: 2 * time.Hour, ResponseCap: ResponseCap(responseCap), ZeroFor: time.Minute,
 	})
 }
@@ -483,7 +520,7 @@ func (w *world) run() error {
 			}
 		})
 		if w.restarts && w.maxTokens > 0 && w.rng.IntN(40) == 0 {
-			if l, failure = w.restart(l); failure != nil {
+			if l, failure = w.restart(l, b); failure != nil {
 				return failure
 			}
 			b.l = l
@@ -501,8 +538,8 @@ func (w *world) run() error {
 	return w.judge(b)
 }
 
-// restart saves the ledger, and restores it.
-func (w *world) restart(l *Ledger) (*Ledger, error) {
+// restart saves the ledger, and restores it with the next choice of values.
+func (w *world) restart(l *Ledger, b *books) (*Ledger, error) {
 	var saved bytes.Buffer
 	if err := gob.NewEncoder(&saved).Encode(l.State()); err != nil {
 		return nil, err
@@ -511,7 +548,34 @@ func (w *world) restart(l *Ledger) (*Ledger, error) {
 	if err := gob.NewDecoder(&saved).Decode(&s); err != nil {
 		return nil, err
 	}
-	return Restore(l.c, &s)
+	c := l.c
+	if len(w.choices) > 1 {
+		w.choices = append(w.choices[1:], w.choices[0])
+		w.rechosen = true
+	}
+	c.Choices = w.choices[0]
+	if err := b.checkValues(); err != nil { // up to what was saved
+		return nil, err
+	}
+	b.rechosen = w.rechosen
+	b.leaving(&c.Choices)
+	return Restore(c, &s)
+}
+
+// leaving takes back what nobody has seen of the values that a choice ends: it is Other's.
+func (b *books) leaving(choices *counts.Choices) {
+	for _, c := range append(b.l.byToken(), &b.l.total) {
+		sums := b.tokens
+		if c == &b.l.total {
+			sums = b.totals
+		}
+		for _, v := range c.Values {
+			d, name := v.ID.Dimension(), b.l.labels.Name(v.ID)
+			if to, ok := choices[d].Of(name); name != metrics.Other && (!ok || to != name) {
+				sums[d][name] -= c.UnexposedOf(v.ID)
+			}
+		}
+	}
 }
 
 // judge compares the counters with the truth once everything has settled.
@@ -565,7 +629,7 @@ func (w *world) judgeValues(b *books, truth truth) error {
 			if name == metrics.Other {
 				continue
 			}
-			if certain && n > truth.byValue[name] || got == truth.atMost && certain && !b.otherValues && n != truth.byValue[name] {
+			if certain && n > truth.byValue[name] || got == truth.atMost && certain && !w.rechosen && !b.otherValues && n != truth.byValue[name] {
 				return fmt.Errorf("%v %s: counted %d of %d", d, name, n, truth.byValue[name])
 			}
 		}
@@ -604,6 +668,9 @@ func (w *world) truth(l *Ledger) truth {
 		t.byValue[e.method] += e.n
 		t.byValue[e.api] += e.n
 		t.byValue[e.device] += e.n
+		if name, _, cut := strings.Cut(e.device, "/"); cut {
+			t.byValue[name] += e.n
+		}
 	}
 	return t
 }

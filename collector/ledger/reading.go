@@ -22,6 +22,7 @@ type Reading struct {
 	added          [counts.NumDimensions]counts.NewValues // values that the ledger has not yet
 	row            []counts.ValueCount
 	bySums         [counts.NumDimensions]int64 // of all values, by dimension
+	notChosen      [counts.NumDimensions]int64 // requests of the values that are Other's by choice
 	tooMany        bool                        // some sum is past metrics.MaxCount
 	candidates     candidates
 }
@@ -38,7 +39,7 @@ func (l *Ledger) Begin(j Job, began time.Time) *Reading {
 	}
 	r.Widen(l.tracked.size())
 	r.job, r.began, r.Total = j, began, 0
-	r.bySums, r.tooMany = [counts.NumDimensions]int64{}, false
+	r.bySums, r.notChosen, r.tooMany = [counts.NumDimensions]int64{}, [counts.NumDimensions]int64{}, false
 	r.Other.Reset()
 	if cap(r.row) > maxKept {
 		r.row = nil
@@ -114,7 +115,10 @@ func (r *Reading) split(d counts.Dimension, values []abs.Count) {
 		if v.N == 0 {
 			continue
 		}
-		i := r.added[d].Index(t, v.Key, v.N)
+		i, chosen := r.added[d].Index(t, v.Key, v.N)
+		if !chosen {
+			r.notChosen[d] += v.N
+		}
 		for int(i) >= len(r.sums[d]) {
 			r.sums[d] = append(r.sums[d], 0)
 		}

@@ -62,9 +62,11 @@ type slotSpan struct {
 	tooMuch Span // what is to be halved before the next reading; empty: nothing
 	probing probing
 
-	baseline     bool            // its first reading is not counted (rule 8)
-	otherCounted bool            // requests of it may have been counted under other (rule 2)
-	last         *counts.ByToken // its last reading where the slot is split; nil: not read since
+	baseline     bool // its first reading is not counted (rule 8)
+	otherCounted bool // requests of it may have been counted under other (rule 2)
+	// notChosen is the most requests that a reading had of the values that are Other's by choice.
+	notChosen [counts.NumDimensions]int64
+	last      *counts.ByToken // its last reading where the slot is split; nil: not read since
 }
 
 // Advance opens the slots that have begun by now. elapsed is the time since the last Advance by a

@@ -205,6 +205,7 @@ func Restore(c Config, s *State) (*Ledger, error) {
 		l.slots = append(l.slots, restored)
 	}
 	l.adapt(s)
+	l.dropUnchosen()
 	return l, nil
 }
 

@@ -73,12 +73,16 @@ func (f *failure) GRPCStatus() *status.Status {
 // do makes one request by send. Its error is a *failure.
 func (l *link) do(ctx context.Context, send func(ctx context.Context, headers map[string]string) *failure) error {
 	l.mu.Lock()
-	pause := time.After(time.Until(l.pause))
+	pause := l.pause
 	l.mu.Unlock()
+	wait := time.After(time.Until(pause))
+	if deadline, limited := ctx.Deadline(); limited && !deadline.After(pause) {
+		wait = nil // else a request may go out as the pause ends, cut at once, and the next after it
+	}
 	select {
 	case <-ctx.Done():
 		return &failure{reason: "there was no time left", retryable: true}
-	case <-pause:
+	case <-wait:
 	}
 	limited, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()

@@ -69,7 +69,7 @@ func TestAlertsOfAnOutage(t *testing.T) {
 				t.Errorf("%s does not name %s", situation.runbook, f.alert)
 			}
 		}
-		for _, hours := range []time.Duration{1, 6, 16} {
+		for _, hours := range []time.Duration{1, 3, 6, 12, 16} {
 			t.Run(fmt.Sprint(situation.kind, " ", int(hours), " h"), func(t *testing.T) {
 				t.Parallel()
 				compute(t)

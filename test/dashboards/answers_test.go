@@ -238,18 +238,21 @@ func checkLines(t *testing.T, q titledQuery, got promql.Vector, blind float64, a
 	}
 }
 
-// countersOf30Days are counters with a sample each minute: what counts now and then, what steps with ABS's batches
-// just after every full ten minutes, what restarts at zero and is gone for a while, and what is
-// young. Each has a number of steps until each sample, which its samples need not show.
+// countersOf30Days are counters with a sample each minute: what counts now and then, what steps
+// with ABS's batches just after every full ten minutes, what restarts at zero and is gone for a
+// while, and what is young. Each has a number of steps until each sample, which its samples need
+// not show.
 func countersOf30Days() (series string, counted []int) {
 	const samples = 30*1440 + 1
 	counted = make([]int, samples)
-	for name, steps := range map[string]func(i int) int{
+	counters := map[string]func(i int) int{
 		"rare":     func(i int) int { return map[bool]int{true: 1 + i%3}[i%1751 == 875 || i%2473 == 1] },
 		"batches":  func(i int) int { return map[bool]int{true: 40}[i%10 == 1] },
 		"restarts": func(i int) int { return map[bool]int{true: 7}[i%10 == 1] },
 		"young":    func(i int) int { return map[bool]int{true: 60}[i == samples-500] },
-	} {
+	}
+	for _, name := range slices.Sorted(maps.Keys(counters)) { // young last: the store takes nothing older than its first sample
+		steps := counters[name]
 		values, total := make([]string, samples), 0
 		for i := range values {
 			n := steps(i)

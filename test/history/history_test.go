@@ -49,7 +49,7 @@ func TestHistory(t *testing.T) {
 			stored.Ingest(p.at, p.body)
 		}
 	})
-	var told Told
+	var facts Facts
 	state := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		defer close(pages)
@@ -57,26 +57,26 @@ func TestHistory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		told = s.told
-		time.Sleep(time.Until(s.told.From))
+		facts = s.facts
+		time.Sleep(time.Until(s.facts.From))
 		s.live(t, state, 10*time.Minute, 2*time.Minute, Now.Add(-lastDay), pages)
 		s.live(t, state, 2*time.Minute, time.Minute, Now.Add(time.Second), pages)
 	})
 	ingest.Wait()
 
 	for expr, want := range map[string]float64{
-		`max(abs_attack_tokens{target="prod", attack_type="` + told.Campaign.Type + `", api="payments"})`: float64(told.Campaign.Tokens),
-		`count(count by (severity) (abs_attack_type_info{target="prod"}))`:                                4,
+		`max(abs_attack_tokens{target="prod", attack_type="` + facts.Campaign.Type + `", api="payments"})`: float64(facts.Campaign.Tokens),
+		`count(count by (severity) (abs_attack_type_info{target="prod"}))`:                                 4,
 		`count(abs_up == 1)`: 2,
 	} {
 		if got := stored.Query(expr, Now); len(got) != 1 || got[0].F != want {
 			t.Errorf("%s is %v, want %g", expr, got, want)
 		}
 	}
-	if got := stored.Query(`abs_flagged_tokens{target="branch"}`, told.Blind); len(got) > 0 {
+	if got := stored.Query(`abs_flagged_tokens{target="branch"}`, facts.Blind); len(got) > 0 {
 		t.Errorf("the silent deployment still has %v", got)
 	}
-	text, err := json.Marshal(told)
+	text, err := json.Marshal(facts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func (s *scenario) live(t *testing.T, state string, interval, scrapes time.Durat
 		Forensics: true, ForensicsRate: 4, Catalogue: types, Audit: 24 * time.Hour, AdminInterval: time.Hour, StateDir: state,
 	}
 	var targets []collector.Target
-	for _, name := range s.told.Targets {
+	for _, name := range s.facts.Targets {
 		client, err := abs.NewClient(abs.Config{
 			URL: "http://" + name + ".example", Keys: abs.StaticKeys("abs_ak", "abs_sk"), Location: time.UTC, Rate: 20, Concurrency: 8,
 			Transport: s.sims[name].Transport(), Observe: calls.Observe(health, name, time.Now, log),

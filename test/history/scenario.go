@@ -40,8 +40,8 @@ const (
 // types follow one another before the last day.
 var types = []string{critical, warning, info, "Stolen Token Attack Type 1", unknown, "API Probing Replay Attack Type 1", "Data Deletion Attack"}
 
-// Told is what is known of the history beside what Prometheus stores.
-type Told struct {
+// Facts is what is known of the history beside what Prometheus stores.
+type Facts struct {
 	Now       time.Time `json:"now"`
 	From      time.Time `json:"from"`
 	Targets   []string  `json:"targets"`
@@ -63,15 +63,15 @@ type Campaign struct {
 
 // scenario is what happens.
 type scenario struct {
-	told Told
-	sims map[string]*simulator.Simulator
+	facts Facts
+	sims  map[string]*simulator.Simulator
 }
 
 // newScenario makes the deployments and everything that happens there.
 func newScenario(clock func() time.Time) (*scenario, error) {
 	begin := Now.Add(-days * 24 * time.Hour)
-	s := &scenario{told: Told{Now: Now, From: begin, Targets: []string{first, second}}, sims: map[string]*simulator.Simulator{}}
-	for i, name := range s.told.Targets {
+	s := &scenario{facts: Facts{Now: Now, From: begin, Targets: []string{first, second}}, sims: map[string]*simulator.Simulator{}}
+	for i, name := range s.facts.Targets {
 		s.sims[name] = simulator.New(simulator.Config{
 			Seed: uint64(20 + i), Tokens: 10 - 4*i, Rate: 40, Begin: begin.Add(-24 * time.Hour), Now: clock,
 			Delay: 10 * time.Minute, DelayMax: 25 * time.Minute, Transactions: int64(400e6 + 300e6*float64(i)), MaxTokenLen: 200,
@@ -88,7 +88,7 @@ func newScenario(clock func() time.Time) (*scenario, error) {
 
 // month is what happened before the last day: attacks of each type, and anomalies.
 func (s *scenario) month(begin time.Time) {
-	for n, name := range s.told.Targets {
+	for n, name := range s.facts.Targets {
 		sim := s.sims[name]
 		tokens := slices.Sorted(maps.Keys(sim.Truth(begin, begin.Add(24*time.Hour)).ByToken))
 		apis := []string{"shop", "payments", "accounts", "search"}
@@ -108,7 +108,7 @@ func (s *scenario) campaign() {
 	at := func(hour, minute int) time.Time {
 		return time.Date(Now.Year(), Now.Month(), Now.Day(), hour, minute, 0, 0, time.UTC)
 	}
-	s.told.Campaign = Campaign{Type: critical, API: "payments", Begins: at(9, 30), Tokens: 61}
+	s.facts.Campaign = Campaign{Type: critical, API: "payments", Begins: at(9, 30), Tokens: 61}
 	sim := s.sims[first]
 	apis := []string{"shop", "search", "accounts", "payments", "transfers"}
 	for i := range 90 {
@@ -117,20 +117,20 @@ func (s *scenario) campaign() {
 		attack := simulator.Attack{Token: token, Type: critical, ID: 1, APIs: []string{"payments"}}
 		switch {
 		case i == 0:
-			attack.From = s.told.Campaign.Begins
-			s.told.Campaign.First = id
+			attack.From = s.facts.Campaign.Begins
+			s.facts.Campaign.First = id
 		case i <= 60:
 			attack.From = at(12, 40).Add(time.Duration(i) * 45 * time.Second)
 		case i == 61:
 			attack.Type, attack.ID, attack.APIs, attack.From = info, 10, []string{"search"}, at(13, 5)
-			s.told.Info = id
+			s.facts.Info = id
 		case i == 62:
 			attack.Type, attack.ID, attack.APIs, attack.From = warning, 28, []string{"shop"}, at(11, 15)
 		case i == 63:
 			attack.Type, attack.ID, attack.APIs, attack.From = unknown, 77, []string{"accounts"}, at(14, 20)
 		case i == 64:
 			attack.Type, attack.ID, attack.APIs, attack.From, attack.To = warning, 28, []string{"search"}, at(7, 0), at(8, 0)
-			s.told.Left = id
+			s.facts.Left = id
 		case i < 70:
 			attack.From, attack.Anomaly = at(10, 5*i%60), true
 		default:
@@ -163,8 +163,8 @@ func busy(t time.Time) float64 {
 // faults make the second deployment silent for eight hours ten days ago, and reports as slow as
 // real ones.
 func (s *scenario) faults() error {
-	s.told.BlindFrom = Now.Add(-10 * 24 * time.Hour)
-	s.told.Blind = s.told.BlindFrom.Add(6 * time.Hour)
+	s.facts.BlindFrom = Now.Add(-10 * 24 * time.Hour)
+	s.facts.Blind = s.facts.BlindFrom.Add(6 * time.Hour)
 	slow := []simulator.Fault{
 		{Kind: simulator.FaultSlow, Report: "oauthtokens", Delay: 2600 * time.Millisecond},
 		{Kind: simulator.FaultSlow, Report: "forensics", Delay: 240 * time.Millisecond},
@@ -173,6 +173,6 @@ func (s *scenario) faults() error {
 		return err
 	}
 	return s.sims[second].SetFaults(append(slow, simulator.Fault{
-		Kind: simulator.FaultDown, From: s.told.BlindFrom, To: s.told.BlindFrom.Add(8 * time.Hour), Delay: time.Hour,
+		Kind: simulator.FaultDown, From: s.facts.BlindFrom, To: s.facts.BlindFrom.Add(8 * time.Hour), Delay: time.Hour,
 	})...)
 }

@@ -42,7 +42,8 @@ func (c *checker) use(expr parser.Expr) {
 	})
 }
 
-// difference reports whether a selector is part of last - first of one counter, unless it restarted.
+// difference reports whether a selector is part of last - first of one counter, unless it
+// restarted.
 func difference(v *parser.VectorSelector, path []parser.Node) bool {
 	ends, minus := 0, false
 	for _, node := range slices.Backward(path) {

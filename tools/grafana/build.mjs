@@ -3,7 +3,7 @@ import { build } from 'esbuild';
 import { copyFile, readFile } from 'node:fs/promises';
 
 // The package looks which version of Grafana's runtime it has by what that exports; a bundler has
-// to be told that a missing name is no mistake.
+// must not take a missing name for a mistake.
 const compat = {
   name: 'compat',
   setup(b) {

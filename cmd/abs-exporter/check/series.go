@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -111,7 +112,7 @@ func (c *census) estimate(s *config.Series, dimensions []string) (tracked, serie
 	}
 	series = int64(float64(tracked)*perToken) + fixedSeries
 	for _, d := range []string{"method", "api", "device"} {
-		series += int64(min(len(c.names[d]), s.MaxValues+1))
+		series += int64(min(len(c.names[d]), cmp.Or(s.MaxValuesOf[d], s.MaxValues)+1))
 	}
 	return tracked, series
 }

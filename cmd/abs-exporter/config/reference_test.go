@@ -145,6 +145,8 @@ func reference(app *kong.Application, sample string) string {
 	p("`check` accepts the settings of `serve` as well, and asks every target; [check.md](check.md) lists its questions.\n")
 	p("`resolve TOKEN_ID` and `backfill` accept the settings of `serve` as well: start them with the same ones, and the same")
 	p("tokens have the same ids. They need the key of the token ids that `serve` uses (`--series.token-key-file`, or\n`--state.dir`) and generate none. [backfill.md](backfill.md) is the way from ABS's reports to a Prometheus.\n")
+	p("`resolve --ip ADDRESS` prints, in place of one token, those that an address used: the id, its requests from the address")
+	p("and from all, the APIs, and the attacks that the attack reports name. No series has an address unless\n`--series.dimensions` names `ip`; to notice such an address, watch `abs_window_ips` beside\n`abs_window_tokens`. Anomalies and paths of a token: `resolve TOKEN_ID`.\n")
 	for _, group := range flagGroups() {
 		switch group.Key {
 		case "check":

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
@@ -20,9 +21,10 @@ import (
 type Resolve struct {
 	Settings
 
-	TokenID   TokenID `arg:"" help:"Value of the label token: 16 hex digits."`
+	TokenID   TokenID `arg:"" optional:"" help:"Value of the label token: 16 hex digits."`
 	At        string  `placeholder:"TIME" group:"resolve" env:"-" help:"Look into the window that ended then, such as the time of the alert: RFC 3339, Unix seconds, or a wall-clock time of --abs.timezone such as 2026-11-23T09:00. Default: now."`
 	Target    string  `placeholder:"NAME" group:"resolve" env:"-" help:"Look at this target only. Default: at all of them."`
+	IP        string  `name:"ip" placeholder:"ADDRESS" group:"resolve" env:"-" help:"Instead of a token id: print the tokens that this client address used, with its requests by API and their attacks."`
 	ShowToken bool    `group:"resolve" env:"-" help:"Print the full token. Whoever reads it can use it; without this, its first and last four characters are shown, and no query of a URL."`
 	Output    string  `default:"text" enum:"text,json" group:"resolve" env:"-" help:"Format of the output: text or json."`
 
@@ -36,6 +38,7 @@ type TokenID string
 // Validate is called by kong.
 func (id TokenID) Validate() error {
 	switch {
+	case id == "": // validate reports it
 	case id == metrics.Other:
 		return errors.New(metrics.Other + " stands for all tokens without series of their own; there is no one token behind it")
 	case !regexp.MustCompile(`^[0-9a-f]{16}$`).MatchString(string(id)):
@@ -46,6 +49,14 @@ func (id TokenID) Validate() error {
 
 func (r *Resolve) validate(v *validation) {
 	r.Settings.validate(v)
+	switch ip, err := netip.ParseAddr(r.IP); {
+	case r.IP == "" && r.TokenID == "":
+		v.errs = append(v.errs, errors.New("a token id is missing, as the label token shows it; or an address: --ip"))
+	case r.IP != "" && r.TokenID != "":
+		v.failf("ip", "cannot be used together with a token id")
+	case r.IP != "" && (err != nil || ip.Zone() != ""):
+		v.failf("ip", "%q is no IP address", r.IP)
+	}
 	if _, err := r.until(time.UTC, v.now); err != nil {
 		v.failf("at", "%s", err)
 	}

@@ -34,6 +34,8 @@ type Target struct {
 	Keys            abs.Keys
 	Catalogue       *catalogue.Catalogue // has the severities of Forensics.Severity
 	TokenDimensions []counts.Dimension   // those of Series.Dimensions
+	Choices         counts.Choices       // those of Series
+	Excluded        []*metrics.Family    // those of Series.ExcludeFamilies
 }
 
 // SameSettings reports whether two targets are configured alike. Files that they name may differ.
@@ -131,6 +133,8 @@ func (f *PerTarget) validate(fail failure) (t Target) {
 	f.Collect.validate(fail)
 	f.Series.validate(fail)
 	t.TokenDimensions = f.Series.dimensions(fail)
+	t.Choices = f.Series.choices(fail)
+	t.Excluded = f.Series.excluded(fail)
 	t.Catalogue = f.Forensics.validate(fail)
 	return t
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/prometheus/exporter-toolkit/web"
 
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
-	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 )
 
 // validation collects all that is wrong with the settings of one command.
@@ -110,48 +109,6 @@ func (c *Collect) validate(fail failure) {
 	if c.Lookback > max(c.MaxBackfill, 0) {
 		fail("collect.lookback", "must not be longer than --collect.max-backfill (%s) but is %s", c.MaxBackfill, c.Lookback)
 	}
-}
-
-// maxMaxTokens is more tokens than an ABS has in a window, and than a Prometheus can hold.
-const maxMaxTokens = 10_000_000
-
-// maxMaxValues is more values of one label than a Prometheus can hold for each token.
-const maxMaxValues = 1_000_000
-
-func (f *Series) validate(fail failure) {
-	notNegative(fail, "series.max-tokens", f.MaxTokens)
-	if f.MaxTokens > maxMaxTokens {
-		fail("series.max-tokens", "must be %d or less but is %d", maxMaxTokens, f.MaxTokens)
-	}
-	if f.MaxValues < 1 {
-		fail("series.max-values", "must be 1 or more but is %d", f.MaxValues)
-	}
-	if f.MaxValues > maxMaxValues {
-		fail("series.max-values", "must be %d or less but is %d", maxMaxValues, f.MaxValues)
-	}
-	positive(fail, "series.expire", f.Expire)
-	if f.TokenKeyFile != "" {
-		if _, err := ReadTokenKey(f.TokenKeyFile); err != nil {
-			fail("series.token-key-file", "%s", err)
-		}
-	}
-}
-
-func (f *Series) dimensions(fail failure) (dimensions []counts.Dimension) {
-	all := counts.Dimensions()
-	for _, name := range f.Dimensions {
-		i := slices.IndexFunc(all, func(d counts.Dimension) bool { return d.String() == name })
-		switch {
-		case name == "":
-		case i < 0:
-			fail("series.dimensions", "unknown dimension %q; there are method, api, device, ip", name)
-		case slices.Contains(dimensions, all[i]):
-			fail("series.dimensions", "%q is named twice", name)
-		default:
-			dimensions = append(dimensions, all[i])
-		}
-	}
-	return dimensions
 }
 
 func (f *Web) validate(v *validation) {

@@ -48,6 +48,7 @@ func (s *Settings) doubtful(v *validation) {
 			v.warn(i, "forensics.rate", fmt.Sprintf("is above the rate of target %s, --abs.rate: %g above %g", t.Name, t.Forensics.Rate, t.Rate),
 				"the lower one holds, and forensics delays the reports that are counted")
 		}
+		v.excludesNeeded(i, &t)
 	}
 	s.doubtfulTargets(v)
 	s.readableKeys(v)

@@ -29,6 +29,9 @@ func TestWarnings(t *testing.T) {
 		"readable key":         {[]string{"--abs.access-key-file=DIR/open"}, nil, []string{"--abs.access-key-file: other users may read DIR/open"}},
 		"readable token key":   {[]string{"--series.token-key-file=DIR/open"}, nil, []string{"--series.token-key-file: other users may read DIR/open"}},
 		"one URL":              {[]string{"--config=DIR/targets.yml"}, nil, []string{"targets: one and two have one URL"}},
+		"family of no alert":   {[]string{"--series.exclude-families=abs_token_ip.*,abs_window_ips"}, nil, nil},
+		"family of an alert":   {[]string{"--series.exclude-families=abs_license_expired"}, nil, []string{"--series.exclude-families: leaves out abs_license_expired, which alert rules need: ABSLicenseExpired"}},
+		"recorded for alerts":  {[]string{"--series.exclude-families=abs_api_requests_total"}, nil, []string{"--series.exclude-families: leaves out abs_api_requests_total, which alert rules need: ABSAPINotTrained, ABSAPISilent, ABSAPITrafficHigh"}},
 		"Kubernetes variables": {nil, map[string]string{service: ""}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

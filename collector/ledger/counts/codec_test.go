@@ -9,7 +9,7 @@ import (
 
 // The codes of the state can be decoded.
 func TestStateCodes(t *testing.T) {
-	tables := NewTables(100)
+	tables := NewTables(100, Choices{})
 	for _, d := range Dimensions() {
 		for _, name := range []string{"a", "b", "c"} {
 			tables[d].Add(NewValue{Name: name}, 0, 0)

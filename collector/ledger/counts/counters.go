@@ -47,9 +47,15 @@ func (c *Counters) Drop(d Dimension) {
 
 // Unexposed reports whether a value has gained requests that were never exposed, as its series was
 // only exposed as 0.
-func (c *Counters) Unexposed(id ValueID) bool {
+func (c *Counters) Unexposed(id ValueID) bool { return c.UnexposedOf(id) != 0 }
+
+// UnexposedOf returns how many requests those are.
+func (c *Counters) UnexposedOf(id ValueID) int64 {
 	i, ok := slices.BinarySearchFunc(c.Values, id, func(v ValueCounter, id ValueID) int { return int(v.ID) - int(id) })
-	return ok && c.Values[i].Value != 0 && c.Values[i].FirstExposed() == 0
+	if !ok || c.Values[i].FirstExposed() != 0 {
+		return 0
+	}
+	return c.Values[i].Value
 }
 
 // End ends the series of a value.

@@ -1,6 +1,7 @@
 package counts
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -33,25 +34,30 @@ type ValueTable struct {
 	released  []uint64 // by index: the number of releases when it was released last
 	releases  uint64
 	newest    uint64 // the highest Value.Since
+
+	choice Choice
+	memo   memo
 }
 
 // Tables holds the table of each dimension.
 type Tables [NumDimensions]*ValueTable
 
-// NewTables returns tables that each hold limit values at most, without metrics.Other and those
-// that are permanent: the eight methods of RFC 9110 and PATCH.
-func NewTables(limit int) (t Tables) {
+// NewTables returns tables that each hold limit values at most, or as many as their choice says,
+// without metrics.Other and those that are permanent: the eight methods of RFC 9110 and PATCH.
+func NewTables(limit int, choices Choices) (t Tables) {
 	for _, d := range Dimensions() {
-		t[d] = newValueTable(limit, nil)
+		var permanent []string
+		if d == Method {
+			permanent = []string{"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
+		}
+		t[d] = newValueTable(cmp.Or(choices[d].Limit, limit), permanent)
+		t[d].choice = choices[d]
 	}
-	t[Method] = newValueTable(limit, []string{
-		"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
-	})
 	return t
 }
 
 func newValueTable(limit int, permanent []string) *ValueTable {
-	t := &ValueTable{limit: limit, indexes: map[string]uint32{}}
+	t := &ValueTable{limit: limit, indexes: map[string]uint32{}, memo: memo{recent: map[string][]byte{}}}
 	for _, name := range append([]string{metrics.Other}, permanent...) {
 		t.append(Value{Name: name, Taken: true})
 	}
@@ -207,18 +213,23 @@ func (n *NewValues) Reset(t *ValueTable) {
 func (n *NewValues) First() uint32 { return n.first }
 
 // Index returns the index of a value, in the table or new, and counts n requests of a new one. Past
-// what a reading keeps apart it is that of metrics.Other.
-func (n *NewValues) Index(t *ValueTable, full []byte, requests int64) uint32 {
+// what a reading keeps apart it is that of metrics.Other, and so it is for what is not chosen.
+func (n *NewValues) Index(t *ValueTable, full []byte, requests int64) (index uint32, chosen bool) {
+	if t.choice.chooses() && string(full) != metrics.Other {
+		if full = t.memo.of(&t.choice, full); full == nil {
+			return 0, false
+		}
+	}
 	name := metrics.LabelValue(full)
 	if i, ok := t.indexes[string(name)]; ok {
-		return i
+		return i, true
 	}
 	if i, ok := n.indexes[string(name)]; ok {
 		n.All[i-n.first].N += requests
-		return i
+		return i, true
 	}
 	if len(n.All) >= maxNew+t.limit {
-		return 0
+		return 0, true
 	}
 	if n.indexes == nil {
 		n.indexes = map[string]uint32{}
@@ -230,7 +241,7 @@ func (n *NewValues) Index(t *ValueTable, full []byte, requests int64) uint32 {
 	}
 	n.All = append(n.All, v)
 	n.indexes[v.Name] = i
-	return i
+	return i, true
 }
 
 // Settle returns the table's index for each index that a reading used: metrics.Other's for the new

@@ -12,16 +12,20 @@ import (
 
 // An index that changes hands means to a reading what it meant when the reading began.
 func TestIndexesOfReadingsUnderWay(t *testing.T) {
-	tables := NewTables(2)
+	tables := NewTables(2, Choices{})
 	table := tables[Device]
 	a := table.Add(NewValue{Name: "a"}, 0, 1)
 	b := table.Add(NewValue{Name: "b"}, 0, 1)
 	var early, late NewValues
 	early.Reset(table)
-	if early.Index(table, []byte("a"), 1) != a || early.Index(table, []byte("b"), 1) != b {
+	index := func(n *NewValues, name string) uint32 {
+		i, _ := n.Index(table, []byte(name), 1)
+		return i
+	}
+	if index(&early, "a") != a || index(&early, "b") != b {
 		t.Fatal("a value of the table is new")
 	}
-	c, unknown := early.Index(table, []byte("c"), 1), early.Index(table, []byte("d"), 1)
+	c, unknown := index(&early, "c"), index(&early, "d")
 	table.Release(a)
 	if got := table.Add(NewValue{Name: "c"}, 0, 2); got != a {
 		t.Fatalf("a free index was not used again, but %d", got)
@@ -57,7 +61,7 @@ func TestLongValues(t *testing.T) {
 		{"a long character", strings.Repeat("a", 125) + "\U0001F600", 125, true},
 		{"too long to be asked by", strings.Repeat("a", 1<<20), 128, false},
 	} {
-		table := NewTables(2)[API]
+		table := NewTables(2, Choices{})[API]
 		var n NewValues
 		n.Reset(table)
 		n.Index(table, []byte(tt.full), 1)
@@ -74,11 +78,11 @@ func TestLongValues(t *testing.T) {
 
 // A reading keeps a bounded number of new values, however many there are.
 func TestNewValuesAreBounded(t *testing.T) {
-	table := NewTables(100)[Device]
+	table := NewTables(100, Choices{})[Device]
 	var n NewValues
 	n.Reset(table)
 	for i := range 1_000_000 {
-		if got := n.Index(table, []byte(strings.Repeat("x", i%100)+string(rune('A'+i%50000))), 1); i > 500_000 && got == 0 {
+		if got, _ := n.Index(table, []byte(strings.Repeat("x", i%100)+string(rune('A'+i%50000))), 1); i > 500_000 && got == 0 {
 			break
 		}
 	}
@@ -89,7 +93,7 @@ func TestNewValuesAreBounded(t *testing.T) {
 
 // A state that contradicts itself is refused.
 func TestRestoreTable(t *testing.T) {
-	permanent := NewTables(5)[Method].State()
+	permanent := NewTables(5, Choices{})[Method].State()
 	for _, tt := range []struct {
 		name  string
 		saved []Value
@@ -104,11 +108,11 @@ func TestRestoreTable(t *testing.T) {
 		{"another permanent value", []Value{{Name: "a", Taken: true}}, ErrState},
 		{"too few", nil, ErrState},
 	} {
-		if err := NewTables(5)[Method].Restore(tt.saved); !errors.Is(err, tt.want) {
+		if err := NewTables(5, Choices{})[Method].Restore(tt.saved); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
 		}
 	}
-	tables := NewTables(5)
+	tables := NewTables(5, Choices{})
 	if err := tables[Method].Restore(append(slices.Clone(permanent), Value{}, Value{Name: "a", Taken: true})); err != nil {
 		t.Fatal(err)
 	}
