@@ -33,7 +33,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "%s%s\n", (n++ ? "\n" : ""), substr($$0, 5) } \
-	  /^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	  /^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: quick
 quick: ## the inner loop: vet and unit tests of the main module (under two minutes)
@@ -101,6 +101,12 @@ race: ## unit tests of the main module under the race detector, the long ones wi
 e2e: $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool $(TOOLS)/otelcol ## end-to-end tests with real Prometheus, Alertmanager and Collector (module test/)
 	cd test/bench && $(GO) test -count 1 ./...
 	cd test && $(GO) test -count 1 -timeout 25m ./...
+
+##@ With more than Go, git and make
+
+.PHONY: test-image
+test-image: ## the container image, built and run; needs root, buildah, podman and runc
+	GO='$(GO)' sh tools/image/test-image.sh
 
 ##@ Now and then
 

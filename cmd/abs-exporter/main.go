@@ -99,6 +99,8 @@ func runCommand(ctx context.Context, command any, clock collector.Clock, stdout,
 		return check.Command(ctx, c, "abs-exporter/"+build().Version, clock.Now, stdout, stderr)
 	case *config.Resolve:
 		return runResolve(ctx, c, clock.Now(), stdout, stderr)
+	case *config.Healthcheck:
+		return runHealthcheck(ctx, c.Listener, stdout)
 	case *config.Assets:
 		return writeAssets(c, stdout)
 	case *config.Version:
