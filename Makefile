@@ -109,6 +109,12 @@ e2e: $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool
 	cd test && $(GO) test -count 1 -timeout 25m ./crash # alone: its time runs 1,200 times as fast
 	cd test && $(GO) test -count 1 -timeout 25m $$($(GO) list ./... | grep -v /crash$$)
 
+##@ With more than Go, git and make
+
+.PHONY: test-image
+test-image: ## the container image, built and run; needs root, buildah, podman and runc
+	GO='$(GO)' sh tools/image/test-image.sh
+
 ##@ Now and then
 
 FUZZTIME ?= 10m

@@ -5,8 +5,8 @@ import "github.com/alecthomas/kong"
 // commands is the one description of commands and flags: parsing, environment variables, the keys
 // of the configuration file and docs/configuration.md are all made from it.
 //
-// serve, check, resolve, backfill and demo share their flags; a set tag here is the default of one
-// of them.
+// serve, check, resolve, backfill, healthcheck and demo share their flags; a set tag here is the
+// default of one of them.
 type commands struct {
 	Serve Serve `cmd:"" default:"withargs" help:"Poll every target and serve its metrics (the default command)." set:"interval=2m" set:"slot=30m" set:"reread=10m" set:"settle=2h" set:"window=3h" set:"lookback=0s" set:"dimensions=method,api,device" set:"statedir=data/" set:"listen=:10464" set:"loglevel=info" set:"absrate=20" set:"forensicsrate=10" set:"audit=24h" set:"admin=5m"`
 
@@ -19,6 +19,8 @@ type commands struct {
 	Resolve Resolve `cmd:"" help:"Find the token behind a token id in ABS's reports, and print what ABS reports of it. Accepts the flags of serve." set:"interval=2m" set:"slot=30m" set:"reread=10m" set:"settle=2h" set:"window=3h" set:"lookback=0s" set:"dimensions=method,api,device" set:"statedir=data/" set:"listen=:10464" set:"loglevel=info" set:"absrate=20" set:"forensicsrate=10" set:"audit=24h" set:"admin=5m"`
 
 	Backfill Backfill `cmd:"" help:"Write the history of the request counters from before the first start, as OpenMetrics text with timestamps. Accepts the flags of serve." set:"interval=2m" set:"slot=30m" set:"reread=10m" set:"settle=2h" set:"window=3h" set:"lookback=0s" set:"dimensions=method,api,device" set:"statedir=data/" set:"listen=:10464" set:"loglevel=info" set:"absrate=20" set:"forensicsrate=10" set:"audit=24h" set:"admin=5m"`
+
+	Healthcheck Healthcheck `cmd:"" help:"Ask the exporter on this machine whether it is alive, for the health check of a container. Accepts the flags of serve, and asks the first of --web.probe-address and --web.listen-address." set:"interval=2m" set:"slot=30m" set:"reread=10m" set:"settle=2h" set:"window=3h" set:"lookback=0s" set:"dimensions=method,api,device" set:"statedir=data/" set:"listen=:10464" set:"loglevel=info" set:"absrate=20" set:"forensicsrate=10" set:"audit=24h" set:"admin=5m"`
 
 	Assets Assets `cmd:"" help:"Write the dashboards, alert rules, Alertmanager example and runbooks that the binary carries, as files, for Kubernetes, or for jsonnet."`
 
