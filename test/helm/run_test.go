@@ -417,9 +417,10 @@ func TestConfigurationsAreAccepted(t *testing.T) {
 	for _, name := range valuesFiles(t) {
 		t.Run(name, func(t *testing.T) {
 			c := newCluster(certificate)
-			for _, secret := range []string{"abs-production", "abs-staging", "abs-lab", "abs-staging-ca", "abs-token-key"} {
+			for _, secret := range []string{"abs-production", "abs-staging", "abs-lab", "abs-staging-ca", "abs-token-key", "abs-gateway", "otlp-headers"} {
 				c.secrets[secret] = map[string]string{
 					"access-key": "a", "secret-key": "b", "ak": "a", "sk": "b", "token-key": "0123456789abcdef", "ca.crt": certificate,
+					"password": "p", "proxy": "p", "api-key": "k", "tenant": "t", "token": "t", "headers": "x: y",
 				}
 			}
 			c.configMaps["abs-ca"] = map[string]string{"ca.pem": certificate}
@@ -447,8 +448,17 @@ targets:
     url: https://127.0.0.1:1
     existingSecret: {name: abs-staging}
     tls: {existingSecret: abs-staging-ca, caKey: ca.crt}
-    settings: {user: restricted, tls: {server-name: abs}}
+    secretFiles:
+      basicAuthPassword: {name: abs-gateway, key: password}
+      proxyPassword: {name: abs-gateway, key: proxy}
+      headers: {X-Api-Key: {name: abs-gateway, key: api-key}, X-Tenant: {name: abs-gateway, key: tenant}}
+    settings:
+      user: restricted
+      tls: {server-name: abs}
+      proxy-url: http://exporter@127.0.0.1:1
+      basic-auth: {user: exporter}
   - name: lab
     url: http://127.0.0.1:1
     existingSecret: {name: abs-lab}
+    secretFiles: {bearerToken: {name: abs-gateway, key: token}}
 `

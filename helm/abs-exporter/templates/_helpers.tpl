@@ -61,7 +61,10 @@ annotations:
 {{- if .Values.web.config.existingSecret.name -}}
 {{- $_ := set $web "config" (dict "file" (printf "/etc/abs-exporter/web/%s" .Values.web.config.existingSecret.key)) -}}
 {{- end -}}
-{{- $own := dict "state" (dict "dir" (ternary "/data" "" .Values.persistence.enabled)) "web" $web -}}
+{{- $own := dict "state" (dict "dir" (ternary "/data" "" .Values.persistence.enabled)) "web" (mustMergeOverwrite (deepCopy .Values.web.settings) $web) -}}
+{{- if .Values.otlp.headers.existingSecret.name -}}
+{{- $_ := set $own "otlp" (dict "headers-file" "/etc/abs-exporter/secrets/otlp-headers") -}}
+{{- end -}}
 {{- if .Values.tokenKey.existingSecret.name -}}
 {{- $_ := set $own "series" (dict "token-key-file" "/etc/abs-exporter/secrets/token-key") -}}
 {{- end -}}
@@ -75,6 +78,15 @@ annotations:
 {{- if .certKey -}}{{- $_ := set $tls "cert-file" (printf "%s/tls.crt" $files) -}}{{- end -}}
 {{- if .keyKey -}}{{- $_ := set $tls "key-file" (printf "%s/tls.key" $files) -}}{{- end -}}
 {{- $_ := set $target "tls" $tls -}}
+{{- end -}}
+{{- with .secretFiles -}}
+{{- if .bearerToken -}}{{- $_ := set $target "bearer-token-file" (printf "%s/bearer-token" $files) -}}{{- end -}}
+{{- if .basicAuthPassword -}}{{- $_ := set $target "basic-auth" (dict "password-file" (printf "%s/basic-auth-password" $files)) -}}{{- end -}}
+{{- if .proxyPassword -}}{{- $_ := set $target "proxy-password-file" (printf "%s/proxy-password" $files) -}}{{- end -}}
+{{- if .fingerprints -}}{{- $_ := set $target "tls" (merge (dict "fingerprint-file" (printf "%s/fingerprints" $files)) (default (dict) $target.tls)) -}}{{- end -}}
+{{- $headers := dict -}}
+{{- range $name, $_ := .headers -}}{{- $_ := set $headers $name (printf "%s/headers/%s" $files $name) -}}{{- end -}}
+{{- if $headers -}}{{- $_ := set $target "header-file" $headers -}}{{- end -}}
 {{- end -}}
 {{- $targets = append $targets (mustMergeOverwrite (deepCopy (default (dict) .settings)) $target) -}}
 {{- end -}}
@@ -91,6 +103,15 @@ annotations:
     items:
       - key: {{ .key }}
         path: token-key
+{{- end }}
+{{- end }}
+{{- with .Values.otlp.headers.existingSecret }}
+{{- if .name }}
+- secret:
+    name: {{ .name }}
+    items:
+      - key: {{ .key }}
+        path: otlp-headers
 {{- end }}
 {{- end }}
 {{- range $target := .Values.targets }}
@@ -125,16 +146,34 @@ annotations:
       {{- end }}
 {{- end }}
 {{- end }}
+{{- with .secretFiles }}
+{{- $paths := dict "bearer-token" .bearerToken "basic-auth-password" .basicAuthPassword "proxy-password" .proxyPassword "fingerprints" .fingerprints }}
+{{- range $name, $from := .headers }}
+{{- $_ := set $paths (printf "headers/%s" $name) $from }}
+{{- end }}
+{{- range $path, $from := $paths }}
+{{- if $from }}
+- secret:
+    name: {{ $from.name }}
+    items:
+      - key: {{ $from.key }}
+        path: targets/{{ $target.name }}/{{ $path }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end -}}
 
-{{/* Ports of the targets' URLs, each once. */}}
+{{/* Ports of the targets' URLs, and of their proxies, each once. */}}
 {{- define "abs-exporter.absPorts" -}}
 {{- $ports := dict -}}
+{{- $shared := get (default (dict) .Values.config.abs) "proxy-url" -}}
 {{- range .Values.targets -}}
-{{- $url := urlParse .url -}}
-{{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (ternary "80" "443" (eq $url.scheme "http")) -}}
+{{- range compact (list .url (get (default (dict) .settings) "proxy-url" | default $shared)) -}}
+{{- $url := urlParse . -}}
+{{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (get (dict "http" "80" "https" "443") $url.scheme | default "1080") -}}
 {{- $_ := set $ports $port true -}}
+{{- end -}}
 {{- end -}}
 {{- keys $ports | sortAlpha | toJson -}}
 {{- end -}}
@@ -189,6 +228,35 @@ annotations:
 {{- end }}
 {{- end -}}
 
+{{/*
+A route of an AlertmanagerConfig for one of a configuration of Alertmanager. Takes route, and receivers: the names here
+by those there. Routes to a receiver that is not here are left out.
+*/}}
+{{- define "abs-exporter.route" -}}
+{{- $route := dict -}}
+{{- range $from, $to := dict "group_by" "groupBy" "group_wait" "groupWait" "group_interval" "groupInterval" "repeat_interval" "repeatInterval" "continue" "continue" -}}
+{{- if hasKey $.route $from -}}
+{{- $_ := set $route $to (get $.route $from) -}}
+{{- end -}}
+{{- end -}}
+{{- with .route.receiver -}}
+{{- $_ := set $route "receiver" (get $.receivers .) -}}
+{{- end -}}
+{{- with .route.matchers -}}
+{{- $_ := set $route "matchers" (include "abs-exporter.matchers" . | fromYamlArray) -}}
+{{- end -}}
+{{- $routes := list -}}
+{{- range .route.routes -}}
+{{- if or (not .receiver) (get $.receivers (default "" .receiver)) -}}
+{{- $routes = append $routes (include "abs-exporter.route" (dict "route" . "receivers" $.receivers) | fromYaml) -}}
+{{- end -}}
+{{- end -}}
+{{- if $routes -}}
+{{- $_ := set $route "routes" $routes -}}
+{{- end -}}
+{{- toYaml $route -}}
+{{- end -}}
+
 {{/* What the schema cannot refuse. */}}
 {{- define "abs-exporter.validate" -}}
 {{- if ne (int .Values.replicas) 1 -}}
@@ -220,6 +288,15 @@ annotations:
 {{- fail (printf "targets[%d].settings: %s is set by the chart" $i $key) -}}
 {{- end -}}
 {{- end -}}
+{{- with $target.secretFiles -}}
+{{- $settings := default (dict) $target.settings -}}
+{{- if and .basicAuthPassword (not (get (default (dict) (get $settings "basic-auth")) "user")) -}}
+{{- fail (printf "targets[%d].settings: basic-auth.user is missing: secretFiles.basicAuthPassword is its password" $i) -}}
+{{- end -}}
+{{- if and .proxyPassword (not (get $settings "proxy-url")) -}}
+{{- fail (printf "targets[%d].settings: proxy-url is missing: secretFiles.proxyPassword is the password of its user" $i) -}}
+{{- end -}}
+{{- end -}}
 {{- with $target.tls -}}
 {{- if ne (empty .certKey) (empty .keyKey) -}}
 {{- fail (printf "targets[%d].tls: certKey and keyKey belong together" $i) -}}
@@ -238,6 +315,11 @@ annotations:
 {{- range $key := list "targets" "web" -}}
 {{- if hasKey $.Values.config $key -}}
 {{- fail (printf "config.%s: is set by the chart: use the value %s" $key $key) -}}
+{{- end -}}
+{{- end -}}
+{{- range $key, $value := dict "listen-address" "web.port" "probe-address" "web.probePort" "telemetry-path" "web.telemetryPath" "config" "web.config" -}}
+{{- if hasKey $.Values.web.settings $key -}}
+{{- fail (printf "web.settings.%s: is set by the chart: use the value %s" $key $value) -}}
 {{- end -}}
 {{- end -}}
 {{- $job := include "abs-exporter.fullname" . -}}
