@@ -33,7 +33,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "%s%s\n", (n++ ? "\n" : ""), substr($$0, 5) } \
-	  /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	  /^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: quick
 quick: ## the inner loop: vet and unit tests of the main module (under two minutes)
@@ -110,6 +110,10 @@ e2e: $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool
 	cd test && $(GO) test -count 1 -timeout 25m $$($(GO) list ./... | grep -v /crash$$)
 
 ##@ With more than Go, git and make
+
+.PHONY: test-kubernetes
+test-kubernetes: $(TOOLS)/kube-apiserver $(TOOLS)/kubectl-validate $(TOOLS)/helm3 $(TOOLS)/helm4 ## the chart against a real API server, with Helm 3 and 4; needs etcd
+	cd test/helm && TEST_KUBERNETES=1 $(GO) test . -run TestKubernetes -count 1 -timeout 30m -v
 
 .PHONY: test-image
 test-image: ## the container image, built and run; needs root, buildah, podman and runc
@@ -203,6 +207,19 @@ $(TOOLS)/alertmanager: tools/alertmanager/go.mod tools/alertmanager/go.sum $(GOS
 
 $(TOOLS)/amtool: tools/alertmanager/amtool/go.mod tools/alertmanager/amtool/go.sum $(GOSTAMP)
 	cd tools/alertmanager/amtool && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ github.com/prometheus/alertmanager/cmd/amtool
+
+# Its version is that of a release; without it, charts that require one refuse it.
+$(TOOLS)/kube-apiserver: tools/kubernetes/go.mod tools/kubernetes/go.sum $(GOSTAMP)
+	cd tools/kubernetes && CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$$($(GO) list -m -f '{{.Version}}' k8s.io/kubernetes)" -o $(TOP)$@ k8s.io/kubernetes/cmd/kube-apiserver
+
+$(TOOLS)/kubectl-validate: tools/kubernetes/validate/go.mod tools/kubernetes/validate/go.sum $(GOSTAMP)
+	cd tools/kubernetes/validate && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ sigs.k8s.io/kubectl-validate
+
+$(TOOLS)/helm3: tools/kubernetes/helm3/go.mod tools/kubernetes/helm3/go.sum $(GOSTAMP)
+	cd tools/kubernetes/helm3 && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ helm.sh/helm/v3/cmd/helm
+
+$(TOOLS)/helm4: tools/kubernetes/helm4/go.mod tools/kubernetes/helm4/go.sum $(GOSTAMP)
+	cd tools/kubernetes/helm4 && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ helm.sh/helm/v4/cmd/helm
 
 $(TOOLS)/benchstat: tools/benchstat/go.mod tools/benchstat/go.sum $(GOSTAMP)
 	cd tools/benchstat && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ golang.org/x/perf/cmd/benchstat

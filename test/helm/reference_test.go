@@ -4,12 +4,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -204,5 +207,55 @@ func TestChartYAML(t *testing.T) {
 	}
 	if port := fmt.Sprintf("`:%v`", lookUp(c.Values, []string{"web", "port"})); !strings.Contains(string(b), port) {
 		t.Errorf("%s is not the port that abs-exporter listens on by default", port)
+	}
+}
+
+// The values in docs/kubernetes.md and in the chart's README are values of the chart, and the pod
+// there is a pod.
+func TestDocumentedValues(t *testing.T) {
+	found := 0
+	for _, name := range []string{filepath.Join(top, "docs", "kubernetes.md"), filepath.Join(chartDir, "README.md")} {
+		for _, m := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(readFile(t, name), -1) {
+			found++
+			switch text := m[1]; {
+			case strings.Contains(text, "kind: Pod\n"):
+				into[corev1.Pod](t, &object{text: []byte(text)})
+			case strings.Contains(text, "scrape_configs:"): // checked by TestScrapeConfig
+			case strings.HasPrefix(text, "shards:"):
+				render(t, valuesFile(t, "full"), text)
+			default:
+				render(t, text)
+			}
+		}
+	}
+	if found < 5 {
+		t.Errorf("there are only %d", found)
+	}
+}
+
+// The scrape job for a cluster without an operator is one for Prometheus, and selects the pods and
+// the port of the chart.
+func TestScrapeConfig(t *testing.T) {
+	m := regexp.MustCompile("(?s)```yaml\n(scrape_configs:.*?)```").FindStringSubmatch(readFile(t, filepath.Join(top, "docs", "kubernetes.md")))
+	if m == nil {
+		t.Fatal("there is none")
+	}
+	file := filepath.Join(t.TempDir(), "prometheus.yml")
+	// promtool here is built without service discoveries, and says so of a configuration that is
+	// right otherwise.
+	config := strings.Replace(m[1], "kubernetes_sd_configs:\n      - role: pod\n        namespaces: {names: [monitoring]}", "static_configs: []", 1)
+	if config == m[1] {
+		t.Fatal("it discovers no pods")
+	}
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(tool(t, "promtool"), "check", "config", file).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	set := into[appsv1.StatefulSet](t, render(t, valuesFile(t, "minimal")).get(t, "StatefulSet"))
+	name, port := set.Spec.Template.Labels["app.kubernetes.io/name"], set.Spec.Template.Spec.Containers[0].Ports[0].Name
+	if want := "regex: " + name + ";" + port; !strings.Contains(m[1], want) {
+		t.Errorf("it lacks %s", want)
 	}
 }

@@ -141,23 +141,33 @@ var switches = []string{
 	`grafanaDashboard: {enabled: false}`,
 	`alertmanagerConfig: {enabled: false}`,
 	`alertmanagerConfig: {enabled: true, page: {emailConfigs: [{to: a@example.com}]}, ticket: {emailConfigs: [{to: b@example.com}]}}`,
-	`{podSecurityContext: null, securityContext: null, resources: null}`,
+	insecurePods,
 	`{commonLabels: null, podLabels: null, podAnnotations: {a: b}}`,
 	`targets: []`,
 }
 
-func TestEverySwitch(t *testing.T) {
+// insecurePods is what a namespace with the restricted Pod Security Standard refuses.
+const insecurePods = `{podSecurityContext: null, securityContext: null, resources: null}`
+
+// forEachSwitch calls a function with the smallest and the fullest values and each switch.
+func forEachSwitch(t *testing.T, check func(t *testing.T, values ...string)) {
+	t.Helper()
 	for _, base := range []string{"minimal", "full"} {
 		for _, s := range switches {
 			if base == "full" && s == "targets: []" {
 				continue // refused: it has three shards
 			}
-			t.Run(base+" with "+s, func(t *testing.T) {
-				r := render(t, valuesFile(t, base), s)
-				for i := range r.objects {
-					validate(t, &r.objects[i])
-				}
-			})
+			t.Run(base+" with "+s, func(t *testing.T) { check(t, valuesFile(t, base), s) })
 		}
 	}
+}
+
+func TestEverySwitch(t *testing.T) {
+	forEachSwitch(t, func(t *testing.T, values ...string) {
+		t.Helper()
+		r := render(t, values...)
+		for i := range r.objects {
+			validate(t, &r.objects[i])
+		}
+	})
 }

@@ -53,9 +53,10 @@ func renderedRules(t *testing.T, values ...string) (specs map[string]string, rul
 	return specs, rules
 }
 
-func promtool(t *testing.T) string {
+// tool returns the path of a pinned program.
+func tool(t *testing.T, name string) string {
 	t.Helper()
-	path, err := filepath.Abs(filepath.Join(top, ".tools", "bin", "promtool"))
+	path, err := filepath.Abs(filepath.Join(top, ".tools", "bin", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +77,7 @@ func checkRules(t *testing.T, specs map[string]string) {
 		}
 		args = append(args, file)
 	}
-	if out, err := exec.Command(promtool(t), args...).CombinedOutput(); err != nil {
+	if out, err := exec.Command(tool(t, "promtool"), args...).CombinedOutput(); err != nil {
 		t.Errorf("promtool check rules: %v\n%s", err, out)
 	}
 }
@@ -117,7 +118,7 @@ func TestRuleSettings(t *testing.T) {
 			continue
 		}
 		named[r.Alert] = true
-		if r.Labels["cluster"] != "one" || r.Labels["severity"] == "" {
+		if r.Labels["cluster"] != "one" || r.Labels["severity"] == "" || r.Labels["namespace"] != "monitoring" {
 			t.Errorf("%s has the labels %v", r.Alert, r.Labels)
 		}
 		if url := r.Annotations["runbook_url"]; url != "https://runbooks.internal/abs/"+r.Alert+".md" {

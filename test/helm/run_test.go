@@ -66,9 +66,15 @@ func (p *process) find(t *testing.T, pattern string) string {
 	return ""
 }
 
+// startProcess starts abs-exporter.
 func startProcess(t *testing.T, env, args []string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(binary, args...)}
+	return start(t, binary, env, args)
+}
+
+func start(t *testing.T, program string, env, args []string) *process {
+	t.Helper()
+	p := &process{cmd: exec.Command(program, args...)}
 	p.cmd.Env, p.cmd.Dir = env, t.TempDir()
 	p.cmd.Stdout, p.cmd.Stderr = p, p
 	if err := p.cmd.Start(); err != nil {
