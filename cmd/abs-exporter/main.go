@@ -105,6 +105,8 @@ func runCommand(ctx context.Context, command any, args []string, clock collector
 		return runHealthcheck(ctx, c.Listener, stdout)
 	case *config.Assets:
 		return writeAssets(c, stdout)
+	case *config.Completion:
+		return config.WriteCompletion(c.Shell, stdout)
 	case *config.Version:
 		return printVersion(stdout)
 	default:

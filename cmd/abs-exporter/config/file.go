@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/cmdline"
 )
 
 // filePath is the flag --config. The file is read before the other flags get their values, and sets
@@ -119,8 +122,12 @@ func decodeFlag(flag *kong.Flag, text string, target reflect.Value) error {
 
 // hasKey reports whether a flag is a setting that a file can have too.
 func hasKey(flag *kong.Flag) bool {
-	return flag.Name != "config" && len(flag.Tag.Envs) > 0 && !strings.HasPrefix(flag.Name, "targets.")
+	return len(flag.Tag.Envs) > 0 && !keyless(flag.Name)
 }
+
+// keyless reports whether a setting is none of the file: the file's own name, and which shard this
+// process is.
+func keyless(name string) bool { return name == "config" || strings.HasPrefix(name, "targets.") }
 
 // parseFile parses a file whose keys are the names of flags, nested at the dots. Its error has one
 // line FILE:LINE: for each problem.
@@ -219,9 +226,28 @@ func (p *fileParser) mapping(n *yaml.Node, name, shown string, into map[string]f
 		case full == "abs.access-key" || full == "abs.secret-key":
 			p.failf(k, text, "keys are not written here; name a file with %s-file", text)
 		default:
-			p.failf(k, text, "unknown key")
+			p.failf(k, text, "unknown key%s", p.similarKey(full, text))
 		}
 	}
+}
+
+// similarKey suggests a key in place of one that does not exist, and stands in the file as shown.
+// An entry of the list targets has the keys of abs without their prefix, and those of sections.
+func (p *fileParser) similarKey(name, shown string) string {
+	known := slices.Concat(slices.Collect(maps.Keys(p.flags)), slices.Collect(maps.Keys(p.parents)), []string{"targets"})
+	if !strings.HasPrefix(shown, "targets[") {
+		return cmdline.Suggestion(name, known)
+	}
+	var ofEntry []string
+	for _, key := range known {
+		section, _, _ := strings.Cut(key, ".")
+		if own, isOwn := strings.CutPrefix(key, "abs."); isOwn {
+			ofEntry = append(ofEntry, own)
+		} else if slices.Contains(sections(), section) {
+			ofEntry = append(ofEntry, key)
+		}
+	}
+	return cmdline.Suggestion(strings.TrimPrefix(name, "abs."), ofEntry)
 }
 
 // sections are what an entry of the list targets may have of its own beside the keys of abs.

@@ -19,7 +19,7 @@ import (
 func TestWrongFiles(t *testing.T) {
 	cleanEnv(t)
 	messages := map[string][]string{
-		"unknown-key.yml": {":3: key collect.intervall: unknown key"},
+		"unknown-key.yml": {":3: key collect.intervall: unknown key; did you mean collect.interval?"},
 		"several.yml": {
 			`:2: key abs.rate: expected a float but got "fast" (string)`,
 			`:3: key abs.user: must be one of admin, restricted but got "root"`,
@@ -47,7 +47,7 @@ func TestWrongFiles(t *testing.T) {
 		},
 		"targets-unknown.yml": {
 			":2: key targets[0].abs.url: unknown key",
-			":4: key targets[0].tls.ca: unknown key",
+			":4: key targets[0].tls.ca: unknown key; did you mean tls.ca-file?",
 		},
 		"targets-shared.yml":  {":4: key abs.timeout: must be above 0s but is 0s"},
 		"targets-and-url.yml": {":2: key abs.url: is given beside the list targets; only one of them may be"},
@@ -81,7 +81,7 @@ func TestWrongFiles(t *testing.T) {
 		},
 		"targets-keys.yml": {
 			`:4: key targets[0].collect.interval: expected duration but got "fast": time: invalid duration "fast"`,
-			":5: key targets[0].collect.intervall: unknown key",
+			":5: key targets[0].collect.intervall: unknown key; did you mean collect.interval?",
 			":6: key targets[0].series: expected a mapping but got a value",
 		},
 		"relative.yml": {
@@ -286,7 +286,7 @@ func FuzzFile(f *testing.F) {
 // commandFlags returns the flags of a command.
 func commandFlags(t testing.TB, command string) []*kong.Flag {
 	t.Helper()
-	parser, err := newParser(io.Discard, func(int) {})
+	parser, err := newParser(io.Discard, func(int) {}, &asked{})
 	if err != nil {
 		t.Fatal(err)
 	}
