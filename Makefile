@@ -84,7 +84,8 @@ check: tidy vet lint ## every check that does not run the code
 # Not in test/: tidying it requires modules that only Prometheus's own tests need and
 # that not every proxy serves. A missing line fails its build all the same.
 .PHONY: tidy
-tidy: ## go.mod and go.sum say what the code needs
+tidy: ## go.mod and go.sum say what the code needs, and what was downloaded is what go.sum says
+	$(GO) mod verify
 	$(GO) mod tidy -diff
 	cd test/bench && $(GO) mod tidy -diff
 

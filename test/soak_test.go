@@ -133,12 +133,18 @@ func (e *exporter) uses(t *testing.T, started time.Time) usage {
 			u.cpu += v
 		}
 	}
-	proc := fmt.Sprintf("/proc/%d/", e.cmd.Process.Pid)
-	files, err := os.ReadDir(proc + "fd")
+	u.memory, u.files = e.holds(t)
+	return u
+}
+
+// holds returns the resident memory, in bytes, and the number of open files.
+func (p *process) holds(t *testing.T) (memory int64, files int) {
+	t.Helper()
+	proc := fmt.Sprintf("/proc/%d/", p.cmd.Process.Pid)
+	open, err := os.ReadDir(proc + "fd")
 	if err != nil {
 		t.Fatal(err)
 	}
-	u.files = len(files)
 	status, err := os.ReadFile(filepath.Join(proc, "statm"))
 	if err != nil {
 		t.Fatal(err)
@@ -147,8 +153,7 @@ func (e *exporter) uses(t *testing.T, started time.Time) usage {
 	if _, err := fmt.Sscan(string(status), &size, &resident); err != nil {
 		t.Fatal(err)
 	}
-	u.memory = resident * int64(os.Getpagesize())
-	return u
+	return resident * int64(os.Getpagesize()), len(open)
 }
 
 // most returns the most of each.

@@ -11,7 +11,7 @@ func TestSuggestion(t *testing.T) {
 		"server": "; did you mean serve?", "chekc": "; did you mean check?", "cehck": "; did you mean check?",
 		"colect.interval": "; did you mean collect.interval?", "interval": "; did you mean audit.interval or collect.interval?",
 		"listen-addrss": "; did you mean web.listen-address?", "abs.access-key": "; did you mean abs.access-key-file?",
-		"nope": "", "": "", "x": "", "state.nope": "", "collect.": "",
+		"nope": "", "": "", "serve": "", "x": "", "state.nope": "", "collect.": "",
 	} {
 		if got := Suggestion(word, words); got != want {
 			t.Errorf("%q: %q, want %q", word, got, want)

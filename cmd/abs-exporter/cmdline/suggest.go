@@ -11,7 +11,7 @@ import (
 )
 
 // maxSuggestions is how many words are suggested in place of a wrong one.
-const maxSuggestions = 3
+const maxSuggestions = 4
 
 // Suggestion returns the end of a message about a word that is none of words: the closest of them,
 // by the whole or by what is after the last dot; "" if none is close.
@@ -28,6 +28,8 @@ func Suggestion(word string, words []string) string {
 			distance = min(distance, 1+editDistance(strings.TrimPrefix(word, "--"), w[strings.LastIndex(w, ".")+1:]))
 		}
 		switch {
+		case word == w:
+			return "" // it is right elsewhere
 		case distance > limit || slices.Contains(best, w):
 		case distance < limit:
 			limit, best = distance, []string{w}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -26,21 +27,42 @@ type Effective struct {
 
 // newEffective returns a setting whose value is as text, which is that of the flag.
 func newEffective(name, text, origin string, flag *kong.Flag) Effective {
-	e := Effective{Name: name, Value: text, Origin: origin}
+	e := Effective{Name: name, Origin: origin}
+	show := hidePassword
+	switch {
+	case flag.PlaceHolder == "REGEXP": // :// and ? have other meanings in it
+		show = func(text string) string { return text }
+	case flag.Tag.Has("file"):
+		show = absolute
+	}
+	separator := flag.Tag.Sep
 	switch {
 	case flag.IsMap():
-		e.kind, e.items = yaml.MappingNode, kong.SplitEscaped(text, flag.Tag.MapSep)
+		e.kind, separator = yaml.MappingNode, flag.Tag.MapSep
+		ofValue := show
+		show = func(item string) string {
+			name, value, _ := strings.Cut(item, "=")
+			return name + "=" + ofValue(value)
+		}
 	case flag.IsCumulative():
-		e.kind, e.items = yaml.SequenceNode, kong.SplitEscaped(text, flag.Tag.Sep)
+		e.kind = yaml.SequenceNode
+	default:
+		e.Value = show(text)
+		return e
 	}
-	if flag.PlaceHolder == "REGEXP" {
-		return e // :// and ? have other meanings in it
+	for _, item := range kong.SplitEscaped(text, separator) {
+		e.items = append(e.items, show(item))
 	}
-	e.Value = hidePassword(e.Value)
-	for i := range e.items {
-		e.items[i] = hidePassword(e.items[i])
-	}
+	e.Value = kong.JoinEscaped(e.items, separator)
 	return e
+}
+
+// absolute returns a path as it is for whoever reads it elsewhere.
+func absolute(path string) string {
+	if full, err := filepath.Abs(path); err == nil && path != "" {
+		return full
+	}
+	return path
 }
 
 // effective returns the settings of a command that have a value, by name; those of the entries of

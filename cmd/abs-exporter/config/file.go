@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -305,7 +306,7 @@ func (p *fileParser) value(n *yaml.Node, key string, flag *kong.Flag) (text stri
 		}
 		text = kong.JoinEscaped(items, separator)
 	case n.Kind == yaml.MappingNode && flag.IsMap():
-		items, ok := p.pairs(n, key)
+		items, ok := p.pairs(n, key, flag)
 		if !ok {
 			return "", false
 		}
@@ -350,8 +351,8 @@ func (p *fileParser) relativeFiles(items []string, flag *kong.Flag) {
 }
 
 // pairs returns a mapping of names to values as the flag has them, each name=value.
-func (p *fileParser) pairs(n *yaml.Node, key string) (items []string, ok bool) {
-	seen := map[string]bool{}
+func (p *fileParser) pairs(n *yaml.Node, key string, flag *kong.Flag) (items []string, ok bool) {
+	seen, numbers := map[string]bool{}, flag.Target.Type().Elem().Kind() == reflect.Int
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name, value := n.Content[i], resolveAlias(n.Content[i+1])
 		switch {
@@ -366,6 +367,10 @@ func (p *fileParser) pairs(n *yaml.Node, key string) (items []string, ok bool) {
 			return nil, false
 		case value.Tag == "!!null":
 			p.failf(value, key+"."+name.Value, "has no value")
+			return nil, false
+		}
+		if _, err := strconv.Atoi(value.Value); err != nil && numbers {
+			p.failf(value, key+"."+name.Value, "expected a whole number but got %q", value.Value)
 			return nil, false
 		}
 		seen[name.Value] = true

@@ -13,12 +13,12 @@ import (
 
 // Help is the command help.
 type Help struct {
-	Command string `arg:"" optional:"" placeholder:"COMMAND" env:"-" help:"The command to explain. Default: all, a line each."`
+	Command string `arg:"" optional:"" placeholder:"COMMAND" help:"The command to explain. Default: all, a line each."`
 }
 
 // Completion is the command completion.
 type Completion struct {
-	Shell string `arg:"" enum:"bash,zsh,fish" env:"-" help:"The shell: bash, zsh or fish."`
+	Shell string `arg:"" name:"bash|zsh|fish" enum:"bash,zsh,fish" help:"The shell."`
 }
 
 // WriteCompletion writes the script that has a shell complete commands, flags and their values.

@@ -96,7 +96,7 @@ func reference(app *kong.Application, sample string) string {
 	p("")
 	p("A mistyped command, flag, variable or key gets a suggestion. `--help` has the flags used most, and `--help-long` all.")
 	p("For completion by Tab, put the line of your shell into its start file; for fish, write a file once:\n")
-	p("```sh\nsource <(abs-exporter completion bash)  # ~/.bashrc\nsource <(abs-exporter completion zsh)   # ~/.zshrc, after compinit")
+	p("```sh\nsource <(abs-exporter completion bash)  # ~/.bashrc, of bash 4 or later\nsource <(abs-exporter completion zsh)   # ~/.zshrc, after compinit")
 	p("abs-exporter completion fish > ~/.config/fish/completions/abs-exporter.fish\n```\n")
 	p("## Where settings come from\n")
 	p("Each setting is a flag, an environment variable and a key of the YAML file that `--config` names, nested at the dots.")
