@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -433,5 +434,41 @@ func TestKubernetesHelm(t *testing.T) {
 				t.Errorf("uninstall leaves %q", left)
 			}
 		})
+	}
+}
+
+// The helm commands of docs/kubernetes.md do what it says, with its values.
+func TestKubernetesDocs(t *testing.T) {
+	onlyByMake(t)
+	page := readFile(t, filepath.Join(top, "docs", "kubernetes.md"))
+	values := regexp.MustCompile("(?s)```yaml\n# values.yaml\n(.*?)```").FindStringSubmatch(page)
+	commands := regexp.MustCompile(`(?m)^helm (.*)$`).FindAllStringSubmatch(page, -1)
+	if values == nil || len(commands) < 3 {
+		t.Fatalf("the page has %d commands, values: %t", len(commands), values != nil)
+	}
+	file := filepath.Join(t.TempDir(), "values.yaml")
+	if err := os.WriteFile(file, []byte(values[1]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := startAPIServer(t)
+	s.namespace(t, "monitoring")
+	i := installed{s, "monitoring"}
+	set := s.path(t, "apps/v1", "StatefulSet", "monitoring") + "/abs-exporter"
+	for _, command := range commands {
+		if strings.Contains(command[1], "persistence.size") { // the command before it, with kubectl
+			if status, body, _ := s.do(t, http.MethodDelete, set+"?propagationPolicy=Background", nil); status != http.StatusOK {
+				t.Errorf("%d %s", status, body)
+			}
+		}
+		args := strings.Fields(strings.NewReplacer("helm/abs-exporter", chartDir, "values.yaml", file, "--namespace monitoring", "").Replace(command[1]))
+		i.must(t, "helm4", args...)
+	}
+	_, body, _ := s.do(t, http.MethodGet, set, nil)
+	var last appsv1.StatefulSet
+	if err := json.Unmarshal([]byte(body), &last); err != nil {
+		t.Fatal(err)
+	}
+	if len(last.Spec.VolumeClaimTemplates) != 1 || last.Spec.VolumeClaimTemplates[0].Spec.Resources.Requests.Storage().String() != "2Gi" {
+		t.Errorf("in the end the StatefulSet is %s", body)
 	}
 }
