@@ -77,7 +77,7 @@ func benchHandler(b *testing.B, h http.Handler, accept, encoding string) {
 // series.
 func BenchmarkScrape100k(b *testing.B) {
 	s := manySeries(100_000, "shop")
-	reg := NewRegistry(ReadBuild(""))
+	reg := NewRegistry(ReadBuild("", ""))
 	NewHealth(reg).Init("shop")
 	ours := NewExposition(reg, Options{Registerer: reg})
 	ours.Publish("shop", s)
