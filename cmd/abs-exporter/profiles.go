@@ -3,12 +3,24 @@ package main
 import (
 	"net/http"
 	"runtime/pprof"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
 // maxProfile is how long a CPU profile may last: less than the time limit of an answer.
 const maxProfile = time.Minute
+
+// profileNames answers with the names of all profiles, a line each.
+func profileNames(w http.ResponseWriter, _ *http.Request) {
+	names := []string{"profile"}
+	for _, p := range pprof.Profiles() {
+		names = append(names, p.Name())
+	}
+	slices.Sort(names)
+	plain(w, http.StatusOK, strings.Join(names, "\n")+"\n")
+}
 
 // profile answers with a profile of Go's, such as heap, or with profile, which is that of the CPU.
 // net/http/pprof would open itself on the default mux, and show the command line.

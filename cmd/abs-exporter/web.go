@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"github.com/prometheus/exporter-toolkit/web"
 
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/statusv1"
 	"github.com/abs-exporter/abs-exporter/collector"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -55,6 +57,7 @@ func (p *pages) handler() http.Handler {
 func (p *pages) probes() *http.ServeMux {
 	mux := p.health()
 	if p.profiles {
+		mux.HandleFunc("GET "+config.PprofPath+"{$}", profileNames)
 		mux.HandleFunc("GET "+config.PprofPath+"{name}", profile)
 	}
 	return mux
@@ -87,6 +90,18 @@ func (p *pages) configuration(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	_, _ = w.Write(text) // the client is gone
+}
+
+// statusJSON answers with what the status page shows.
+func (p *pages) statusJSON(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	lines := json.NewEncoder(w)
+	lines.SetIndent("", "  ")
+	lines.SetEscapeHTML(false)
+	status := statusv1.New(p.build, p.started, p.clock.Now(), p.collector.Status(), p.reloader.settings.Load().Effective)
+	_ = lines.Encode(status) // the client is gone
 }
 
 // reload reads the configuration again. Pages of other sites may not have a browser do it.

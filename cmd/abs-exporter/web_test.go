@@ -2,7 +2,11 @@ package main
 
 import (
 	"net/http"
+	"os"
+	"strings"
 	"testing"
+
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
 )
 
 func TestPages(t *testing.T) {
@@ -47,6 +51,8 @@ func TestPages(t *testing.T) {
 		{"probe has no JSON", alive.probes(), "GET", "/api/v1/status", 404, ""},
 		{"probe has no profiles", alive.probes(), "GET", "/debug/pprof/heap", 404, ""},
 		{"profiles", profiled.probes(), "GET", "/debug/pprof/heap", 200, ""},
+		{"names of profiles", profiled.probes(), "GET", "/debug/pprof/", 200, "allocs\nblock\ngoroutine\nheap\nmutex\nprofile\nthreadcreate\n"},
+		{"no such profile", profiled.probes(), "GET", "/debug/pprof/nothing", 404, "there is no such profile\n"},
 		{"profiles without arguments", profiled.probes(), "GET", "/debug/pprof/cmdline", 404, ""},
 		{"profiles on the probe listener only", profiled.handler(), "GET", "/debug/pprof/heap", 404, ""},
 		{"probe has no metrics", alive.probes(), "GET", "/metrics", 404, ""},
@@ -58,6 +64,22 @@ func TestPages(t *testing.T) {
 		}
 		if test.body != "" && w.Body.String() != test.body {
 			t.Errorf("%s: %q, want %q", test.name, w.Body, test.body)
+		}
+	}
+}
+
+// docs/http.md has a row for each path.
+func TestPagesAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/http.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{
+		"/", "/metrics", config.HealthPath, config.PrometheusHealthPath, config.ReadyPath, config.PrometheusReadyPath, "POST " + config.ReloadPath,
+		config.RunbooksPath, config.ConfigPath, config.StatusPath, config.PprofPath,
+	} {
+		if !strings.Contains(string(text), "`"+path+"`") {
+			t.Errorf("docs/http.md lacks %s", path)
 		}
 	}
 }

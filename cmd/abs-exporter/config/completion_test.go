@@ -1,8 +1,10 @@
 package config
 
 import (
+	"io"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -104,6 +106,33 @@ func holds(t *testing.T, line string, got, has, lack []string) {
 	for _, word := range lack {
 		if slices.Contains(got, word) {
 			t.Errorf("%q: %s in %q", line, word, got)
+		}
+	}
+}
+
+// Each script has each command, and each flag of it.
+func TestCompletionHasEachFlag(t *testing.T) {
+	parser, err := newParser(io.Discard, func(int) {}, &asked{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for shell, prefix := range map[string]string{"bash": "--", "zsh": "--", "fish": "-l "} {
+		var script strings.Builder
+		if err := WriteCompletion(shell, &script); err != nil {
+			t.Fatal(err)
+		}
+		for _, command := range parser.Model.Children {
+			for _, flag := range command.Flags {
+				names := []string{flag.Name}
+				if flag.Tag.Negatable != "" {
+					names = append(names, "no-"+flag.Name)
+				}
+				for _, name := range names {
+					if !regexp.MustCompile(regexp.QuoteMeta(prefix+name) + `[^a-z.-]`).MatchString(script.String()) {
+						t.Errorf("%s: %s of %s is not completed", shell, name, command.Name)
+					}
+				}
+			}
 		}
 	}
 }

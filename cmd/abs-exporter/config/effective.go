@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,27 +21,48 @@ type Effective struct {
 	Name, Value string // the value as it would be written after the flag
 	Origin      string // "default", or where the user gave it
 
-	kind  yaml.Kind // of the value in a configuration file: a scalar, a list or a mapping
+	kind  yaml.Kind // of the value in a configuration file: a list, a mapping, or 0 for a scalar
 	items []string  // of a list, or of a mapping, each name=value
 }
 
 // newEffective returns a setting whose value is as text, which is that of the flag.
 func newEffective(name, text, origin string, flag *kong.Flag) Effective {
-	e := Effective{name, text, origin, yaml.ScalarNode, nil}
+	e := Effective{Name: name, Origin: origin}
+	show := hidePassword
+	switch {
+	case flag.PlaceHolder == "REGEXP": // :// and ? have other meanings in it
+		show = func(text string) string { return text }
+	case flag.Tag.Has("file"):
+		show = absolute
+	}
+	separator := flag.Tag.Sep
 	switch {
 	case flag.IsMap():
-		e.kind, e.items = yaml.MappingNode, kong.SplitEscaped(text, flag.Tag.MapSep)
+		e.kind, separator = yaml.MappingNode, flag.Tag.MapSep
+		ofValue := show
+		show = func(item string) string {
+			name, value, _ := strings.Cut(item, "=")
+			return name + "=" + ofValue(value)
+		}
 	case flag.IsCumulative():
-		e.kind, e.items = yaml.SequenceNode, kong.SplitEscaped(text, flag.Tag.Sep)
+		e.kind = yaml.SequenceNode
+	default:
+		e.Value = show(text)
+		return e
 	}
-	if flag.PlaceHolder == "REGEXP" {
-		return e // :// and ? have other meanings in it
+	for _, item := range kong.SplitEscaped(text, separator) {
+		e.items = append(e.items, show(item))
 	}
-	e.Value = hidePassword(e.Value)
-	for i := range e.items {
-		e.items[i] = hidePassword(e.items[i])
-	}
+	e.Value = kong.JoinEscaped(e.items, separator)
 	return e
+}
+
+// absolute returns a path as it is for whoever reads it elsewhere.
+func absolute(path string) string {
+	if full, err := filepath.Abs(path); err == nil && path != "" {
+		return full
+	}
+	return path
 }
 
 // effective returns the settings of a command that have a value, by name; those of the entries of
@@ -138,7 +160,9 @@ func (s *Settings) KeepAtRestart(o *Settings) {
 }
 
 // isShared reports whether it is no key in a variable, and none of an entry of the list targets.
-func (e *Effective) isShared() bool { return e.kind != 0 && !strings.HasPrefix(e.Name, "targets[") }
+func (e *Effective) isShared() bool {
+	return !strings.HasPrefix(e.Name, envPrefix) && !strings.HasPrefix(e.Name, "targets[")
+}
 
 // reloaded reports whether a setting takes effect when the configuration is read again.
 func reloaded(name string) bool {

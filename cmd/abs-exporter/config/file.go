@@ -12,10 +12,13 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/cmdline"
 )
 
 // filePath is the flag --config. The file is read before the other flags get their values, and sets
@@ -225,7 +228,7 @@ func (p *fileParser) mapping(n *yaml.Node, name, shown string, into map[string]f
 func (p *fileParser) similarKey(name, shown string) string {
 	known := slices.Concat(slices.Collect(maps.Keys(p.flags)), slices.Collect(maps.Keys(p.parents)), []string{"targets"})
 	if !strings.HasPrefix(shown, "targets[") {
-		return suggestion(name, known)
+		return cmdline.Suggestion(name, known)
 	}
 	var ofEntry []string
 	for _, key := range known {
@@ -236,7 +239,7 @@ func (p *fileParser) similarKey(name, shown string) string {
 			ofEntry = append(ofEntry, key)
 		}
 	}
-	return suggestion(strings.TrimPrefix(name, "abs."), ofEntry)
+	return cmdline.Suggestion(strings.TrimPrefix(name, "abs."), ofEntry)
 }
 
 // sections are what an entry of the list targets may have of its own beside the keys of abs.
@@ -294,7 +297,7 @@ func (p *fileParser) value(n *yaml.Node, key string, flag *kong.Flag) (text stri
 		}
 		text = kong.JoinEscaped(items, separator)
 	case n.Kind == yaml.MappingNode && flag.IsMap():
-		items, ok := p.pairs(n, key)
+		items, ok := p.pairs(n, key, flag)
 		if !ok {
 			return "", false
 		}
@@ -339,8 +342,8 @@ func (p *fileParser) relativeFiles(items []string, flag *kong.Flag) {
 }
 
 // pairs returns a mapping of names to values as the flag has them, each name=value.
-func (p *fileParser) pairs(n *yaml.Node, key string) (items []string, ok bool) {
-	seen := map[string]bool{}
+func (p *fileParser) pairs(n *yaml.Node, key string, flag *kong.Flag) (items []string, ok bool) {
+	seen, numbers := map[string]bool{}, flag.Target.Type().Elem().Kind() == reflect.Int
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name, value := n.Content[i], resolveAlias(n.Content[i+1])
 		switch {
@@ -355,6 +358,10 @@ func (p *fileParser) pairs(n *yaml.Node, key string) (items []string, ok bool) {
 			return nil, false
 		case value.Tag == "!!null":
 			p.failf(value, key+"."+name.Value, "has no value")
+			return nil, false
+		}
+		if _, err := strconv.Atoi(value.Value); err != nil && numbers {
+			p.failf(value, key+"."+name.Value, "expected a whole number but got %q", value.Value)
 			return nil, false
 		}
 		seen[name.Value] = true

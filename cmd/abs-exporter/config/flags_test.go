@@ -172,6 +172,17 @@ func TestBadFlags(t *testing.T) {
 		"config of variable":   {nil, map[string]string{"ABS_EXPORTER_CONFIG": "none.yml"}, []string{"--config (from ABS_EXPORTER_CONFIG): open none.yml: no such file or directory"}},
 		"two at once":          {with("--abs.rate=0", "--series.max-values=0"), nil, []string{"--series.max-values: must be 1 or more but is 0", "--abs.rate: must be above 0"}},
 
+		"completion of no shell":      {[]string{"completion"}, nil, []string{`expected "<bash|zsh|fish>"`}},
+		"completion of another shell": {[]string{"completion", "tcsh"}, nil, []string{`<bash|zsh|fish> must be one of "bash","zsh","fish" but got "tcsh"`}},
+		"help for two commands":       {[]string{"help", "serve", "check"}, nil, []string{"unexpected argument check"}},
+		"a day and a bit":             {with("--collect.window=1d12"), nil, []string{`--collect.window: expected duration but got "1d12": whole weeks and days come first, as in 1w2d12h`}},
+		"days of a variable":          {keys, map[string]string{"ABS_EXPORTER_COLLECT_WINDOW": "1.5d"}, []string{`--collect.window: expected duration but got "1.5d": whole weeks and days come first, as in 1w2d12h (from envar ABS_EXPORTER_COLLECT_WINDOW="1.5d")`}},
+		"limit that is no number":     {with("--series.max-values-of=api=x"), nil, []string{`--series.max-values-of: invalid map value "x"`}},
+		"limit without a label":       {with("--series.max-values-of=7"), nil, []string{`--series.max-values-of: expected "<key>=<value>" but got "7"`}},
+		"denied APIs":                 {with("--series.deny-apis=["), nil, []string{"--series.deny-apis: \"[\" is no regular expression: missing closing ]: `[`"}},
+		"allowed devices":             {with("--series.allow-devices=+"), nil, []string{"--series.allow-devices: \"+\" is no regular expression: missing argument to repetition operator: `+`"}},
+		"pprof of a variable":         {keys, map[string]string{"ABS_EXPORTER_WEB_ENABLE_PPROF": "true"}, []string{"--web.enable-pprof (from ABS_EXPORTER_WEB_ENABLE_PPROF): needs --web.probe-address: profiles are served on that listener only"}},
+
 		"demo with a url":      {[]string{"demo", url}, nil, []string{"--abs.url: the demo has its own ABS and sets this for it; --simulate.* changes that one"}},
 		"demo with a batch":    {[]string{"demo", "--simulate.batch=90s"}, nil, []string{"--simulate.batch: must be whole minutes but is 1m30s"}},
 		"simulate with faults": {[]string{"simulate", "--simulate.faults=x"}, nil, []string{"--simulate.faults: expected a JSON array of faults: invalid character 'x' looking for beginning of value"}},
@@ -294,5 +305,20 @@ func TestDefaults(t *testing.T) {
 	}
 	if parsed[Serve](t, "--no-forensics.enabled").Forensics.Enabled {
 		t.Error("--no-forensics.enabled has no effect")
+	}
+}
+
+// A flag, a variable and a key take days and weeks alike.
+func TestDurationsEverywhere(t *testing.T) {
+	cleanEnv(t)
+	dir := keyFiles(t)
+	write(t, filepath.Join(dir, "c.yml"), "collect: {max-backfill: 1w}\nabs: {url: https://x, access-key-file: access, secret-key-file: secret}\n")
+	t.Setenv("ABS_EXPORTER_AUDIT_INTERVAL", "2d")
+	s := parsed[Serve](t, "--config="+filepath.Join(dir, "c.yml"), "--collect.window=1d12h")
+	if s.Collect.MaxBackfill != 7*24*time.Hour || s.Audit.Interval != 48*time.Hour || s.Collect.Window != 36*time.Hour {
+		t.Errorf("max-backfill %s, audit %s, window %s", s.Collect.MaxBackfill, s.Audit.Interval, s.Collect.Window)
+	}
+	if got := refused(t, dir, "--config=DIR/c.yml", "--collect.window=1d12"); got != `--collect.window: expected duration but got "1d12": whole weeks and days come first, as in 1w2d12h` {
+		t.Error(got)
 	}
 }

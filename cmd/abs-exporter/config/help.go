@@ -2,15 +2,33 @@ package config
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/cmdline"
 )
 
 // Help is the command help.
 type Help struct {
-	Command string `arg:"" optional:"" placeholder:"COMMAND" env:"-" help:"The command to explain. Default: all, a line each."`
+	Command string `arg:"" optional:"" placeholder:"COMMAND" help:"The command to explain. Default: all, a line each."`
+}
+
+// Completion is the command completion.
+type Completion struct {
+	Shell string `arg:"" name:"bash|zsh|fish" enum:"bash,zsh,fish" help:"The shell."`
+}
+
+// WriteCompletion writes the script that has a shell complete commands, flags and their values.
+func WriteCompletion(shell string, w io.Writer) error {
+	parser, err := newParser(io.Discard, func(int) {}, &asked{})
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, cmdline.CompletionScript(shell, parser.Model))
+	return err
 }
 
 // asked is what was asked for in place of a command's work.
@@ -103,6 +121,7 @@ func examples() map[string][]string {
 		"resolve": {
 			"abs-exporter resolve --config=abs-exporter.yml 0123456789abcdef",
 			"abs-exporter resolve --config=abs-exporter.yml --at=2026-11-23T09:00 0123456789abcdef",
+			"abs-exporter resolve --config=abs-exporter.yml --ip=192.0.2.7",
 		},
 		"backfill":   {"abs-exporter backfill --config=abs-exporter.yml --from=2026-11-01T00:00 --label=job=abs --label=instance=abs-exporter:10464"},
 		"assets":     {"abs-exporter assets --dir=abs-assets"},

@@ -53,6 +53,9 @@ func TestHelpIsShort(t *testing.T) {
 	}
 	for _, c := range parser.Model.Children {
 		short, long, shared := helpOf(t, c.Name, "--help"), helpOf(t, c.Name, "--help-long"), 0
+		if strings.Contains(long, "($-") {
+			t.Errorf("%s --help-long names a variable that there is not:\n%s", c.Name, long)
+		}
 		for _, flag := range c.Flags {
 			name := "--" + flag.Name
 			if flag.Tag.Negatable != "" {

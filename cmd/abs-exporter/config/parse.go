@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/cmdline"
 )
 
 const envPrefix = "ABS_EXPORTER"
@@ -50,7 +52,7 @@ func Parse(args []string, now time.Time, stdout io.Writer) (command any, err err
 	case instead.version:
 		return &Version{}, nil
 	case err != nil:
-		err = withSuggestion(namedOrigin(err, &configured), parser.Model)
+		err = cmdline.WithSuggestion(namedOrigin(err, &configured), parser.Model)
 		return nil, &UsageError{err, logOf(args, &configured)}
 	}
 	command = ctx.Selected().Target.Addr().Interface()
@@ -76,9 +78,9 @@ func Parse(args []string, now time.Time, stdout io.Writer) (command any, err err
 func writeHelp(command string, app *kong.Application, stdout io.Writer) error {
 	args := []string{"--help"}
 	if command != "" {
-		names := commandNames(app)
+		names := cmdline.CommandNames(app)
 		if !slices.Contains(names, command) {
-			return &UsageError{Err: fmt.Errorf("help: there is no command %s%s", command, suggestion(command, names))}
+			return &UsageError{Err: fmt.Errorf("help: there is no command %s%s", command, cmdline.Suggestion(command, names))}
 		}
 		args = []string{command, "--help"}
 	}
@@ -125,6 +127,6 @@ func newParser(stdout io.Writer, exit func(int), instead *asked, options ...kong
 		kong.ExplicitGroups(flagGroups()),
 		kong.Help(printHelp(instead)),
 		kong.Bind(instead),
-		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(decodeDuration)),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(cmdline.DecodeDuration)),
 	}, options...)...)
 }

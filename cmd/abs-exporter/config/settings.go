@@ -148,7 +148,7 @@ type Web struct {
 	Config             struct {
 		File string `file:"" placeholder:"FILE" help:"TLS and basic auth of the listeners, as in every Prometheus exporter (exporter-toolkit)."`
 	} `embed:"" prefix:"config."`
-	ProbeAddress  string `placeholder:"ADDR" help:"A separate listener without authentication, for /healthz and /readyz."`
+	ProbeAddress  string `placeholder:"ADDR" help:"A separate listener without TLS and passwords, for /healthz and /readyz."`
 	EnablePprof   bool   `help:"Serve Go's profiles at /debug/pprof/ on the probe listener, and there only."`
 	SystemdSocket bool   `help:"Take the listeners from systemd's socket activation instead of --web.listen-address."`
 }

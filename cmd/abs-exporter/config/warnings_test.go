@@ -81,16 +81,19 @@ func warnings(t *testing.T, ofFile bool, more []string) (all []string) {
 // The effective settings say where each is from, and hide what is secret.
 func TestEffective(t *testing.T) {
 	cleanEnv(t)
-	dir := keyFiles(t)
+	dir, working := keyFiles(t), t.TempDir()
+	t.Chdir(working)
+	write(t, "one", "canary")
 	config := filepath.Join(dir, "c.yml")
 	write(t, config, "collect: {slot: 20m}\ntargets: [{name: one, url: 'https://abs.example.com', rate: 5}]\n")
 	t.Setenv("ABS_EXPORTER_COLLECT_REREAD", "4m")
 	t.Setenv(envAccessKey, "canary-access")
 	t.Setenv(envSecretKey, "canary-secret")
-	c := parsed[Serve](t, "--config="+config, "--collect.interval=90s", "--otlp.endpoint=http://collector:4318")
+	c := parsed[Serve](t, "--config="+config, "--collect.interval=90s", "--otlp.endpoint=http://collector:4318",
+		"--abs.header-file=X-One=one", "--abs.header-file=X-Two="+filepath.Join(dir, "access"))
 	got := map[string]string{}
 	for _, e := range c.Effective {
-		got[e.Name] = e.Value + " from " + strings.ReplaceAll(e.Origin, dir, "DIR")
+		got[e.Name] = strings.ReplaceAll(e.Value+" from "+e.Origin, dir, "DIR")
 	}
 	for name, want := range map[string]string{
 		"collect.settle": "2h from default", "collect.slot": "20m from DIR/c.yml:1: key collect.slot", "collect.interval": "1m30s from --collect.interval",
@@ -98,7 +101,8 @@ func TestEffective(t *testing.T) {
 		"abs.response-cap": "100000000B from default", "targets[0].rate": "5 from DIR/c.yml:2: key targets[0].rate",
 		"targets[0].url": "https://abs.example.com from DIR/c.yml:2: key targets[0].url", "series.dimensions": "method,api,device from default",
 		envAccessKey: "(hidden) from the environment", envSecretKey: "(hidden) from the environment",
-		"otlp.endpoint": "http://collector:4318 from --otlp.endpoint",
+		"otlp.endpoint": "http://collector:4318 from --otlp.endpoint", "state.dir": working + "/data from default",
+		"abs.header-file": "X-One=" + working + "/one;X-Two=DIR/access from --abs.header-file",
 	} {
 		if got[name] != want {
 			t.Errorf("%s is %q, want %q", name, got[name], want)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -29,7 +30,7 @@ func (s *Settings) YAML() ([]byte, error) {
 		for _, key := range path[:len(path)-1] {
 			node = child(node, key, yaml.MappingNode)
 		}
-		value := child(node, path[len(path)-1], setting.kind)
+		value := child(node, path[len(path)-1], cmp.Or(setting.kind, yaml.ScalarNode))
 		value.LineComment = setting.Origin
 		setting.write(value)
 	}

@@ -1,7 +1,6 @@
-package config
+package cmdline
 
 import (
-	"path/filepath"
 	"testing"
 	"time"
 )
@@ -12,9 +11,9 @@ func TestSuggestion(t *testing.T) {
 		"server": "; did you mean serve?", "chekc": "; did you mean check?", "cehck": "; did you mean check?",
 		"colect.interval": "; did you mean collect.interval?", "interval": "; did you mean audit.interval or collect.interval?",
 		"listen-addrss": "; did you mean web.listen-address?", "abs.access-key": "; did you mean abs.access-key-file?",
-		"nope": "", "": "", "x": "", "state.nope": "", "collect.": "",
+		"nope": "", "": "", "serve": "", "x": "", "state.nope": "", "collect.": "",
 	} {
-		if got := suggestion(word, words); got != want {
+		if got := Suggestion(word, words); got != want {
 			t.Errorf("%q: %q, want %q", word, got, want)
 		}
 	}
@@ -34,20 +33,5 @@ func TestDurations(t *testing.T) {
 		if got, err := parseDuration(text); err == nil {
 			t.Errorf("%q is parsed as %s", text, got)
 		}
-	}
-}
-
-// A flag, a variable and a key take days and weeks alike.
-func TestDurationsEverywhere(t *testing.T) {
-	cleanEnv(t)
-	dir := keyFiles(t)
-	write(t, filepath.Join(dir, "c.yml"), "collect: {max-backfill: 1w}\nabs: {url: https://x, access-key-file: access, secret-key-file: secret}\n")
-	t.Setenv("ABS_EXPORTER_AUDIT_INTERVAL", "2d")
-	s := parsed[Serve](t, "--config="+filepath.Join(dir, "c.yml"), "--collect.window=1d12h")
-	if s.Collect.MaxBackfill != 7*24*time.Hour || s.Audit.Interval != 48*time.Hour || s.Collect.Window != 36*time.Hour {
-		t.Errorf("max-backfill %s, audit %s, window %s", s.Collect.MaxBackfill, s.Audit.Interval, s.Collect.Window)
-	}
-	if got := refused(t, dir, "--config=DIR/c.yml", "--collect.window=1d12"); got != `--collect.window: expected duration but got "1d12": invalid duration "1d12"` {
-		t.Error(got)
 	}
 }

@@ -1,29 +1,18 @@
-package config
+package cmdline
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
 )
 
-// Completion is the command completion.
-type Completion struct {
-	Shell string `arg:"" enum:"bash,zsh,fish" env:"-" help:"The shell: bash, zsh or fish."`
-}
-
-// WriteCompletion writes the script that has a shell complete commands, flags and their values. It
-// is made from the same description as the flags, and starts no process.
-func WriteCompletion(shell string, w io.Writer) error {
-	parser, err := newParser(io.Discard, func(int) {}, &asked{})
-	if err != nil {
-		return err
-	}
-	script := map[string]func(*kong.Application) string{"bash": bashScript, "zsh": zshScript, "fish": fishScript}[shell]
-	_, err = io.WriteString(w, script(parser.Model))
-	return err
+// CompletionScript returns the script that has a shell complete commands, flags and their values.
+// It is made from the same description as the flags, and starts no process. The shell is bash, zsh
+// or fish.
+func CompletionScript(shell string, app *kong.Application) string {
+	return map[string]func(*kong.Application) string{"bash": bashScript, "zsh": zshScript, "fish": fishScript}[shell](app)
 }
 
 // allFlags are the flags of a command and those of all commands.
@@ -71,7 +60,9 @@ func valueCases(app *kong.Application, choose, files string) string {
 }
 
 func inServe(app *kong.Application, name string) bool {
-	return slices.ContainsFunc(app.Children, func(c *kong.Node) bool { return c.Name == "serve" && flagsByName(c.Flags)[name] != nil })
+	return slices.ContainsFunc(app.Children, func(c *kong.Node) bool {
+		return c.Name == "serve" && slices.ContainsFunc(c.Flags, func(f *kong.Flag) bool { return f.Name == name })
+	})
 }
 
 func bashScript(app *kong.Application) string {
@@ -83,7 +74,7 @@ func bashScript(app *kong.Application) string {
 		}
 		fmt.Fprintf(&flags, "    %s) words=%q;;\n", c.Name, strings.Join(words, " "))
 	}
-	names := commandNames(app)
+	names := CommandNames(app)
 	return strings.NewReplacer("@NAMES@", strings.Join(names, "|"), "@COMMANDS@", strings.Join(names, " "), "@FLAGS@", flags.String(),
 		"@VALUES@", valueCases(app, `mapfile -t COMPREPLY < <(compgen -W "%s" -- "$cur")`, `mapfile -t COMPREPLY < <(compgen -f -- "$cur")`),
 	).Replace(`# bash completion of abs-exporter: source <(abs-exporter completion bash)
@@ -131,7 +122,7 @@ func zshScript(app *kong.Application) string {
 		commands = append(commands, quote(c.Name, c.Help))
 		fmt.Fprintf(&flags, "    %s) words=(%s);;\n", c.Name, strings.Join(words, " "))
 	}
-	return strings.NewReplacer("@NAMES@", strings.Join(commandNames(app), "|"), "@COMMANDS@", strings.Join(commands, " "),
+	return strings.NewReplacer("@NAMES@", strings.Join(CommandNames(app), "|"), "@COMMANDS@", strings.Join(commands, " "),
 		"@FLAGS@", strings.ReplaceAll(flags.String(), "words=", "described="),
 		"@VALUES@", valueCases(app, `compadd -- %s`, `_files`),
 	).Replace(`#compdef abs-exporter
@@ -174,7 +165,7 @@ func fishScript(app *kong.Application) string {
 		return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(text) + "'"
 	}
 	var b strings.Builder
-	names := strings.Join(commandNames(app), " ")
+	names := strings.Join(CommandNames(app), " ")
 	b.WriteString("# fish completion of abs-exporter: ~/.config/fish/completions/abs-exporter.fish\ncomplete -c abs-exporter -f\n")
 	fmt.Fprintf(&b, "complete -c abs-exporter -n '__fish_seen_subcommand_from help' -a '%s'\n", names)
 	b.WriteString("complete -c abs-exporter -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'\n")
@@ -184,7 +175,7 @@ func fishScript(app *kong.Application) string {
 	for _, c := range app.Children {
 		condition := "__fish_seen_subcommand_from " + c.Name
 		if c.Name == "serve" { // the default
-			others := slices.DeleteFunc(commandNames(app), func(name string) bool { return name == "serve" })
+			others := slices.DeleteFunc(CommandNames(app), func(name string) bool { return name == "serve" })
 			condition = "not __fish_seen_subcommand_from " + strings.Join(others, " ")
 		}
 		for _, flag := range allFlags(app, c) {

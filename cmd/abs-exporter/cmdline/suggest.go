@@ -1,4 +1,4 @@
-package config
+package cmdline
 
 import (
 	"errors"
@@ -11,11 +11,11 @@ import (
 )
 
 // maxSuggestions is how many words are suggested in place of a wrong one.
-const maxSuggestions = 3
+const maxSuggestions = 4
 
-// suggestion returns the end of a message about a word that is none of words: the closest of them,
+// Suggestion returns the end of a message about a word that is none of words: the closest of them,
 // by the whole or by what is after the last dot; "" if none is close.
-func suggestion(word string, words []string) string {
+func Suggestion(word string, words []string) string {
 	last := word[strings.LastIndex(word, ".")+1:]
 	limit := min(max(len(last)/3, 1), 3)
 	var best []string
@@ -28,6 +28,8 @@ func suggestion(word string, words []string) string {
 			distance = min(distance, 1+editDistance(strings.TrimPrefix(word, "--"), w[strings.LastIndex(w, ".")+1:]))
 		}
 		switch {
+		case word == w:
+			return "" // it is right elsewhere
 		case distance > limit || slices.Contains(best, w):
 		case distance < limit:
 			limit, best = distance, []string{w}
@@ -68,9 +70,9 @@ func editDistance(a, b string) int {
 
 var unknownWord = regexp.MustCompile(`^(unknown flag|unexpected argument) (\S+?)(?:, did you mean .*)?$`)
 
-// withSuggestion suggests a flag or a command in an error of kong about one that does not exist.
+// WithSuggestion suggests a flag or a command in an error of kong about one that does not exist.
 // Kong itself suggests no command where there is a default one, and no flag by its last part.
-func withSuggestion(err error, app *kong.Application) error {
+func WithSuggestion(err error, app *kong.Application) error {
 	var wrong *kong.ParseError
 	found := unknownWord.FindStringSubmatch(err.Error())
 	if found == nil || !errors.As(err, &wrong) {
@@ -79,20 +81,21 @@ func withSuggestion(err error, app *kong.Application) error {
 	kind, word := found[1], found[2]
 	var words []string
 	if kind == "unexpected argument" {
-		words = commandNames(app)
+		words = CommandNames(app)
 	} else {
 		command := wrong.Context.Selected()
 		if command == nil {
-			command = app.Children[slices.Index(commandNames(app), "serve")] // the default
+			command = app.Children[slices.Index(CommandNames(app), "serve")] // the default
 		}
 		for _, flag := range allFlags(app, command) {
 			words = append(words, written(flag)...)
 		}
 	}
-	return fmt.Errorf("%s %s%s", kind, word, suggestion(word, words))
+	return fmt.Errorf("%s %s%s", kind, word, Suggestion(word, words))
 }
 
-func commandNames(app *kong.Application) (names []string) {
+// CommandNames returns the names of all commands.
+func CommandNames(app *kong.Application) (names []string) {
 	for _, c := range app.Children {
 		names = append(names, c.Name)
 	}
