@@ -102,8 +102,8 @@ func Get(tb testing.TB, url string) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
-	body, err := io.ReadAll(resp.Body)
+	defer resp.Body.Close()                                     //nolint:errcheck // only read
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 256<<20)) //nolint:forbidigo // limited
 	if err != nil || resp.StatusCode != http.StatusOK {
 		tb.Fatalf("%s: status %d, %v\n%s", url, resp.StatusCode, err, body)
 	}
