@@ -91,11 +91,18 @@ vet: ## go vet in every module
 lint: $(TOOLS)/golangci-lint ## golangci-lint in every module, formatting too
 	@rc=0; for m in $(MODULES); do echo "golangci-lint ($$m)"; (cd $$m && $(LINT) run --config $(TOP).golangci.yml ./...) || rc=1; done; exit $$rc
 
+# What -short leaves out of a test or cuts short is what the test itself says: by testing.Short, or
+# by the function long of its package. These tests run again without the race detector, no others.
+LONGFILES := $(shell grep -rlE 'testing\.Short\(\)|[^a-zA-Z]long\(t\)' --include=*_test.go abs alerts cmd collector dashboards metrics)
+LONGTESTS  = $$(awk '/^func / { name = "" } /^func Test/ { name = $$2; sub(/\(.*/, "", name) } \
+  name != "" && /testing\.Short\(\)|[^a-zA-Z]long\(t\)/ { printf "%s%s", bar, name; bar = "|" }' $(LONGFILES))
+
+# The collector's tests take longest, so they are the first to start.
 .PHONY: race
 race: ## unit tests of the main module under the race detector, the long ones without it; docs are current
 	$(if $(RACE),,@echo 'no C compiler: the race detector is off')
-	$(GO) test $(RACE) -short -shuffle on -count 1 -timeout 20m ./...
-	$(GO) test -count 1 -timeout 25m ./abs ./cmd/abs-exporter ./collector ./collector/windowcounts ./collector/findings ./collector/findings/planner ./collector/ledger ./metrics
+	$(GO) test $(RACE) -short -shuffle on -count 1 -timeout 20m ./collector ./...
+	$(GO) test -count 1 -timeout 25m -run "^($(LONGTESTS))$$" ./collector $(addprefix ./,$(patsubst %/,%,$(sort $(dir $(LONGFILES)))))
 
 .PHONY: e2e
 e2e: $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool $(TOOLS)/otelcol ## end-to-end tests with real Prometheus, Alertmanager and Collector (module test/)
