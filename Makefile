@@ -62,7 +62,7 @@ fmt: $(TOOLS)/golangci-lint ## format the code
 
 .PHONY: docs
 docs: ## regenerate the sections of docs/ that are made from the code
-	$(GO) test ./metrics ./cmd/abs-exporter ./cmd/abs-exporter/config ./collector/findings/catalogue ./alerts ./dashboards ./cmd/abs-exporter/assets -run Reference -count 1 -update
+	$(GO) test ./metrics ./cmd/abs-exporter ./cmd/abs-exporter/config ./collector/findings/catalogue ./alerts ./dashboards ./cmd/abs-exporter/assets ./cmd/abs-exporter/statusv1 -run Reference -count 1 -update
 	$(GO) test ./collector/findings/planner -run Simulation -count 1 -update
 
 .PHONY: deps
@@ -79,7 +79,8 @@ check: tidy vet lint ## every check that does not run the code
 # Not in test/: tidying it requires modules that only Prometheus's own tests need and
 # that not every proxy serves. A missing line fails its build all the same.
 .PHONY: tidy
-tidy: ## go.mod and go.sum say what the code needs
+tidy: ## go.mod and go.sum say what the code needs, and what was downloaded is what go.sum says
+	$(GO) mod verify
 	$(GO) mod tidy -diff
 	cd test/bench && $(GO) mod tidy -diff
 
@@ -121,16 +122,28 @@ e2e: $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool
 ##@ Now and then
 
 FUZZTIME ?= 10m
-FUZZPKGS ?= abs test/bench/readers
+FUZZPKGS ?= abs cmd/abs-exporter/config collector collector/findings/catalogue collector/tokenid metrics test/bench/readers
 
 .PHONY: fuzz
-fuzz: ## each fuzz target for FUZZTIME (10m), in FUZZPKGS (abs test/bench/readers)
+fuzz: ## each fuzz target for FUZZTIME (10m), in FUZZPKGS (all packages that have some)
 	@for p in $(FUZZPKGS); do \
 	  targets=$$(cd $$p && $(GO) test -list '^Fuzz' . | grep '^Fuzz') || { echo "no fuzz target in $$p" >&2; exit 1; }; \
 	  for f in $$targets; do \
-	    echo "$$p $$f"; (cd $$p && $(GO) test . -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME)) || exit 1; \
+	    echo "$$p $$f"; (cd $$p && $(GO) test . -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s) || exit 1; \
 	  done; \
 	done
+
+SOAK ?= 1h
+
+.PHONY: soak
+soak: ## the binary for SOAK (1h) against an ABS of 20,000 tokens that fails in every way: what it holds stays the same
+	cd test && $(GO) test . -run TestSoak -count 1 -timeout 0 -v -args -soak=$(SOAK)
+
+DAYS ?= 365
+
+.PHONY: year
+year: ## the collector for DAYS (365) of virtual time, with outages, reloads and changes of the clock
+	$(GO) test ./collector -run TestYear -count 1 -timeout 0 -v -args -year.days=$(DAYS)
 
 .PHONY: bench
 bench: ## the exporter and other programs for the same work: a table of medians; flags by ARGS='...'
