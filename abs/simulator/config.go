@@ -87,8 +87,9 @@ type Simulator struct {
 	attacks []Attack
 	faults  []*faultState
 
-	stats   stats
-	handler http.Handler
+	stats       stats
+	handler     http.Handler
+	compressors sync.Pool // of *gzip.Writer
 }
 
 // New returns a simulated ABS. Values that make no sense are replaced by the defaults.
