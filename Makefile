@@ -117,7 +117,7 @@ race: ## unit tests of the main module, those with goroutines under the race det
 e2e: $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool $(TOOLS)/otelcol ## end-to-end tests with real Prometheus, Alertmanager and Collector (module test/)
 	cd test/bench && $(GO) test -count 1 ./...
 	cd test && $(GO) test -count 1 -timeout 25m ./crash # alone: its time runs 1,200 times as fast
-	cd test && $(GO) test -count 1 -timeout 25m -p 4 ./alerts $$($(GO) list ./... | grep -v /crash$$) # alerts takes longest; they wait
+	cd test && $(GO) test -count 1 -timeout 25m -p 3 ./alerts $$($(GO) list ./... | grep -v /crash$$) # most of them wait
 
 ##@ Now and then
 
