@@ -158,8 +158,8 @@ type encoder interface {
 	Flush() error
 }
 
-// compressor returns a gzip writer, to be put back into compressors: to make one takes longer than to
-// compress most reports.
+// compressor returns a gzip writer, to be put back into compressors: to make one takes longer than
+// to compress most reports.
 func (s *Simulator) compressor(w io.Writer) *gzip.Writer {
 	z, ok := s.compressors.Get().(*gzip.Writer)
 	if !ok {
