@@ -109,18 +109,33 @@ lint: $(TOOLS)/golangci-lint ## golangci-lint in every module, formatting too
 workflows: $(TOOLS)/actionlint ## actionlint on .github/workflows
 	$(TOOLS)/actionlint
 
+# The race detector takes ten times as long, so each test runs where it finds something. Packages
+# that start no goroutine, in their tests neither, run without it. Of the others the tests run with
+# it and -short, and those that -short leaves out or cuts short once more without both: they are the
+# ones that mention testing.Short or the function long of their package.
+PACKAGES   = $(patsubst github.com/abs-exporter/abs-exporter/%,./%,$(shell $(GO) list ./...))
+GOROUTINES = '^[^/]*[[:space:]]go (func|[a-zA-Z.]+\()|"(sync|sync/atomic|testing/synctest|net/http|net/http/httptest|golang.org/x/sync/errgroup)"'
+LONG       = 'testing\.Short\(\)|[^a-zA-Z]long\(t\)'
+folders    = $(patsubst %/,%,$(sort $(dir $(shell grep -lE $(1) $(addsuffix /$(2),$(PACKAGES)) 2>/dev/null))))
+CONCURRENT = $(call folders,$(GOROUTINES),*.go)
+CUTSHORT   = $(filter $(CONCURRENT),$(call folders,$(LONG),*_test.go))
+LONGTESTS  = $$(awk '/^func / { name = "" } /^func Test/ { name = $$2; sub(/\(.*/, "", name) } \
+  name != "" && /testing\.Short\(\)|[^a-zA-Z]long\(t\)/ { printf "%s%s", bar, name; bar = "|" }' $(addsuffix /*_test.go,$(CUTSHORT)))
+
+# The collector's tests take longest, so they are the first to start.
 .PHONY: race
-race: ## unit tests of the main module under the race detector, the long ones without it; docs are current
+race: ## unit tests of the main module, those with goroutines under the race detector; docs are current
 	$(if $(RACE),,@echo 'no C compiler: the race detector is off')
-	$(GO) test $(RACE) -short -shuffle on -count 1 -timeout 20m ./...
-	$(GO) test -count 1 -timeout 25m ./abs ./cmd/abs-exporter ./collector ./collector/windowcounts ./collector/findings ./collector/findings/planner ./collector/ledger ./metrics
+	$(GO) test $(RACE) -short -shuffle on -count 1 -timeout 20m ./collector $(CONCURRENT)
+	$(GO) test -count 1 -timeout 20m -run "^($(LONGTESTS))$$" ./collector $(CUTSHORT)
+	$(GO) test -shuffle on -count 1 -timeout 20m $(filter-out $(CONCURRENT),$(PACKAGES))
 
 .PHONY: e2e
 e2e: $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool $(TOOLS)/otelcol ## end-to-end tests with real Prometheus, Alertmanager and Collector (module test/)
 	cd test/bench && $(GO) test -count 1 ./...
 	cd test/helm && $(GO) test -count 1 ./...
 	cd test && $(GO) test -count 1 -timeout 25m ./crash # alone: its time runs 1,200 times as fast
-	cd test && $(GO) test -count 1 -timeout 25m $$($(GO) list ./... | grep -v /crash$$)
+	cd test && $(GO) test -count 1 -timeout 25m ./alerts $$($(GO) list ./... | grep -v /crash$$)
 
 ##@ Releases
 
