@@ -106,10 +106,10 @@ e2e: $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool
 ##@ Now and then
 
 FUZZTIME ?= 10m
-FUZZPKGS ?= abs test/bench/readers
+FUZZPKGS ?= abs collector/fold test/bench/readers
 
 .PHONY: fuzz
-fuzz: ## each fuzz target for FUZZTIME (10m), in FUZZPKGS (abs test/bench/readers)
+fuzz: ## each fuzz target for FUZZTIME (10m), in FUZZPKGS (abs collector/fold test/bench/readers)
 	@for p in $(FUZZPKGS); do \
 	  targets=$$(cd $$p && $(GO) test -list '^Fuzz' . | grep '^Fuzz') || { echo "no fuzz target in $$p" >&2; exit 1; }; \
 	  for f in $$targets; do \

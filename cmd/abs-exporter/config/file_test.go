@@ -70,7 +70,7 @@ func TestWrongFiles(t *testing.T) {
 			":9: key targets[0].collect.reread: must not be shorter than the interval (5m0s) but is 1m0s",
 			":13: key targets[1].collect.window: must not be shorter than a slot (30m0s) but is 1m30s",
 			":15: key targets[1].series.max-tokens: must not be negative but is -1",
-			`:16: key targets[1].series.dimensions: unknown dimension "country"; there are method, api, device, ip`,
+			`:16: key targets[1].series.dimensions: unknown dimension "country"; there are method, api, device, ip, url`,
 			`:19: key targets[1].forensics.severity: attack type "no such type" is not in the catalogue: give a name or an id that docs/attack-types.md lists`,
 			":18: key targets[1].forensics.rate: must be above 0; to request no forensics, use --no-forensics.enabled",
 		},
