@@ -10,7 +10,7 @@ TOOLS := .tools/bin
 LINT  := $(TOP)$(TOOLS)/golangci-lint
 
 # The modules with code of ours. The ones under tools/ only pin versions.
-MODULES := . test test/bench
+MODULES := . test test/bench packaging/man
 
 # go -race needs a C compiler on most systems. Where there is none, Go says so by
 # CGO_ENABLED=0, and the tests run without it rather than not at all.
@@ -62,7 +62,7 @@ fmt: $(TOOLS)/golangci-lint ## format the code
 
 .PHONY: docs
 docs: ## regenerate the sections of docs/ that are made from the code
-	$(GO) test ./metrics ./cmd/abs-exporter ./cmd/abs-exporter/config ./collector/findings/catalogue ./alerts ./dashboards ./cmd/abs-exporter/assets -run Reference -count 1 -update
+	$(GO) test ./metrics ./cmd/abs-exporter ./cmd/abs-exporter/config ./collector/findings/catalogue ./alerts ./dashboards ./cmd/abs-exporter/assets ./cmd/abs-exporter/statusv1 -run Reference -count 1 -update
 	$(GO) test ./collector/findings/planner -run Simulation -count 1 -update
 
 .PHONY: deps
@@ -74,12 +74,13 @@ deps: ## bring go.mod and go.sum up to date after imports or versions changed
 ##@ The steps of make test
 
 .PHONY: check
-check: tidy vet lint ## every check that does not run the code
+check: tidy vet cross lint workflows ## every check that does not run the code
 
 # Not in test/: tidying it requires modules that only Prometheus's own tests need and
 # that not every proxy serves. A missing line fails its build all the same.
 .PHONY: tidy
-tidy: ## go.mod and go.sum say what the code needs
+tidy: ## go.mod and go.sum say what the code needs, and what was downloaded is what go.sum says
+	$(GO) mod verify
 	$(GO) mod tidy -diff
 	cd test/bench && $(GO) mod tidy -diff
 
@@ -87,9 +88,21 @@ tidy: ## go.mod and go.sum say what the code needs
 vet: ## go vet in every module
 	@rc=0; for m in $(MODULES); do echo "go vet ($$m)"; (cd $$m && $(GO) vet ./...) || rc=1; done; exit $$rc
 
+# What .goreleaser.yaml releases; a test compares. With its flags, so that both share Go's build cache.
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+.PHONY: cross
+cross: ## the main module compiles on every system that is released
+	@rc=0; for p in $(PLATFORMS); do echo "go build ($$p)"; \
+	  GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 $(GO) build -trimpath ./... || rc=1; done; exit $$rc
+
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint ## golangci-lint in every module, formatting too
 	@rc=0; for m in $(MODULES); do echo "golangci-lint ($$m)"; (cd $$m && $(LINT) run --config $(TOP).golangci.yml ./...) || rc=1; done; exit $$rc
+
+.PHONY: workflows
+workflows: $(TOOLS)/actionlint ## actionlint on .github/workflows
+	$(TOOLS)/actionlint
 
 .PHONY: race
 race: ## unit tests of the main module under the race detector, the long ones without it; docs are current
@@ -103,19 +116,66 @@ e2e: $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool
 	cd test && $(GO) test -count 1 -timeout 25m ./crash # alone: its time runs 1,200 times as fast
 	cd test && $(GO) test -count 1 -timeout 25m $$($(GO) list ./... | grep -v /crash$$)
 
+##@ Releases
+
+RELEASE := .tools/release
+
+# What a release has beside the binary. GoReleaser calls it.
+.PHONY: release-files
+release-files: ## the manual page and the completions of shells, into .tools/release
+	@rm -rf $(RELEASE) && mkdir -p $(RELEASE)
+	cd packaging/man && $(GO) run . ../../docs/configuration.md >$(TOP)$(RELEASE)/abs-exporter.1
+	gzip -9n $(RELEASE)/abs-exporter.1
+	@for s in bash zsh fish; do $(GO) run ./cmd/abs-exporter completion $$s >$(RELEASE)/abs-exporter.$$s || exit 1; done
+
+.PHONY: release-notes
+release-notes: ## the section of CHANGELOG.md for the version TAG=v1.2.3
+	@awk -v v="$(TAG:v%=%)" '/^## /{on = $$2 == v; next} on{print; if (/^- /) n++} \
+	  END{if (!n) {print "CHANGELOG.md has no lines for version " v >"/dev/stderr"; exit 1}}' CHANGELOG.md
+
+.PHONY: release-dry-run
+release-dry-run: $(TOOLS)/goreleaser $(TOOLS)/cyclonedx-gomod ## all that a release has, into dist/; nothing is published
+	$(TOOLS)/goreleaser check
+	SBOM=$(TOP)$(TOOLS)/cyclonedx-gomod $(TOOLS)/goreleaser release --snapshot --clean
+
+.PHONY: release
+release: $(TOOLS)/goreleaser $(TOOLS)/cyclonedx-gomod ## publish the tag TAG=v1.2.3 as a draft; needs GITHUB_TOKEN
+	@$(MAKE) --no-print-directory release-notes TAG=$(TAG) >.tools/release-notes.md
+	SBOM=$(TOP)$(TOOLS)/cyclonedx-gomod $(TOOLS)/goreleaser release --clean --release-notes .tools/release-notes.md
+
+.PHONY: test-packages
+test-packages: release-dry-run ## the packages are installed in a scratch root, and run by the command of their unit; needs dpkg, and rpm for the rpm
+	cd test && DIST=$(TOP)dist $(GO) test -count 1 -v ./packages
+
 ##@ Now and then
 
+.PHONY: vulncheck
+vulncheck: $(TOOLS)/govulncheck ## known vulnerabilities in what the binary calls; asks vuln.go.dev
+	$(TOOLS)/govulncheck ./...
+
 FUZZTIME ?= 10m
-FUZZPKGS ?= abs collector/fold test/bench/readers
+FUZZPKGS ?= abs cmd/abs-exporter/config collector collector/findings/catalogue collector/fold collector/tokenid metrics test/bench/readers
 
 .PHONY: fuzz
-fuzz: ## each fuzz target for FUZZTIME (10m), in FUZZPKGS (abs collector/fold test/bench/readers)
+fuzz: ## each fuzz target for FUZZTIME (10m), in FUZZPKGS (all packages that have some)
 	@for p in $(FUZZPKGS); do \
 	  targets=$$(cd $$p && $(GO) test -list '^Fuzz' . | grep '^Fuzz') || { echo "no fuzz target in $$p" >&2; exit 1; }; \
 	  for f in $$targets; do \
-	    echo "$$p $$f"; (cd $$p && $(GO) test . -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME)) || exit 1; \
+	    echo "$$p $$f"; (cd $$p && $(GO) test . -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s) || exit 1; \
 	  done; \
 	done
+
+SOAK ?= 1h
+
+.PHONY: soak
+soak: ## the binary for SOAK (1h) against an ABS of 20,000 tokens that fails in every way: what it holds stays the same
+	cd test && $(GO) test . -run TestSoak -count 1 -timeout 0 -v -args -soak=$(SOAK)
+
+DAYS ?= 365
+
+.PHONY: year
+year: ## the collector for DAYS (365) of virtual time, with outages, reloads and changes of the clock
+	$(GO) test ./collector -run TestYear -count 1 -timeout 0 -v -args -year.days=$(DAYS)
 
 .PHONY: bench
 bench: ## the exporter and other programs for the same work: a table of medians; flags by ARGS='...'
@@ -165,11 +225,11 @@ $(HISTORY)/history.json: $(wildcard test/history/*.go) $(wildcard collector/*.go
 	cd test && $(GO) test ./history -run TestHistory -count 1 -timeout 60m -args -history.dir=$(TOP)$(HISTORY)
 
 .PHONY: tools
-tools: $(TOOLS)/golangci-lint $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool $(TOOLS)/otelcol ## build the pinned tools into .tools/bin
+tools: $(TOOLS)/golangci-lint $(TOOLS)/actionlint $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool $(TOOLS)/otelcol ## build the pinned tools into .tools/bin
 
 .PHONY: clean
-clean: ## remove what make made: bin/ and .tools/
-	rm -rf bin .tools
+clean: ## remove what make made: bin/, dist/ and .tools/
+	rm -rf bin dist .tools
 
 # --- the pinned tools -------------------------------------------------------------
 # Built again when their pin or the Go version changes. Without cgo and with -trimpath
@@ -194,6 +254,18 @@ $(TOOLS)/amtool: tools/alertmanager/amtool/go.mod tools/alertmanager/amtool/go.s
 
 $(TOOLS)/benchstat: tools/benchstat/go.mod tools/benchstat/go.sum $(GOSTAMP)
 	cd tools/benchstat && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ golang.org/x/perf/cmd/benchstat
+
+$(TOOLS)/goreleaser: tools/goreleaser/go.mod tools/goreleaser/go.sum $(GOSTAMP)
+	cd tools/goreleaser && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ github.com/goreleaser/goreleaser/v2
+
+$(TOOLS)/actionlint: tools/actionlint/go.mod tools/actionlint/go.sum $(GOSTAMP)
+	cd tools/actionlint && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ github.com/rhysd/actionlint/cmd/actionlint
+
+$(TOOLS)/govulncheck: tools/govulncheck/go.mod tools/govulncheck/go.sum $(GOSTAMP)
+	cd tools/govulncheck && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ golang.org/x/vuln/cmd/govulncheck
+
+$(TOOLS)/cyclonedx-gomod: tools/cyclonedx-gomod/go.mod tools/cyclonedx-gomod/go.sum $(GOSTAMP)
+	cd tools/cyclonedx-gomod && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 
 # The output of the Collector's own builder for builder.yaml is in git, so that this needs no builder.
 $(TOOLS)/otelcol: $(wildcard tools/otelcol/*.go) tools/otelcol/go.mod tools/otelcol/go.sum $(GOSTAMP)

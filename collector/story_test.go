@@ -21,7 +21,7 @@ var storyBegin = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 // story is an ABS with some steady traffic and an exporter on it.
 type story struct {
 	*rig
-	t     *testing.T
+	t     testing.TB
 	sim   *simulator.Simulator
 	books *books
 	o     Options
@@ -30,9 +30,9 @@ type story struct {
 	as    []func(*abs.Config, *Target)
 }
 
-func newStory(t *testing.T, config simulator.Config, o Options, end abs.WindowEnd, as ...func(*abs.Config, *Target)) *story {
-	t.Helper()
-	s := &story{t: t, o: o, end: end, as: as, clock: &handClock{now: storyBegin}, books: newBooks()}
+func newStory(tb testing.TB, config simulator.Config, o Options, end abs.WindowEnd, as ...func(*abs.Config, *Target)) *story {
+	tb.Helper()
+	s := &story{t: tb, o: o, end: end, as: as, clock: &handClock{now: storyBegin}, books: newBooks()}
 	if config.Now == nil {
 		config.Now = s.clock.Now
 	}

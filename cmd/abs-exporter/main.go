@@ -103,6 +103,8 @@ func runCommand(ctx context.Context, command any, args []string, clock collector
 		return runBackfill(ctx, c, clock, stdout, stderr)
 	case *config.Assets:
 		return writeAssets(c, stdout)
+	case *config.Completion:
+		return config.WriteCompletion(c.Shell, stdout)
 	case *config.Version:
 		return printVersion(stdout)
 	default:

@@ -165,6 +165,7 @@ func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_
 		started:       clock.Now(),
 		reloader:      e.reloader,
 		lifecycle:     s.Web.EnableLifecycle,
+		profiles:      s.Web.EnablePprof,
 	}
 	return e, nil
 }

@@ -8,6 +8,9 @@ import "github.com/alecthomas/kong"
 // serve, check, resolve, backfill and demo share their flags; a set tag here is the default of one
 // of them.
 type commands struct {
+	HelpLong    helpLongFlag `env:"-" help:"Show help with all flags."`
+	ShowVersion versionFlag  `name:"version" env:"-" help:"Print version, commit and Go version."`
+
 	Serve Serve `cmd:"" default:"withargs" help:"Poll every target and serve its metrics (the default command)." set:"interval=2m" set:"slot=30m" set:"reread=10m" set:"settle=2h" set:"window=3h" set:"lookback=0s" set:"dimensions=method,api,device" set:"statedir=data/" set:"listen=:10464" set:"loglevel=info" set:"absrate=20" set:"forensicsrate=10" set:"audit=24h" set:"admin=5m"`
 
 	Demo Demo `cmd:"" help:"Try it out: a simulated ABS on loopback, polled and served, with nothing to configure." set:"interval=5s" set:"slot=2m" set:"reread=10s" set:"settle=3m" set:"window=5m" set:"lookback=20m" set:"dimensions=method,api,device,ip" set:"statedir=" set:"listen=127.0.0.1:10464" set:"loglevel=warn" set:"absrate=50" set:"forensicsrate=25" set:"audit=4m" set:"admin=15s" set:"tokens=40" set:"rate=240" set:"batch=1m" set:"delay=20s" set:"delaymax=1m" set:"training=search"`
@@ -21,6 +24,10 @@ type commands struct {
 	Backfill Backfill `cmd:"" help:"Write the history of the request counters from before the first start, as OpenMetrics text with timestamps. Accepts the flags of serve." set:"interval=2m" set:"slot=30m" set:"reread=10m" set:"settle=2h" set:"window=3h" set:"lookback=0s" set:"dimensions=method,api,device" set:"statedir=data/" set:"listen=:10464" set:"loglevel=info" set:"absrate=20" set:"forensicsrate=10" set:"audit=24h" set:"admin=5m"`
 
 	Assets Assets `cmd:"" help:"Write the dashboards, alert rules, Alertmanager example and runbooks that the binary carries, as files, for Kubernetes, or for jsonnet."`
+
+	Help Help `cmd:"" help:"Show the commands, or the flags and examples of one."`
+
+	Completion Completion `cmd:"" help:"Print the script that has a shell complete commands, flags and values."`
 
 	Version Version `cmd:"" help:"Print version, commit and Go version."`
 }

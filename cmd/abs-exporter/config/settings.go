@@ -149,7 +149,9 @@ type Web struct {
 	Config             struct {
 		File string `file:"" placeholder:"FILE" help:"TLS and basic auth of the listeners, as in every Prometheus exporter (exporter-toolkit)."`
 	} `embed:"" prefix:"config."`
-	ProbeAddress string `placeholder:"ADDR" help:"A separate listener without authentication, for /healthz and /readyz."`
+	ProbeAddress  string `placeholder:"ADDR" help:"A separate listener without TLS and passwords, for /healthz and /readyz."`
+	EnablePprof   bool   `help:"Serve Go's profiles at /debug/pprof/ on the probe listener, and there only."`
+	SystemdSocket bool   `help:"Take the listeners from systemd's socket activation instead of --web.listen-address."`
 }
 
 // The paths that are served beside --web.telemetry-path.
@@ -158,7 +160,20 @@ const (
 	ReadyPath    = "/readyz"
 	ReloadPath   = "/-/reload"
 	RunbooksPath = "/runbooks/"
+	ConfigPath   = "/config"
+	StatusPath   = "/api/v1/status"
+	PprofPath    = "/debug/pprof/"
+	// As Prometheus itself has them.
+	PrometheusHealthPath = "/-/healthy"
+	PrometheusReadyPath  = "/-/ready"
 )
+
+// served are the paths that --web.telemetry-path cannot be.
+func served() []string {
+	return []string{
+		"/", HealthPath, ReadyPath, PrometheusHealthPath, PrometheusReadyPath, ReloadPath, ConfigPath, StatusPath,
+	}
+}
 
 // Log is the log of the process.
 type Log struct {
