@@ -12,10 +12,10 @@ const maxAgent = 512
 // unknown is ABS's own name for a device that it does not know.
 const unknown = "UNKNOWN"
 
-// Device returns the family of a device as ABS reports it. ABS's own names, such as LINUX, are their
-// own families. Of a user agent it is the product that comes first, without its version; where that
-// is Mozilla, which all browsers and many bots begin with, it is the browser or bot. A family is its
-// own family.
+// Device returns the family of a device as ABS reports it. ABS's own names, such as LINUX, are
+// their own families. Of a user agent it is the product that comes first, without its version;
+// where that is Mozilla, which all browsers and many bots begin with, it is the browser or bot. A
+// family is its own family.
 func Device(device string) string {
 	if len(device) > maxAgent {
 		device = device[:maxAgent]

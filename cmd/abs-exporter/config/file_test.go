@@ -143,11 +143,11 @@ func TestWrongFiles(t *testing.T) {
 		"series.yml": {
 			":3: key series.max-tokens: must be 10000000 or less but is 10000001",
 			":4: key series.max-values: must be 1000000 or less but is 1000001",
-			`:5: key series.max-values-of: unknown label "apis"; there are method, api, device, ip`,
+			`:5: key series.max-values-of: unknown label "apis"; there are method, api, device, ip, url`,
 			":5: key series.max-values-of: device must be 1 to 1000000 but is 2000000",
 			":5: key series.max-values-of: ip must be 1 to 1000000 but is 0",
 			":15: key series.expire: must be above 0s but is 0s",
-			`:14: key series.dimensions: unknown dimension "country"; there are method, api, device, ip`,
+			`:14: key series.dimensions: unknown dimension "country"; there are method, api, device, ip, url`,
 			`:14: key series.dimensions: "api" is named twice`,
 			":6: key series.allow-apis: \"shop|(cards\" is no regular expression: missing closing ): `shop|(cards`",
 			":7: key series.deny-apis: \"*\" is no regular expression: missing argument to repetition operator: `*`",
@@ -169,7 +169,7 @@ func TestWrongFiles(t *testing.T) {
 			":9: key targets[0].series.allow-api: unknown key; did you mean series.allow-apis?",
 		},
 		"series-of-target-rules.yml": {
-			`:6: key targets[0].series.max-values-of: unknown label "path"; there are method, api, device, ip`,
+			`:6: key targets[0].series.max-values-of: unknown label "path"; there are method, api, device, ip, url`,
 			":7: key targets[0].series.allow-apis: \"(\" is no regular expression: missing closing ): `(`",
 			":11: key targets[1].series.deny-devices: \"x**\" is no regular expression: invalid nested repetition operator: `**`",
 			`:10: key targets[1].series.exclude-families: "abs_token_requests" matches no family; docs/metrics.md has their names`,
