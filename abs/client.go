@@ -68,7 +68,7 @@ func NewClient(config Config) (*Client, error) {
 	}
 	c.readers.New = func() any {
 		r := newReportReader()
-		r.keepURLs, r.onlyIP = config.URLs, config.IP
+		r.nameURL, r.onlyIP = config.URLs, config.IP
 		return r
 	}
 	if c.transport == nil {

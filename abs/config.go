@@ -91,8 +91,10 @@ type Config struct {
 	// ResponseCap is ABS's response_size in bytes. A body longer than twice that, after content
 	// decoding, is refused with ReasonSize.
 	ResponseCap int64
-	// URLs: rows have their URLs.
-	URLs bool
+	// URLs, unless nil: rows have their URLs, by the names that it appends to dst. It is called with
+	// the token of the row, or without one, and then again with the name that it returned, which it
+	// must return as it is but for the token.
+	URLs func(dst, url, token []byte) []byte
 	// IP: rows have the counts of this address only, but for Row.Requests, and none where it is not in
 	// the row. The zero value: of all addresses.
 	IP        netip.Addr

@@ -18,8 +18,8 @@ type reportReader struct {
 	Oddities
 	exchange Exchange
 	rowReader
-	keepURLs bool       // rows have their URLs
-	onlyIP   netip.Addr // rows have the counts of this address only, if it is valid
+	nameURL func(dst, url, token []byte) []byte // Config.URLs
+	onlyIP  netip.Addr                          // rows have the counts of this address only, if it is valid
 }
 
 func newReportReader() *reportReader {

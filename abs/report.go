@@ -36,7 +36,7 @@ type Row struct {
 	Methods  []Count
 	APIs     []Count
 	Devices  []Count
-	URLs     []Count // paths; none without Config.URLs, as no series has a path
+	URLs     []Count // none without Config.URLs
 }
 
 // SkipReason says what is wrong with a row that was left out. It is the value of the label "reason"

@@ -27,7 +27,7 @@ const (
 	devices
 	methods
 	apis
-	urls // only with keepURLs
+	urls // only with nameURL
 	dimensions
 )
 
@@ -109,6 +109,7 @@ func (r *reportReader) row(depth int, strict bool) (whole bool) {
 	if r.fault != nil || r.Err() != nil {
 		return false
 	}
+	r.nameURLs(w.Token)
 	w.IPs, w.Devices = r.names[ips].take(), r.names[devices].take()
 	w.Methods, w.APIs = r.names[methods].take(), r.names[apis].take()
 	w.URLs = r.names[urls].take()
@@ -200,12 +201,12 @@ func (r *reportReader) ipEntry(depth int) {
 			r.onceInRow(&seen, apiMap, "apis")
 			r.counts(depth+1, apis)
 		case "urls":
-			if r.keepURLs {
+			if r.nameURL != nil {
 				r.onceInRow(&seen, urlMap, "urls")
 				r.counts(depth+1, urls)
 				continue
 			}
-			r.at = "urls" // no series has a path
+			r.at = "urls"
 			r.Skip(depth + 1)
 		default:
 			r.Skip(depth + 1)
@@ -219,6 +220,16 @@ func (r *reportReader) ipEntry(depth int) {
 	}
 	if len(total.Key) > 0 || total.N > 0 {
 		r.add(ips, total)
+	}
+}
+
+// nameURLs gives the URLs of the row their names.
+func (r *reportReader) nameURLs(token []byte) {
+	l := &r.names[urls]
+	for i := range l.counts {
+		from := len(r.arena)
+		r.arena = r.nameURL(r.arena, l.counts[i].Key, token)
+		l.counts[i].Key = r.arena[from:len(r.arena):len(r.arena)]
 	}
 }
 
@@ -253,6 +264,9 @@ func (r *reportReader) add(dimension int, c Count) {
 	}
 	l.counts = append(l.counts, c)
 	if len(l.counts) >= maxNames {
+		if dimension == urls { // many URLs have one name
+			r.nameURLs(nil)
+		}
 		r.sorted = l.fold(r.sorted)
 	}
 	if len(r.arena) > maxRowText {
@@ -294,6 +308,7 @@ func (r *reportReader) keep(text []byte) []byte {
 
 // foldTexts folds all names of the row, and moves the texts of those that remain to a new arena.
 func (r *reportReader) foldTexts() {
+	r.nameURLs(nil)
 	r.arena = nil
 	r.current.Token = r.keep(r.current.Token)
 	for i := range r.names {

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -106,6 +107,35 @@ func BenchmarkLedgerMemory(b *testing.B) {
 		r.cycle(storyBegin.Add(4 * time.Minute))
 		b.ReportMetric(float64(heap()-before)/tracked, "bytes/token")
 		runtime.KeepAlive(r)
+	}
+}
+
+// BenchmarkDevices is the devices of a report of 100,000 rows: ABS's own names, or so many user
+// agents of browsers, which are parsed where the memo does not hold them.
+func BenchmarkDevices(b *testing.B) {
+	const rows = 100_000
+	for _, agents := range []int{0, 1000, 20_000, rows} {
+		b.Run(fmt.Sprintf("agents=%d", agents), func(b *testing.B) {
+			devices := make([][]byte, max(agents, 1))
+			for i := range devices {
+				devices[i] = fmt.Appendf(nil, "Mozilla/5.0 (Linux; Android 13; SM-%d; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/120.0.6099.144 Mobile Safari/537.36", i)
+			}
+			if agents == 0 {
+				devices[0] = []byte("LINUX")
+			}
+			table := counts.NewTables(100, defaults().Choices)[counts.Device]
+			var values counts.NewValues
+			report := func() {
+				values.Reset(table)
+				for i := range rows {
+					values.Index(table, devices[i%len(devices)], 1)
+				}
+			}
+			report()
+			for b.Loop() {
+				report()
+			}
+		})
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/calls"
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
+	"github.com/abs-exporter/abs-exporter/collector/fold"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
@@ -88,12 +89,13 @@ func defaults() Options {
 	if err != nil {
 		panic(err)
 	}
+	families := counts.Choices{counts.Device: {Name: fold.Device}}
 	return Options{
 		Times: Times{
 			Interval: 2 * time.Minute, Slot: 30 * time.Minute, Reread: 10 * time.Minute, Settle: 2 * time.Hour,
 			Window: 3 * time.Hour, MaxBackfill: 24 * time.Hour,
 		},
-		Series:    Series{MaxTokens: 1000, MaxValues: 100, Dimensions: []counts.Dimension{counts.Method, counts.API, counts.Device}, Expire: 2 * time.Hour},
+		Series:    Series{MaxTokens: 1000, MaxValues: 100, Choices: families, Dimensions: []counts.Dimension{counts.Method, counts.API, counts.Device}, Expire: 2 * time.Hour},
 		Forensics: true, ForensicsRate: 1e6, Catalogue: types, LogEvents: true,
 	}
 }
@@ -102,7 +104,7 @@ func defaults() Options {
 func newRig(o Options, location *time.Location, end abs.WindowEnd, responseCap int64, clock *handClock, transport http.RoundTripper, change ...func(*abs.Config, *Target)) (*rig, error) {
 	config := abs.Config{
 		URL: "http://abs.test", Keys: abs.StaticKeys("abs_ak", "abs_sk"), Location: location, WindowEnd: end,
-		Rate: 1e6, Concurrency: 8, ResponseCap: responseCap, Transport: transport, Now: clock.Now,
+		Rate: 1e6, Concurrency: 8, ResponseCap: responseCap, Transport: transport, Now: clock.Now, URLs: fold.Path,
 	}
 	t := Target{Name: "t", Location: location, Inclusive: end == abs.Inclusive, Forensics: true, ResponseCap: responseCap}
 	for _, c := range change {

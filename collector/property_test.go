@@ -15,6 +15,7 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
+	"github.com/abs-exporter/abs-exporter/collector/fold"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -111,7 +112,7 @@ func newTrial(seed uint64, dir string, longest, settle time.Duration) *trial {
 	o.Audit = time.Duration(seed%2) * 2 * time.Hour
 	o.MaxTokens = pick(0, 1, 5, 1000)
 	o.MaxValues = pick(2, 100, 100)
-	o.Dimensions = []counts.Dimension{counts.Method, counts.API, counts.Device, counts.IP}
+	o.Dimensions = []counts.Dimension{counts.Method, counts.API, counts.Device, counts.IP, counts.URL}
 	t.restarts = rng.IntN(2) == 0
 	if t.restarts {
 		o.StateDir = dir
@@ -256,6 +257,15 @@ func (t *trial) judge(b *books) error {
 	return t.judgeTokens(b, truth)
 }
 
+// families adds up the requests of the devices of one family.
+func families(byDevice map[string]int64) map[string]int64 {
+	sums := map[string]int64{}
+	for device, n := range byDevice {
+		sums[fold.Device(device)] += n
+	}
+	return sums
+}
+
 // judgeValues compares the totals by method, API and device with the truth.
 func (t *trial) judgeValues(b *books, truth simulator.Totals) error {
 	if t.moved || t.options.MaxValues != 100 {
@@ -266,8 +276,11 @@ func (t *trial) judgeValues(b *books, truth simulator.Totals) error {
 	if t.behind && t.options.MaxTokens > 0 && b.value(metrics.TokenRequests, metrics.Other)+b.ended[metrics.TokenRequests.Name] > 0 {
 		return nil
 	}
+	if got := b.sum(metrics.URLRequests); got != truth.Requests {
+		return fmt.Errorf("the increases of %s add up to %d, requested were %d", metrics.URLRequests.Name, got, truth.Requests)
+	}
 	for f, want := range map[*metrics.Family]map[string]int64{
-		metrics.MethodRequests: truth.ByMethod, metrics.APIRequests: truth.ByAPI, metrics.DeviceRequests: truth.ByDevice,
+		metrics.MethodRequests: truth.ByMethod, metrics.APIRequests: truth.ByAPI, metrics.DeviceRequests: families(truth.ByDevice),
 	} {
 		all := int64(0)
 		for value, n := range want {
@@ -291,6 +304,7 @@ func (t *trial) judgeTokens(b *books, truth simulator.Totals) error {
 		for token, total := range map[*metrics.Family]*metrics.Family{
 			metrics.TokenMethodRequests: metrics.MethodRequests,
 			metrics.TokenAPIRequests:    metrics.APIRequests, metrics.TokenDeviceRequests: metrics.DeviceRequests,
+			metrics.TokenURLRequests: metrics.URLRequests,
 		} {
 			if b.sum(token) != b.sum(total) {
 				return fmt.Errorf("%s adds up to %d, %s to %d", token.Name, b.sum(token), total.Name, b.sum(total))

@@ -59,6 +59,8 @@ func TestRestartWithMoreSeries(t *testing.T) {
 	}{
 		"a dimension more": {func(o *Options) { o.Dimensions = []counts.Dimension{counts.Method} }, func(o *Options) { o.Dimensions = []counts.Dimension{counts.Method, counts.API} }, metrics.TokenAPIRequests},
 		"IPs":              {func(o *Options) { o.Dimensions = []counts.Dimension{counts.Method} }, func(o *Options) { o.Dimensions = []counts.Dimension{counts.Method, counts.IP} }, metrics.TokenIPRequests},
+		"URLs, per token":  {func(o *Options) { o.Dimensions = []counts.Dimension{counts.Method} }, func(o *Options) { o.Dimensions = []counts.Dimension{counts.Method, counts.URL} }, metrics.TokenURLRequests},
+		"URLs in all":      {func(o *Options) { o.Dimensions = []counts.Dimension{counts.Method} }, func(o *Options) { o.Dimensions = []counts.Dimension{counts.Method, counts.URL} }, metrics.URLRequests},
 		"tokens at all":    {func(o *Options) { o.MaxTokens = 0 }, func(o *Options) { o.MaxTokens = 10 }, metrics.TokenRequests},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -261,5 +263,42 @@ func TestCountingStart(t *testing.T) {
 	}
 	if _, err := CountingStart(o.StateDir, "t", testKey[1:]); err == nil || !strings.Contains(err.Error(), "another token key") {
 		t.Errorf("with another key: %v", err)
+	}
+}
+
+// Families of devices that are turned on or off at a restart count nothing twice: what was counted
+// of a user agent is remembered under Other. Two user agents of one family in one row add up.
+func TestRestartWithOtherFamilies(t *testing.T) {
+	on := defaults().Choices
+	for name, choices := range map[string][2]counts.Choices{"on": {{}, on}, "off": {on, {}}} {
+		t.Run(name, func(t *testing.T) {
+			o := defaults()
+			o.StateDir, o.Choices = t.TempDir(), choices[0]
+			s := newStory(t, simulator.Config{Seed: 1}, o, abs.Exclusive)
+			for m := range 240 {
+				for n, device := range []string{"okhttp/4.9.1", "okhttp/4.12.0 (Android)", "LINUX"} {
+					s.sim.Add(simulator.Event{
+						At: storyBegin.Add(time.Duration(m) * time.Minute), Token: "some-long-token-of-a-user",
+						API: "shop", Device: device, IP: "10.0.0.1", N: 1 + int64(n),
+					})
+				}
+			}
+			s.until(2 * time.Hour)
+			first := s.books.value(metrics.DeviceRequests, "okhttp")
+			s.o.Choices = choices[1]
+			s.restart()
+			s.until(12 * time.Hour)
+			if total := s.counted(); total != s.truth() || s.books.sum(metrics.DeviceRequests) != total || s.books.sum(metrics.TokenDeviceRequests) != total {
+				t.Errorf("counted %d of %d, by device %d and %d", total, s.truth(), s.books.sum(metrics.DeviceRequests), s.books.sum(metrics.TokenDeviceRequests))
+			}
+			second := s.books.value(metrics.DeviceRequests, "okhttp")
+			agents := s.books.value(metrics.DeviceRequests, "okhttp/4.9.1") + s.books.value(metrics.DeviceRequests, "okhttp/4.12.0 (Android)")
+			if families := name == "on"; families && (first != 0 || second == 0) || !families && (first == 0 || agents == 0) {
+				t.Errorf("the family had %d before the restart and has %d; its user agents have %d", first, second, agents)
+			}
+			if linux := s.books.value(metrics.DeviceRequests, "LINUX"); linux != 240*3 {
+				t.Errorf("LINUX has %d", linux)
+			}
+		})
 	}
 }

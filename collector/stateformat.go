@@ -24,7 +24,7 @@ import (
 // refused as a whole.
 const (
 	stateMagic   = "abs-exporter state\n"
-	stateVersion = 2
+	stateVersion = 3
 	stateHeader  = len(stateMagic) + 4 + 8 + sha256.Size
 )
 

@@ -59,8 +59,8 @@ by adding. A family marked *experimental* may still change.
 - **Zero-initialised.** A new counter series of requests or detections is served as 0 for one full cycle before its
   first value, so that every Prometheus sees the first increase, without a feature flag. A series restored from the
   state directory continues from its value.
-- **''_other''.** Tokens beyond ''--series.max-tokens'', and values of ''method'', ''api'', ''device'' and ''ip'' beyond
-  ''--series.max-values'', share the value ''_other'', so that sums are exact whatever the limits.
+- **''_other''.** Tokens beyond ''--series.max-tokens'', and values of ''method'', ''api'', ''device'', ''ip'' and ''url''
+  beyond ''--series.max-values'', share the value ''_other'', so that sums are exact whatever the limits.
   ''abs_exporter_series_overflow_requests_total'' counts these requests. Findings share ''_other'' beyond 1,000 pairs of
   type and API ([limits](forensics.md#limits)).
 - **128 bytes.** No value of a label is longer, except for ''target'': names that ABS reports are cut.
@@ -138,8 +138,9 @@ func labelMeanings() []struct{ name, meaning string } {
 		{"token", "the token id of an access token (never the token), or `_other`"},
 		{"method", "HTTP method as ABS reports it, or `_other`"},
 		{"api", "name of the API as ABS reports it, or `_other`; on attacks and anomalies `all` is ABS's own word for one across APIs"},
-		{"device", "device or user agent as ABS reports it, or `_other`"},
+		{"device", "device as ABS reports it, or the family of a user agent (`--series.device-families`), or `_other`"},
 		{"ip", "client IP address as ABS reports it, or `_other`"},
+		{"url", "template of the URL's path: ids, dates, e-mail addresses and all that looks like a credential are replaced, such as `/shop/{id}`; or `_other`"},
 		{"attack_type", "name of the attack type, in ABS's spelling"},
 		{"anomaly_type", "name of the anomaly type, in ABS's spelling"},
 		{"id", "ABS's number of the attack type; empty if it is not known"},

@@ -22,6 +22,7 @@ const (
 	DimensionAPI    = "api"
 	DimensionDevice = "device"
 	DimensionIP     = "ip"
+	DimensionURL    = "url"
 
 	SignalMetrics = "metrics"
 	SignalLogs    = "logs"
@@ -81,7 +82,7 @@ var (
 	TokenDeviceRequests = &Family{
 		Name: "abs_token_device_requests_total", Type: Counter, Unit: "requests", Group: GroupCounters, Stability: Stable,
 		Labels: []string{LabelTarget, "token", "device"},
-		Help:   "Requests of a token by device as ABS names it, each counted once.",
+		Help:   "Requests of a token by device or family of user agents, each counted once.",
 		Note:   "Absent unless `--series.dimensions` names `device` (it does by default).",
 	}
 	TokenIPRequests = &Family{
@@ -89,6 +90,12 @@ var (
 		Labels: []string{LabelTarget, "token", "ip"},
 		Help:   "Requests of a token by client IP address, each counted once.",
 		Note:   "Absent unless `--series.dimensions` names `ip`, which it does not by default: addresses are many, and in some countries they are personal data.",
+	}
+	TokenURLRequests = &Family{
+		Name: "abs_token_url_requests_total", Type: Counter, Unit: "requests", Group: GroupCounters, Stability: Stable,
+		Labels: []string{LabelTarget, "token", "url"},
+		Help:   "Requests of a token by the template of the URL's path, each counted once.",
+		Note:   "Absent unless `--series.dimensions` names `url`, which it does not by default: paths are many.",
 	}
 	MethodRequests = &Family{
 		Name: "abs_method_requests_total", Type: Counter, Unit: "requests", Group: GroupCounters, Stability: Stable,
@@ -103,7 +110,13 @@ var (
 	DeviceRequests = &Family{
 		Name: "abs_device_requests_total", Type: Counter, Unit: "requests", Group: GroupCounters, Stability: Stable,
 		Labels: []string{LabelTarget, "device"},
-		Help:   "Requests by device as ABS names it, each counted once, over all tokens.",
+		Help:   "Requests by device or family of user agents, each counted once, over all tokens.",
+	}
+	URLRequests = &Family{
+		Name: "abs_url_requests_total", Type: Counter, Unit: "requests", Group: GroupCounters, Stability: Stable,
+		Labels: []string{LabelTarget, "url"},
+		Help:   "Requests by the template of the URL's path, each counted once, over all tokens.",
+		Note:   "Absent unless `--series.dimensions` names `url`.",
 	}
 	AttackDetections = &Family{
 		Name: "abs_attack_detections_total", Type: Counter, Unit: "detections", Group: GroupCounters, Stability: Stable,
@@ -471,7 +484,7 @@ var (
 		Name: "abs_exporter_series_overflow_requests_total", Type: Counter, Unit: "requests", Group: GroupHealth, Counted: true, Stability: Stable,
 		Labels: []string{LabelTarget, "dimension"},
 		LabelValues: map[string][]string{
-			"dimension": {DimensionToken, DimensionMethod, DimensionAPI, DimensionDevice, DimensionIP},
+			"dimension": {DimensionToken, DimensionMethod, DimensionAPI, DimensionDevice, DimensionIP, DimensionURL},
 		},
 		Help: "Requests counted under the value _other because the label's series were all taken.",
 		Note: "See `--series.max-tokens`, `--series.max-values` and `--series.max-values-of`. Not those of values without series by choice, such as `--series.deny-apis`.",
@@ -547,8 +560,8 @@ var (
 // the slice is the caller's.
 func Table() []*Family {
 	return []*Family{
-		Requests, TokenRequests, TokenMethodRequests, TokenAPIRequests, TokenDeviceRequests, TokenIPRequests,
-		MethodRequests, APIRequests, DeviceRequests, AttackDetections, AnomalyDetections,
+		Requests, TokenRequests, TokenMethodRequests, TokenAPIRequests, TokenDeviceRequests, TokenIPRequests, TokenURLRequests,
+		MethodRequests, APIRequests, DeviceRequests, URLRequests, AttackDetections, AnomalyDetections,
 
 		WindowSeconds, WindowTokens, WindowRequests, WindowUnattributedRequests, WindowIPs, TokenWindowRequests,
 		TokenWindowIPs, TokenWindowDevices, TokenAttackTypes, TokenAnomalyTypes, TokenAttackActive, TokenAnomalyActive, TokenAttackStart,

@@ -283,7 +283,7 @@ func (b *books) compare(from, to time.Time) {
 	for token, totals := range truth.ByToken {
 		tokens[tools.TokenID(b.key, token)] = totals.Requests
 	}
-	for label, want := range map[string]map[string]int64{"token": tokens, "method": truth.ByMethod, "api": truth.ByAPI, "device": truth.ByDevice} {
+	for label, want := range map[string]map[string]int64{"token": tokens, "method": truth.ByMethod, "api": truth.ByAPI, "device": tools.Families(truth.ByDevice)} {
 		for _, family := range []string{"abs_" + label + "_requests_total", "abs_token_" + label + "_requests_total"} {
 			all, ok := b.families[family]
 			if !ok { // a token has no token

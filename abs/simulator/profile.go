@@ -10,7 +10,7 @@ var (
 	devices = []string{
 		"UNKNOWN", "LINUX", "MAC_OS_X", "WINDOWS_XP", "WINDOWS_7", "ANDROID", "IOS",
 		// ABS reports full User-Agent strings too (facts 6).
-		`Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "Canary"\2`,
+		`Mozilla/5.0 (Windows NT 10.0; Win64) AppleWebKit/537.36 (KHTML) Chrome/126.0.0.0 "Canary"\2`,
 	}
 	resources = []string{
 		"get200", "get400", "put200", "put400", "post200", "post400", "delete200", "delete400",

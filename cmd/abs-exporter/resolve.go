@@ -42,8 +42,11 @@ func runResolve(ctx context.Context, c *config.Resolve, now time.Time, stdout, s
 	return printResolutions(stdout, found, c.ShowToken, c.Output == "json")
 }
 
+// rawURL appends a URL as ABS reports it.
+func rawURL(dst, url, _ []byte) []byte { return append(dst, url...) }
+
 func resolveAt(ctx context.Context, c *config.Resolve, t *config.Target, now time.Time, log *slog.Logger) (*resolution, error) {
-	client, err := newClient(t, func(c *abs.Config) { c.URLs = true }, log)
+	client, err := newClient(t, func(c *abs.Config) { c.URLs = rawURL }, log)
 	if err != nil {
 		return nil, err
 	}

@@ -46,8 +46,8 @@ func (l *Ledger) Apply(r *Reading, bytes int64) Outcome {
 		l.health.regressions.Value++
 	}
 	l.admit(r, sp)
-	if s.withoutIPs {
-		r.dropIPs()
+	for _, d := range s.without {
+		r.drop(d)
 	}
 	l.joinValues(r, sp)
 	l.join(r, sp)

@@ -80,7 +80,7 @@ func (l *Ledger) idleValues(d counts.Dimension, long time.Duration) []uint32 {
 	if l.staging.unpublished {
 		return nil
 	}
-	families, byToken := totalFamilies(), l.c.MaxTokens > 0 && slices.Contains(l.c.Dimensions, d)
+	families, byToken := totalFamilies(l.c.Dimensions), l.c.MaxTokens > 0 && slices.Contains(l.c.Dimensions, d)
 	return slices.DeleteFunc(l.labels[d].Idle(l.activity.clock-long), func(i uint32) bool {
 		id := counts.NewValueID(d, i)
 		if families.values[d] != nil && l.total.Unexposed(id) || byToken && l.other.Unexposed(id) {

@@ -102,7 +102,10 @@ func New(c Config) *Ledger {
 	return l
 }
 
-func (l *Ledger) keepsIPs() bool { return slices.Contains(l.c.Dimensions, counts.IP) }
+// counted reports whether requests are split by a dimension.
+func (l *Ledger) counted(d counts.Dimension) bool {
+	return !d.Optional() || slices.Contains(l.c.Dimensions, d)
+}
 
 // Requests returns how many requests were counted since the counters began.
 func (l *Ledger) Requests() int64 { return l.total.Total.Value }

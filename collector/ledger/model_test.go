@@ -26,6 +26,7 @@ type event struct {
 	at, from, until     time.Time
 	token               tokenid.ID
 	method, api, device string
+	url                 string
 	n                   int64
 }
 
@@ -46,6 +47,7 @@ type world struct {
 	apis      int              // that come and go, beside those that stay
 	restarts  bool             // now and then it is saved and restored
 	choices   []counts.Choices // of the values; each restart goes on with the next
+	urls      bool             // they are counted, too
 	tokens    int
 	lookback  time.Duration
 	location  *time.Location
@@ -122,6 +124,7 @@ func newWorld(seed uint64) *world {
 			w.choices = append(w.choices, modelChoices(rng))
 		}
 	}
+	w.urls = rng.IntN(2) == 0
 	if rng.IntN(2) == 0 {
 		w.lookback = time.Duration(rng.IntN(90)) * time.Minute
 	}
@@ -153,6 +156,7 @@ func newWorld(seed uint64) *world {
 				method: []string{"GET", "PUT", "POST"}[rng.IntN(3)],
 				api:    w.api(m),
 				device: []string{"LINUX", "UNKNOWN", "agent/1", "agent/2"}[rng.IntN(4)],
+				url:    []string{"/shop", "/shop/{id}"}[rng.IntN(2)],
 				n:      1 + rng.Int64N(5),
 			}
 			if w.takesBack && rng.IntN(6) == 0 {
@@ -239,6 +243,7 @@ func add(r *Reading, rows []event) {
 			Requests: e.n,
 			APIs:     []abs.Count{{Key: []byte(e.api), N: e.n}},
 			Devices:  []abs.Count{{Key: []byte(e.device), N: e.n}},
+			URLs:     []abs.Count{{Key: []byte(e.url), N: e.n}},
 		}
 		if e.method != "" {
 			row.Methods = []abs.Count{{Key: []byte(e.method), N: e.n}}
@@ -488,6 +493,10 @@ func (b *books) checkSlots() error {
 }
 
 func (w *world) ledger() *Ledger {
+	dimensions := []counts.Dimension{counts.Method, counts.API, counts.Device}
+	if w.urls {
+		dimensions = append(dimensions, counts.URL)
+	}
 	responseCap := int64(1 << 40)
 	if w.rowCap > 0 {
 		responseCap = int64(w.rowCap) * rowLength
@@ -495,7 +504,7 @@ func (w *world) ledger() *Ledger {
 	return New(Config{
 		Target: "t", Zone: Zone{Location: w.location}, Slot: 30 * time.Minute, Reread: 10 * time.Minute,
 		Settle: 2 * time.Hour, MaxBackfill: 24 * time.Hour, Lookback: w.lookback,
-		MaxTokens: w.maxTokens, MaxValues: w.maxValues, Choices: append(w.choices, counts.Choices{})[0], Dimensions: []counts.Dimension{counts.Method, counts.API, counts.Device},
+		MaxTokens: w.maxTokens, MaxValues: w.maxValues, Choices: append(w.choices, counts.Choices{})[0], Dimensions: dimensions,
 		DisplaceAfter: 30 * time.Minute, Expire: 2 * time.Hour, ResponseCap: ResponseCap(responseCap), ZeroFor: time.Minute,
 	})
 }
@@ -633,7 +642,7 @@ func (w *world) judgeValues(b *books, truth truth) error {
 				return fmt.Errorf("%v %s: counted %d of %d", d, name, n, truth.byValue[name])
 			}
 		}
-		if d != counts.IP && all != got {
+		if l.counted(d) && all != got {
 			return fmt.Errorf("%v adds up to %d of %d", d, all, got)
 		}
 	}
@@ -668,6 +677,7 @@ func (w *world) truth(l *Ledger) truth {
 		t.byValue[e.method] += e.n
 		t.byValue[e.api] += e.n
 		t.byValue[e.device] += e.n
+		t.byValue[e.url] += e.n
 		if name, _, cut := strings.Cut(e.device, "/"); cut {
 			t.byValue[name] += e.n
 		}

@@ -91,9 +91,8 @@ func (r *Reading) Add(id tokenid.ID, row *abs.Row) {
 	r.split(counts.Method, row.Methods)
 	r.split(counts.API, row.APIs)
 	r.split(counts.Device, row.Devices)
-	if r.l.keepsIPs() {
-		r.split(counts.IP, row.IPs)
-	}
+	r.split(counts.IP, row.IPs)
+	r.split(counts.URL, row.URLs)
 	r.tooMany = r.tooMany || r.Total > metrics.MaxCount || slices.Max(r.bySums[:]) > metrics.MaxCount
 	if i, ok := r.l.tracked.index[id]; ok {
 		c := &r.Tracked[i]
@@ -110,6 +109,9 @@ func (r *Reading) Add(id tokenid.ID, row *abs.Row) {
 }
 
 func (r *Reading) split(d counts.Dimension, values []abs.Count) {
+	if !r.l.counted(d) {
+		return
+	}
 	t := r.l.labels[d]
 	for _, v := range values {
 		if v.N == 0 {
@@ -166,10 +168,10 @@ func (r *Reading) settle() {
 	}
 }
 
-// dropIPs removes the split by IP.
-func (r *Reading) dropIPs() {
-	r.Other.DropIPs()
+// drop removes the split by a dimension.
+func (r *Reading) drop(d counts.Dimension) {
+	r.Other.Drop(d)
 	for i := range r.Tracked {
-		r.Tracked[i].DropIPs()
+		r.Tracked[i].Drop(d)
 	}
 }

@@ -41,12 +41,12 @@ type slot struct {
 	// reported is the sum of the last readings of the spans of a split slot (rule 4).
 	reported counts.ByToken
 
-	largest    int64       // the longest report of its settled spans, in bytes
-	bytes      int64       // of the last reports of its settled spans together
-	baseline   bool        // some of its requests were there at the start and are not counted (rule 8)
-	withoutIPs bool        // counting from it began without IPs, and so continues without them
-	cuts       []time.Time // between its spans, once it is done
-	audit      SlotAudit
+	largest  int64              // the longest report of its settled spans, in bytes
+	bytes    int64              // of the last reports of its settled spans together
+	baseline bool               // some of its requests were there at the start and are not counted (rule 8)
+	without  []counts.Dimension // counting from it began without them, and so continues
+	cuts     []time.Time        // between its spans, once it is done
+	audit    SlotAudit
 }
 
 // slotSpan is what one report of a slot covers.

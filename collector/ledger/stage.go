@@ -31,7 +31,7 @@ func (l *Ledger) Stage(now, asOf time.Time) []metrics.Block {
 	}
 	if !st.unchanged {
 		st.asOf = asOf
-		st.blocks = append(l.stage(totalFamilies(), []*counts.Counters{&l.total}), l.stageHealth()...)
+		st.blocks = append(l.stage(totalFamilies(l.c.Dimensions), []*counts.Counters{&l.total}), l.stageHealth()...)
 		if l.c.MaxTokens > 0 {
 			st.blocks = append(st.blocks, l.stage(tokenFamilies(l.c.Dimensions), l.byToken())...)
 		}

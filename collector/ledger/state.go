@@ -63,7 +63,8 @@ type SlotRecord struct {
 	Counted                TokenCountsState
 	Spans                  []SpanRecord
 	Largest, Bytes         int64
-	Baseline, WithoutIPs   bool
+	Baseline               bool
+	Without                []counts.Dimension
 	Cuts                   []time.Time
 	Audit                  SlotAudit
 }
@@ -128,7 +129,7 @@ func (h *health) byName() map[string]*metrics.Count {
 func (l *Ledger) slotRecord(s *slot) SlotRecord {
 	v := SlotRecord{
 		From: s.From, To: s.To, Read: s.read, Proven: s.proven, Ended: s.ended, State: string(s.state), Counted: l.tokenCountsState(&s.counted),
-		Largest: s.largest, Bytes: s.bytes, Baseline: s.baseline, WithoutIPs: s.withoutIPs, Cuts: s.cuts, Audit: s.audit,
+		Largest: s.largest, Bytes: s.bytes, Baseline: s.baseline, Without: s.without, Cuts: s.cuts, Audit: s.audit,
 	}
 	v.Total.Add(&s.total)
 	for i := range s.spans {
@@ -222,9 +223,13 @@ func (l *Ledger) adapt(s *State) {
 		for i := range l.tracked.counters {
 			l.tracked.counters[i].Drop(d)
 		}
-		if d == counts.IP {
-			for _, o := range l.slots {
-				o.withoutIPs = true
+		if !d.Optional() {
+			continue
+		}
+		l.total.Drop(d)
+		for _, o := range l.slots {
+			if !slices.Contains(o.without, d) {
+				o.without = append(o.without, d)
 			}
 		}
 	}
@@ -287,7 +292,7 @@ func (l *Ledger) restoreSlot(v *SlotRecord, indexes []int) (*slot, error) {
 	}
 	s := &slot{
 		Span: Span{From: v.From, To: v.To}, state: SlotState(v.State), total: total[0], read: v.Read, proven: v.Proven, ended: v.Ended,
-		largest: v.Largest, bytes: v.Bytes, baseline: v.Baseline, withoutIPs: v.WithoutIPs, cuts: v.Cuts, audit: v.Audit,
+		largest: v.Largest, bytes: v.Bytes, baseline: v.Baseline, without: v.Without, cuts: v.Cuts, audit: v.Audit,
 	}
 	left, err := l.restoreTokenCounts(&s.counted, &v.Counted, indexes)
 	if err != nil {

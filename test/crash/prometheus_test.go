@@ -8,6 +8,7 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 	"github.com/abs-exporter/abs-exporter/test/promtest"
+	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
 // TestPrometheusAcrossKills has a Prometheus without any feature flag scrape an exporter that is
@@ -46,7 +47,7 @@ func TestPrometheusAcrossKills(t *testing.T) {
 	}
 	equal("abs_requests_total", prom.Increase(`abs_requests_total`).By(), map[string]int64{"": truth.Requests})
 	equal("abs_token_requests_total", prom.Increase(`abs_token_requests_total`).By(), map[string]int64{"": truth.Requests})
-	for label, want := range map[string]map[string]int64{"method": truth.ByMethod, "api": truth.ByAPI, "device": truth.ByDevice} {
+	for label, want := range map[string]map[string]int64{"method": truth.ByMethod, "api": truth.ByAPI, "device": tools.Families(truth.ByDevice)} {
 		for _, family := range []string{"abs_%s_requests_total", "abs_token_%s_requests_total"} {
 			family = fmt.Sprintf(family, label)
 			equal(family, prom.Increase(family).By(label), want)

@@ -439,7 +439,7 @@ func (r *trial) judge(p *page) error {
 	for _, d := range []struct {
 		label string
 		want  map[string]int64
-	}{{"method", truth.ByMethod}, {"api", truth.ByAPI}, {"device", truth.ByDevice}} {
+	}{{"method", truth.ByMethod}, {"api", truth.ByAPI}, {"device", tools.Families(truth.ByDevice)}} {
 		for _, family := range []string{"abs_%s_requests_total", "abs_token_%s_requests_total"} {
 			family = fmt.Sprintf(family, d.label)
 			equal(family+" of "+d.label, p.sum(family, d.label), d.want)
@@ -489,7 +489,7 @@ func (r *trial) judgeTokens(p *page, truth simulator.Totals) error {
 
 func sameSplits(p *page, id string, want *simulator.TokenTotals) error {
 	var errs []error
-	for label, values := range map[string]map[string]int64{"method": want.ByMethod, "api": want.ByAPI, "device": want.ByDevice} {
+	for label, values := range map[string]map[string]int64{"method": want.ByMethod, "api": want.ByAPI, "device": tools.Families(want.ByDevice)} {
 		got := map[string]int64{}
 		for _, s := range p.counters {
 			if s.family == "abs_token_"+label+"_requests_total" && s.labels["token"] == id {

@@ -21,12 +21,16 @@ type census struct {
 	names   map[string]nameSet  // by dimension
 	busiest map[string]int64    // requests by API
 	seen    map[string]struct{} // of the row
+	choices *counts.Choices
 }
 
 type nameSet map[string]struct{}
 
-func newCensus() *census {
-	c := &census{perRow: map[string]int64{}, names: map[string]nameSet{}, busiest: map[string]int64{}, seen: map[string]struct{}{}}
+func newCensus(choices *counts.Choices) *census {
+	c := &census{
+		choices: choices, perRow: map[string]int64{}, names: map[string]nameSet{},
+		busiest: map[string]int64{}, seen: map[string]struct{}{},
+	}
 	for _, d := range counts.Dimensions() {
 		c.names[d.String()] = nameSet{}
 	}
@@ -35,10 +39,11 @@ func newCensus() *census {
 
 func (c *census) row(r *abs.Row) {
 	c.tokens++
-	c.add("method", r.Methods)
-	c.add("api", r.APIs)
-	c.add("device", r.Devices)
-	c.add("ip", r.IPs)
+	c.add(counts.Method, r.Methods)
+	c.add(counts.API, r.APIs)
+	c.add(counts.Device, r.Devices)
+	c.add(counts.IP, r.IPs)
+	c.add(counts.URL, r.URLs)
 	for _, n := range r.APIs {
 		if _, known := c.busiest[string(n.Key)]; known || len(c.busiest) < maxNames {
 			c.busiest[string(n.Key)] += n.N
@@ -46,17 +51,19 @@ func (c *census) row(r *abs.Row) {
 	}
 }
 
-func (c *census) add(dimension string, names []abs.Count) {
+// add adds the names of a row, as their series have them.
+func (c *census) add(d counts.Dimension, names []abs.Count) {
 	clear(c.seen)
-	all := c.names[dimension]
+	all := c.names[d.String()]
 	for _, n := range names {
-		if _, again := c.seen[string(n.Key)]; again {
+		name, _ := c.choices[d].Of(string(n.Key))
+		if _, again := c.seen[name]; again {
 			continue
 		}
-		c.seen[string(n.Key)] = struct{}{}
-		c.perRow[dimension]++
+		c.seen[name] = struct{}{}
+		c.perRow[d.String()]++
 		if len(all) < maxNames {
-			all[string(n.Key)] = struct{}{}
+			all[name] = struct{}{}
 		}
 	}
 }
@@ -111,7 +118,7 @@ func (c *census) estimate(s *config.Series, dimensions []string) (tracked, serie
 		}
 	}
 	series = int64(float64(tracked)*perToken) + fixedSeries
-	for _, d := range []string{"method", "api", "device"} {
+	for _, d := range []string{"method", "api", "device", "url"} { // URLs are read only where they are wanted
 		series += int64(min(len(c.names[d]), cmp.Or(s.MaxValuesOf[d], s.MaxValues)+1))
 	}
 	return tracked, series
@@ -122,6 +129,9 @@ func (c *census) answer(a *Answer, s *config.Series, dimensions []string, window
 	a.found("%s in %s: %s, %s, %s, %s.", counted(c.tokens, "token", "tokens"), window,
 		c.distinct("api", "API", "APIs"), c.distinct("method", "method", "methods"), c.distinct("device", "device", "devices"),
 		c.distinct("ip", "address", "addresses"))
+	if slices.Contains(dimensions, counts.URL.String()) {
+		a.found("Their URLs have %s (--series.dimensions=url).", c.distinct("url", "template", "templates"))
+	}
 	if c.tokens > tracked {
 		a.found("%s of them get series of their own (--series.max-tokens), the others share _other.", number(tracked))
 	}

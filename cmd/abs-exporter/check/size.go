@@ -19,7 +19,7 @@ func (i *inspection) size(ctx context.Context, a *Answer) {
 	lengths := []time.Duration{time.Hour, i.target.Collect.Window, 24 * time.Hour}
 	slices.Sort(lengths)
 	for _, d := range slices.Compact(lengths) {
-		c := newCensus()
+		c := newCensus(&i.target.Choices)
 		r := i.asker.tokens(ctx, abs.Window{From: to.Add(-d), To: to}, "a report of "+length(d), c.row)
 		if r.err == nil && d <= i.target.Collect.Window {
 			i.census, i.of = c, d

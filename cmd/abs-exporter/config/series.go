@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/abs-exporter/abs-exporter/collector/fold"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -83,6 +84,9 @@ func (f *Series) choices(fail failure) (c counts.Choices) {
 	c[counts.API].Deny = expression(fail, "series.deny-apis", f.DenyAPIs)
 	c[counts.Device].Allow = expression(fail, "series.allow-devices", f.AllowDevices)
 	c[counts.Device].Deny = expression(fail, "series.deny-devices", f.DenyDevices)
+	if f.DeviceFamilies {
+		c[counts.Device].Name = fold.Device
+	}
 	return c
 }
 

@@ -23,7 +23,7 @@ targets:
 - {name: one, url: "https://one"}
 - name: two
   url: "https://two"
-  series: {max-values-of: {device: 3}, allow-apis: shop, deny-apis: "", exclude-families: ["abs_token_(api|method)_requests_total", abs_window_ips]}
+  series: {device-families: false, dimensions: [url], max-values-of: {device: 3}, allow-apis: shop, deny-apis: "", exclude-families: ["abs_token_(api|method)_requests_total", abs_window_ips]}
 `)
 	command, err := Parse([]string{"serve", "--config=" + config}, time.Now(), nil)
 	if err != nil {
@@ -33,6 +33,15 @@ targets:
 	one, two := targets[0].Choices, targets[1].Choices
 	if one[counts.API].Limit != 7 || two[counts.API].Limit != 0 || two[counts.Device].Limit != 3 {
 		t.Errorf("the limits are %+v and %+v", one, two)
+	}
+	const agent = "curl/8.5.0"
+	ofOne, _ := one[counts.Device].Of(agent)
+	ofTwo, _ := two[counts.Device].Of(agent)
+	if ofOne != "curl" || ofTwo != agent {
+		t.Errorf("%s is counted as %s and %s", agent, ofOne, ofTwo)
+	}
+	if read := targets[1].ClientConfig().URLs; targets[0].ClientConfig().URLs != nil || read == nil || string(read(nil, []byte("/shop/1"), nil)) != "/shop/{id}" {
+		t.Error("URLs are read where they are not wanted, or by another name than their template")
 	}
 	for _, test := range []struct {
 		api      string

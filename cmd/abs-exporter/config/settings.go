@@ -126,13 +126,14 @@ type Series struct {
 	TokenKeyFile    string         `file:"" placeholder:"FILE" help:"Key of the token id: the file's bytes without a trailing line break, 16 at least. Default: generated once and kept in the state directory."`
 	MaxTokens       int            `default:"1000" help:"Tokens with series of their own (tracked); the others share _other. 0: no families with the label token."`
 	MaxValues       int            `default:"100" help:"Values of any other label with series of their own; the others share _other."`
-	MaxValuesOf     map[string]int `placeholder:"LABEL=N" help:"Another limit for one label, such as api=200: method, api, device or ip. Repeatable."`
+	MaxValuesOf     map[string]int `placeholder:"LABEL=N" help:"Another limit for one label, such as api=200: method, api, device, ip or url. Repeatable."`
 	AllowAPIs       string         `name:"allow-apis" placeholder:"REGEXP" help:"Only the APIs that this matches as a whole get series of requests; the others are counted under _other. Attacks are shown for all APIs. Default: all."`
 	DenyAPIs        string         `name:"deny-apis" placeholder:"REGEXP" help:"The APIs that this matches as a whole are counted under _other, also where --series.allow-apis matches. Default: none."`
-	AllowDevices    string         `placeholder:"REGEXP" help:"Only the devices that this matches as a whole get series; the others are counted under _other. Default: all."`
-	DenyDevices     string         `placeholder:"REGEXP" help:"The devices that this matches as a whole are counted under _other, also where --series.allow-devices matches. Default: none."`
+	DeviceFamilies  bool           `default:"true" negatable:"" help:"Count user agents by their family, such as Chrome or curl, instead of each by itself. ABS's own names, such as LINUX, stay as they are."`
+	AllowDevices    string         `placeholder:"REGEXP" help:"Only the devices (their families) that this matches as a whole get series; the others are counted under _other. Default: all."`
+	DenyDevices     string         `placeholder:"REGEXP" help:"The devices (their families) that this matches as a whole are counted under _other, also where --series.allow-devices matches. Default: none."`
 	ExcludeFamilies []string       `placeholder:"REGEXP" help:"Metrics to leave out, by name: those that this matches as a whole. They are counted all the same. What alert rules need has a warning; the exporter's own health is always there. Repeatable."`
-	Dimensions      []string       `default:"${dimensions}" help:"Which of method, api, device and ip get series per token. Empty: none."`
+	Dimensions      []string       `default:"${dimensions}" help:"Which of method, api, device, ip and url get series per token. Empty: none. url: paths with their ids replaced, such as /shop/{id}; with series over all tokens, too."`
 	Expire          time.Duration  `default:"2h" help:"The series of a token expire when it has made no new request for this long."`
 }
 

@@ -7,11 +7,13 @@ import (
 	"net/url"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
+	"github.com/abs-exporter/abs-exporter/collector/fold"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -75,6 +77,9 @@ func (t *Target) ClientConfig() abs.Config {
 			HeaderFiles: t.HeaderFile, BasicAuthUser: t.BasicAuth.User, BasicAuthPasswordFile: t.BasicAuth.PasswordFile,
 			BearerTokenFile: t.BearerTokenFile,
 		},
+	}
+	if slices.Contains(t.TokenDimensions, counts.URL) {
+		config.URLs = fold.Path
 	}
 	if t.Restricted() {
 		config.User = abs.Restricted

@@ -29,7 +29,7 @@ func (c *Choices) String() string {
 	var all []string
 	for _, d := range Dimensions() {
 		if one := &c[d]; one.Limit != 0 || one.chooses() {
-			all = append(all, fmt.Sprintf("%s: limit %d, allowed %v, denied %v", d, one.Limit, one.Allow, one.Deny))
+			all = append(all, fmt.Sprintf("%s: limit %d, allowed %v, denied %v, families %t", d, one.Limit, one.Allow, one.Deny, one.Name != nil))
 		}
 	}
 	return "[" + strings.Join(all, "; ") + "]"
@@ -50,9 +50,11 @@ func (c *Choice) Of(full string) (name string, ok bool) {
 	return full, true
 }
 
-// A memo keeps what was chosen for so many names, of so many bytes each; twice as many at most.
+// A memo keeps what was chosen for so many names, of so many bytes together and each; twice as many
+// at most.
 const (
-	maxMemo     = 4096
+	maxMemo     = 32 << 10
+	maxMemoText = 4 << 20
 	maxMemoName = 512
 )
 
@@ -61,10 +63,13 @@ const (
 // twice maxMemo names, and forgets those that no longer come.
 type memo struct {
 	recent, former map[string][]byte // nil: not chosen
+	text           int               // bytes of the names in recent
 	turned         time.Duration     // the reading of the activity clock at the last turn by time
 }
 
-func (m *memo) turn() { m.recent, m.former = make(map[string][]byte, len(m.recent)), m.recent }
+func (m *memo) turn() {
+	m.recent, m.former, m.text = make(map[string][]byte, len(m.recent)), m.recent, 0
+}
 
 // of returns the name that a value is counted under; nil if it is not chosen.
 func (m *memo) of(c *Choice, full []byte) []byte {
@@ -80,9 +85,10 @@ func (m *memo) of(c *Choice, full []byte) []byte {
 	if len(full) > maxMemoName {
 		return name
 	}
-	if len(m.recent) >= maxMemo {
+	if len(m.recent) >= maxMemo || m.text >= maxMemoText {
 		m.turn()
 	}
+	m.text += len(full) + len(name)
 	m.recent[string(full)] = name
 	return name
 }

@@ -88,14 +88,11 @@ func (c *Counts) ByDimension() (sums [NumDimensions]int64) {
 	return sums
 }
 
-// DropIPs removes the IPs, which follow all other values.
-func (c *Counts) DropIPs() {
-	for i, v := range c.Values {
-		if v.ID.Dimension() == IP {
-			c.Values = c.Values[:i]
-			return
-		}
-	}
+// Drop removes the values of a dimension.
+func (c *Counts) Drop(d Dimension) {
+	from, _ := c.find(NewValueID(d, 0))
+	to, _ := c.find(NewValueID(d+1, 0))
+	c.Values = slices.Delete(c.Values, from, to)
 }
 
 // Has reports whether anything was ever added to a value, or moved to it or away.
