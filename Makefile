@@ -10,7 +10,7 @@ TOOLS := .tools/bin
 LINT  := $(TOP)$(TOOLS)/golangci-lint
 
 # The modules with code of ours. The ones under tools/ only pin versions.
-MODULES := . test test/bench packaging/man
+MODULES := . test test/bench test/helm packaging/man
 
 # go -race needs a C compiler on most systems. Where there is none, Go says so by
 # CGO_ENABLED=0, and the tests run without it rather than not at all.
@@ -33,7 +33,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "%s%s\n", (n++ ? "\n" : ""), substr($$0, 5) } \
-	  /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	  /^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: quick
 quick: ## the inner loop: vet and unit tests of the main module (under two minutes)
@@ -65,10 +65,15 @@ docs: ## regenerate the sections of docs/ that are made from the code
 	$(GO) test ./metrics ./cmd/abs-exporter ./cmd/abs-exporter/config ./collector/findings/catalogue ./alerts ./dashboards ./cmd/abs-exporter/assets ./cmd/abs-exporter/statusv1 -run Reference -count 1 -update
 	$(GO) test ./collector/findings/planner -run Simulation -count 1 -update
 
+.PHONY: chart
+chart: $(TOOLS)/promtool ## the chart's copies of rules and dashboards, its README and the expected manifests
+	cd test/helm && $(GO) test . -run 'Reference|Golden' -count 1 -update
+
 .PHONY: deps
 deps: ## bring go.mod and go.sum up to date after imports or versions changed
 	$(GO) mod tidy
 	cd test/bench && $(GO) mod tidy
+	cd test/helm && $(GO) mod tidy
 	cd test && $(GO) get -t ./...
 
 ##@ The steps of make test
@@ -104,17 +109,33 @@ lint: $(TOOLS)/golangci-lint ## golangci-lint in every module, formatting too
 workflows: $(TOOLS)/actionlint ## actionlint on .github/workflows
 	$(TOOLS)/actionlint
 
+# The race detector takes ten times as long, so each test runs where it finds something. Packages
+# that start no goroutine, in their tests neither, run without it. Of the others the tests run with
+# it and -short, and those that -short leaves out or cuts short once more without both: they are the
+# ones that mention testing.Short or the function long of their package.
+PACKAGES   = $(patsubst github.com/abs-exporter/abs-exporter/%,./%,$(shell $(GO) list ./...))
+GOROUTINES = '^[^/]*[[:space:]]go (func|[a-zA-Z.]+\()|"(sync|sync/atomic|testing/synctest|net/http|net/http/httptest|golang.org/x/sync/errgroup)"'
+LONG       = 'testing\.Short\(\)|[^a-zA-Z]long\(t\)'
+folders    = $(patsubst %/,%,$(sort $(dir $(shell grep -lE $(1) $(addsuffix /$(2),$(PACKAGES)) 2>/dev/null))))
+CONCURRENT = $(call folders,$(GOROUTINES),*.go)
+CUTSHORT   = $(filter $(CONCURRENT),$(call folders,$(LONG),*_test.go))
+LONGTESTS  = $$(awk '/^func / { name = "" } /^func Test/ { name = $$2; sub(/\(.*/, "", name) } \
+  name != "" && /testing\.Short\(\)|[^a-zA-Z]long\(t\)/ { printf "%s%s", bar, name; bar = "|" }' $(addsuffix /*_test.go,$(CUTSHORT)))
+
+# The collector's tests take longest, so they are the first to start.
 .PHONY: race
-race: ## unit tests of the main module under the race detector, the long ones without it; docs are current
+race: ## unit tests of the main module, those with goroutines under the race detector; docs are current
 	$(if $(RACE),,@echo 'no C compiler: the race detector is off')
-	$(GO) test $(RACE) -short -shuffle on -count 1 -timeout 20m ./...
-	$(GO) test -count 1 -timeout 25m ./abs ./cmd/abs-exporter ./collector ./collector/windowcounts ./collector/findings ./collector/findings/planner ./collector/ledger ./metrics
+	$(GO) test $(RACE) -short -shuffle on -count 1 -timeout 20m ./collector $(CONCURRENT)
+	$(GO) test -count 1 -timeout 20m -run "^($(LONGTESTS))$$" ./collector $(CUTSHORT)
+	$(GO) test -shuffle on -count 1 -timeout 20m $(filter-out $(CONCURRENT),$(PACKAGES))
 
 .PHONY: e2e
 e2e: $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool $(TOOLS)/otelcol ## end-to-end tests with real Prometheus, Alertmanager and Collector (module test/)
 	cd test/bench && $(GO) test -count 1 ./...
+	cd test/helm && $(GO) test -count 1 ./...
 	cd test && $(GO) test -count 1 -timeout 25m ./crash # alone: its time runs 1,200 times as fast
-	cd test && $(GO) test -count 1 -timeout 25m $$($(GO) list ./... | grep -v /crash$$)
+	cd test && $(GO) test -count 1 -timeout 25m ./alerts $$($(GO) list ./... | grep -v /crash$$)
 
 ##@ Releases
 
@@ -146,6 +167,16 @@ release: $(TOOLS)/goreleaser $(TOOLS)/cyclonedx-gomod ## publish the tag TAG=v1.
 .PHONY: test-packages
 test-packages: release-dry-run ## the packages are installed in a scratch root, and run by the command of their unit; needs dpkg, and rpm for the rpm
 	cd test && DIST=$(TOP)dist $(GO) test -count 1 -v ./packages
+
+##@ With more than Go, git and make
+
+.PHONY: test-kubernetes
+test-kubernetes: $(TOOLS)/kube-apiserver $(TOOLS)/kubectl-validate $(TOOLS)/helm3 $(TOOLS)/helm4 ## the chart against a real API server, with Helm 3 and 4; needs etcd
+	cd test/helm && TEST_KUBERNETES=1 $(GO) test . -run TestKubernetes -count 1 -timeout 30m -v
+
+.PHONY: test-image
+test-image: ## the container image, built and run; needs root, buildah, podman and runc
+	GO='$(GO)' sh tools/image/test-image.sh
 
 ##@ Now and then
 
@@ -251,6 +282,19 @@ $(TOOLS)/alertmanager: tools/alertmanager/go.mod tools/alertmanager/go.sum $(GOS
 
 $(TOOLS)/amtool: tools/alertmanager/amtool/go.mod tools/alertmanager/amtool/go.sum $(GOSTAMP)
 	cd tools/alertmanager/amtool && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ github.com/prometheus/alertmanager/cmd/amtool
+
+# Its version is that of a release; without it, charts that require one refuse it.
+$(TOOLS)/kube-apiserver: tools/kubernetes/go.mod tools/kubernetes/go.sum $(GOSTAMP)
+	cd tools/kubernetes && CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$$($(GO) list -m -f '{{.Version}}' k8s.io/kubernetes)" -o $(TOP)$@ k8s.io/kubernetes/cmd/kube-apiserver
+
+$(TOOLS)/kubectl-validate: tools/kubernetes/validate/go.mod tools/kubernetes/validate/go.sum $(GOSTAMP)
+	cd tools/kubernetes/validate && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ sigs.k8s.io/kubectl-validate
+
+$(TOOLS)/helm3: tools/kubernetes/helm3/go.mod tools/kubernetes/helm3/go.sum $(GOSTAMP)
+	cd tools/kubernetes/helm3 && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ helm.sh/helm/v3/cmd/helm
+
+$(TOOLS)/helm4: tools/kubernetes/helm4/go.mod tools/kubernetes/helm4/go.sum $(GOSTAMP)
+	cd tools/kubernetes/helm4 && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ helm.sh/helm/v4/cmd/helm
 
 $(TOOLS)/benchstat: tools/benchstat/go.mod tools/benchstat/go.sum $(GOSTAMP)
 	cd tools/benchstat && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ golang.org/x/perf/cmd/benchstat

@@ -43,6 +43,10 @@ type Environment struct {
 	Events func(metrics.Event)
 	Clock  Clock
 	Log    *slog.Logger
+	// OtherShards has the targets of other shards by name; nil where one process polls all. A state
+	// file of theirs is from before they moved.
+	OtherShards map[string]int
+	StateDir    string // --state.dir, where their files may be
 }
 
 // Times are when reports are requested, and for how long requests are counted.

@@ -121,6 +121,15 @@ func decodeFlag(flag *kong.Flag, text string, target reflect.Value) error {
 	}, target)
 }
 
+// hasKey reports whether a flag is a setting that a file can have too.
+func hasKey(flag *kong.Flag) bool {
+	return len(flag.Tag.Envs) > 0 && !keyless(flag.Name)
+}
+
+// keyless reports whether a setting is none of the file: the file's own name, and which shard this
+// process is.
+func keyless(name string) bool { return name == "config" || strings.HasPrefix(name, "targets.") }
+
 // parseFile parses a file whose keys are the names of flags, nested at the dots. Its error has one
 // line FILE:LINE: for each problem.
 func parseFile(name string, data []byte, flags []*kong.Flag) (*file, error) {
@@ -130,8 +139,8 @@ func parseFile(name string, data []byte, flags []*kong.Flag) (*file, error) {
 		parents: map[string]bool{},
 	}
 	for _, f := range flags {
-		if f.Name == "config" || len(f.Tag.Envs) == 0 {
-			continue // not a setting
+		if !hasKey(f) {
+			continue
 		}
 		p.flags[f.Name] = f
 		for i, c := range f.Name {

@@ -71,6 +71,9 @@ func inShortHelp(command string, flag *kong.Flag) bool {
 	if flag.Group.Key == "simulate" {
 		return command == "simulate" || flag.Name == "simulate.tokens" || flag.Name == "simulate.rate"
 	}
+	if command == "healthcheck" {
+		return flag.Name == "config" || strings.HasPrefix(flag.Name, "web.") // what says where to ask
+	}
 	return slices.Contains(mostUsed(), flag.Name) && (command != "demo" || !strings.HasPrefix(flag.Name, "abs."))
 }
 
@@ -123,10 +126,11 @@ func examples() map[string][]string {
 			"abs-exporter resolve --config=abs-exporter.yml --at=2026-11-23T09:00 0123456789abcdef",
 			"abs-exporter resolve --config=abs-exporter.yml --ip=192.0.2.7",
 		},
-		"backfill":   {"abs-exporter backfill --config=abs-exporter.yml --from=2026-11-01T00:00 --label=job=abs --label=instance=abs-exporter:10464"},
-		"assets":     {"abs-exporter assets --dir=abs-assets"},
-		"help":       {"abs-exporter help check"},
-		"completion": {"source <(abs-exporter completion bash)", "abs-exporter completion fish > ~/.config/fish/completions/abs-exporter.fish"},
-		"version":    {"abs-exporter version"},
+		"healthcheck": {"abs-exporter healthcheck --web.listen-address=127.0.0.1:10464"},
+		"backfill":    {"abs-exporter backfill --config=abs-exporter.yml --from=2026-11-01T00:00 --label=job=abs --label=instance=abs-exporter:10464"},
+		"assets":      {"abs-exporter assets --dir=abs-assets"},
+		"help":        {"abs-exporter help check"},
+		"completion":  {"source <(abs-exporter completion bash)", "abs-exporter completion fish > ~/.config/fish/completions/abs-exporter.fish"},
+		"version":     {"abs-exporter version"},
 	}
 }

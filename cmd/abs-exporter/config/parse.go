@@ -35,9 +35,9 @@ func (e *UsageError) Error() string { return e.Err.Error() }
 func (e *UsageError) Unwrap() error { return e.Err }
 
 // Parse reads args, the environment and the configuration file. It returns the command with its
-// settings: a *Serve, *Demo, *Simulate, *Check, *Resolve, *Backfill, *Assets, *Completion or
-// *Version, or nil if help was asked for and written to stdout. Whatever is wrong is a *UsageError.
-// now is the time that --at and --to must not be after.
+// settings: a *Serve, *Demo, *Simulate, *Check, *Resolve, *Backfill, *Healthcheck, *Assets,
+// *Completion or *Version, or nil if help was asked for and written to stdout. Whatever is wrong is
+// a *UsageError. now is the time that --at and --to must not be after.
 func Parse(args []string, now time.Time, stdout io.Writer) (command any, err error) {
 	var configured file
 	var instead asked

@@ -129,6 +129,14 @@ func reference(app *kong.Application, sample string) string {
 	p("What is set outside of the list, by flag, variable or file, applies to every entry that does not override it; an entry\nreplaces a list, or names and values, as a whole.")
 	p("With `targets`, `abs.url` must not be set, and no two targets may have the same name.\n")
 	p("```yaml\n%s```\n", sample)
+	p("### Shards\n")
+	p("Where one process is not enough for all targets, start `--targets.shards` processes with the same\nfile: each polls the targets whose names hash to its `--targets.shard`, and every target is polled by exactly one.")
+	p("Each needs a state directory of its own, and all need the same `--series.token-key-file`.")
+	p("With another number of shards some targets move: from n to n+1 shards one target of n+1, all to the new shard.")
+	p("Its state does not move with it. The new shard logs `no state of the target in this shard`: the counters start at 0,\nand what ABS added between the last cycle there and the first one here is not counted, unless `--collect.lookback` covers it.")
+	p("The former shard logs `state file of a target of another shard` with the file: move it to the other state directory\nwhile neither process runs, and the counters go on as after a restart.")
+	p("A target that moves back finds its old file: remove it before, or what the other shard counted in between, back to\n`--collect.max-backfill`, is counted again.\n")
+	p("`check` and `resolve` look at the targets of all shards.\n")
 	p("## Settings of `serve` and `demo`\n")
 	for _, group := range flagGroups() {
 		switch group.Key {
@@ -156,7 +164,7 @@ func reference(app *kong.Application, sample string) string {
 		}
 	}
 	p("## Defaults of `demo`\n")
-	p("`demo` has its own ABS, so it refuses `abs.url`, the key files, `abs.timezone`, `abs.window-end`, `abs.response-cap`\nand `abs.tls`;")
+	p("`demo` has its own ABS, so it refuses `abs.url`, the key files, `abs.timezone`, `abs.window-end`, `abs.response-cap`\n`abs.tls` and `targets`;")
 	p("variables for these are ignored. Its defaults make things happen within seconds:\n")
 	p("| flag | default of `serve` | default of `demo` |\n|---|---|---|")
 	ofServe := flagsByName(serve.Flags)
@@ -236,7 +244,7 @@ func table(p func(string, ...any), group kong.Group, flags []*kong.Flag) {
 
 // yamlKey is how the setting stands in the file.
 func yamlKey(name string) string {
-	if name == "config" {
+	if name == "config" || strings.HasPrefix(name, "targets.") {
 		return "no key"
 	}
 	parts := strings.Split(name, ".")

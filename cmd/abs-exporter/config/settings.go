@@ -9,6 +9,7 @@ import (
 type Settings struct {
 	Config filePath `placeholder:"FILE" group:"general" help:"YAML file with the same settings, nested at the dots, and the list targets."`
 
+	Sharding  Sharding `embed:"" prefix:"targets." group:"targets"`
 	PerTarget `embed:""`
 
 	Audit Audit `embed:"" prefix:"audit." group:"audit"`
@@ -18,8 +19,10 @@ type Settings struct {
 	OTLP  OTLP  `embed:"" prefix:"otlp." group:"otlp"`
 	Log   Log   `embed:"" prefix:"log." group:"log"`
 
-	// Targets has at least one entry, except in the demo.
+	// Targets has at least one entry, except in the demo and in a shard without any.
 	Targets []Target `kong:"-"`
+	// OtherShards has the targets of other shards by name; nil without sharding.
+	OtherShards map[string]int `kong:"-"`
 	// Shared is what holds for a target that has nothing of its own; its ABS is not validated.
 	Shared Target `kong:"-"`
 	// Effective are the settings that are in effect, and Warnings are about doubtful ones.

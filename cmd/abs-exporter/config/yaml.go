@@ -13,7 +13,7 @@ import (
 func (s *Settings) YAML() ([]byte, error) {
 	root := &yaml.Node{Kind: yaml.MappingNode}
 	for _, setting := range s.Effective {
-		if strings.HasPrefix(setting.Name, envPrefix) || setting.Name == "config" {
+		if strings.HasPrefix(setting.Name, envPrefix) || keyless(setting.Name) {
 			continue // no key of the file
 		}
 		node, rest := root, setting.Name
