@@ -157,12 +157,12 @@ release-notes: ## the section of CHANGELOG.md for the version TAG=v1.2.3
 .PHONY: release-dry-run
 release-dry-run: $(TOOLS)/goreleaser $(TOOLS)/cyclonedx-gomod ## all that a release has, into dist/; nothing is published
 	$(TOOLS)/goreleaser check
-	SBOM=$(TOP)$(TOOLS)/cyclonedx-gomod $(TOOLS)/goreleaser release --snapshot --clean
+	PATH="$(TOP)$(TOOLS):$$PATH" $(TOOLS)/goreleaser release --snapshot --clean
 
 .PHONY: release
 release: $(TOOLS)/goreleaser $(TOOLS)/cyclonedx-gomod ## publish the tag TAG=v1.2.3 as a draft; needs GITHUB_TOKEN
 	@$(MAKE) --no-print-directory release-notes TAG=$(TAG) >.tools/release-notes.md
-	SBOM=$(TOP)$(TOOLS)/cyclonedx-gomod $(TOOLS)/goreleaser release --clean --release-notes .tools/release-notes.md
+	PATH="$(TOP)$(TOOLS):$$PATH" $(TOOLS)/goreleaser release --clean --release-notes .tools/release-notes.md
 
 .PHONY: test-packages
 test-packages: release-dry-run ## the packages are installed in a scratch root, and run by the command of their unit; needs dpkg, and rpm for the rpm
