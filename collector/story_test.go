@@ -128,6 +128,7 @@ func TestSeams(t *testing.T) {
 
 // A day on, ABS reports requests that no slot could wait for.
 func TestAuditCountsWhatCameTooLate(t *testing.T) {
+	long(t)
 	o := defaults()
 	o.Audit = 6 * time.Hour
 	o.Forensics = false
@@ -176,6 +177,7 @@ func TestCatchUp(t *testing.T) {
 // Alerts on rates are held back while slots are pending, so none may be in normal running: neither
 // where slots are cut, nor between the end of a slot and its next reading.
 func TestNothingIsPendingInNormalRunning(t *testing.T) {
+	long(t)
 	for _, responseCap := range []int64{0, 12000} {
 		o := defaults()
 		o.Forensics = false

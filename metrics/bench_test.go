@@ -126,7 +126,7 @@ func BenchmarkNewSeries(b *testing.B) {
 // Limits that do not depend on how fast the machine is. A scrape allocates the same however much it
 // serves, a rendering keeps little more than its bytes, and a series is two allocations, once.
 func TestAllocations(t *testing.T) {
-	measures(t)
+	long(t)
 	e := NewExposition(noHealth(), Options{})
 	w := &sink{header: http.Header{}}
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil)
