@@ -56,7 +56,7 @@ func askHealth(ctx context.Context, address, url string, stdout io.Writer) error
 	if err != nil {
 		return err
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<10))
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<10)) //nolint:forbidigo // limited
 	if err := errors.Join(err, response.Body.Close()); err != nil {
 		return err
 	}
