@@ -10,70 +10,73 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"sync/atomic"
 	"testing"
 )
+
+// cutter sends an answer up to a byte, and ends the connection by its end or by a reset.
+type cutter struct {
+	answer []byte
+	at     int
+	reset  bool
+}
+
+func (c *cutter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	hijack(func(conn net.Conn) {
+		_, _ = conn.Write(c.answer[:c.at])
+		if c.reset {
+			_ = conn.(*net.TCPConn).SetLinger(0)
+		}
+	})(w, r)
+}
 
 // An answer that ends at any of its bytes, in its headers too, by the end of the connection or by a
 // reset, is no report: an error says so, and nothing of it passes for the whole.
 func TestCutAtEveryByte(t *testing.T) {
-	for _, sample := range []string{"oauthtokens", "forensics", "admin-5.2"} {
+	for sample, request := range map[string]func(*Client) error{
+		"oauthtokens": func(c *Client) error { _, err := c.Tokens(context.Background(), hour, noRows); return err },
+		"forensics":   func(c *Client) error { _, err := c.Forensics(context.Background(), hour, []byte("token")); return err },
+		"admin-5.2":   func(c *Client) error { _, err := c.Admin(context.Background()); return err },
+	} {
 		text, err := os.ReadFile("testdata/" + sample + ".sample")
 		if err != nil {
 			t.Fatal(err)
 		}
 		var packed bytes.Buffer
 		w := gzip.NewWriter(&packed)
-		if _, err := w.Write(text); err != nil {
-			t.Fatal(err)
-		}
-		if err := w.Close(); err != nil {
+		_, err = w.Write(text)
+		if err := errors.Join(err, w.Close()); err != nil {
 			t.Fatal(err)
 		}
 		for encoding, body := range map[string][]byte{"identity": text, "gzip": packed.Bytes()} {
-			head := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n", encoding, len(body))
-			answer := append([]byte(head), body...)
-			var at, reset atomic.Int64
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				hijack(func(c net.Conn) {
-					_, _ = c.Write(answer[:at.Load()])
-					if reset.Load() == 1 {
-						_ = c.(*net.TCPConn).SetLinger(0)
-					}
-				})(w, nil)
-			}))
-			client := mustClient(t, Config{URL: server.URL, Keys: StaticKeys("a", "s"), Rate: 1e6, Concurrency: 1})
-			step := 1
-			if testing.Short() {
-				step = 7
-			}
-			cases := 0
-			for n := 0; n <= len(answer); n += step {
-				at.Store(int64(n))
-				reset.Store(int64(n % 2))
-				var err error
-				switch sample {
-				case "forensics":
-					_, err = client.Forensics(context.Background(), hour, []byte("token"))
-				case "admin-5.2":
-					_, err = client.Admin(context.Background())
-				default:
-					_, err = client.Tokens(context.Background(), hour, noRows)
-				}
-				cases++
-				var e *Error
-				if n == len(answer) && n%2 == 0 {
-					if err != nil && sample != "forensics" { // it is about another token
-						t.Errorf("%s, %s, whole: %v", sample, encoding, err)
-					}
-					continue
-				}
-				if n < len(answer) && (!errors.As(err, &e) || e.Reason != ReasonConnection && e.Reason != ReasonDecode) {
-					t.Errorf("%s, %s, cut at byte %d of %d: %v", sample, encoding, n, len(answer), err)
-				}
-			}
-			server.Close()
-			t.Logf("%s, %s: %d cuts", sample, encoding, cases)
+			t.Run(sample+" "+encoding, func(t *testing.T) { cutAtEveryByte(t, encoding, body, request) })
 		}
 	}
+}
+
+func cutAtEveryByte(t *testing.T, encoding string, body []byte, request func(*Client) error) {
+	t.Helper()
+	head := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n", encoding, len(body))
+	c := &cutter{answer: append([]byte(head), body...)}
+	server := httptest.NewServer(c)
+	defer server.Close()
+	client := mustClient(t, config(server.URL))
+	step := 1
+	if testing.Short() {
+		step = 7
+	}
+	cases := 0
+	for c.at = 0; c.at < len(c.answer); c.at += step {
+		cases++
+		c.reset = c.at%2 == 1
+		var e *Error
+		if err := request(client); !errors.As(err, &e) || e.Reason != ReasonConnection && e.Reason != ReasonDecode {
+			t.Errorf("cut at byte %d of %d: %v", c.at, len(c.answer), err)
+		}
+	}
+	c.at, c.reset = len(c.answer), false
+	var e *Error
+	if err := request(client); err != nil && (!errors.As(err, &e) || e.Truncated) { // the forensics are about another token
+		t.Errorf("whole: %v", err)
+	}
+	t.Logf("%d cuts", cases)
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
-// A state file with one wrong bit, or that is cut, is never read: at each byte of its header, and at
-// every hundredth of the rest, of three sizes.
+// A state file with one wrong bit, or that is cut, is never read: at each byte of its header, and
+// at every hundredth of the rest, of three sizes.
 func TestDamagedStateIsNeverRead(t *testing.T) {
 	for _, tokens := range []int{1, 30, 300} {
 		o := defaults()

@@ -17,8 +17,8 @@ type Build struct {
 	GoVersion string
 }
 
-// ReadBuild reads what the Go toolchain recorded in the binary. version and revision, which were set
-// at link time, take precedence unless they are empty.
+// ReadBuild reads what the Go toolchain recorded in the binary. version and revision, which were
+// set at link time, take precedence unless they are empty.
 func ReadBuild(version, revision string) Build {
 	b := Build{Version: version, Revision: cmp.Or(revision, "unknown"), GoVersion: runtime.Version()}
 	info, ok := debug.ReadBuildInfo()

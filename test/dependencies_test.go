@@ -13,7 +13,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
-// docs/dependencies.md has a row with a reason and a licence for each direct dependency, and no other.
+// docs/dependencies.md has a row with a reason and a licence for each direct dependency, and no
+// other.
 func TestDependenciesAreExplained(t *testing.T) {
 	t.Parallel()
 	root := tools.Root(t)
