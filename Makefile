@@ -10,7 +10,7 @@ TOOLS := .tools/bin
 LINT  := $(TOP)$(TOOLS)/golangci-lint
 
 # The modules with code of ours. The ones under tools/ only pin versions.
-MODULES := . test test/bench
+MODULES := . test test/bench test/helm packaging/man
 
 # go -race needs a C compiler on most systems. Where there is none, Go says so by
 # CGO_ENABLED=0, and the tests run without it rather than not at all.
@@ -33,7 +33,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "%s%s\n", (n++ ? "\n" : ""), substr($$0, 5) } \
-	  /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	  /^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: quick
 quick: ## the inner loop: vet and unit tests of the main module (under two minutes)
@@ -62,24 +62,30 @@ fmt: $(TOOLS)/golangci-lint ## format the code
 
 .PHONY: docs
 docs: ## regenerate the sections of docs/ that are made from the code
-	$(GO) test ./metrics ./cmd/abs-exporter ./cmd/abs-exporter/config ./collector/findings/catalogue ./alerts ./dashboards ./cmd/abs-exporter/assets -run Reference -count 1 -update
+	$(GO) test ./metrics ./cmd/abs-exporter ./cmd/abs-exporter/config ./collector/findings/catalogue ./alerts ./dashboards ./cmd/abs-exporter/assets ./cmd/abs-exporter/statusv1 -run Reference -count 1 -update
 	$(GO) test ./collector/findings/planner -run Simulation -count 1 -update
+
+.PHONY: chart
+chart: $(TOOLS)/promtool ## the chart's copies of rules and dashboards, its README and the expected manifests
+	cd test/helm && $(GO) test . -run 'Reference|Golden' -count 1 -update
 
 .PHONY: deps
 deps: ## bring go.mod and go.sum up to date after imports or versions changed
 	$(GO) mod tidy
 	cd test/bench && $(GO) mod tidy
+	cd test/helm && $(GO) mod tidy
 	cd test && $(GO) get -t ./...
 
 ##@ The steps of make test
 
 .PHONY: check
-check: tidy vet lint ## every check that does not run the code
+check: tidy vet cross lint workflows ## every check that does not run the code
 
 # Not in test/: tidying it requires modules that only Prometheus's own tests need and
 # that not every proxy serves. A missing line fails its build all the same.
 .PHONY: tidy
-tidy: ## go.mod and go.sum say what the code needs
+tidy: ## go.mod and go.sum say what the code needs, and what was downloaded is what go.sum says
+	$(GO) mod verify
 	$(GO) mod tidy -diff
 	cd test/bench && $(GO) mod tidy -diff
 
@@ -87,35 +93,120 @@ tidy: ## go.mod and go.sum say what the code needs
 vet: ## go vet in every module
 	@rc=0; for m in $(MODULES); do echo "go vet ($$m)"; (cd $$m && $(GO) vet ./...) || rc=1; done; exit $$rc
 
+# What .goreleaser.yaml releases; a test compares. With its flags, so that both share Go's build cache.
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+.PHONY: cross
+cross: ## the main module compiles on every system that is released
+	@rc=0; for p in $(PLATFORMS); do echo "go build ($$p)"; \
+	  GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 $(GO) build -trimpath ./... || rc=1; done; exit $$rc
+
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint ## golangci-lint in every module, formatting too
 	@rc=0; for m in $(MODULES); do echo "golangci-lint ($$m)"; (cd $$m && $(LINT) run --config $(TOP).golangci.yml ./...) || rc=1; done; exit $$rc
 
+.PHONY: workflows
+workflows: $(TOOLS)/actionlint ## actionlint on .github/workflows
+	$(TOOLS)/actionlint
+
+# The race detector takes ten times as long, so each test runs where it finds something. Packages
+# that start no goroutine, in their tests neither, run without it. Of the others the tests run with
+# it and -short, and those that -short leaves out or cuts short once more without both: they are the
+# ones that mention testing.Short or the function long of their package.
+PACKAGES   = $(patsubst github.com/abs-exporter/abs-exporter/%,./%,$(shell $(GO) list ./...))
+GOROUTINES = '^[^/]*[[:space:]]go (func|[a-zA-Z.]+\()|"(sync|sync/atomic|testing/synctest|net/http|net/http/httptest|golang.org/x/sync/errgroup)"'
+LONG       = 'testing\.Short\(\)|[^a-zA-Z]long\(t\)'
+folders    = $(patsubst %/,%,$(sort $(dir $(shell grep -lE $(1) $(addsuffix /$(2),$(PACKAGES)) 2>/dev/null))))
+CONCURRENT = $(call folders,$(GOROUTINES),*.go)
+CUTSHORT   = $(filter $(CONCURRENT),$(call folders,$(LONG),*_test.go))
+LONGTESTS  = $$(awk '/^func / { name = "" } /^func Test/ { name = $$2; sub(/\(.*/, "", name) } \
+  name != "" && /testing\.Short\(\)|[^a-zA-Z]long\(t\)/ { printf "%s%s", bar, name; bar = "|" }' $(addsuffix /*_test.go,$(CUTSHORT)))
+
+# The collector's tests take longest, so they are the first to start.
 .PHONY: race
-race: ## unit tests of the main module under the race detector, the long ones without it; docs are current
+race: ## unit tests of the main module, those with goroutines under the race detector; docs are current
 	$(if $(RACE),,@echo 'no C compiler: the race detector is off')
-	$(GO) test $(RACE) -short -shuffle on -count 1 -timeout 20m ./...
-	$(GO) test -count 1 -timeout 25m ./abs ./cmd/abs-exporter ./collector ./collector/windowcounts ./collector/findings ./collector/findings/planner ./collector/ledger ./metrics
+	$(GO) test $(RACE) -short -shuffle on -count 1 -timeout 20m ./collector $(CONCURRENT)
+	$(GO) test -count 1 -timeout 20m -run "^($(LONGTESTS))$$" ./collector $(CUTSHORT)
+	$(GO) test -shuffle on -count 1 -timeout 20m $(filter-out $(CONCURRENT),$(PACKAGES))
 
 .PHONY: e2e
 e2e: $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool $(TOOLS)/otelcol ## end-to-end tests with real Prometheus, Alertmanager and Collector (module test/)
 	cd test/bench && $(GO) test -count 1 ./...
+	cd test/helm && $(GO) test -count 1 ./...
 	cd test && $(GO) test -count 1 -timeout 25m ./crash # alone: its time runs 1,200 times as fast
-	cd test && $(GO) test -count 1 -timeout 25m $$($(GO) list ./... | grep -v /crash$$)
+	cd test && $(GO) test -count 1 -timeout 25m ./alerts $$($(GO) list ./... | grep -v /crash$$)
+
+##@ Releases
+
+RELEASE := .tools/release
+
+# What a release has beside the binary. GoReleaser calls it.
+.PHONY: release-files
+release-files: ## the manual page and the completions of shells, into .tools/release
+	@rm -rf $(RELEASE) && mkdir -p $(RELEASE)
+	cd packaging/man && $(GO) run . ../../docs/configuration.md >$(TOP)$(RELEASE)/abs-exporter.1
+	gzip -9n $(RELEASE)/abs-exporter.1
+	@for s in bash zsh fish; do $(GO) run ./cmd/abs-exporter completion $$s >$(RELEASE)/abs-exporter.$$s || exit 1; done
+
+.PHONY: release-notes
+release-notes: ## the section of CHANGELOG.md for the version TAG=v1.2.3
+	@awk -v v="$(TAG:v%=%)" '/^## /{on = $$2 == v; next} on{print; if (/^- /) n++} \
+	  END{if (!n) {print "CHANGELOG.md has no lines for version " v >"/dev/stderr"; exit 1}}' CHANGELOG.md
+
+.PHONY: release-dry-run
+release-dry-run: $(TOOLS)/goreleaser $(TOOLS)/cyclonedx-gomod ## all that a release has, into dist/; nothing is published
+	$(TOOLS)/goreleaser check
+	SBOM=$(TOP)$(TOOLS)/cyclonedx-gomod $(TOOLS)/goreleaser release --snapshot --clean
+
+.PHONY: release
+release: $(TOOLS)/goreleaser $(TOOLS)/cyclonedx-gomod ## publish the tag TAG=v1.2.3 as a draft; needs GITHUB_TOKEN
+	@$(MAKE) --no-print-directory release-notes TAG=$(TAG) >.tools/release-notes.md
+	SBOM=$(TOP)$(TOOLS)/cyclonedx-gomod $(TOOLS)/goreleaser release --clean --release-notes .tools/release-notes.md
+
+.PHONY: test-packages
+test-packages: release-dry-run ## the packages are installed in a scratch root, and run by the command of their unit; needs dpkg, and rpm for the rpm
+	cd test && DIST=$(TOP)dist $(GO) test -count 1 -v ./packages
+
+##@ With more than Go, git and make
+
+.PHONY: test-kubernetes
+test-kubernetes: $(TOOLS)/kube-apiserver $(TOOLS)/kubectl-validate $(TOOLS)/helm3 $(TOOLS)/helm4 ## the chart against a real API server, with Helm 3 and 4; needs etcd
+	cd test/helm && TEST_KUBERNETES=1 $(GO) test . -run TestKubernetes -count 1 -timeout 30m -v
+
+.PHONY: test-image
+test-image: ## the container image, built and run; needs root, buildah, podman and runc
+	GO='$(GO)' sh tools/image/test-image.sh
 
 ##@ Now and then
 
+.PHONY: vulncheck
+vulncheck: $(TOOLS)/govulncheck ## known vulnerabilities in what the binary calls; asks vuln.go.dev
+	$(TOOLS)/govulncheck ./...
+
 FUZZTIME ?= 10m
-FUZZPKGS ?= abs test/bench/readers
+FUZZPKGS ?= abs cmd/abs-exporter/config collector collector/findings/catalogue collector/tokenid metrics test/bench/readers
 
 .PHONY: fuzz
-fuzz: ## each fuzz target for FUZZTIME (10m), in FUZZPKGS (abs test/bench/readers)
+fuzz: ## each fuzz target for FUZZTIME (10m), in FUZZPKGS (all packages that have some)
 	@for p in $(FUZZPKGS); do \
 	  targets=$$(cd $$p && $(GO) test -list '^Fuzz' . | grep '^Fuzz') || { echo "no fuzz target in $$p" >&2; exit 1; }; \
 	  for f in $$targets; do \
-	    echo "$$p $$f"; (cd $$p && $(GO) test . -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME)) || exit 1; \
+	    echo "$$p $$f"; (cd $$p && $(GO) test . -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s) || exit 1; \
 	  done; \
 	done
+
+SOAK ?= 1h
+
+.PHONY: soak
+soak: ## the binary for SOAK (1h) against an ABS of 20,000 tokens that fails in every way: what it holds stays the same
+	cd test && $(GO) test . -run TestSoak -count 1 -timeout 0 -v -args -soak=$(SOAK)
+
+DAYS ?= 365
+
+.PHONY: year
+year: ## the collector for DAYS (365) of virtual time, with outages, reloads and changes of the clock
+	$(GO) test ./collector -run TestYear -count 1 -timeout 0 -v -args -year.days=$(DAYS)
 
 .PHONY: bench
 bench: ## the exporter and other programs for the same work: a table of medians; flags by ARGS='...'
@@ -165,11 +256,11 @@ $(HISTORY)/history.json: $(wildcard test/history/*.go) $(wildcard collector/*.go
 	cd test && $(GO) test ./history -run TestHistory -count 1 -timeout 60m -args -history.dir=$(TOP)$(HISTORY)
 
 .PHONY: tools
-tools: $(TOOLS)/golangci-lint $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool $(TOOLS)/otelcol ## build the pinned tools into .tools/bin
+tools: $(TOOLS)/golangci-lint $(TOOLS)/actionlint $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool $(TOOLS)/otelcol ## build the pinned tools into .tools/bin
 
 .PHONY: clean
-clean: ## remove what make made: bin/ and .tools/
-	rm -rf bin .tools
+clean: ## remove what make made: bin/, dist/ and .tools/
+	rm -rf bin dist .tools
 
 # --- the pinned tools -------------------------------------------------------------
 # Built again when their pin or the Go version changes. Without cgo and with -trimpath
@@ -192,8 +283,33 @@ $(TOOLS)/alertmanager: tools/alertmanager/go.mod tools/alertmanager/go.sum $(GOS
 $(TOOLS)/amtool: tools/alertmanager/amtool/go.mod tools/alertmanager/amtool/go.sum $(GOSTAMP)
 	cd tools/alertmanager/amtool && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ github.com/prometheus/alertmanager/cmd/amtool
 
+# Its version is that of a release; without it, charts that require one refuse it.
+$(TOOLS)/kube-apiserver: tools/kubernetes/go.mod tools/kubernetes/go.sum $(GOSTAMP)
+	cd tools/kubernetes && CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$$($(GO) list -m -f '{{.Version}}' k8s.io/kubernetes)" -o $(TOP)$@ k8s.io/kubernetes/cmd/kube-apiserver
+
+$(TOOLS)/kubectl-validate: tools/kubernetes/validate/go.mod tools/kubernetes/validate/go.sum $(GOSTAMP)
+	cd tools/kubernetes/validate && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ sigs.k8s.io/kubectl-validate
+
+$(TOOLS)/helm3: tools/kubernetes/helm3/go.mod tools/kubernetes/helm3/go.sum $(GOSTAMP)
+	cd tools/kubernetes/helm3 && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ helm.sh/helm/v3/cmd/helm
+
+$(TOOLS)/helm4: tools/kubernetes/helm4/go.mod tools/kubernetes/helm4/go.sum $(GOSTAMP)
+	cd tools/kubernetes/helm4 && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ helm.sh/helm/v4/cmd/helm
+
 $(TOOLS)/benchstat: tools/benchstat/go.mod tools/benchstat/go.sum $(GOSTAMP)
 	cd tools/benchstat && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ golang.org/x/perf/cmd/benchstat
+
+$(TOOLS)/goreleaser: tools/goreleaser/go.mod tools/goreleaser/go.sum $(GOSTAMP)
+	cd tools/goreleaser && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ github.com/goreleaser/goreleaser/v2
+
+$(TOOLS)/actionlint: tools/actionlint/go.mod tools/actionlint/go.sum $(GOSTAMP)
+	cd tools/actionlint && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ github.com/rhysd/actionlint/cmd/actionlint
+
+$(TOOLS)/govulncheck: tools/govulncheck/go.mod tools/govulncheck/go.sum $(GOSTAMP)
+	cd tools/govulncheck && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ golang.org/x/vuln/cmd/govulncheck
+
+$(TOOLS)/cyclonedx-gomod: tools/cyclonedx-gomod/go.mod tools/cyclonedx-gomod/go.sum $(GOSTAMP)
+	cd tools/cyclonedx-gomod && CGO_ENABLED=0 $(GO) build -trimpath -o $(TOP)$@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 
 # The output of the Collector's own builder for builder.yaml is in git, so that this needs no builder.
 $(TOOLS)/otelcol: $(wildcard tools/otelcol/*.go) tools/otelcol/go.mod tools/otelcol/go.sum $(GOSTAMP)

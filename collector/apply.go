@@ -111,7 +111,7 @@ func (c *Collector) prepare(targets []Target, kept, gone []*loop) ([]*loop, erro
 	}
 	orphans := slices.Concat(removed(gone), c.parked)
 	if len(targets) > 0 {
-		orphans = append(orphans, findOrphans(targets[0].Options.StateDir, configured)...)
+		orphans = append(orphans, findOrphans(targets[0].Options.StateDir, configured, c.environment.OtherShards)...)
 	}
 	added := make([]*loop, 0, len(targets))
 	for _, t := range targets {

@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -34,9 +35,11 @@ type reloading struct {
 	exposed *metrics.Exposition
 	health  *metrics.Health
 	log     strings.Builder
+	every   time.Duration // a scrape; 0: 15 seconds
 
-	configured map[int]Target // by the index of the ABS
-	names      [3]string      // as they are, or were last
+	zones      [3]*time.Location // of the ABSs; nil: UTC
+	configured map[int]Target    // by the index of the ABS
+	names      [3]string         // as they are, or were last
 	labels     [3]map[string]string
 	store      store
 }
@@ -46,7 +49,8 @@ type store struct {
 	last     map[string]int64
 	gained   map[string]int64 // by family and ABS
 	scrapes  int
-	byTarget map[string]int // ABSs by the names of their targets, ever
+	seen     map[string]bool // in the last scrape
+	byTarget map[string]int  // ABSs by the names of their targets, ever
 }
 
 // slowly makes each request last for a while.
@@ -80,6 +84,13 @@ func newReloading(t *testing.T, seed uint64, dir string, traffic time.Duration) 
 		r.names[i] = fmt.Sprint("abs-", i)
 		r.configured[i] = r.target(i, r.names[i], r.options(), nil)
 	}
+	r.collect()
+	return r
+}
+
+// collect makes the collector of what is configured.
+func (r *reloading) collect() {
+	r.t.Helper()
 	registry := prometheus.NewRegistry()
 	r.health = metrics.NewHealth(registry)
 	r.exposed = metrics.NewExposition(registry, metrics.Options{})
@@ -89,9 +100,8 @@ func newReloading(t *testing.T, seed uint64, dir string, traffic time.Duration) 
 		Key: testKey, Health: r.health, Publisher: r.exposed, Clock: SystemClock{}, Log: slog.New(slog.NewTextHandler(&r.log, nil)),
 	})
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
-	return r
 }
 
 // options returns random ones.
@@ -114,7 +124,7 @@ func (r *reloading) target(i int, name string, o Options, labels map[string]stri
 	r.t.Helper()
 	url := fmt.Sprintf("http://abs-%d.test", i)
 	client, err := abs.NewClient(abs.Config{
-		URL: url, Keys: abs.StaticKeys("abs_ak", "abs_sk"), Rate: 1e6, Concurrency: 8, Now: time.Now,
+		URL: url, Keys: abs.StaticKeys("abs_ak", "abs_sk"), Rate: 1e6, Concurrency: 8, Now: time.Now, Location: r.zones[i],
 		Transport: &slowly{RoundTripper: r.sims[i].Transport(), rng: rand.New(rand.NewPCG(r.rng.Uint64(), 2))},
 	})
 	if err != nil {
@@ -122,7 +132,8 @@ func (r *reloading) target(i int, name string, o Options, labels map[string]stri
 	}
 	r.store.byTarget[name] = i
 	return Target{
-		Name: name, URL: url, Labels: metrics.NewOwnLabels(labels), Options: o, ABS: client, AttackReports: client, Forensics: true,
+		Name: name, URL: url, Location: r.zones[i], Labels: metrics.NewOwnLabels(labels), Options: o,
+		ABS: client, AttackReports: client, Forensics: true,
 	}
 }
 
@@ -182,6 +193,7 @@ func (r *reloading) scrape() {
 	s := &r.store
 	s.scrapes++
 	seen := map[string]bool{}
+	s.seen = seen
 	for _, g := range r.exposed.Published() {
 		if g.Family.Type != metrics.Counter {
 			continue
@@ -275,7 +287,7 @@ func (r *reloading) apply(c Change) {
 	}
 }
 
-// until scrapes every 15 seconds up to a time.
+// until scrapes up to a time.
 func (r *reloading) until(end time.Time, next *time.Time) {
 	for {
 		if next.IsZero() {
@@ -288,7 +300,7 @@ func (r *reloading) until(end time.Time, next *time.Time) {
 		time.Sleep(time.Until(*next))
 		synctest.Wait()
 		r.scrape()
-		*next = next.Add(15 * time.Second)
+		*next = next.Add(cmp.Or(r.every, 15*time.Second))
 	}
 }
 

@@ -101,6 +101,7 @@ func TestAuditReadsTwice(t *testing.T) {
 
 // An audit goes on where it was when the exporter ended, and one that was due meanwhile begins.
 func TestAuditContinuesAfterRestart(t *testing.T) {
+	long(t)
 	s := audited(t, simulator.Event{At: storyBegin.Add(4 * time.Hour), VisibleFrom: storyBegin.Add(8 * time.Hour), Token: "a-token-that-came-too-late", N: 17})
 	o := s.o
 	s.until(8 * time.Hour)

@@ -31,8 +31,9 @@ func New(targets []Target, e Environment) (*Collector, error) {
 	c := &Collector{environment: e, ended: make(chan struct{}, 1)}
 	var orphans []orphan
 	if len(targets) > 0 {
-		orphans = findOrphans(targets[0].Options.StateDir, targets)
+		orphans = findOrphans(targets[0].Options.StateDir, targets, e.OtherShards)
 	}
+	warnOfMoved(&e)
 	loops := make([]*loop, 0, len(targets))
 	for _, t := range targets {
 		l, err := newLoop(t, e, &orphans)

@@ -48,6 +48,9 @@ func newLoop(t Target, e Environment, orphans *[]orphan) (*loop, error) {
 		saved = state.adopt(&t, orphans, e.Log.With("target", t.Name))
 		l.counted = saved != nil
 	}
+	if saved == nil {
+		state.logNoState(&e, e.Log.With("target", t.Name))
+	}
 	l.target, err = l.restore(t, state, saved)
 	return l, err
 }

@@ -57,6 +57,7 @@ func scripted(t *testing.T) (*story, *script) {
 // A missing body is not a body that was too long: it causes no more requests than a web page does,
 // and nothing is lost.
 func TestAbsentBodyCutsNothing(t *testing.T) {
+	long(t)
 	calls := map[string]int{}
 	for _, c := range []struct {
 		status int

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/calls"
 	"github.com/abs-exporter/abs-exporter/collector/findings"
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
@@ -42,6 +43,10 @@ type Environment struct {
 	Events func(metrics.Event)
 	Clock  Clock
 	Log    *slog.Logger
+	// OtherShards has the targets of other shards by name; nil where one process polls all. A state
+	// file of theirs is from before they moved.
+	OtherShards map[string]int
+	StateDir    string // --state.dir, where their files may be
 }
 
 // Times are when reports are requested, and for how long requests are counted.
@@ -87,6 +92,8 @@ type Target struct {
 	// Timeout is the longest that one request may take, with its wait for the rate: liveness waits for
 	// it.
 	Timeout time.Duration
+	// Calls are the last ones, for the status; nil: they are not known.
+	Calls *calls.Recent
 	// Close is called once ABS is not asked by this target any more; nil: nothing is to be done.
 	Close func()
 }

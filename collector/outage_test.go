@@ -104,5 +104,5 @@ func TestOutageWithRestartsLosesNothing(t *testing.T) {
 // settle time. That is twice as long as requests are late, a node is behind included, so that a
 // proof that is on time leaves time enough for what else an outage made late.
 func TestEachRequestOnceAfterOutages(t *testing.T) {
-	eachRequestOnce(t, 8*time.Hour, 160*time.Minute)
+	eachRequestOnce(t, propertyRuns(testing.Short()), 8*time.Hour, 160*time.Minute)
 }

@@ -318,17 +318,23 @@ func (t *trial) judgeTokens(b *books, truth simulator.Totals) error {
 // publishes against what was requested: with late and failing reports, tokens that come and go,
 // answers past ABS's cap, both changes of the clock, requests moved between tokens, nodes that
 // disagree, outages that end before slots settle, restarts and full disks.
-func TestEachRequestOnce(t *testing.T) { eachRequestOnce(t, shortOutage, 0) }
+func TestEachRequestOnce(t *testing.T) {
+	eachRequestOnce(t, propertyRuns(testing.Short()), shortOutage, 0)
+}
+
+// propertyRuns returns how many runs there are; few are to be made under the race detector.
+func propertyRuns(short bool) uint64 {
+	if short {
+		return *runs / 30
+	}
+	return *runs
+}
 
 // shortOutage is the longest outage that is drawn unless it may be longer than the settle time.
 const shortOutage = time.Hour
 
-func eachRequestOnce(t *testing.T, longest, settle time.Duration) {
+func eachRequestOnce(t *testing.T, n uint64, longest, settle time.Duration) {
 	t.Helper()
-	n := *runs
-	if testing.Short() { // as under the race detector
-		n /= 30
-	}
 	shards := uint64(runtime.GOMAXPROCS(0))
 	for shard := range shards {
 		t.Run(fmt.Sprint("shard ", shard), func(t *testing.T) {

@@ -52,6 +52,7 @@ func TestRestartWithOtherTimes(t *testing.T) {
 
 // Series that begin after a restart have what was counted since, not before.
 func TestRestartWithMoreSeries(t *testing.T) {
+	long(t)
 	for name, tt := range map[string]struct {
 		before, after func(*Options)
 		family        *metrics.Family
@@ -113,6 +114,7 @@ func TestRestartWithFewerTokens(t *testing.T) {
 
 // In another zone the same windows are other requests.
 func TestRestartInAnotherZone(t *testing.T) {
+	long(t)
 	o := defaults()
 	o.StateDir = t.TempDir()
 	o.Audit = 6 * time.Hour

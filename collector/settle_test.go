@@ -34,6 +34,7 @@ func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
 // summary has requests but no rows is a failed reading. Either lasts from the second hour to the
 // sixth.
 func TestOddAnswersSettleNothing(t *testing.T) {
+	long(t)
 	for body, up := range map[string]int{
 		`{"name":"oauth_token_metrics"}`: 1,
 		`{"name":"oauth_token_metrics","summary":{"tokens":1,"total_requests":5},"details":[]}`: 0,

@@ -15,9 +15,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/collector/atomicfile"
 	"github.com/abs-exporter/abs-exporter/collector/findings"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
-	"github.com/abs-exporter/abs-exporter/collector/statedir"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
@@ -149,5 +149,5 @@ func (f *stateFile) write(s *savedState) error {
 	if err != nil {
 		return err
 	}
-	return statedir.Write(f.path, b)
+	return atomicfile.Write(f.path, b, 0o600)
 }

@@ -121,7 +121,7 @@ func TestStateIsARegularFile(t *testing.T) {
 			go func() {
 				_, err := newStateFile(dir, Target{Name: "t"}, nil).load()
 				ended <- err
-				findOrphans(dir, nil) // the file of a target that is not configured does not hang either
+				findOrphans(dir, nil, nil) // the file of a target that is not configured does not hang either
 				ended <- nil
 			}()
 			for i := range 2 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/gob"
+	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -18,6 +19,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 )
+
+var stateRuns = flag.Int("state.runs", 250, "how many wrong states the target starts from")
 
 // mutator changes one thing of a state, by its type.
 type mutator struct {
@@ -165,7 +168,7 @@ func TestStateWithWrongContent(t *testing.T) {
 	if err := gob.NewEncoder(&payload).Encode(good); err != nil {
 		t.Fatal(err)
 	}
-	cases := 1000
+	cases := *stateRuns
 	if testing.Short() {
 		cases = 25
 	}

@@ -25,9 +25,10 @@ func removed(loops []*loop) []orphan {
 	return orphans
 }
 
-// findOrphans reads the state files of a directory that belong to no configured target. A file that
-// cannot be read is nobody's business here: it is refused when its target is configured.
-func findOrphans(dir string, targets []Target) []orphan {
+// findOrphans reads the state files of a directory that belong to no configured target of any
+// shard. A file that cannot be read is nobody's business here: it is refused when its target is
+// configured.
+func findOrphans(dir string, targets []Target, otherShards map[string]int) []orphan {
 	if dir == "" {
 		return nil
 	}
@@ -40,7 +41,7 @@ func findOrphans(dir string, targets []Target) []orphan {
 		if slices.ContainsFunc(targets, func(t Target) bool { return statePath(dir, t.Name) == path }) {
 			continue
 		}
-		if s, err := readState(path); err == nil {
+		if s, err := readState(path); err == nil && !inAnotherShard(s.Target, otherShards) {
 			orphans = append(orphans, orphan{path: path, state: s})
 		}
 	}

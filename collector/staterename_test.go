@@ -48,6 +48,7 @@ func cyclesUntil(t *testing.T, s *story, target *target, d time.Duration) {
 // A renamed target keeps what it knows of its slots and begins its series at 0: what was counted
 // under the old name is not counted again, and nothing since is lost.
 func TestRenamedTarget(t *testing.T) {
+	long(t)
 	const url = "https://abs.example.com:8080"
 	o := defaults()
 	o.StateDir, o.Forensics = t.TempDir(), false

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/collector/absstate"
+	"github.com/abs-exporter/abs-exporter/collector/calls"
 	"github.com/abs-exporter/abs-exporter/collector/failures"
 	"github.com/abs-exporter/abs-exporter/collector/findings"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
@@ -23,8 +24,10 @@ type Status struct {
 	WindowStatus
 	Forensics  findings.Status
 	Admin      absstate.Status
-	Errors     []failures.Row // newest first
-	StateSaved time.Time      // zero: never, or there is no state directory
+	Flagged    []findings.FlaggedToken // longest flagged first; a hundred at most
+	Calls      []calls.Call            // by report, newest first; a few of each
+	Errors     []failures.Row          // newest first
+	StateSaved time.Time               // zero: never, or there is no state directory
 }
 
 // CycleStatus is when the target is polled.
@@ -66,7 +69,10 @@ func (t *target) recordStatus(now time.Time, f findings.Status) {
 		Errors:        t.failures.Rows(),
 		StateSaved:    t.state.saved,
 	}
-	s.FlaggedTokens = int64(f.Flagged)
+	s.FlaggedTokens, s.Calls = int64(f.Flagged), t.Calls.Newest()
+	if f.Flagged > 0 {
+		s.Flagged = t.findings.FlaggedTokens()
+	}
 	s.WindowTokens, s.WindowRequests = t.window.totals(now)
 	s.Admin = t.admin.statusAt(now)
 	for _, slot := range t.ledger.Slots(now) {

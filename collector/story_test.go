@@ -21,7 +21,7 @@ var storyBegin = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 // story is an ABS with some steady traffic and an exporter on it.
 type story struct {
 	*rig
-	t     *testing.T
+	t     testing.TB
 	sim   *simulator.Simulator
 	books *books
 	o     Options
@@ -30,9 +30,9 @@ type story struct {
 	as    []func(*abs.Config, *Target)
 }
 
-func newStory(t *testing.T, config simulator.Config, o Options, end abs.WindowEnd, as ...func(*abs.Config, *Target)) *story {
-	t.Helper()
-	s := &story{t: t, o: o, end: end, as: as, clock: &handClock{now: storyBegin}, books: newBooks()}
+func newStory(tb testing.TB, config simulator.Config, o Options, end abs.WindowEnd, as ...func(*abs.Config, *Target)) *story {
+	tb.Helper()
+	s := &story{t: tb, o: o, end: end, as: as, clock: &handClock{now: storyBegin}, books: newBooks()}
 	if config.Now == nil {
 		config.Now = s.clock.Now
 	}
@@ -128,6 +128,7 @@ func TestSeams(t *testing.T) {
 
 // A day on, ABS reports requests that no slot could wait for.
 func TestAuditCountsWhatCameTooLate(t *testing.T) {
+	long(t)
 	o := defaults()
 	o.Audit = 6 * time.Hour
 	o.Forensics = false
@@ -176,6 +177,7 @@ func TestCatchUp(t *testing.T) {
 // Alerts on rates are held back while slots are pending, so none may be in normal running: neither
 // where slots are cut, nor between the end of a slot and its next reading.
 func TestNothingIsPendingInNormalRunning(t *testing.T) {
+	long(t)
 	for _, responseCap := range []int64{0, 12000} {
 		o := defaults()
 		o.Forensics = false

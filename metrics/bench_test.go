@@ -77,7 +77,7 @@ func benchHandler(b *testing.B, h http.Handler, accept, encoding string) {
 // series.
 func BenchmarkScrape100k(b *testing.B) {
 	s := manySeries(100_000, "shop")
-	reg := NewRegistry(ReadBuild(""))
+	reg := NewRegistry(ReadBuild("", ""))
 	NewHealth(reg).Init("shop")
 	ours := NewExposition(reg, Options{Registerer: reg})
 	ours.Publish("shop", s)
@@ -126,7 +126,7 @@ func BenchmarkNewSeries(b *testing.B) {
 // Limits that do not depend on how fast the machine is. A scrape allocates the same however much it
 // serves, a rendering keeps little more than its bytes, and a series is two allocations, once.
 func TestAllocations(t *testing.T) {
-	measures(t)
+	long(t)
 	e := NewExposition(noHealth(), Options{})
 	w := &sink{header: http.Header{}}
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil)

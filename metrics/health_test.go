@@ -138,11 +138,14 @@ func TestRequestDelayCountsEachRequest(t *testing.T) {
 }
 
 func TestBuildInfo(t *testing.T) {
-	b := ReadBuild("1.2.3")
+	b := ReadBuild("1.2.3", "")
 	if b.Version != "1.2.3" || b.Revision == "" || !strings.HasPrefix(b.GoVersion, "go") {
 		t.Errorf("build %+v", b)
 	}
-	if got := ReadBuild("").Version; got == "" {
+	if got := ReadBuild("", "0123abc").Revision; got != "0123abc" {
+		t.Errorf("revision %q set at link time", got)
+	}
+	if got := ReadBuild("", "").Version; got == "" {
 		t.Error("a build without a version has no placeholder")
 	}
 	families := gather(t, NewRegistry(b))

@@ -16,8 +16,8 @@ const (
 	limitsSeries         = 50_000
 )
 
-// measures skips what measures memory where tests are to be quick, or the race detector takes more.
-func measures(t *testing.T) {
+// long skips what measures memory where tests are to be quick, or the race detector takes more.
+func long(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("measures memory")
@@ -25,7 +25,7 @@ func measures(t *testing.T) {
 }
 
 func TestByteLimits(t *testing.T) {
-	measures(t)
+	long(t)
 	before := heapNow()
 	s := manySeries(limitsSeries, "shop")
 	after := heapNow()

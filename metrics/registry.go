@@ -17,10 +17,10 @@ type Build struct {
 	GoVersion string
 }
 
-// ReadBuild reads what the Go toolchain recorded in the binary. version, which was set at link
-// time, wins unless it is empty.
-func ReadBuild(version string) Build {
-	b := Build{Version: version, Revision: "unknown", GoVersion: runtime.Version()}
+// ReadBuild reads what the Go toolchain recorded in the binary. version and revision, which were set
+// at link time, take precedence unless they are empty.
+func ReadBuild(version, revision string) Build {
+	b := Build{Version: version, Revision: cmp.Or(revision, "unknown"), GoVersion: runtime.Version()}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		b.Version = cmp.Or(version, "unknown")
@@ -31,8 +31,8 @@ func ReadBuild(version string) Build {
 	for _, s := range info.Settings {
 		settings[s.Key] = s.Value
 	}
-	if revision := settings["vcs.revision"]; revision != "" {
-		b.Revision = revision
+	if recorded := settings["vcs.revision"]; recorded != "" && revision == "" {
+		b.Revision = recorded
 		if settings["vcs.modified"] == "true" {
 			b.Revision += "-dirty"
 		}

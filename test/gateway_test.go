@@ -239,10 +239,10 @@ func TestRotationBehindProxyAndGateway(t *testing.T) {
 	d.write(t, "cert.pem", mine)
 	d.write(t, "key.pem", mineKey)
 	d.secrets(t, gatewaySecrets(0))
-	e := startServe(t, nil, "--config="+d.config(t, g), "--state.dir="+filepath.Join(string(d), "state"), "--log.level=debug",
+	e, probe := startProbed(t, nil, "--config="+d.config(t, g), "--state.dir="+filepath.Join(string(d), "state"), "--log.level=debug",
 		"--collect.interval=250ms", "--collect.reread=250ms", "--collect.lookback=1h", "--abs.rate=1000", "--forensics.rate=1000", "--admin.interval=250ms")
 	counted(t, e)
-	c := &canaryExporter{exporter: e, sim: g.sim, echo: &echoes{}}
+	c := &canaryExporter{exporter: e, probe: probe, sim: g.sim, echo: &echoes{}}
 	cycles := func() float64 {
 		n, _ := e.value(t, `abs_exporter_cycle_duration_seconds_count{target="test"}`)
 		return n

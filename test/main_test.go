@@ -7,4 +7,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
-func TestMain(m *testing.M) { os.Exit(tools.Main(m)) }
+// The tests wait for cycles, scrapes and ends of minutes.
+func TestMain(m *testing.M) {
+	tools.Together(8)
+	os.Exit(tools.Main(m))
+}

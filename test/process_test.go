@@ -39,6 +39,12 @@ func start(t *testing.T, env []string, args ...string) *process {
 // startCommand is start for a command that runs abs-exporter in the end.
 func startCommand(t *testing.T, env []string, name string, args ...string) *process {
 	t.Helper()
+	return startWith(t, nil, env, name, args...)
+}
+
+// startWith is startCommand for a command that gets open files, as descriptors from 3 on.
+func startWith(t *testing.T, files []*os.File, env []string, name string, args ...string) *process {
+	t.Helper()
 	p := &process{
 		cmd:    exec.Command(name, args...),
 		stdout: tools.NewOutput(), stderr: tools.NewOutput(), ended: make(chan struct{}),
@@ -49,6 +55,7 @@ func startCommand(t *testing.T, env []string, name string, args ...string) *proc
 		}
 	}
 	p.cmd.Env = append(p.cmd.Env, env...)
+	p.cmd.ExtraFiles = files
 	p.cmd.Dir = t.TempDir() // serve keeps its state in ./data by default
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
 	if err := p.cmd.Start(); err != nil {

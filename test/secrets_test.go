@@ -2,9 +2,11 @@ package test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -16,6 +18,7 @@ import (
 	"github.com/prometheus/prometheus/config"
 
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
+	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
 // canary is in every secret of these tests, and nowhere else. The tokens around it contain what has
@@ -82,6 +85,7 @@ func TestNoSecretLeaks(t *testing.T) {
 // canaryExporter is an exporter that handles secrets, with the pages that it has served.
 type canaryExporter struct {
 	*exporter
+	probe *exporter // its probe listener
 	sim   *simulator.Simulator
 	echo  *echoes
 	dir   string // of its state
@@ -91,7 +95,7 @@ type canaryExporter struct {
 func startCanary(t *testing.T, sim *simulator.Simulator, echo *echoes, flags []string, env ...string) *canaryExporter {
 	t.Helper()
 	dir := t.TempDir()
-	e := startServe(t, env, append(flags, "--state.dir="+dir, "--log.level=debug",
+	e, probe := startProbed(t, env, append(flags, "--state.dir="+dir, "--log.level=debug",
 		"--abs.timeout=200ms", "--abs.response-cap=1MB", "--abs.rate=1000", "--forensics.rate=1000",
 		"--collect.interval=250ms", "--collect.reread=250ms", "--collect.lookback=1h",
 		"--series.dimensions=method,api,device,ip")...)
@@ -104,7 +108,21 @@ func startCanary(t *testing.T, sim *simulator.Simulator, echo *echoes, flags []s
 		}
 		return false
 	})
-	return &canaryExporter{e, sim, echo, dir, []string{e.pages(t)}}
+	c := &canaryExporter{exporter: e, probe: probe, sim: sim, echo: echo, dir: dir}
+	c.shown = append(c.shown, c.pages(t))
+	c.profiles(t)
+	return c
+}
+
+// startProbed runs serve with a probe listener that has profiles.
+func startProbed(t *testing.T, env []string, args ...string) (e, probe *exporter) {
+	t.Helper()
+	address, probeAddress := tools.FreeAddress(t), tools.FreeAddress(t)
+	p := start(t, env, append([]string{
+		"serve", "--web.listen-address=" + address, "--web.probe-address=" + probeAddress, "--web.enable-pprof",
+	}, args...)...)
+	p.serving(t)
+	return &exporter{p, "http://" + address + "/"}, &exporter{p, "http://" + probeAddress + "/"}
 }
 
 // during lets a report fail for a full cycle at least: only the first failure of a cycle is logged.
@@ -125,10 +143,34 @@ func (c *canaryExporter) during(t *testing.T, report string, wrong func()) {
 	c.shown = append(c.shown, c.pages(t))
 }
 
+// profiles keeps all profiles that the probe listener serves.
+func (c *canaryExporter) profiles(t *testing.T) {
+	t.Helper()
+	names := strings.Fields(c.probe.get(t, "debug/pprof/"))
+	if len(names) < 5 {
+		t.Errorf("there are only the profiles %q", names)
+	}
+	for _, name := range append(names, "profile?seconds=1", "goroutine?debug=2", "heap?debug=1") {
+		if name == "profile" {
+			continue // of 30 seconds
+		}
+		text := c.probe.get(t, "debug/pprof/"+name)
+		if unpacked, err := gzip.NewReader(strings.NewReader(text)); err == nil {
+			data, err := io.ReadAll(unpacked)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			text = string(data)
+		}
+		c.shown = append(c.shown, text)
+	}
+}
+
 // search ends the exporter and searches all that it has written and served. The log must have at
 // least so many failures, or there would be nothing to search in.
 func (c *canaryExporter) search(t *testing.T, report string, least int) {
 	t.Helper()
+	c.profiles(t)
 	if status, _ := c.terminate(t); status != 0 {
 		t.Errorf("it ended with status %d", status)
 	}
@@ -156,7 +198,7 @@ func (e *exporter) pages(t *testing.T) string {
 		text, _ := e.scrape(t, "metrics", config.ScrapeProtocolsHeaders[p])
 		all.WriteString(text)
 	}
-	for _, page := range []string{"", "healthz", "readyz"} {
+	for _, page := range []string{"", "healthz", "readyz", "-/healthy", "-/ready", "config", "api/v1/status", "runbooks/"} {
 		all.WriteString(e.get(t, page))
 	}
 	return all.String()

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"cmp"
+	"net/http"
 	"sync"
 	"time"
 )
@@ -86,13 +87,17 @@ type Simulator struct {
 	attacks []Attack
 	faults  []*faultState
 
-	stats stats
+	stats       stats
+	handler     http.Handler
+	compressors sync.Pool // of *gzip.Writer
 }
 
 // New returns a simulated ABS. Values that make no sense are replaced by the defaults.
 func New(cfg Config) *Simulator {
 	cfg = cfg.withDefaults()
-	return &Simulator{cfg: cfg, traffic: newTraffic(cfg), sorted: true, stats: newStats(cfg.CallLog)}
+	s := &Simulator{cfg: cfg, traffic: newTraffic(cfg), sorted: true, stats: newStats(cfg.CallLog)}
+	s.handler = s.routes()
+	return s
 }
 
 // SetKeys replaces the keys of the admin, as a rotation at ABS does.

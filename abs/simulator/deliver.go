@@ -158,6 +158,17 @@ type encoder interface {
 	Flush() error
 }
 
+// compressor returns a gzip writer, to be put back into compressors: to make one takes longer than
+// to compress most reports.
+func (s *Simulator) compressor(w io.Writer) *gzip.Writer {
+	z, ok := s.compressors.Get().(*gzip.Writer)
+	if !ok {
+		z, _ = gzip.NewWriterLevel(w, gzip.BestSpeed) // the level exists
+	}
+	z.Reset(w)
+	return z
+}
+
 type plainBody struct{ io.Writer }
 
 func (plainBody) Flush() error { return nil }
@@ -185,7 +196,9 @@ func (s *Simulator) deliver(w *response, r *http.Request, body func(io.Writer) e
 	var out encoder = plainBody{w}
 	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		w.Header().Set("Content-Encoding", "gzip")
-		out, _ = gzip.NewWriterLevel(w, gzip.BestSpeed) // the level exists
+		z := s.compressor(w)
+		defer s.compressors.Put(z)
+		out = z
 	}
 	then := full
 	if fault != nil {

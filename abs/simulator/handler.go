@@ -43,7 +43,9 @@ func endpointNames() []string { return slices.Compact(slices.Sorted(maps.Values(
 // Status codes and bodies of errors are not published (facts 4). Here a wrong key is a 401, a
 // restricted one where it isn't allowed a 403, a wrong date a 400, each with a body that contains a
 // message and a date.
-func (s *Simulator) Handler() http.Handler {
+func (s *Simulator) Handler() http.Handler { return s.handler }
+
+func (s *Simulator) routes() http.Handler {
 	mux := http.NewServeMux()
 	s.control(mux)
 	mux.HandleFunc("/", s.serve)

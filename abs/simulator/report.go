@@ -44,7 +44,8 @@ type page struct {
 
 const flushAt = 32 << 10
 
-func newPage(w io.Writer) *page { return &page{w: w, buf: make([]byte, 0, flushAt+8<<10)} }
+// newPage returns an empty page. Most reports are short, so its buffer begins small.
+func newPage(w io.Writer) *page { return &page{w: w, buf: make([]byte, 0, 2<<10)} }
 
 func (p *page) text(s string)  { p.buf = append(p.buf, s...) }
 func (p *page) number(n int64) { p.buf = strconv.AppendInt(p.buf, n, 10) }

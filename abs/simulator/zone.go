@@ -42,7 +42,9 @@ func wallOf(t time.Time, loc *time.Location) wallTime {
 
 // String returns the date as ABS's reports write it: a colon before the milliseconds (facts 2).
 func (w wallTime) String() string {
-	return w.Format("Mon Jan 02 15:04:05") + ":" + w.Format(".000")[1:] + w.Format(" 2006")
+	b := w.AppendFormat(nil, "Mon Jan 02 15:04:05.000 2006")
+	b[len("Mon Jan 02 15:04:05")] = ':'
+	return string(b)
 }
 
 // spans returns the time that ABS reads a window as: one stretch as a rule; two where it stores

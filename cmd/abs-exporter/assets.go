@@ -9,10 +9,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/assets"
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
+	"github.com/abs-exporter/abs-exporter/collector/atomicfile"
 )
 
 // writeAssets writes all files of a format, or none if one would overwrite a file that somebody
@@ -44,7 +43,7 @@ func writeAssets(c *config.Assets, stdout io.Writer) error {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // G301: for Prometheus and Grafana to read
 			return err
 		}
-		if err := renameio.WriteFile(path, f.Data, 0o644); err != nil {
+		if err := atomicfile.Write(path, f.Data, 0o644); err != nil {
 			return err
 		}
 		if _, err := fmt.Fprintln(stdout, path); err != nil {

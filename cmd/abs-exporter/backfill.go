@@ -9,11 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
 	"github.com/abs-exporter/abs-exporter/collector"
+	"github.com/abs-exporter/abs-exporter/collector/atomicfile"
 	"github.com/abs-exporter/abs-exporter/collector/backfill"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
 	"github.com/abs-exporter/abs-exporter/metrics"
@@ -51,9 +50,21 @@ func runBackfill(ctx context.Context, c *config.Backfill, clock collector.Clock,
 			ResponseCap: int64(t.ResponseCap), From: c.Histories[i].From, To: c.Histories[i].To,
 		}
 	}
+	var file *atomicfile.File // none for the standard output
+	defer func() { file.Abandon() }()
 	written, err := backfill.Run(ctx, backfill.Options{
 		Step: c.Step, Key: c.Key, Dir: c.WorkDir, Labels: c.Labels, Clock: clock, Log: log, Progress: watch.show,
-	}, targets, func() (io.Writer, func() error, error) { return openHistory(c.Output, stdout) })
+	}, targets, func() (_ io.Writer, commit func() error, err error) {
+		if c.Output == "-" {
+			return stdout, func() error { return nil }, nil
+		}
+		// The file appears only once it is whole.
+		file, err = atomicfile.Create(c.Output, 0o600)
+		if err != nil {
+			return nil, nil, err
+		}
+		return file, file.Commit, nil
+	})
 	watch.clear()
 	if err != nil {
 		return err
@@ -75,18 +86,6 @@ func importCommand(c *config.Backfill) string {
 		file = "FILE"
 	}
 	return "promtool tsdb create-blocks-from --max-block-duration=24h openmetrics " + file + " DATA_DIRECTORY_OF_PROMETHEUS"
-}
-
-// openHistory opens the output. A file appears only once it is whole.
-func openHistory(output string, stdout io.Writer) (io.Writer, func() error, error) {
-	if output == "-" {
-		return stdout, func() error { return nil }, nil
-	}
-	f, err := renameio.NewPendingFile(output, renameio.WithPermissions(0o600), renameio.WithExistingPermissions())
-	if err != nil {
-		return nil, nil, err
-	}
-	return f, f.CloseAtomicallyReplace, nil
 }
 
 // progressWatch shows how far a run is: as a bar where people look at it, otherwise as a line of

@@ -101,8 +101,12 @@ func runCommand(ctx context.Context, command any, args []string, clock collector
 		return runResolve(ctx, c, clock.Now(), stdout, stderr)
 	case *config.Backfill:
 		return runBackfill(ctx, c, clock, stdout, stderr)
+	case *config.Healthcheck:
+		return runHealthcheck(ctx, c.Listener, stdout)
 	case *config.Assets:
 		return writeAssets(c, stdout)
+	case *config.Completion:
+		return config.WriteCompletion(c.Shell, stdout)
 	case *config.Version:
 		return printVersion(stdout)
 	default:

@@ -23,7 +23,7 @@ func TestUsageErrors(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"server"}, "abs-exporter: error: unexpected argument server\n"},
+		{[]string{"server"}, "abs-exporter: error: unexpected argument server; did you mean serve?\n"},
 		{
 			[]string{"--abs.url=ftp://x", "--abs.access-key-file=DIR/access", "--abs.secret-key-file=DIR/secret", "--series.max-values=0"},
 			"abs-exporter: error: --series.max-values: must be 1 or more but is 0\n" +

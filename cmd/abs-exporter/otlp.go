@@ -27,9 +27,12 @@ func newPusher(f *config.OTLP, o otlp.Options) (*otlp.Pusher, error) {
 }
 
 // instance identifies this exporter among others, and stays the same after a restart: the host, and
-// the port, which only one process of the host can have.
+// the port or the path of the socket, which only one process of the host can have.
 func instance(listener net.Addr) string {
 	host, _ := os.Hostname()
-	_, port, _ := net.SplitHostPort(listener.String()) // a listener of TCP has one
-	return net.JoinHostPort(cmp.Or(host, "localhost"), port)
+	_, at, err := net.SplitHostPort(listener.String())
+	if err != nil {
+		at = listener.String() // of Unix, passed by systemd
+	}
+	return net.JoinHostPort(cmp.Or(host, "localhost"), at)
 }

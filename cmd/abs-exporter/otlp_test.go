@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -104,4 +105,24 @@ func TestServePushesWhatItCommits(t *testing.T) {
 		t.Errorf("nothing is pushed; the log says %s", p.stderr)
 	}
 	p.end(t)
+}
+
+// No two exporters on a host push as one.
+func TestInstance(t *testing.T) {
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		address net.Addr
+		want    string
+	}{
+		{&net.TCPAddr{IP: net.IPv6zero, Port: 10464}, host + ":10464"},
+		{&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}, host + ":1"},
+		{&net.UnixAddr{Name: "/run/abs-exporter.sock", Net: "unix"}, host + ":/run/abs-exporter.sock"},
+	} {
+		if got := instance(test.address); got != test.want {
+			t.Errorf("%s: %s, want %s", test.address, got, test.want)
+		}
+	}
 }

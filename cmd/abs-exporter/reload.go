@@ -142,6 +142,7 @@ func (r *reloader) reload(trigger string) reloaded {
 func (r *reloader) apply(s *config.Settings, trigger string) error {
 	was := r.settings.Load()
 	s.State = r.started.State
+	s.KeepAtRestart(r.started)
 	add, update, remove := changes(was, s)
 	var change collector.Change
 	var err error

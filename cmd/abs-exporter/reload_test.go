@@ -87,6 +87,20 @@ func TestReloadOverHTTP(t *testing.T) {
 		t.Errorf("the status page does not show the new settings:\n%s", page)
 	}
 
+	status, body = fetch(t, base+"/config")
+	for _, want := range []string{
+		"\n    telemetry-path: /metrics # default; changed since, takes effect at a restart\n",
+		"\n    level: debug # " + dir + "/abs-exporter.yml:4: key log.level\n",
+		"\n      name: new # ",
+	} {
+		if status != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("status %d: /config lacks %q:\n%s", status, want, body)
+		}
+	}
+	if strings.Index(body, "\nstate:") > strings.Index(body, "\nweb:") || strings.Contains(body, "elsewhere") {
+		t.Errorf("/config is out of order, or shows a state directory that is not in use:\n%s", body)
+	}
+
 	write(t, filepath.Join(dir, "secret"), "") // a file that the configuration names
 	if status, body := post(t, base+"/-/reload", ""); status != http.StatusBadRequest || strings.Contains(body, "abs_ak") {
 		t.Errorf("status %d: %s", status, body)

@@ -86,6 +86,8 @@ func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_
 
 	logDoubtful(s, log)
 
+	logSharding(s, log)
+
 	e := &exporter{webConfig: s.Web.Config.File, log: log}
 	defer func() {
 		if err != nil {
@@ -114,7 +116,9 @@ func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_
 		Logger: log,
 	})
 
-	environment := collector.Environment{Health: health, Publisher: exposition, Clock: clock}
+	environment := collector.Environment{
+		Health: health, Publisher: exposition, Clock: clock, OtherShards: s.OtherShards, StateDir: s.State.Dir,
+	}
 	e.pusher, err = newPusher(&s.OTLP, otlp.Options{
 		Version: b.Version, Instance: instance(e.listeners[0].Addr()),
 		Registry: struct {
@@ -165,8 +169,24 @@ func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_
 		started:       clock.Now(),
 		reloader:      e.reloader,
 		lifecycle:     s.Web.EnableLifecycle,
+		profiles:      s.Web.EnablePprof,
 	}
 	return e, nil
+}
+
+// logSharding logs which part of the targets this process polls, where there are several shards.
+func logSharding(s *config.Settings, log *slog.Logger) {
+	if s.OtherShards == nil {
+		return
+	}
+	shard := []any{
+		"shard", s.Sharding.Shard, "shards", s.Sharding.Shards,
+		"targets", len(s.Targets), "of", len(s.Targets) + len(s.OtherShards),
+	}
+	log.Info("polling the targets of a shard", shard...)
+	if len(s.Targets) == 0 {
+		log.Warn("no target in this shard", append(shard, "consequence", "this process polls nothing; fewer shards would do")...)
+	}
 }
 
 // newClient returns the client of a target, whose settings configure completes, and logs a warning

@@ -8,11 +8,10 @@ import (
 	"os"
 	"time"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
 	"github.com/abs-exporter/abs-exporter/collector"
+	"github.com/abs-exporter/abs-exporter/collector/atomicfile"
 )
 
 // runSimulate runs the simulated ABS alone.
@@ -37,7 +36,7 @@ func runSimulate(ctx context.Context, c *config.Simulate, clock collector.Clock,
 	defer func() { _ = l.Close() }() // Serve closes it, if it is reached
 	url, curl, certificate := "https://"+reachable(l.Addr()), "curl -sk", "fingerprint of its certificate: "+fingerprint+"\n"
 	if listen.CertFile != "" {
-		if err := renameio.WriteFile(listen.CertFile, pem, 0o644); err != nil {
+		if err := atomicfile.Write(listen.CertFile, pem, 0o644); err != nil {
 			return fmt.Errorf("--simulate.cert-file: %w", err)
 		}
 		curl = "curl -s --cacert " + listen.CertFile

@@ -31,6 +31,7 @@ type statusPage struct {
 	Refresh                            int // seconds
 	MetricsLink, HealthLink, ReadyLink string
 	RunbooksLink                       string
+	ConfigLink, StatusLink             string
 	Down                               int // targets
 	Targets                            []statusTarget
 	Settings                           []config.Effective
@@ -100,6 +101,8 @@ func (p *pages) statusPage(now time.Time) statusPage {
 		HealthLink:   strings.TrimPrefix(config.HealthPath, "/"),
 		ReadyLink:    strings.TrimPrefix(config.ReadyPath, "/"),
 		RunbooksLink: strings.TrimPrefix(config.RunbooksPath, "/"),
+		ConfigLink:   strings.TrimPrefix(config.ConfigPath, "/"),
+		StatusLink:   strings.TrimPrefix(config.StatusPath, "/"),
 	}
 	page.Settings = settings.Effective
 	for _, s := range p.collector.Status() {

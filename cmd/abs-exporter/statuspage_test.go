@@ -12,6 +12,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
 	"github.com/abs-exporter/abs-exporter/collector"
 	"github.com/abs-exporter/abs-exporter/collector/absstate"
+	"github.com/abs-exporter/abs-exporter/collector/calls"
 	"github.com/abs-exporter/abs-exporter/collector/failures"
 	"github.com/abs-exporter/abs-exporter/collector/findings"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
@@ -80,6 +81,15 @@ func testStatus() []collector.Status {
 				Known: true, APIs: 12, Predicting: 9, TrackingTokens: 10, NotTracking: []string{"shop", "<cards>"}, LicenseExpiry: at(50 * 24 * time.Hour),
 			},
 			StateSaved: at(-29 * time.Second),
+			Flagged: []findings.FlaggedToken{
+				{ID: 0x0123456789abcdef, Types: []string{"Data Exfiltration", "Stolen Token"}, Since: at(-3 * time.Hour)},
+				{ID: 1, Types: []string{"<script>"}, Since: at(-time.Minute)},
+			},
+			Calls: []calls.Call{
+				{Ended: at(-20 * time.Second), Report: "forensics", Status: 200, Bytes: 1234, Duration: 15 * time.Millisecond},
+				{Ended: at(-28 * time.Second), Report: "oauthtokens", Status: 200, Bytes: 1234567, Duration: 1200 * time.Millisecond},
+				{Ended: at(-5 * time.Hour), Report: "oauthtokens", Duration: time.Minute, Reason: "timeout", Error: "no response within 60s"},
+			},
 		},
 		{
 			Target: "test", Host: "10.0.0.7", Location: time.UTC, Inclusive: true, Up: false,
@@ -107,13 +117,25 @@ func TestStatusPage(t *testing.T) {
 		t.Fatalf("status %d, %s", w.Code, w.Header())
 	}
 	// Without the style sheet, which is a file of its own.
-	got := strings.Replace(w.Body.String(), statusCSS, "/* status.css */", 1)
-	const golden = "testdata/golden/status.html"
+	isGolden(t, "testdata/golden/status.html", strings.Replace(w.Body.String(), statusCSS, "/* status.css */", 1))
+}
+
+// The members of /api/v1/status keep their names.
+func TestStatusJSON(t *testing.T) {
+	w := request(testPages(fakeSource{status: testStatus()}).handler(), http.MethodGet, "/api/v1/status")
+	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "application/json" {
+		t.Fatalf("status %d, %s", w.Code, w.Header())
+	}
+	isGolden(t, "testdata/golden/status.json", w.Body.String())
+}
+
+func isGolden(t *testing.T, golden, got string) {
+	t.Helper()
 	if *update {
 		write(t, golden, got)
 	}
 	if want, err := os.ReadFile(golden); err != nil || got != string(want) {
-		t.Errorf("%s is not current (%v); write it anew with: go test ./cmd/abs-exporter -run StatusPage -update\ngot:\n%s", golden, err, got)
+		t.Errorf("%s is not current (%v); write it anew with: go test ./cmd/abs-exporter -run Status -update\ngot:\n%s", golden, err, got)
 	}
 }
 

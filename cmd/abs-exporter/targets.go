@@ -15,8 +15,13 @@ import (
 func newTarget(
 	t *config.Target, s *config.Settings, health *metrics.Health, clock collector.Clock, log *slog.Logger,
 ) (collector.Target, error) {
+	observe, recent := calls.Observe(health, t.Name, clock.Now, log), &calls.Recent{}
 	client, err := newClient(t, func(c *abs.Config) {
-		c.Observe, c.Now = calls.Observe(health, t.Name, clock.Now, log), clock.Now
+		c.Now = clock.Now
+		c.Observe = func(call abs.Call) {
+			observe(call)
+			recent.Observe(call, clock.Now())
+		}
 	}, log)
 	if err != nil {
 		return collector.Target{}, fmt.Errorf("target %s: %w", t.Name, err)
@@ -32,6 +37,7 @@ func newTarget(
 		Forensics:   !t.Restricted(),
 		ResponseCap: int64(t.ResponseCap),
 		Timeout:     t.RequestLimit(),
+		Calls:       recent,
 		Close:       client.Close,
 	}
 	if t.Restricted() {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
 	"github.com/abs-exporter/abs-exporter/collector"
-	"github.com/abs-exporter/abs-exporter/collector/statedir"
+	"github.com/abs-exporter/abs-exporter/collector/atomicfile"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 )
 
@@ -41,7 +41,7 @@ func tokenKey(file, stateDir string, log *slog.Logger) (tokenid.Key, error) {
 	key = newTokenKey()
 	err = os.MkdirAll(stateDir, 0o700)
 	if err == nil {
-		err = statedir.Write(path, append(bytes.Clone(key), '\n'))
+		err = atomicfile.Write(path, append(bytes.Clone(key), '\n'), 0o600)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("--state.dir: cannot keep the key of the token ids: %w", err)

@@ -7,11 +7,11 @@ import (
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// version is set at link time (-X main.version=1.2.3), because a build from an archive or in an
-// image has no tag. Empty: what the Go toolchain recorded.
-var version string
+// version and revision are set at link time (-X main.version=1.2.3), because a build from an
+// archive or in an image has no tag and no commit. Empty: what the Go toolchain recorded.
+var version, revision string
 
-func build() metrics.Build { return metrics.ReadBuild(version) }
+func build() metrics.Build { return metrics.ReadBuild(version, revision) }
 
 func printVersion(w io.Writer) error {
 	b := build()

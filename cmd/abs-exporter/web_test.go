@@ -2,7 +2,11 @@ package main
 
 import (
 	"net/http"
+	"os"
+	"strings"
 	"testing"
+
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
 )
 
 func TestPages(t *testing.T) {
@@ -10,6 +14,8 @@ func TestPages(t *testing.T) {
 	dead := testPages(fakeSource{dead: true, last: testNow})
 	moved := testPages(fakeSource{})
 	moved.telemetryPath = "/abs/metrics"
+	profiled := testPages(fakeSource{})
+	profiled.profiles = true
 	for _, test := range []struct {
 		name         string
 		h            http.Handler
@@ -37,6 +43,18 @@ func TestPages(t *testing.T) {
 		{"no delete", alive.handler(), "DELETE", "/", 405, ""},
 		{"probe alive", alive.probes(), "GET", "/healthz", 200, "alive\n"},
 		{"probe ready", alive.probes(), "GET", "/readyz", 200, "ready\n"},
+		{"healthy as Prometheus has it", alive.handler(), "GET", "/-/healthy", 200, "alive\n"},
+		{"dead as Prometheus has it", dead.probes(), "GET", "/-/healthy", 503, ""},
+		{"ready as Prometheus has it", alive.probes(), "GET", "/-/ready", 200, "ready\n"},
+		{"configuration", alive.handler(), "GET", "/config", 200, "collect:\n    interval: 2m # default\n"},
+		{"probe has no configuration", alive.probes(), "GET", "/config", 404, ""},
+		{"probe has no JSON", alive.probes(), "GET", "/api/v1/status", 404, ""},
+		{"probe has no profiles", alive.probes(), "GET", "/debug/pprof/heap", 404, ""},
+		{"profiles", profiled.probes(), "GET", "/debug/pprof/heap", 200, ""},
+		{"names of profiles", profiled.probes(), "GET", "/debug/pprof/", 200, "allocs\nblock\ngoroutine\nheap\nmutex\nprofile\nthreadcreate\n"},
+		{"no such profile", profiled.probes(), "GET", "/debug/pprof/nothing", 404, "there is no such profile\n"},
+		{"profiles without arguments", profiled.probes(), "GET", "/debug/pprof/cmdline", 404, ""},
+		{"profiles on the probe listener only", profiled.handler(), "GET", "/debug/pprof/heap", 404, ""},
 		{"probe has no metrics", alive.probes(), "GET", "/metrics", 404, ""},
 		{"probe has no status", alive.probes(), "GET", "/", 404, ""},
 	} {
@@ -46,6 +64,22 @@ func TestPages(t *testing.T) {
 		}
 		if test.body != "" && w.Body.String() != test.body {
 			t.Errorf("%s: %q, want %q", test.name, w.Body, test.body)
+		}
+	}
+}
+
+// docs/http.md has a row for each path.
+func TestPagesAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/http.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{
+		"/", "/metrics", config.HealthPath, config.PrometheusHealthPath, config.ReadyPath, config.PrometheusReadyPath, "POST " + config.ReloadPath,
+		config.RunbooksPath, config.ConfigPath, config.StatusPath, config.PprofPath,
+	} {
+		if !strings.Contains(string(text), "`"+path+"`") {
+			t.Errorf("docs/http.md lacks %s", path)
 		}
 	}
 }

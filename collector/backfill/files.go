@@ -14,8 +14,8 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/abs-exporter/abs-exporter/abs/regular"
+	"github.com/abs-exporter/abs-exporter/collector/atomicfile"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
-	"github.com/abs-exporter/abs-exporter/collector/statedir"
 )
 
 // workDir is where everything is until it is written. Its files hold token ids, no tokens.
@@ -155,7 +155,7 @@ func (f *files) save(c *checkpoint, samples *buffer, last bool) error {
 	if err := gob.NewEncoder(&b).Encode(c); err != nil {
 		return err
 	}
-	if err := statedir.Write(f.checkpoint(), b.Bytes()); err != nil {
+	if err := atomicfile.Write(f.checkpoint(), b.Bytes(), 0o600); err != nil {
 		return err
 	}
 	if len(c.Parts) > len(former) {

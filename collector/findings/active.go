@@ -107,6 +107,43 @@ func (a *active) flagged() map[tokenid.ID]struct{} {
 	return ids
 }
 
+// FlaggedToken is a token with an active attack, for the status.
+type FlaggedToken struct {
+	ID    tokenid.ID
+	Types []string  // of its active attacks, sorted
+	Since time.Time // when the first of them became active
+}
+
+// maxShown is how many flagged tokens the status has.
+const maxShown = 100
+
+// flaggedTokens returns the tokens that are flagged longest, maxShown at most.
+func (a *active) flaggedTokens() []FlaggedToken {
+	var all []FlaggedToken
+	for id, t := range a.tokens {
+		if !t.flagged() {
+			continue
+		}
+		one := FlaggedToken{ID: id}
+		for i := range t.findings {
+			f := &t.findings[i]
+			if f.Anomaly || !f.active() {
+				continue
+			}
+			if !slices.Contains(one.Types, f.Type) {
+				one.Types = append(one.Types, f.Type)
+			}
+			if one.Since.IsZero() || f.Began.Before(one.Since) {
+				one.Since = f.Began
+			}
+		}
+		slices.Sort(one.Types)
+		all = append(all, one)
+	}
+	slices.SortFunc(all, func(x, y FlaggedToken) int { return cmp.Or(x.Since.Compare(y.Since), cmp.Compare(x.ID, y.ID)) })
+	return slices.Clone(all[:min(len(all), maxShown)])
+}
+
 // token returns the record of a token, a new one if there is none; nil if there is no room for it.
 func (a *active) token(id tokenid.ID) *token {
 	t := a.tokens[id]

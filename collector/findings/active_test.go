@@ -407,6 +407,7 @@ func TestEveryAttackReportWithinReread(t *testing.T) {
 
 // One report that flags everybody is bounded in memory and log, and counted.
 func TestFloodOfFlaggedTokens(t *testing.T) {
+	long(t)
 	r := newRig(t, func(c *Config) { c.Forensics = nil })
 	const n = maxTokens + 5000
 	flagged := make([]abs.FlaggedToken, n)

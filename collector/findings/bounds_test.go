@@ -74,6 +74,7 @@ const critical = "Stolen Token Attack Type 2" // of the catalogue
 
 // A client that makes up types takes no series for ever, and hides no severity.
 func TestFloodOfTypes(t *testing.T) {
+	long(t)
 	r := newRig(t, func(c *Config) { c.AttackReports = nil })
 	flood := append(madeUp(20_000, 1), abs.Finding{Type: critical, APIs: []string{"shop"}})
 	r.abs.forensics["flood"] = abs.Forensics{Attacks: 20_001, AttackTypes: flood}
@@ -115,6 +116,7 @@ func TestFloodOfTypes(t *testing.T) {
 
 // 2 million findings are 20 tokens with 20 series each, all of which are counted.
 func TestFloodOfPairs(t *testing.T) {
+	long(t)
 	r := newRig(t, func(c *Config) { c.AttackReports = nil })
 	flood := madeUp(1000, 100)
 	var tokens []string
@@ -165,13 +167,19 @@ func TestLongNames(t *testing.T) {
 	}
 }
 
+// long marks a test that takes or measures large answers, which has nothing for the race detector.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes large answers")
+	}
+}
+
 // Three million tokens in one attack report.
 func TestFloodOfTokens(t *testing.T) {
+	long(t)
 	r := newRig(t, func(c *Config) { c.Forensics = nil })
-	entries := 6_000_000 // each token twice
-	if testing.Short() {
-		entries = 400_000
-	}
+	const entries = 6_000_000 // each token twice
 	r.abs.flood = func(flagged func(abs.FlaggedToken) error) error {
 		for i := range entries {
 			f := abs.FlaggedToken{Token: fmt.Appendf(nil, "token %d", i%(entries/2)), AttackType: "Sequence Attack"}
@@ -214,9 +222,7 @@ func TestLongReportIsCut(t *testing.T) {
 
 // Ten times the findings take at most fifteen times the time.
 func TestFindingsAreLinear(t *testing.T) {
-	if testing.Short() {
-		t.Skip("measures the processor time of large answers")
-	}
+	long(t)
 	shortest := func(types int) time.Duration {
 		least := time.Duration(math.MaxInt64)
 		answer := abs.Forensics{AttackTypes: madeUp(types, 1)}

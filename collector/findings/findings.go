@@ -229,6 +229,9 @@ func (o *WindowObserver) Done(window abs.Window, complete bool) {
 // Flagged returns the tokens with an active attack.
 func (f *Findings) Flagged() map[tokenid.ID]struct{} { return f.active.flagged() }
 
+// FlaggedTokens returns the tokens with an active attack, maxShown at most: those flagged longest.
+func (f *Findings) FlaggedTokens() []FlaggedToken { return f.active.flaggedTokens() }
+
 // Status is what the status page and the health metrics show of forensics.
 type Status struct {
 	Enabled bool

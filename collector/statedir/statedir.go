@@ -1,5 +1,5 @@
-// Package statedir keeps files in a directory that one process owns: it locks the directory, writes
-// files in one step, and removes what a killed process left behind.
+// Package statedir keeps a directory that one process owns: it locks the directory, and removes
+// what a killed process left behind.
 package statedir
 
 import (
@@ -9,10 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/gofrs/flock"
-	"github.com/google/renameio/v2"
 
 	"github.com/abs-exporter/abs-exporter/abs/regular"
 )
@@ -69,46 +67,4 @@ func (d *Dir) Close() error {
 		return nil
 	}
 	return d.lock.Close()
-}
-
-// Write replaces a file in one step that no crash can halve: once it returns, the content is on the
-// disk, name and all. The temporary file is in the same directory, so that it is never on another
-// disk and Open finds what is left of it. Only the owner may read the file, whatever the mode of
-// the one that it replaces. A link stays, and what it leads to is replaced.
-func Write(path string, content []byte) error {
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target
-	}
-	dir := filepath.Dir(path)
-	if err := replace(path, dir, content); err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(syncDir(d), d.Close())
-}
-
-func replace(path, dir string, content []byte) error {
-	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(dir), renameio.WithPermissions(0o600))
-	if err != nil {
-		return err
-	}
-	defer f.Cleanup() //nolint:errcheck // what is left of it, the next Open removes
-	if _, err := f.Write(content); err != nil {
-		return err
-	}
-	return f.CloseAtomicallyReplace()
-}
-
-// syncDir writes the names of a directory to the disk. File systems on which that does not exist
-// for directories (SMB, 9p, FUSE) say so each time; there, the names are written when the file
-// system does it.
-func syncDir(d interface{ Sync() error }) error {
-	err := d.Sync()
-	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.EOPNOTSUPP) || errors.Is(err, syscall.ENOTSUP) {
-		return nil
-	}
-	return err
 }

@@ -1,7 +1,9 @@
 package tokenid
 
 import (
+	"bytes"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -51,4 +53,24 @@ func TestFilter(t *testing.T) {
 			t.Error("a cleared filter has ids")
 		}
 	}
+}
+
+// FuzzID: an id depends on the key and the token alone, whatever the Hasher made before, is 16
+// hexadecimal digits, and holds nothing of the token.
+func FuzzID(f *testing.F) {
+	f.Add([]byte("a key of a test"), []byte("eyJhbGciOiJSUzI1NiJ9.x"), []byte(""))
+	f.Add([]byte{}, []byte{0}, []byte{0, 0})
+	f.Fuzz(func(t *testing.T, key, token, other []byte) {
+		h := Key(key).Hasher()
+		id := h.ID(token)
+		if again := h.ID(other); (again == id) != bytes.Equal(token, other) {
+			t.Fatalf("%q and %q have the ids %v and %v", token, other, id, again)
+		}
+		if h.ID(token) != id || Key(key).ID(token) != id {
+			t.Fatalf("the id of %q changes", token)
+		}
+		if text := id.String(); len(text) != 16 || strings.Trim(text, "0123456789abcdef") != "" {
+			t.Fatalf("the id of %q is %q", token, text)
+		}
+	})
 }

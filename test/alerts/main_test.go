@@ -1,7 +1,6 @@
 package alerts
 
 import (
-	"flag"
 	"os"
 	"runtime"
 	"testing"
@@ -11,10 +10,8 @@ import (
 
 func TestMain(m *testing.M) {
 	// The longest tests wait for windows of a minute, and use little of a processor meanwhile: none
-	// waits for another. By default as many run at once as there are processors.
-	if err := flag.Set("test.parallel", "64"); err != nil {
-		panic(err)
-	}
+	// waits for another.
+	tools.Together(64)
 	os.Exit(tools.Main(m))
 }
 

@@ -138,7 +138,7 @@ func (e *exporter) prepare() (*collector.Collector, error) {
 	if e.forensics == 0 {
 		e.clock.step = make(chan struct{})
 	}
-	registry := metrics.NewRegistry(metrics.ReadBuild("bench"))
+	registry := metrics.NewRegistry(metrics.ReadBuild("bench", ""))
 	health := metrics.NewHealth(registry)
 	log := slog.New(slog.DiscardHandler)
 	e.exposition = metrics.NewExposition(registry, metrics.Options{Registerer: registry, Logger: log})

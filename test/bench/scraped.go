@@ -39,7 +39,7 @@ func serveScraped(ctx context.Context, args []string) error {
 	handler := staticFile(*file)
 	switch *kind {
 	case kindExposition:
-		registry := metrics.NewRegistry(metrics.ReadBuild("bench"))
+		registry := metrics.NewRegistry(metrics.ReadBuild("bench", ""))
 		metrics.NewHealth(registry).Init(targetName)
 		e := metrics.NewExposition(registry, metrics.Options{Registerer: registry})
 		e.Publish(targetName, manySeries(*n))

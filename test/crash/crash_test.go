@@ -12,11 +12,11 @@ import (
 // begin returns when the traffic begins where the date doesn't matter.
 func begin() time.Time { return time.Date(2026, 2, 10, 9, 0, 0, 0, time.UTC) }
 
-// TestKilled is the main run: two days of ABS's time, 200 kills, and 30 % of the calls fail.
+// TestKilled is the main run: 20 hours of ABS's time, 100 kills, and 30 % of the calls fail.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	s := &scenario{
-		seed: *seedFlag, hours: *hoursFlag, kills: *killsFlag, aims: mixed(), absence: 40, away: 3 * time.Hour, factor: *factorFlag, https: true,
+		seed: *seedFlag, hours: *hoursFlag, kills: *killsFlag, aims: mixed(), absence: 30, away: 3 * time.Hour, factor: *factorFlag, https: true,
 		abs: late(16, 30, begin()), faults: failing(),
 	}
 	r := s.start(t)
@@ -41,8 +41,8 @@ func TestKilledWhileABSIsDown(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			s := day()
-			s.hours = 12
-			down := begin().Add(5 * time.Hour)
+			s.hours, s.kills = 8, 30
+			down := begin().Add(3 * time.Hour)
 			s.faults = append([]simulator.Fault{{Kind: kind, From: down, To: down.Add(time.Hour)}}, s.faults...)
 			s.run(t)
 		})
@@ -66,14 +66,14 @@ func TestKilledWithResponseCap(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			s := day()
-			s.hours, s.kills, s.absence, s.factor = 6, 20, 0, *factorFlag/2
+			s.hours, s.kills, s.absence, s.factor = 4, 15, 0, *factorFlag/2
 			s.abs = late(120, 60, begin())
 			s.abs.TokenLife, s.abs.ResponseCap, s.abs.CapKind = 0, limit, tc.kind
 			s.args = []string{"--abs.response-cap=64kB"}
 			if tc.kind == simulator.CapHang {
 				// What hangs does so in real time, which is a long time of ABS.
 				s.args = append(s.args, "--abs.timeout=250ms")
-				s.factor, s.kills = *factorFlag/4, 10
+				s.factor, s.hours, s.kills = *factorFlag/4, 2.5, 6
 			}
 			s.mustExceed(t, limit)
 			s.run(t)
@@ -127,8 +127,8 @@ func TestKilledInAnOutage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := day()
-			s.hours, s.settle = 16, 4*time.Hour
-			fault.From = begin().Add(5 * time.Hour)
+			s.hours, s.settle = 12, 4*time.Hour
+			fault.From = begin().Add(4 * time.Hour)
 			fault.To, fault.Delay = fault.From.Add(4*time.Hour), time.Hour
 			s.faults = append([]simulator.Fault{fault}, s.faults...)
 			s.run(t)
@@ -140,7 +140,7 @@ func TestKilledInAnOutage(t *testing.T) {
 func TestKilledWhileNodesDisagree(t *testing.T) {
 	t.Parallel()
 	s := day()
-	s.hours, s.settle = 12, 150*time.Minute
+	s.hours, s.settle = 9, 150*time.Minute
 	s.faults = append([]simulator.Fault{{Kind: simulator.FaultBehind, Delay: 20 * time.Minute, Probability: 1. / 3}}, s.faults...)
 	s.run(t)
 }
@@ -169,7 +169,7 @@ func TestKilledInZones(t *testing.T) {
 					t.Fatal(err)
 				}
 				s := day()
-				s.hours, s.kills = 16, 30
+				s.hours, s.kills = 10.5, 25 // the change comes after eight
 				s.abs = late(12, 30, tc.begin)
 				s.abs.Location, s.abs.WallClock, s.abs.InclusiveEnd = location, wall, tc.end == "inclusive"
 				s.args = []string{"--abs.timezone=" + tc.zone, "--abs.window-end=" + tc.end}
@@ -184,9 +184,9 @@ func TestKilledInZones(t *testing.T) {
 func TestKilledWithForensics(t *testing.T) {
 	t.Parallel()
 	s := day()
-	s.hours, s.kills, s.factor = 8, 25, *factorFlag/4
+	s.hours, s.kills, s.factor = 4, 15, *factorFlag/4
 	s.abs = late(12, 60, begin())
-	s.abs.AttackEvery, s.abs.AttackDelay = 40*time.Minute, 10*time.Minute
+	s.abs.AttackEvery, s.abs.AttackDelay = 20*time.Minute, 10*time.Minute
 	s.args = []string{"--forensics.enabled", "--forensics.rate=200"}
 	r := s.start(t)
 	r.run()

@@ -8,7 +8,7 @@
 // all the while. In the end the counters must equal the simulator's truth, and none may ever have
 // fallen.
 //
-// What CI runs lasts some four minutes. The longer form is run by hand:
+// What CI runs lasts some three minutes. The longer form is run by hand:
 //
 //	go test ./crash -run TestKilled -crash.hours 336 -crash.kills 2000 -timeout 60m
 //

@@ -319,7 +319,7 @@ func (r *trial) strike(ctx context.Context, p *process, i int) (*process, error)
 		}
 	}
 	entries, err := os.ReadDir(r.state)
-	if err != nil {
+	if err != nil && !errors.Is(err, os.ErrNotExist) { // a slow first process has not created it yet
 		return p, err
 	}
 	if temporary(entries) {

@@ -251,7 +251,10 @@ func countersOf30Days() (series string, counted []int) {
 		"restarts": func(i int) int { return map[bool]int{true: 7}[i%10 == 1] },
 		"young":    func(i int) int { return map[bool]int{true: 60}[i == samples-500] },
 	}
-	for _, name := range slices.Sorted(maps.Keys(counters)) { // young last: the store takes nothing older than its first sample
+	for _, name := range slices.Sorted(maps.Keys(counters)) {
+		if name == "young" { // once all others are loaded: the store takes nothing much older than a first sample
+			series += "\nload 1m\n"
+		}
 		steps := counters[name]
 		values, total := make([]string, samples), 0
 		for i := range values {

@@ -7,4 +7,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
-func TestMain(m *testing.M) { os.Exit(tools.Main(m)) }
+// The tests in parallel wait for a demo and its scrapes.
+func TestMain(m *testing.M) {
+	tools.Together(8)
+	os.Exit(tools.Main(m))
+}

@@ -1,6 +1,7 @@
 package otlp
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -28,6 +29,7 @@ type exporter struct {
 	page       *httptest.Server
 	pushers    []*otlp.Pusher
 	own        []*client.Registry // of the pushers
+	interval   time.Duration      // between pushes; default a second
 	log        *logBook
 }
 
@@ -52,7 +54,7 @@ func (e *exporter) push(t *testing.T, env map[string]string) (stop func()) {
 	if i := slices.IndexFunc(problems, func(p otelenv.Problem) bool { return !p.Warning }); i >= 0 {
 		t.Fatal(problems[i])
 	}
-	config.Interval = time.Second
+	config.Interval = cmp.Or(e.interval, time.Second)
 	// Several pushers of one exporter are for tests only: each has a registry for its own
 	// health, in front of the common one.
 	registry := overlay{client.NewRegistry(), e.registry}

@@ -1,10 +1,12 @@
 package tools
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +26,20 @@ func Main(m *testing.M) int {
 	defer func() { _ = os.RemoveAll(dir) }() // left over, it harms no one
 	binaryDir = dir
 	return m.Run()
+}
+
+// Together lets n tests run at once, unless a flag says how many: tests that wait can be more than
+// there are processors, which is the default. It is for TestMain.
+func Together(n int) {
+	chosen := false
+	flag.Parse() //nolint:revive // for TestMain
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
+	if chosen {
+		return
+	}
+	if err := flag.Set("test.parallel", strconv.Itoa(n)); err != nil {
+		panic(err) // testing has no such flag any more
+	}
 }
 
 var (

@@ -2,6 +2,7 @@ package tools
 
 import (
 	"bytes"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -91,6 +92,22 @@ func StartProcess(tb testing.TB, patience time.Duration, ready, program string, 
 		return resp.StatusCode == http.StatusOK
 	})
 	return log, kill
+}
+
+// Get returns the body of a page, and ends the test if there is none.
+func Get(tb testing.TB, url string) string {
+	tb.Helper()
+	client := &http.Client{Timeout: time.Minute}
+	resp, err := client.Get(url)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer resp.Body.Close()                                     //nolint:errcheck // only read
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 256<<20)) //nolint:forbidigo // limited
+	if err != nil || resp.StatusCode != http.StatusOK {
+		tb.Fatalf("%s: status %d, %v\n%s", url, resp.StatusCode, err, body)
+	}
+	return string(body)
 }
 
 // Output is what a process writes to one of its streams, to be read while it runs.

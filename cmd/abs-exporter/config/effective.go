@@ -4,18 +4,65 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
+	"go.yaml.in/yaml/v3"
 )
 
-// Effective is a setting as it is in effect, for people to read. No value is a secret: URLs with a
-// password are refused, and keys are in files or in variables that are not shown.
+// Effective is a setting as it is in effect, for people to read. No value is a secret: keys are in
+// files or in variables that are not shown, and what a URL has before its host or after ? is
+// hidden.
 type Effective struct {
-	Name, Value string
+	Name, Value string // the value as it would be written after the flag
 	Origin      string // "default", or where the user gave it
+
+	kind  yaml.Kind // of the value in a configuration file: a list, a mapping, or 0 for a scalar
+	items []string  // of a list, or of a mapping, each name=value
+}
+
+// newEffective returns a setting whose value is as text, which is that of the flag.
+func newEffective(name, text, origin string, flag *kong.Flag) Effective {
+	e := Effective{Name: name, Origin: origin}
+	show := hidePassword
+	switch {
+	case flag.PlaceHolder == "REGEXP": // :// and ? have other meanings in it
+		show = func(text string) string { return text }
+	case flag.Tag.Has("file"):
+		show = absolute
+	}
+	separator := flag.Tag.Sep
+	switch {
+	case flag.IsMap():
+		e.kind, separator = yaml.MappingNode, flag.Tag.MapSep
+		ofValue := show
+		show = func(item string) string {
+			name, value, _ := strings.Cut(item, "=")
+			return name + "=" + ofValue(value)
+		}
+	case flag.IsCumulative():
+		e.kind = yaml.SequenceNode
+	default:
+		e.Value = show(text)
+		return e
+	}
+	for _, item := range kong.SplitEscaped(text, separator) {
+		e.items = append(e.items, show(item))
+	}
+	e.Value = kong.JoinEscaped(e.items, separator)
+	return e
+}
+
+// absolute returns a path as it is for whoever reads it elsewhere.
+func absolute(path string) string {
+	if full, err := filepath.Abs(path); err == nil && path != "" {
+		return full
+	}
+	return path
 }
 
 // effective returns the settings of a command that have a value, by name; those of the entries of
@@ -31,23 +78,39 @@ func (v *validation) effective() []Effective {
 		if v.origins.given(name) {
 			origin = v.origins.of(noTarget, name)
 		}
-		if value := textOf(flag); value != "" && (origin != "default" || flag.HasDefault) {
-			all = append(all, Effective{name, value, origin})
+		// An empty value may be a choice too, such as that of no state directory.
+		if value := textOf(flag); origin != "default" || value != "" && flag.HasDefault {
+			all = append(all, newEffective(name, value, origin, flag))
 		}
 	}
 	for _, env := range []string{envAccessKey, envSecretKey} {
 		if os.Getenv(env) != "" {
-			all = append(all, Effective{env, "(hidden)", "the environment"})
+			all = append(all, Effective{Name: env, Value: "(hidden)", Origin: "the environment"})
 		}
 	}
 	for i, t := range v.origins.file.targets {
 		for _, name := range slices.Sorted(maps.Keys(t.values)) {
-			all = append(all, Effective{
-				fmt.Sprintf("targets[%d].%s", i, strings.TrimPrefix(name, "abs.")), t.values[name].text, v.origins.of(i, name),
-			})
+			key := fmt.Sprintf("targets[%d].%s", i, strings.TrimPrefix(name, "abs."))
+			all = append(all, newEffective(key, t.values[name].text, v.origins.of(i, name), v.flags[name]))
 		}
 	}
 	return all
+}
+
+// urlSecret matches what may be secret in a URL: user name and password, and the query.
+var urlSecret = regexp.MustCompile(`(://)[^/?#]*@|(\?)\S*`)
+
+// hidePassword hides what may be secret in the value of a setting that is a URL.
+func hidePassword(value string) string {
+	if !strings.Contains(value, "://") {
+		return value
+	}
+	return urlSecret.ReplaceAllStringFunc(value, func(secret string) string {
+		if secret[0] == '?' {
+			return "?(hidden)"
+		}
+		return "://(hidden)@"
+	})
 }
 
 // values returns the values of all settings outside of the list targets.
@@ -70,6 +133,37 @@ func (s *Settings) AtRestart(o *Settings) (names []string) {
 	return names
 }
 
+// KeepAtRestart shows the settings that take effect at a restart only as they were at the start,
+// which are those of o.
+func (s *Settings) KeepAtRestart(o *Settings) {
+	var shared, others []Effective // the others are keys in variables, and those of targets
+	atRestart := func(e Effective) bool { return e.isShared() && !reloaded(e.Name) }
+	for _, e := range s.Effective {
+		switch {
+		case !e.isShared():
+			others = append(others, e)
+		case !atRestart(e):
+			shared = append(shared, e)
+		}
+	}
+	for _, e := range o.Effective {
+		if !atRestart(e) {
+			continue
+		}
+		if s.values[e.Name] != o.values[e.Name] {
+			e.Origin += "; changed since, takes effect at a restart"
+		}
+		shared = append(shared, e)
+	}
+	slices.SortFunc(shared, func(a, b Effective) int { return strings.Compare(a.Name, b.Name) })
+	s.Effective = slices.Concat(shared, others)
+}
+
+// isShared reports whether it is no key in a variable, and none of an entry of the list targets.
+func (e *Effective) isShared() bool {
+	return !strings.HasPrefix(e.Name, envPrefix) && !strings.HasPrefix(e.Name, "targets[")
+}
+
 // reloaded reports whether a setting takes effect when the configuration is read again.
 func reloaded(name string) bool {
 	section, _, _ := strings.Cut(name, ".")
@@ -81,6 +175,14 @@ func reloaded(name string) bool {
 	default:
 		return name == "log.level" || name == "log.events"
 	}
+}
+
+// pairs returns the entries of a map, each name=value, by name.
+func pairs[V any](values map[string]V) (all []string) {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		all = append(all, fmt.Sprintf("%s=%v", name, values[name]))
+	}
+	return all
 }
 
 // textOf returns the value of a flag, about as it would be written.
@@ -98,13 +200,11 @@ func textOf(flag *kong.Flag) string {
 	case ByteSize:
 		return fmt.Sprintf("%dB", value)
 	case []string:
-		return strings.Join(value, ",")
+		return kong.JoinEscaped(value, flag.Tag.Sep)
 	case map[string]string:
-		var pairs []string
-		for _, k := range slices.Sorted(maps.Keys(value)) {
-			pairs = append(pairs, k+"="+value[k])
-		}
-		return strings.Join(pairs, ";")
+		return kong.JoinEscaped(pairs(value), flag.Tag.MapSep)
+	case map[string]int:
+		return kong.JoinEscaped(pairs(value), flag.Tag.MapSep)
 	default:
 		return fmt.Sprint(value)
 	}

@@ -6,15 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/cmdline"
 )
 
 // filePath is the flag --config. The file is read before the other flags get their values, and sets
@@ -117,6 +121,15 @@ func decodeFlag(flag *kong.Flag, text string, target reflect.Value) error {
 	}, target)
 }
 
+// hasKey reports whether a flag is a setting that a file can have too.
+func hasKey(flag *kong.Flag) bool {
+	return len(flag.Tag.Envs) > 0 && !keyless(flag.Name)
+}
+
+// keyless reports whether a setting is none of the file: the file's own name, and which shard this
+// process is.
+func keyless(name string) bool { return name == "config" || strings.HasPrefix(name, "targets.") }
+
 // parseFile parses a file whose keys are the names of flags, nested at the dots. Its error has one
 // line FILE:LINE: for each problem.
 func parseFile(name string, data []byte, flags []*kong.Flag) (*file, error) {
@@ -126,8 +139,8 @@ func parseFile(name string, data []byte, flags []*kong.Flag) (*file, error) {
 		parents: map[string]bool{},
 	}
 	for _, f := range flags {
-		if f.Name == "config" || len(f.Tag.Envs) == 0 {
-			continue // not a setting
+		if !hasKey(f) {
+			continue
 		}
 		p.flags[f.Name] = f
 		for i, c := range f.Name {
@@ -214,9 +227,28 @@ func (p *fileParser) mapping(n *yaml.Node, name, shown string, into map[string]f
 		case full == "abs.access-key" || full == "abs.secret-key":
 			p.failf(k, text, "keys are not written here; name a file with %s-file", text)
 		default:
-			p.failf(k, text, "unknown key")
+			p.failf(k, text, "unknown key%s", p.similarKey(full, text))
 		}
 	}
+}
+
+// similarKey suggests a key in place of one that does not exist, and stands in the file as shown.
+// An entry of the list targets has the keys of abs without their prefix, and those of sections.
+func (p *fileParser) similarKey(name, shown string) string {
+	known := slices.Concat(slices.Collect(maps.Keys(p.flags)), slices.Collect(maps.Keys(p.parents)), []string{"targets"})
+	if !strings.HasPrefix(shown, "targets[") {
+		return cmdline.Suggestion(name, known)
+	}
+	var ofEntry []string
+	for _, key := range known {
+		section, _, _ := strings.Cut(key, ".")
+		if own, isOwn := strings.CutPrefix(key, "abs."); isOwn {
+			ofEntry = append(ofEntry, own)
+		} else if slices.Contains(sections(), section) {
+			ofEntry = append(ofEntry, key)
+		}
+	}
+	return cmdline.Suggestion(strings.TrimPrefix(name, "abs."), ofEntry)
 }
 
 // sections are what an entry of the list targets may have of its own beside the keys of abs.
@@ -274,7 +306,7 @@ func (p *fileParser) value(n *yaml.Node, key string, flag *kong.Flag) (text stri
 		}
 		text = kong.JoinEscaped(items, separator)
 	case n.Kind == yaml.MappingNode && flag.IsMap():
-		items, ok := p.pairs(n, key)
+		items, ok := p.pairs(n, key, flag)
 		if !ok {
 			return "", false
 		}
@@ -319,8 +351,8 @@ func (p *fileParser) relativeFiles(items []string, flag *kong.Flag) {
 }
 
 // pairs returns a mapping of names to values as the flag has them, each name=value.
-func (p *fileParser) pairs(n *yaml.Node, key string) (items []string, ok bool) {
-	seen := map[string]bool{}
+func (p *fileParser) pairs(n *yaml.Node, key string, flag *kong.Flag) (items []string, ok bool) {
+	seen, numbers := map[string]bool{}, flag.Target.Type().Elem().Kind() == reflect.Int
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name, value := n.Content[i], resolveAlias(n.Content[i+1])
 		switch {
@@ -335,6 +367,10 @@ func (p *fileParser) pairs(n *yaml.Node, key string) (items []string, ok bool) {
 			return nil, false
 		case value.Tag == "!!null":
 			p.failf(value, key+"."+name.Value, "has no value")
+			return nil, false
+		}
+		if _, err := strconv.Atoi(value.Value); err != nil && numbers {
+			p.failf(value, key+"."+name.Value, "expected a whole number but got %q", value.Value)
 			return nil, false
 		}
 		seen[name.Value] = true

@@ -19,7 +19,7 @@ import (
 func TestWrongFiles(t *testing.T) {
 	cleanEnv(t)
 	messages := map[string][]string{
-		"unknown-key.yml": {":3: key collect.intervall: unknown key"},
+		"unknown-key.yml": {":3: key collect.intervall: unknown key; did you mean collect.interval?"},
 		"several.yml": {
 			`:2: key abs.rate: expected a float but got "fast" (string)`,
 			`:3: key abs.user: must be one of admin, restricted but got "root"`,
@@ -47,7 +47,7 @@ func TestWrongFiles(t *testing.T) {
 		},
 		"targets-unknown.yml": {
 			":2: key targets[0].abs.url: unknown key",
-			":4: key targets[0].tls.ca: unknown key",
+			":4: key targets[0].tls.ca: unknown key; did you mean tls.ca-file?",
 		},
 		"targets-shared.yml":  {":4: key abs.timeout: must be above 0s but is 0s"},
 		"targets-and-url.yml": {":2: key abs.url: is given beside the list targets; only one of them may be"},
@@ -81,7 +81,7 @@ func TestWrongFiles(t *testing.T) {
 		},
 		"targets-keys.yml": {
 			`:4: key targets[0].collect.interval: expected duration but got "fast": time: invalid duration "fast"`,
-			":5: key targets[0].collect.intervall: unknown key",
+			":5: key targets[0].collect.intervall: unknown key; did you mean collect.interval?",
 			":6: key targets[0].series: expected a mapping but got a value",
 		},
 		"relative.yml": {
@@ -116,6 +116,63 @@ func TestWrongFiles(t *testing.T) {
 			":9: key targets[2].tls.fingerprint-file: open DIR/nowhere: no such file or directory",
 			":11: key targets[3].tls.fingerprint-file: DIR/access:1 is not a SHA-256: 64 hexadecimal digits, with or without colons",
 			":13: key targets[4].tls.fingerprint-file: cannot be used together with abs.tls.insecure-skip-verify",
+		},
+		"web.yml": {
+			`:3: key web.listen-address: "localhost" is no address of the form host:port or :port`,
+			`:3: key web.listen-address: ":http2" is no address of the form host:port or :port`,
+			":7: key web.max-requests: must not be negative but is -1",
+			":6: key web.telemetry-path: /api/v1/status serves another page",
+			":5: key web.enable-pprof: needs --web.probe-address: profiles are served on that listener only",
+			":4: key web.systemd-socket: cannot be used together with --web.listen-address: systemd has the addresses",
+			":8: key web.config.file: stat DIR/nowhere.yml: no such file or directory",
+		},
+		"web-types.yml": {
+			`:3: key web.enable-pprof: bool value must be true, 1, yes, false, 0 or no but got "on-the-probe-listener"`,
+			":4: key web.systemd-socket: expected a value but got a list",
+			":5: key web.probe: unknown key; did you mean web.probe-address?",
+			":6: key web.config-file: unknown key; did you mean web.config.file?",
+		},
+		"durations.yml": {
+			`:1: key abs.timeout: expected duration but got "1.5d": whole weeks and days come first, as in 1w2d12h`,
+			`:3: key collect.window: expected duration but got "2d1w": whole weeks and days come first, as in 1w2d12h`,
+			`:4: key collect.settle: expected duration but got "1d-2h": whole weeks and days come first, as in 1w2d12h`,
+			`:5: key collect.max-backfill: expected duration but got "7": time: missing unit in duration "7"`,
+			`:6: key collect.reread: expected duration but got "200000d": that is too long`,
+			`:7: key audit.interval: expected duration but got "-1d": whole weeks and days come first, as in 1w2d12h`,
+		},
+		"series.yml": {
+			":3: key series.max-tokens: must be 10000000 or less but is 10000001",
+			":4: key series.max-values: must be 1000000 or less but is 1000001",
+			`:5: key series.max-values-of: unknown label "apis"; there are method, api, device, ip`,
+			":5: key series.max-values-of: device must be 1 to 1000000 but is 2000000",
+			":5: key series.max-values-of: ip must be 1 to 1000000 but is 0",
+			":15: key series.expire: must be above 0s but is 0s",
+			`:14: key series.dimensions: unknown dimension "country"; there are method, api, device, ip`,
+			`:14: key series.dimensions: "api" is named twice`,
+			":6: key series.allow-apis: \"shop|(cards\" is no regular expression: missing closing ): `shop|(cards`",
+			":7: key series.deny-apis: \"*\" is no regular expression: missing argument to repetition operator: `*`",
+			":8: key series.allow-devices: \"[z-a]\" is no regular expression: invalid character class range: `z-a`",
+			":9: key series.deny-devices: \"a{1001}\" is no regular expression: invalid repeat count: `{1001}`",
+			`:10: key series.exclude-families: "abs_nothing_.*" matches no family; docs/metrics.md has their names`,
+			`:10: key series.exclude-families: "abs_exporter_.*" matches abs_exporter_otlp_last_success_timestamp_seconds, which is about the exporter itself and is always there; drop it in Prometheus by metric_relabel_configs`,
+			":10: key series.exclude-families: \"abs_up)|(\" is no regular expression: unexpected ): `abs_up)|(`",
+		},
+		"series-types.yml": {
+			`:3: key series.max-values-of: expected "<key>=<value>" but got "200"`,
+			":4: key series.max-values-for: unknown key; did you mean series.max-values-of?",
+			":5: key series.allow-apis: expected a value but got a list",
+			":6: key series.exclude-families: expected a value but got a mapping",
+			":7: key series.max-token: unknown key; did you mean series.max-tokens?",
+		},
+		"series-of-target.yml": {
+			`:8: key targets[0].series.max-values-of.api: expected a whole number but got "many"`,
+			":9: key targets[0].series.allow-api: unknown key; did you mean series.allow-apis?",
+		},
+		"series-of-target-rules.yml": {
+			`:6: key targets[0].series.max-values-of: unknown label "path"; there are method, api, device, ip`,
+			":7: key targets[0].series.allow-apis: \"(\" is no regular expression: missing closing ): `(`",
+			":11: key targets[1].series.deny-devices: \"x**\" is no regular expression: invalid nested repetition operator: `**`",
+			`:10: key targets[1].series.exclude-families: "abs_token_requests" matches no family; docs/metrics.md has their names`,
 		},
 		"alias-loop.yml": {":2: key abs.tls.tls: unknown key"},
 	}
@@ -286,7 +343,7 @@ func FuzzFile(f *testing.F) {
 // commandFlags returns the flags of a command.
 func commandFlags(t testing.TB, command string) []*kong.Flag {
 	t.Helper()
-	parser, err := newParser(io.Discard, func(int) {})
+	parser, err := newParser(io.Discard, func(int) {}, &asked{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,8 +77,8 @@ func TestBadFlags(t *testing.T) {
 	}{
 		"no url":         {nil, nil, []string{"--abs.url: is missing: give ABS's base URL, such as https://abs.example.com:8080, or try abs-exporter demo"}},
 		"unknown flag":   {[]string{"--abs.key=canary"}, nil, []string{"unknown flag --abs.key"}},
-		"a key as flag":  {[]string{"--abs.access-key=canary"}, nil, []string{`unknown flag --abs.access-key, did you mean "--abs.access-key-file"?`}},
-		"no command":     {[]string{"server"}, nil, []string{`unexpected argument server`}},
+		"a key as flag":  {[]string{"--abs.access-key=canary"}, nil, []string{`unknown flag --abs.access-key; did you mean --abs.access-key-file?`}},
+		"no command":     {[]string{"server"}, nil, []string{`unexpected argument server; did you mean serve?`}},
 		"no keys":        {[]string{url}, nil, []string{"--abs.access-key-file: is missing: give --abs.access-key-file and --abs.secret-key-file, or the variables ABS_EXPORTER_ABS_ACCESS_KEY and ABS_EXPORTER_ABS_SECRET_KEY"}},
 		"one key file":   {[]string{url, "--abs.access-key-file=DIR/access"}, nil, []string{"--abs.secret-key-file: is missing beside abs.access-key-file"}},
 		"other key file": {[]string{url, "--abs.secret-key-file=DIR/secret"}, nil, []string{"--abs.access-key-file: is missing beside abs.secret-key-file"}},
@@ -102,6 +102,9 @@ func TestBadFlags(t *testing.T) {
 		"secret of variable":   {[]string{url}, map[string]string{envAccessKey: "canary", envSecretKey: "canary:"}, []string{"--abs.secret-key-file: ABS_EXPORTER_ABS_SECRET_KEY: the secret key contains a colon, which ABS does not allow in keys"}},
 		"two kinds of trust":   {with("--abs.tls.ca-file=x", "--abs.tls.fingerprint=00"), nil, []string{"--abs.tls.fingerprint: replaces the check of the chain, and cannot be used together with abs.tls.ca-file"}},
 		"trust of everything":  {with("--abs.tls.insecure-skip-verify", "--abs.tls.fingerprint=00"), nil, []string{"--abs.tls.fingerprint: cannot be used together with abs.tls.insecure-skip-verify"}},
+		"pprof without probe":  {with("--web.enable-pprof"), nil, []string{"--web.enable-pprof: needs --web.probe-address: profiles are served on that listener only"}},
+		"two kinds of sockets": {with("--web.systemd-socket", "--web.listen-address=:1"), nil, []string{"--web.systemd-socket: cannot be used together with --web.listen-address: systemd has the addresses"}},
+		"path of the status":   {with("--web.telemetry-path=/api/v1/status"), nil, []string{"--web.telemetry-path: /api/v1/status serves another page"}},
 		"high port to listen":  {with("--web.listen-address=:99999"), nil, []string{`--web.listen-address: ":99999" is no address of the form host:port or :port`}},
 
 		"user":            {with("--abs.user=root"), nil, []string{`--abs.user must be one of "admin","restricted" but got "root"`}},
@@ -168,6 +171,17 @@ func TestBadFlags(t *testing.T) {
 		"config missing":       {[]string{"--config=DIR/none.yml"}, nil, []string{"--config: open DIR/none.yml: no such file or directory"}},
 		"config of variable":   {nil, map[string]string{"ABS_EXPORTER_CONFIG": "none.yml"}, []string{"--config (from ABS_EXPORTER_CONFIG): open none.yml: no such file or directory"}},
 		"two at once":          {with("--abs.rate=0", "--series.max-values=0"), nil, []string{"--series.max-values: must be 1 or more but is 0", "--abs.rate: must be above 0"}},
+
+		"completion of no shell":      {[]string{"completion"}, nil, []string{`expected "<bash|zsh|fish>"`}},
+		"completion of another shell": {[]string{"completion", "tcsh"}, nil, []string{`<bash|zsh|fish> must be one of "bash","zsh","fish" but got "tcsh"`}},
+		"help for two commands":       {[]string{"help", "serve", "check"}, nil, []string{"unexpected argument check"}},
+		"a day and a bit":             {with("--collect.window=1d12"), nil, []string{`--collect.window: expected duration but got "1d12": whole weeks and days come first, as in 1w2d12h`}},
+		"days of a variable":          {keys, map[string]string{"ABS_EXPORTER_COLLECT_WINDOW": "1.5d"}, []string{`--collect.window: expected duration but got "1.5d": whole weeks and days come first, as in 1w2d12h (from envar ABS_EXPORTER_COLLECT_WINDOW="1.5d")`}},
+		"limit that is no number":     {with("--series.max-values-of=api=x"), nil, []string{`--series.max-values-of: invalid map value "x"`}},
+		"limit without a label":       {with("--series.max-values-of=7"), nil, []string{`--series.max-values-of: expected "<key>=<value>" but got "7"`}},
+		"denied APIs":                 {with("--series.deny-apis=["), nil, []string{"--series.deny-apis: \"[\" is no regular expression: missing closing ]: `[`"}},
+		"allowed devices":             {with("--series.allow-devices=+"), nil, []string{"--series.allow-devices: \"+\" is no regular expression: missing argument to repetition operator: `+`"}},
+		"pprof of a variable":         {keys, map[string]string{"ABS_EXPORTER_WEB_ENABLE_PPROF": "true"}, []string{"--web.enable-pprof (from ABS_EXPORTER_WEB_ENABLE_PPROF): needs --web.probe-address: profiles are served on that listener only"}},
 
 		"demo with a url":      {[]string{"demo", url}, nil, []string{"--abs.url: the demo has its own ABS and sets this for it; --simulate.* changes that one"}},
 		"demo with a batch":    {[]string{"demo", "--simulate.batch=90s"}, nil, []string{"--simulate.batch: must be whole minutes but is 1m30s"}},
@@ -291,5 +305,20 @@ func TestDefaults(t *testing.T) {
 	}
 	if parsed[Serve](t, "--no-forensics.enabled").Forensics.Enabled {
 		t.Error("--no-forensics.enabled has no effect")
+	}
+}
+
+// A flag, a variable and a key take days and weeks alike.
+func TestDurationsEverywhere(t *testing.T) {
+	cleanEnv(t)
+	dir := keyFiles(t)
+	write(t, filepath.Join(dir, "c.yml"), "collect: {max-backfill: 1w}\nabs: {url: https://x, access-key-file: access, secret-key-file: secret}\n")
+	t.Setenv("ABS_EXPORTER_AUDIT_INTERVAL", "2d")
+	s := parsed[Serve](t, "--config="+filepath.Join(dir, "c.yml"), "--collect.window=1d12h")
+	if s.Collect.MaxBackfill != 7*24*time.Hour || s.Audit.Interval != 48*time.Hour || s.Collect.Window != 36*time.Hour {
+		t.Errorf("max-backfill %s, audit %s, window %s", s.Collect.MaxBackfill, s.Audit.Interval, s.Collect.Window)
+	}
+	if got := refused(t, dir, "--config=DIR/c.yml", "--collect.window=1d12"); got != `--collect.window: expected duration but got "1d12": whole weeks and days come first, as in 1w2d12h` {
+		t.Error(got)
 	}
 }

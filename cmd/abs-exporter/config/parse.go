@@ -5,11 +5,15 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/cmdline"
 )
 
 const envPrefix = "ABS_EXPORTER"
@@ -31,24 +35,30 @@ func (e *UsageError) Error() string { return e.Err.Error() }
 func (e *UsageError) Unwrap() error { return e.Err }
 
 // Parse reads args, the environment and the configuration file. It returns the command with its
-// settings: a *Serve, *Demo, *Simulate, *Check, *Resolve, *Backfill, *Assets or *Version, or nil if
-// help was asked for and written to stdout. Whatever is wrong is a *UsageError. now is the time
-// that --at and --to must not be after.
+// settings: a *Serve, *Demo, *Simulate, *Check, *Resolve, *Backfill, *Healthcheck, *Assets,
+// *Completion or *Version, or nil if help was asked for and written to stdout. Whatever is wrong is
+// a *UsageError. now is the time that --at and --to must not be after.
 func Parse(args []string, now time.Time, stdout io.Writer) (command any, err error) {
 	var configured file
-	helped := false
-	parser, err := newParser(stdout, func(int) { helped = true }, kong.Bind(&configured))
+	var instead asked
+	parser, err := newParser(stdout, func(int) { instead.help = true }, &instead, kong.Bind(&configured))
 	if err != nil {
 		return nil, fmt.Errorf("the description of the flags is wrong: %w", err)
 	}
 	ctx, err := parser.Parse(args)
-	if helped {
+	switch {
+	case instead.help:
 		return nil, nil
-	}
-	if err != nil {
-		return nil, &UsageError{namedOrigin(err, &configured), logOf(args, &configured)}
+	case instead.version:
+		return &Version{}, nil
+	case err != nil:
+		err = cmdline.WithSuggestion(namedOrigin(err, &configured), parser.Model)
+		return nil, &UsageError{err, logOf(args, &configured)}
 	}
 	command = ctx.Selected().Target.Addr().Interface()
+	if help, ok := command.(*Help); ok {
+		return nil, writeHelp(help.Command, parser.Model, stdout)
+	}
 	if c, ok := command.(interface{ validate(v *validation) }); ok {
 		v := &validation{origins: newOrigins(ctx, &configured), flags: flagsByName(ctx.Flags()), now: now}
 		c.validate(v)
@@ -62,6 +72,20 @@ func Parse(args []string, now time.Time, stdout io.Writer) (command any, err err
 		}
 	}
 	return command, nil
+}
+
+// writeHelp writes the help of a command, or of all with "".
+func writeHelp(command string, app *kong.Application, stdout io.Writer) error {
+	args := []string{"--help"}
+	if command != "" {
+		names := cmdline.CommandNames(app)
+		if !slices.Contains(names, command) {
+			return &UsageError{Err: fmt.Errorf("help: there is no command %s%s", command, cmdline.Suggestion(command, names))}
+		}
+		args = []string{command, "--help"}
+	}
+	_, err := Parse(args, time.Time{}, stdout)
+	return err
 }
 
 // logOf returns the format of the log although the settings are wrong: by flag, variable or file.
@@ -92,7 +116,7 @@ func namedOrigin(err error, f *file) error {
 }
 
 // newParser returns the parser of the command line.
-func newParser(stdout io.Writer, exit func(int), options ...kong.Option) (*kong.Kong, error) {
+func newParser(stdout io.Writer, exit func(int), instead *asked, options ...kong.Option) (*kong.Kong, error) {
 	return kong.New(&commands{}, append([]kong.Option{
 		kong.Name("abs-exporter"),
 		kong.Description(description),
@@ -101,5 +125,8 @@ func newParser(stdout io.Writer, exit func(int), options ...kong.Option) (*kong.
 		kong.DefaultEnvars(envPrefix),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		kong.ExplicitGroups(flagGroups()),
+		kong.Help(printHelp(instead)),
+		kong.Bind(instead),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(cmdline.DecodeDuration)),
 	}, options...)...)
 }

@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "write docs/configuration.md anew")
 
 // docs/configuration.md describes the flags as they are.
 func TestReference(t *testing.T) {
-	parser, err := newParser(io.Discard, func(int) {})
+	parser, err := newParser(io.Discard, func(int) {}, &asked{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestReference(t *testing.T) {
 
 // The reference is made from groups, variables and help texts: each flag must have them.
 func TestFlagsAreDescribed(t *testing.T) {
-	parser, err := newParser(io.Discard, func(int) {})
+	parser, err := newParser(io.Discard, func(int) {}, &asked{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,13 +92,17 @@ func reference(app *kong.Application, sample string) string {
 	p("A message names the flag or the variable, and for a file its line and key. With `--log.format=json` it is JSON.\n")
 	p("`serve` logs a warning for what is valid and probably a mistake: a settle time below an hour, a window above 30 days,")
 	p("a forensics rate above the rate, two targets with one URL, a variable `ABS_EXPORTER_*` that sets nothing, and a file")
-	p("with a secret that other users may read. The status page lists the settings in effect and where each is from.")
+	p("with a secret that other users may read. The status page and `/config` show each setting, and where it is from.")
 	p("")
+	p("A mistyped command, flag, variable or key gets a suggestion. `--help` has the flags used most, and `--help-long` all.")
+	p("For completion by Tab, put the line of your shell into its start file; for fish, write a file once:\n")
+	p("```sh\nsource <(abs-exporter completion bash)  # ~/.bashrc, of bash 4 or later\nsource <(abs-exporter completion zsh)   # ~/.zshrc, after compinit")
+	p("abs-exporter completion fish > ~/.config/fish/completions/abs-exporter.fish\n```\n")
 	p("## Where settings come from\n")
 	p("Each setting is a flag, an environment variable and a key of the YAML file that `--config` names, nested at the dots.")
 	p("A flag takes precedence over its variable, the variable over the file, the file over the default.")
 	p("Unknown keys, keys given twice and values of a wrong type are refused.\n")
-	p("- **duration**: `90s`, `30m`, `2h`, `1h30m`.")
+	p("- **duration**: `90s`, `30m`, `2h`, `1h30m`; whole days and weeks in front: `7d`, `1w2d12h`.")
 	p("- **size**: a whole number and a unit: `100MB` is 100,000,000 bytes, `100MiB` is 104,857,600.")
 	p("- **list**: with commas in a flag or a variable, which may also be repeated as a flag; a list in the file.")
 	p("- **switch**: `--x` or `--x=true`, `--x=false`; in variables and in the file `true` or `false`.")
@@ -125,6 +129,14 @@ func reference(app *kong.Application, sample string) string {
 	p("What is set outside of the list, by flag, variable or file, applies to every entry that does not override it; an entry\nreplaces a list, or names and values, as a whole.")
 	p("With `targets`, `abs.url` must not be set, and no two targets may have the same name.\n")
 	p("```yaml\n%s```\n", sample)
+	p("### Shards\n")
+	p("Where one process is not enough for all targets, start `--targets.shards` processes with the same\nfile: each polls the targets whose names hash to its `--targets.shard`, and every target is polled by exactly one.")
+	p("Each needs a state directory of its own, and all need the same `--series.token-key-file`.")
+	p("With another number of shards some targets move: from n to n+1 shards one target of n+1, all to the new shard.")
+	p("Its state does not move with it. The new shard logs `no state of the target in this shard`: the counters start at 0,\nand what ABS added between the last cycle there and the first one here is not counted, unless `--collect.lookback` covers it.")
+	p("The former shard logs `state file of a target of another shard` with the file: move it to the other state directory\nwhile neither process runs, and the counters go on as after a restart.")
+	p("A target that moves back finds its old file: remove it before, or what the other shard counted in between, back to\n`--collect.max-backfill`, is counted again.\n")
+	p("`check` and `resolve` look at the targets of all shards.\n")
 	p("## Settings of `serve` and `demo`\n")
 	for _, group := range flagGroups() {
 		switch group.Key {
@@ -152,7 +164,7 @@ func reference(app *kong.Application, sample string) string {
 		}
 	}
 	p("## Defaults of `demo`\n")
-	p("`demo` has its own ABS, so it refuses `abs.url`, the key files, `abs.timezone`, `abs.window-end`, `abs.response-cap`\nand `abs.tls`;")
+	p("`demo` has its own ABS, so it refuses `abs.url`, the key files, `abs.timezone`, `abs.window-end`, `abs.response-cap`\n`abs.tls` and `targets`;")
 	p("variables for these are ignored. Its defaults make things happen within seconds:\n")
 	p("| flag | default of `serve` | default of `demo` |\n|---|---|---|")
 	ofServe := flagsByName(serve.Flags)
@@ -232,7 +244,7 @@ func table(p func(string, ...any), group kong.Group, flags []*kong.Flag) {
 
 // yamlKey is how the setting stands in the file.
 func yamlKey(name string) string {
-	if name == "config" {
+	if name == "config" || strings.HasPrefix(name, "targets.") {
 		return "no key"
 	}
 	parts := strings.Split(name, ".")

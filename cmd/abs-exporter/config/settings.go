@@ -9,6 +9,7 @@ import (
 type Settings struct {
 	Config filePath `placeholder:"FILE" group:"general" help:"YAML file with the same settings, nested at the dots, and the list targets."`
 
+	Sharding  Sharding `embed:"" prefix:"targets." group:"targets"`
 	PerTarget `embed:""`
 
 	Audit Audit `embed:"" prefix:"audit." group:"audit"`
@@ -18,8 +19,10 @@ type Settings struct {
 	OTLP  OTLP  `embed:"" prefix:"otlp." group:"otlp"`
 	Log   Log   `embed:"" prefix:"log." group:"log"`
 
-	// Targets has at least one entry, except in the demo.
+	// Targets has at least one entry, except in the demo and in a shard without any.
 	Targets []Target `kong:"-"`
+	// OtherShards has the targets of other shards by name; nil without sharding.
+	OtherShards map[string]int `kong:"-"`
 	// Shared is what holds for a target that has nothing of its own; its ABS is not validated.
 	Shared Target `kong:"-"`
 	// Effective are the settings that are in effect, and Warnings are about doubtful ones.
@@ -148,7 +151,9 @@ type Web struct {
 	Config             struct {
 		File string `file:"" placeholder:"FILE" help:"TLS and basic auth of the listeners, as in every Prometheus exporter (exporter-toolkit)."`
 	} `embed:"" prefix:"config."`
-	ProbeAddress string `placeholder:"ADDR" help:"A separate listener without authentication, for /healthz and /readyz."`
+	ProbeAddress  string `placeholder:"ADDR" help:"A separate listener without TLS and passwords, for /healthz and /readyz."`
+	EnablePprof   bool   `help:"Serve Go's profiles at /debug/pprof/ on the probe listener, and there only."`
+	SystemdSocket bool   `help:"Take the listeners from systemd's socket activation instead of --web.listen-address."`
 }
 
 // The paths that are served beside --web.telemetry-path.
@@ -157,7 +162,20 @@ const (
 	ReadyPath    = "/readyz"
 	ReloadPath   = "/-/reload"
 	RunbooksPath = "/runbooks/"
+	ConfigPath   = "/config"
+	StatusPath   = "/api/v1/status"
+	PprofPath    = "/debug/pprof/"
+	// As Prometheus itself has them.
+	PrometheusHealthPath = "/-/healthy"
+	PrometheusReadyPath  = "/-/ready"
 )
+
+// served are the paths that --web.telemetry-path cannot be.
+func served() []string {
+	return []string{
+		"/", HealthPath, ReadyPath, PrometheusHealthPath, PrometheusReadyPath, ReloadPath, ConfigPath, StatusPath,
+	}
+}
 
 // Log is the log of the process.
 type Log struct {

@@ -52,6 +52,7 @@ func (d *Demo) validate(v *validation) {
 		"abs.tls.ca-file", "abs.tls.cert-file", "abs.tls.key-file", "abs.tls.server-name", "abs.tls.fingerprint", "abs.tls.insecure-skip-verify",
 		"abs.tls.fingerprint-file", "abs.tls.min-version", "abs.proxy-url", "abs.proxy-password-file", "abs.no-proxy",
 		"abs.header-file", "abs.basic-auth.user", "abs.basic-auth.password-file", "abs.bearer-token-file",
+		"targets.shard", "targets.shards",
 	} {
 		if v.origins.flags[name] || v.origins.env[name] == "" && v.origins.given(name) {
 			v.failf(name, "the demo has its own ABS and sets this for it; --simulate.* changes that one")

@@ -125,8 +125,14 @@ func (f *Web) validate(v *validation) {
 	switch path := f.TelemetryPath; {
 	case !strings.HasPrefix(path, "/") || strings.ContainsAny(path, " {}?#%") || strings.Contains(path, "//") || strings.Contains(path, "/."):
 		v.failf("web.telemetry-path", "must be a plain path that begins with / but is %q", path)
-	case path == "/" || path == HealthPath || path == ReadyPath || path == ReloadPath || strings.HasPrefix(path+"/", RunbooksPath):
+	case slices.Contains(served(), path) || strings.HasPrefix(path+"/", RunbooksPath):
 		v.failf("web.telemetry-path", "%s serves another page", path)
+	}
+	if f.EnablePprof && f.ProbeAddress == "" {
+		v.failf("web.enable-pprof", "needs --web.probe-address: profiles are served on that listener only")
+	}
+	if f.SystemdSocket && v.origins.given("web.listen-address") {
+		v.failf("web.systemd-socket", "cannot be used together with --web.listen-address: systemd has the addresses")
 	}
 	if f.Config.File == "" {
 		return

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/cmdline"
 )
 
 // Warning is about a setting that works, and is probably not what was meant.
@@ -129,6 +131,6 @@ func unknownVariables(app *kong.Application, v *validation) {
 	}
 	slices.Sort(unknown)
 	for _, name := range unknown {
-		v.warnings = append(v.warnings, Warning{name, "there is no such setting", "the variable is ignored"})
+		v.warnings = append(v.warnings, Warning{name, "there is no such setting" + cmdline.Suggestion(name, slices.Collect(maps.Keys(known))), "the variable is ignored"})
 	}
 }

@@ -41,7 +41,7 @@ func (p *Planner) NewPlan(calls int, now time.Time, findings func(tokenid.ID) (a
 	case p.report == nil:
 		p.traffic, p.report = new(trafficMemory), new(reportTraffic)
 	default:
-		*p.report = reportTraffic{}
+		p.report.reset()
 	}
 	for q, share := range map[queue]float64{recheck: recheckShare, changed: changedShare, roundRobin: 1} {
 		s.candidates[q].Reset(int(float64(calls) * share))

@@ -11,9 +11,26 @@ import (
 // holds eight of the tokens whose ids have the same low bits, the last one first: of a million
 // tokens, one in a hundred is mistaken for new, and of 100,000 none. An entry is the tag of the id
 // and six bits of the level.
-type trafficMemory [buckets][8]uint16
+type trafficMemory struct {
+	levels [buckets][8]uint16
+	used   bucketSet
+}
 
 const buckets = 1 << 18
+
+// bucketSet is the buckets that have entries. Most reports are of few tokens: what is done with all
+// of their buckets is done with these.
+type bucketSet [buckets / 64]uint64
+
+func (s *bucketSet) add(bucket int) { s[bucket/64] |= 1 << (bucket % 64) }
+
+func (s *bucketSet) each(visit func(bucket int)) {
+	for i, word := range s {
+		for ; word != 0; word &= word - 1 {
+			visit(i*64 + bits.TrailingZeros64(word))
+		}
+	}
+}
 
 func bucketOf(id tokenid.ID) int { return int(id % buckets) }
 
@@ -23,7 +40,7 @@ func tag(id tokenid.ID) uint16 { return uint16(id>>54) | 1 }
 // level returns how busy a token was in the last report: the length of its requests in bits, 0 for
 // a new token.
 func (m *trafficMemory) level(id tokenid.ID) int {
-	for _, entry := range m[bucketOf(id)] {
+	for _, entry := range m.levels[bucketOf(id)] {
 		if entry>>6 == tag(id) {
 			return int(entry & 0x3f)
 		}
@@ -36,12 +53,20 @@ func (m *trafficMemory) level(id tokenid.ID) int {
 // the id, and 22 bits of the sum.
 type reportTraffic struct {
 	sums   [buckets][8]uint32
+	used   bucketSet
 	tokens int // about how many there are
+}
+
+// reset begins another report.
+func (r *reportTraffic) reset() {
+	r.used.each(func(bucket int) { r.sums[bucket] = [8]uint32{} })
+	r.used, r.tokens = bucketSet{}, 0
 }
 
 // add adds a row, and returns the sum of its token's requests so far.
 func (r *reportTraffic) add(id tokenid.ID, requests int64) (sum int64) {
 	bucket := &r.sums[bucketOf(id)]
+	r.used.add(bucketOf(id))
 	i := slices.IndexFunc(bucket[:], func(entry uint32) bool { return entry>>22 == uint32(tag(id)) })
 	if i >= 0 {
 		sum = decodeSum(bucket[i])
@@ -74,11 +99,13 @@ func (r *reportTraffic) level(id tokenid.ID) int {
 
 // remember replaces what the memory has by this report.
 func (r *reportTraffic) remember(m *trafficMemory) {
-	for i := range r.sums {
-		for j, entry := range r.sums[i] {
-			m[i][j] = uint16(entry >> 16)
+	m.used.each(func(bucket int) { m.levels[bucket] = [8]uint16{} })
+	r.used.each(func(bucket int) {
+		for j, entry := range r.sums[bucket] {
+			m.levels[bucket][j] = uint16(entry >> 16)
 		}
-	}
+	})
+	m.used = r.used
 }
 
 // encodeSum returns 22 bits: the length of the sum in bits, and the 16 bits after its first one.

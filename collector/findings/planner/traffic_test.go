@@ -51,6 +51,36 @@ func TestSumOfRows(t *testing.T) {
 	}
 }
 
+// One report after another: nothing of an earlier one is left, in the sums or in the memory.
+func TestReportReplacesTheLast(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	r, m := new(reportTraffic), new(trafficMemory)
+	var all []tokenid.ID
+	for n := range 20 {
+		r.reset()
+		if r.tokens != 0 || r.sums != [buckets][8]uint32{} {
+			t.Fatalf("report %d begins with sums of the last", n)
+		}
+		now := map[tokenid.ID]bool{}
+		for range rng.IntN(40) {
+			id := tokenid.ID(rng.Uint64())
+			if len(all) > 0 && rng.IntN(3) == 0 { // of an earlier report, or its bucket with another tag
+				id = all[rng.IntN(len(all))] ^ tokenid.ID(rng.IntN(2))<<60
+			}
+			if !now[id] {
+				r.add(id, 1000)
+			}
+			all, now[id] = append(all, id), true
+		}
+		r.remember(m)
+		for _, id := range all {
+			if want := map[bool]int{true: 10}[now[id]]; m.level(id) != want {
+				t.Fatalf("report %d: the level of token %v is %d, want %d", n, id, m.level(id), want)
+			}
+		}
+	}
+}
+
 // A token whose traffic stays the same is not mistaken for a new one, up to a million tokens.
 func TestTrafficMemoryHoldsAMillionTokens(t *testing.T) {
 	for tokens, limit := range map[int]int{100_000: 0, 1_000_000: 10_000} {
