@@ -20,6 +20,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/metrics"
 	"github.com/abs-exporter/abs-exporter/test/promtest"
+	"github.com/abs-exporter/abs-exporter/test/tools"
 )
 
 // dir is an empty directory to write the history into, for make test-grafana and make pictures.
@@ -43,10 +44,14 @@ func TestHistory(t *testing.T) {
 	}
 	stored := promtest.OpenIn(t, *dir, "job", "abs-exporter", "instance", "abs-exporter.example:10464")
 	pages := make(chan page, 16)
+	rules := stored.Rules(time.Minute, []string{"abs-exporter-settings"}, ruleFiles(t)...)
 	var ingest sync.WaitGroup
 	ingest.Go(func() {
 		for p := range pages {
 			stored.Ingest(p.at, p.body)
+			if p.at.After(Now.Add(-lastDay)) {
+				rules.Eval(p.at)
+			}
 		}
 	})
 	var facts Facts
@@ -73,6 +78,10 @@ func TestHistory(t *testing.T) {
 			t.Errorf("%s is %v, want %g", expr, got, want)
 		}
 	}
+	spread := facts.Campaign.Begins.Add(4 * time.Hour)
+	if got := stored.Query(`ALERTS{alertname="ABSAttackSpreading", alertstate="firing", target="prod"}`, spread); len(got) == 0 {
+		t.Errorf("at %v nobody was paged for the campaign: %v", spread, stored.Query(`count by (alertname, alertstate) (ALERTS)`, spread))
+	}
 	if got := stored.Query(`abs_flagged_tokens{target="branch"}`, facts.Blind); len(got) > 0 {
 		t.Errorf("the silent deployment still has %v", got)
 	}
@@ -83,6 +92,16 @@ func TestHistory(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(*dir, "history.json"), text, 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// ruleFiles returns the paths of the rules that are shipped.
+func ruleFiles(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(tools.Root(t), "alerts", "*.rules.yml"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d rule files: %v", len(files), err)
+	}
+	return files
 }
 
 // live runs an exporter until a time, with the state that the one before has saved, and sends what
@@ -105,7 +124,7 @@ func (s *scenario) live(t *testing.T, state string, interval, scrapes time.Durat
 			MaxTokens: 1000, MaxValues: 100, Expire: 2 * time.Hour,
 			Dimensions: []counts.Dimension{counts.Method, counts.API, counts.Device},
 		},
-		Forensics: true, ForensicsRate: 4, Catalogue: types, Audit: 24 * time.Hour, AdminInterval: time.Hour, StateDir: state,
+		Forensics: true, ForensicsRate: 4, Catalogue: types, Audit: 24 * time.Hour, AdminInterval: min(5*interval, time.Hour), StateDir: state,
 	}
 	var targets []collector.Target
 	for _, name := range s.facts.Targets {

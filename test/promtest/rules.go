@@ -45,6 +45,11 @@ func (in *Ingester) Rules(interval time.Duration, first []string, files ...strin
 	if len(errs) > 0 {
 		in.tb.Fatalf("rule files: %v", errs)
 	}
+	for _, g := range loaded {
+		for _, rule := range g.AlertingRules() {
+			rule.SetRestored(true) // else ALERTS is not stored: nothing is left of a former process
+		}
+	}
 	rank := func(g *rules.Group) int {
 		if i := slices.Index(first, g.Name()); i >= 0 {
 			return i
