@@ -10,20 +10,21 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"sync/atomic"
 	"testing"
 )
 
-// cutter sends an answer up to a byte, and ends the connection by its end or by a reset.
+// cutter sends an answer up to a byte, and ends the connection, after an odd number by a reset.
 type cutter struct {
 	answer []byte
-	at     int
-	reset  bool
+	at     atomic.Int64
 }
 
 func (c *cutter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	at := int(c.at.Load())
 	hijack(func(conn net.Conn) {
-		_, _ = conn.Write(c.answer[:c.at])
-		if c.reset {
+		_, _ = conn.Write(c.answer[:at])
+		if at%2 == 1 && at < len(c.answer) {
 			_ = conn.(*net.TCPConn).SetLinger(0)
 		}
 	})(w, r)
@@ -65,15 +66,15 @@ func cutAtEveryByte(t *testing.T, encoding string, body []byte, request func(*Cl
 		step = 7
 	}
 	cases := 0
-	for c.at = 0; c.at < len(c.answer); c.at += step {
+	for at := 0; at < len(c.answer); at += step {
 		cases++
-		c.reset = c.at%2 == 1
+		c.at.Store(int64(at))
 		var e *Error
 		if err := request(client); !errors.As(err, &e) || e.Reason != ReasonConnection && e.Reason != ReasonDecode {
-			t.Errorf("cut at byte %d of %d: %v", c.at, len(c.answer), err)
+			t.Errorf("cut at byte %d of %d: %v", at, len(c.answer), err)
 		}
 	}
-	c.at, c.reset = len(c.answer), false
+	c.at.Store(int64(len(c.answer)))
 	var e *Error
 	if err := request(client); err != nil && (!errors.As(err, &e) || e.Truncated) { // the forensics are about another token
 		t.Errorf("whole: %v", err)

@@ -393,8 +393,8 @@ func TestStateFilePowerCut(t *testing.T) {
 		t.Errorf("the refused state was changed: %v", err)
 	}
 	for version, says := range map[byte]string{
-		1: "it has version 1 and this abs-exporter reads version 2: run the abs-exporter that wrote it",
-		3: "it has version 3 and this abs-exporter reads version 2: run the abs-exporter that wrote it, or a newer one",
+		2: "it has version 2 and this abs-exporter reads version 3: run the abs-exporter that wrote it",
+		4: "it has version 4 and this abs-exporter reads version 3: run the abs-exporter that wrote it, or a newer one",
 	} {
 		other := slices.Clone(whole)
 		other[len(stateMagic)+3] = version
