@@ -98,7 +98,7 @@ func startCanary(t *testing.T, sim *simulator.Simulator, echo *echoes, flags []s
 	e, probe := startProbed(t, env, append(flags, "--state.dir="+dir, "--log.level=debug",
 		"--abs.timeout=200ms", "--abs.response-cap=1MB", "--abs.rate=1000", "--forensics.rate=1000",
 		"--collect.interval=250ms", "--collect.reread=250ms", "--collect.lookback=1h",
-		"--series.dimensions=method,api,device,ip")...)
+		"--series.dimensions=method,api,device,ip,url")...)
 	counted(t, e)
 	until(t, "ABS has forensics requests for the tokens", func() bool {
 		for _, call := range sim.Stats().Log["forensics"] {

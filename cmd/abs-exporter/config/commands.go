@@ -13,7 +13,7 @@ type commands struct {
 
 	Serve Serve `cmd:"" default:"withargs" help:"Poll every target and serve its metrics (the default command)." set:"interval=2m" set:"slot=30m" set:"reread=10m" set:"settle=2h" set:"window=3h" set:"lookback=0s" set:"dimensions=method,api,device" set:"statedir=data/" set:"listen=:10464" set:"loglevel=info" set:"absrate=20" set:"forensicsrate=10" set:"audit=24h" set:"admin=5m"`
 
-	Demo Demo `cmd:"" help:"Try it out: a simulated ABS on loopback, polled and served, with nothing to configure." set:"interval=5s" set:"slot=2m" set:"reread=10s" set:"settle=3m" set:"window=5m" set:"lookback=20m" set:"dimensions=method,api,device,ip" set:"statedir=" set:"listen=127.0.0.1:10464" set:"loglevel=warn" set:"absrate=50" set:"forensicsrate=25" set:"audit=4m" set:"admin=15s" set:"tokens=40" set:"rate=240" set:"batch=1m" set:"delay=20s" set:"delaymax=1m" set:"training=search"`
+	Demo Demo `cmd:"" help:"Try it out: a simulated ABS on loopback, polled and served, with nothing to configure." set:"interval=5s" set:"slot=2m" set:"reread=10s" set:"settle=3m" set:"window=5m" set:"lookback=20m" set:"dimensions=method,api,device,ip,url" set:"statedir=" set:"listen=127.0.0.1:10464" set:"loglevel=warn" set:"absrate=50" set:"forensicsrate=25" set:"audit=4m" set:"admin=15s" set:"tokens=40" set:"rate=240" set:"batch=1m" set:"delay=20s" set:"delaymax=1m" set:"training=search"`
 
 	Simulate Simulate `cmd:"" help:"Run the simulated ABS alone, over HTTPS with a self-signed certificate." set:"tokens=100" set:"rate=60" set:"batch=10m" set:"delay=5m" set:"delaymax=2h" set:"training="`
 

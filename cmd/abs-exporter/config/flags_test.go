@@ -291,7 +291,7 @@ func TestDefaults(t *testing.T) {
 	cleanEnv(t)
 	t.Setenv(envAccessKey, "a")
 	t.Setenv(envSecretKey, "b")
-	all := []counts.Dimension{counts.Method, counts.API, counts.Device, counts.IP}
+	all := []counts.Dimension{counts.Method, counts.API, counts.Device, counts.IP, counts.URL}
 	s := parsed[Serve](t, "--abs.url=http://[::1]:8080").Settings
 	if !s.Forensics.Enabled || s.Web.ListenAddress[0] != ":10464" || s.State.Dir != "data/" ||
 		!slices.Equal(s.Shared.TokenDimensions, all[:3]) || s.ABS.ResponseCap != 100e6 || s.Log.Level != "info" {
