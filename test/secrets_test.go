@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -357,4 +359,56 @@ func (e *echoes) before(abs http.Handler) http.Handler {
 		line := bytes.ReplaceAll(bytes.TrimSpace(asked), []byte("\r\n"), []byte(" "))
 		_, _ = strings.NewReplacer("ECHO", string(line), "LINES", string(asked)).WriteString(conn, reply) // likewise
 	})
+}
+
+// What backfill writes holds neither keys nor tokens: the history, what it keeps of a run that was
+// killed, and its log at the highest level.
+func TestNoSecretInHistory(t *testing.T) {
+	t.Parallel()
+	sim := canaryABS()
+	dir := t.TempDir()
+	key := filepath.Join(dir, "key")
+	if err := os.WriteFile(key, []byte("the key of the token ids of a test\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i, token := range canaryTokens() {
+		sim.Add(simulator.Event{At: time.Now().Add(-5 * time.Hour), Token: token, IP: fmt.Sprintf("192.0.2.%d", i), N: 10})
+	}
+	work, now := filepath.Join(dir, "work"), time.Now().UTC().Truncate(time.Minute)
+	args := append(append([]string{
+		"backfill", "--from=" + now.Add(-48*time.Hour).Format(time.RFC3339), "--to=" + now.Add(-3*time.Hour).Format(time.RFC3339),
+		"--output=" + filepath.Join(dir, "history.om"), "--work-dir=" + work,
+		"--series.token-key-file=" + key, "--state.dir=" + filepath.Join(dir, "state"), "--log.level=debug", "--abs.rate=20",
+		"--series.dimensions=method,api,device,ip,url", "--label=job=abs", "--label=instance=abs",
+	}, startABS(t, sim, nil)...), keyFiles(t, canaryAccess, canarySecret)...)
+	killed := start(t, nil, args...)
+	until(t, "something is kept", func() bool {
+		select {
+		case <-killed.ended:
+			return true
+		default:
+		}
+		parts, err := filepath.Glob(filepath.Join(work, "*.part"))
+		return err != nil || len(parts) > 2
+	})
+	_ = killed.cmd.Process.Kill() // it may have ended
+	killed.status(t)
+	kept := contents(t, work)
+	p := start(t, nil, args...)
+	if status := p.status(t); status != 0 {
+		t.Fatalf("it ended with status %d", status)
+	}
+	history, err := os.ReadFile(filepath.Join(dir, "history.om"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(kept) < 3 || !strings.Contains(string(history), "abs_token_url_requests_total") {
+		t.Errorf("there is too little to search: %d files, %d bytes of history, log:\n%s", len(kept), len(history), p.stderr)
+	}
+	kept["history.om"] = string(history)
+	for name, text := range kept {
+		searchSecrets(t, "the file "+name, text)
+		searchSecrets(t, "a file's name", name)
+	}
+	searchSecrets(t, "the log", killed.stderr.String()+p.stderr.String()+p.stdout.String())
 }

@@ -140,7 +140,7 @@ func TestRunbooksNameFlags(t *testing.T) {
 	t.Parallel()
 	flags, all := map[string][]string{}, slices.Clone(foreignFlags)
 	for _, command := range []string{"serve", "resolve", "assets", "demo", "simulate"} {
-		help, err := exec.Command(tools.Binary(t), command, "--help").Output()
+		help, err := exec.Command(tools.Binary(t), command, "--help-long").Output()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -190,7 +190,7 @@ func TestPushesShowWhatAScrapeShows(t *testing.T) {
 			<-time.After(200 * time.Millisecond)
 		}
 	}
-	await("at first", 200, 300)
+	await("at first", 200, 400)
 	for _, via := range []string{"scrape", "", "grpc", "http"} {
 		got := p.series(t, via)[`abs_requests_total{target="shop"}`]
 		if got.start != model.TimeFromUnixNano(created.UnixNano()) {
