@@ -199,7 +199,7 @@ func TestPushesShowWhatAScrapeShows(t *testing.T) {
 	}
 
 	e.publish(fullSnapshot(created, 2))
-	await("with other values", 200, 300)
+	await("with other values", 200, 400)
 
 	// Most of everything ends, and is gone after the look-back of the receivers.
 	s := fullSnapshot(created, 3)
@@ -213,7 +213,7 @@ func TestPushesShowWhatAScrapeShows(t *testing.T) {
 
 	initHealth(e.health)
 	e.publish(fullSnapshot(created.Add(30*time.Second), 4))
-	await("after it is back", 200, 300)
+	await("after it is back", 200, 400)
 	if strings.Contains(e.log.String(), "level=WARN") {
 		t.Errorf("the log has warnings:\n%s", e.log)
 	}
