@@ -19,27 +19,37 @@ func runResolve(ctx context.Context, c *config.Resolve, now time.Time, stdout, s
 	if c.IP != "" {
 		return runResolveAddress(ctx, c, now, stdout, log)
 	}
-	var found []*resolution
+	found, err := atEachTarget(c, log, func(t *config.Target) (*resolution, error) { return resolveAt(ctx, c, t, now, log) })
+	if err != nil {
+		return err
+	}
+	for _, r := range found {
+		r.show(c.ShowToken)
+	}
+	return printFound(stdout, found, c.Output == "json", (*resolution).text)
+}
+
+// atEachTarget searches every target. That one of them lacks what another has is no failure, and
+// what else fails there is logged; where none has it, the error says why.
+func atEachTarget[R any](c *config.Resolve, log *slog.Logger, search func(*config.Target) (R, error)) ([]R, error) {
+	var found []R
 	var failed []error
 	for _, t := range c.Targets {
-		res, err := resolveAt(ctx, c, &t, now, log)
-		if err != nil {
+		if one, err := search(&t); err != nil {
 			failed = append(failed, fmt.Errorf("target %s: %w", t.Name, err))
-			continue
+		} else {
+			found = append(found, one)
 		}
-		classify(res.Attacks, t.Catalogue)
-		classify(res.Anomalies, t.Catalogue)
-		found = append(found, res)
 	}
 	if len(found) == 0 {
-		return errors.Join(failed...)
+		return nil, errors.Join(failed...)
 	}
 	for _, err := range failed {
 		if missing := (*notFoundError)(nil); !errors.As(err, &missing) {
 			log.Warn("target not searched", "err", err)
 		}
 	}
-	return printResolutions(stdout, found, c.ShowToken, c.Output == "json")
+	return found, nil
 }
 
 // rawURL appends a URL as ABS reports it.
@@ -61,5 +71,7 @@ func resolveAt(ctx context.Context, c *config.Resolve, t *config.Target, now tim
 		return nil, err
 	}
 	res.Target, res.TokenID = t.Name, s.id
+	classify(res.Attacks, t.Catalogue)
+	classify(res.Anomalies, t.Catalogue)
 	return res, nil
 }

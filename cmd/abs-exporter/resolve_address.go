@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -59,38 +57,16 @@ type addressToken struct {
 
 // runResolveAddress looks for the tokens of the address at every target and prints them.
 func runResolveAddress(ctx context.Context, c *config.Resolve, now time.Time, stdout io.Writer, log *slog.Logger) error {
-	var found []*addressUse
-	var failed []error
-	for _, t := range c.Targets {
-		use, err := addressAt(ctx, c, &t, now, log)
-		if err != nil {
-			failed = append(failed, fmt.Errorf("target %s: %w", t.Name, err))
-			continue
-		}
-		found = append(found, use)
+	found, err := atEachTarget(c, log, func(t *config.Target) (*addressUse, error) { return addressAt(ctx, c, t, now, log) })
+	if err != nil {
+		return err
 	}
-	if len(found) == 0 {
-		return errors.Join(failed...)
-	}
-	for _, err := range failed {
-		if none := (*noTokensError)(nil); !errors.As(err, &none) {
-			log.Warn("target not searched", "err", err)
+	for _, use := range found {
+		for k := range use.Tokens {
+			use.Tokens[k].show(c.ShowToken)
 		}
 	}
-	return printAddresses(stdout, found, c.ShowToken, c.Output == "json")
-}
-
-// noTokensError says where the address used no token.
-type noTokensError struct {
-	address  string
-	window   abs.Window
-	rowsRead int
-}
-
-func (e *noTokensError) Error() string {
-	return fmt.Sprintf("no token was used by the address %s from %s to %s, among %d rows of ABS's report; "+
-		"try --at with the time of the alert, or a longer --collect.window",
-		e.address, e.window.From.Format(time.RFC3339), e.window.To.Format(time.RFC3339), e.rowsRead)
+	return printFound(stdout, found, c.Output == "json", func(use *addressUse) string { return use.text(c.ShowToken) })
 }
 
 func addressAt(ctx context.Context, c *config.Resolve, t *config.Target, now time.Time, log *slog.Logger) (*addressUse, error) {
@@ -108,7 +84,9 @@ func addressAt(ctx context.Context, c *config.Resolve, t *config.Target, now tim
 	}
 	use := &addressUse{Target: t.Name, Address: ip.Unmap().String(), From: window.From, To: window.To, Tokens: s.tokens()}
 	if len(use.Tokens) == 0 {
-		return nil, &noTokensError{use.Address, window, s.rowsRead}
+		return nil, &notFoundError{
+			"token was used by the address " + use.Address, "try --at with the time of the alert, or a longer --collect.window", window, s.rowsRead,
+		}
 	}
 	for _, token := range use.Tokens {
 		use.Requests += token.Requests
@@ -202,40 +180,12 @@ func (s *addressSearch) addAttack(t *addressToken, attackType, api string) {
 	}
 }
 
-func printAddresses(w io.Writer, found []*addressUse, showToken, asJSON bool) error {
-	var out []byte
-	for i, use := range found {
-		for k := range use.Tokens {
-			use.Tokens[k].show(showToken)
-		}
-		if !asJSON {
-			if i > 0 {
-				out = append(out, '\n')
-			}
-			out = append(out, use.text(showToken)...)
-		}
-	}
-	if asJSON {
-		var err error
-		if out, err = json.MarshalIndent(found, "", "  "); err != nil {
-			return err
-		}
-		out = append(out, '\n')
-	}
-	_, err := w.Write(out)
-	return err
-}
-
 // show masks the token, unless it is asked for.
 func (t *addressToken) show(whole bool) {
 	r := resolution{token: t.token, APIs: t.APIs}
-	t.Token = string(t.token)
-	if !whole {
-		t.Token = masked(t.token)
-		r.hideToken()
-	}
+	r.show(whole)
 	r.sort()
-	t.APIs = r.APIs
+	t.Token, t.APIs = r.Token, r.APIs
 }
 
 // shownTokens is how many tokens are printed as text: a proxy may be the address of all of them.

@@ -80,27 +80,31 @@ func printable(s string) string {
 	return strconv.QuoteToGraphic(s)
 }
 
-func printResolutions(w io.Writer, found []*resolution, showToken, asJSON bool) error {
-	var out []byte
-	for i, r := range found {
-		r.Token, r.TokenLength = string(r.token), len(r.token)
-		if !showToken {
-			r.Token = masked(r.token)
-			r.hideToken()
-		}
-		if !asJSON {
-			if i > 0 {
-				out = append(out, '\n')
-			}
-			out = append(out, r.text()...)
-		}
+// show masks the token, unless it is asked for.
+func (r *resolution) show(whole bool) {
+	r.Token, r.TokenLength = string(r.token), len(r.token)
+	if !whole {
+		r.Token = masked(r.token)
+		r.hideToken()
 	}
+}
+
+// printFound prints what the targets have, as texts with an empty line in between or as JSON.
+func printFound[R any](w io.Writer, found []R, asJSON bool, text func(R) string) error {
+	var out []byte
 	if asJSON {
 		var err error
 		if out, err = json.MarshalIndent(found, "", "  "); err != nil {
 			return err
 		}
 		out = append(out, '\n')
+	} else {
+		for i, one := range found {
+			if i > 0 {
+				out = append(out, '\n')
+			}
+			out = append(out, text(one)...)
+		}
 	}
 	_, err := w.Write(out)
 	return err

@@ -35,19 +35,16 @@ type tokenSearch struct {
 // errFound ends the reading of a report at the row of the token.
 var errFound = errors.New("the token was found")
 
-// notFoundError says where the token is not, and what may help.
+// notFoundError says what is not there, and what may help.
 type notFoundError struct {
-	id       string
-	window   abs.Window
-	rowsRead int
+	what, advice string
+	window       abs.Window
+	rowsRead     int
 }
 
 func (e *notFoundError) Error() string {
-	return fmt.Sprintf("no token with the id %s from %s to %s, among %d rows of ABS's report; "+
-		"try --at with the time of the alert, as a token leaves the window when it goes quiet; "+
-		"or the key that serve uses (--series.token-key-file, or --state.dir): with another key the same token has another id; "+
-		"or a longer --collect.window",
-		e.id, e.window.From.Format(time.RFC3339), e.window.To.Format(time.RFC3339), e.rowsRead)
+	return fmt.Sprintf("no %s from %s to %s, among %d rows of ABS's report; %s",
+		e.what, e.window.From.Format(time.RFC3339), e.window.To.Format(time.RFC3339), e.rowsRead, e.advice)
 }
 
 // run finds the token and requests its forensics.
@@ -58,7 +55,13 @@ func (s *tokenSearch) run(ctx context.Context) (*resolution, error) {
 		return nil, err
 	}
 	if s.token == nil {
-		return nil, &notFoundError{s.id, s.window, s.rowsRead}
+		return nil, &notFoundError{
+			"token with the id " + s.id,
+			"try --at with the time of the alert, as a token leaves the window when it goes quiet; " +
+				"or the key that serve uses (--series.token-key-file, or --state.dir): with another key the same token has another id; " +
+				"or a longer --collect.window",
+			s.window, s.rowsRead,
+		}
 	}
 	res := &s.counts
 	if !s.restricted {
