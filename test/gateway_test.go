@@ -11,7 +11,6 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -23,6 +22,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/elazarl/goproxy"
 
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
@@ -125,7 +126,9 @@ func startGateway(t *testing.T) *gateway {
 	g.server.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return g.tls.Load(), nil }}
 	g.server.StartTLS()
 	g.url = g.server.URL + "/pi/abs"
-	proxy := httptest.NewServer(http.HandlerFunc(g.connect))
+	forward := goproxy.NewProxyHttpServer()
+	forward.OnRequest().HandleConnectFunc(g.connect)
+	proxy := httptest.NewServer(forward)
 	g.proxy = strings.TrimPrefix(proxy.URL, "http://")
 	t.Cleanup(func() {
 		g.server.CloseClientConnections()
@@ -153,39 +156,18 @@ func (g *gateway) show(t *testing.T, cert, key []byte, clients *authority) {
 	g.tls.Store(&tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool})
 }
 
-// connect answers CONNECT as a forward proxy does: it copies bytes both ways.
-func (g *gateway) connect(w http.ResponseWriter, r *http.Request) {
+// connect lets the proxy make a tunnel for whoever has its password.
+func (g *gateway) connect(host string, ctx *goproxy.ProxyCtx) (*goproxy.ConnectAction, string) {
 	g.mu.Lock()
-	_ = r.Header.Write(&g.seen) // a buffer takes all
+	_ = ctx.Req.Header.Write(&g.seen) // a buffer takes all
 	g.mu.Unlock()
-	want := "Basic " + base64.StdEncoding.EncodeToString([]byte("exporter:"+g.secrets.Load().proxy))
-	switch {
-	case r.Method != http.MethodConnect:
-		w.WriteHeader(http.StatusMethodNotAllowed)
-		return
-	case r.Header.Get("Proxy-Authorization") != want:
-		w.Header().Set("Proxy-Authenticate", "Basic")
-		w.WriteHeader(http.StatusProxyAuthRequired)
-		return
-	}
-	to, err := net.Dial("tcp", r.Host)
-	if err != nil {
-		w.WriteHeader(http.StatusBadGateway)
-		return
-	}
-	defer func() { _ = to.Close() }() // the other end sees it
-	from, buffered, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		return
+	if ctx.Req.Header.Get("Proxy-Authorization") != "Basic "+base64.StdEncoding.EncodeToString([]byte("exporter:"+g.secrets.Load().proxy)) {
+		ctx.Resp = goproxy.NewResponse(ctx.Req, goproxy.ContentTypeText, http.StatusProxyAuthRequired, "")
+		ctx.Resp.Header.Set("Proxy-Authenticate", "Basic")
+		return goproxy.RejectConnect, host
 	}
 	g.tunnels.Add(1)
-	_, _ = io.WriteString(from, "HTTP/1.1 200 OK\r\n\r\n") // the other end sees it
-	go func() {
-		_, _ = io.Copy(to, buffered) // its end is the connection's
-		_ = to.Close()
-	}()
-	_, _ = io.Copy(from, to)
-	_ = from.Close()
+	return goproxy.OkConnect, host
 }
 
 // gatewayFiles are the files that the exporter reads, in a directory.

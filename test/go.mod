@@ -4,6 +4,7 @@ go 1.26.7
 
 require (
 	github.com/abs-exporter/abs-exporter v0.0.0-00010101000000-000000000000
+	github.com/elazarl/goproxy v1.9.3
 	github.com/google/go-jsonnet v0.22.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/prometheus/client_model v0.6.3
