@@ -49,7 +49,7 @@ run() {
 	podman --runtime runc --cgroup-manager=cgroupfs run --ulimit nofile=1024:1024 --ulimit nproc=4096:4096 --network host --read-only "$@"
 }
 
-cache="$("$go" env GOCACHE):/root/.cache/go-build"
+cache="$("$go" env GOCACHE):/go/cache" # where base.sh has it; another image compiles anew
 build first linux/amd64 --volume "$cache"
 build second linux/amd64 # compiles everything again
 first=$(digest first) second=$(digest second)
@@ -78,7 +78,7 @@ done
 version=$(run --rm "$name:first" version)
 [ "$version" = "abs-exporter $VERSION
 commit $REVISION
-$(buildah inspect --type image --format '{{ index .Docker.Config.Labels "go" }}' "$GO_IMAGE")" ] || fail "it reports: $version"
+$(run --rm --entrypoint go "$GO_IMAGE" env GOVERSION)" ] || fail "it reports: $version"
 echo "ok: it reports its version, commit and Go version"
 
 # The health check has the variables of the container, not its arguments.
