@@ -59,7 +59,7 @@ func search(text string, values []string) (found []string) {
 func (s *started) canaries() []string {
 	all := []string{
 		canaryToken, canaryIP, canaryDevice, canaryURL, canaryAttack, "canary-target", "canary-proxy-password", "canary",
-		accessKey, secretKey, restrictedAccessKey, restrictedSecretKey, s.host, proxyAddress, "abs.example.com", "127.0.0.1", s.dir, "4711",
+		accessKey, secretKey, restrictedAccessKey, restrictedSecretKey, s.host, proxyAddress, "abs.example.com", "127.0.0.1", s.dir, "z9q7",
 	}
 	truth := s.sim.Truth(begin.AddDate(0, 0, -2), begin)
 	for token, totals := range truth.ByToken {
@@ -174,6 +174,7 @@ func TestAnyAnswers(t *testing.T) {
 // odd answers with what no page describes, and echoes what it was asked.
 func odd(w http.ResponseWriter, r *http.Request, n int) {
 	w.Header().Set("X-Echo", canaryToken)
+	w.Header().Set("Date", begin.Format(http.TimeFormat)) // not the machine's: the same answers on any day
 	write := func(text string) { _, _ = io.WriteString(w, text) }
 	switch n {
 	case 0, 1, 2, 3:

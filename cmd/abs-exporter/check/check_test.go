@@ -306,7 +306,7 @@ const (
 	canaryToken  = "canary-token-eyJhbGciOiJub25lIn0.a-secret"
 	canaryIP     = "203.0.113.77"
 	canaryDevice = "canary-device/1.0"
-	canaryURL    = "/canary-url/4711?key=canary-query"
+	canaryURL    = "/canary-url/z9q7?key=canary-query"
 	canaryAttack = "Canary Attack Type 1"
 )
 
