@@ -21,7 +21,8 @@ func contradiction(format string, args ...any) error {
 // continue from any state that passes: counts are added without overflow, and the number and length
 // of the slots are those that the clock makes.
 func (s *State) Check() error {
-	if !wholeMinutes(s.Next) || s.Next.IsZero() != s.Wall.IsZero() || s.Next.Before(s.Wall) || s.Next.Sub(s.Wall) > mostAhead && s.Next.Sub(s.ABS) > mostAhead {
+	ahead := s.Next.Sub(s.Wall) > mostAhead && s.Next.Sub(s.ABS) > mostAhead
+	if !wholeMinutes(s.Next) || s.Next.IsZero() != s.Wall.IsZero() || s.Next.Before(s.Wall) || ahead {
 		return contradiction("the next slot begins at %v, and it was saved at %v", s.Next, s.Wall)
 	}
 	if s.Clock < 0 || s.Elapsed < 0 {
