@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"flag"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -12,8 +11,6 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
-
-var update = flag.Bool("update", false, "write the golden file anew")
 
 // cleanEnv removes this program's variables from the environment of a test.
 func cleanEnv(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/pages"
 	"github.com/abs-exporter/abs-exporter/collector"
 	"github.com/abs-exporter/abs-exporter/collector/statedir"
 	"github.com/abs-exporter/abs-exporter/metrics"
@@ -38,6 +39,9 @@ func runServe(
 		return err
 	}
 	e.reloader.parse = parse
+	if c.Web.EnableLifecycle {
+		e.pages.Reload = e.reloader.request
+	}
 	return e.run(ctx, hangup)
 }
 
@@ -64,7 +68,7 @@ type exporter struct {
 	collector *collector.Collector
 	listeners []net.Listener // of the pages
 	probe     net.Listener   // nil without --web.probe-address
-	pages     *pages
+	pages     *pages.Pages
 	reloader  *reloader
 	pusher    *otlp.Pusher // nil if nothing is pushed
 	webConfig string
@@ -160,16 +164,15 @@ func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_
 	}
 	e.reloader.collector = e.collector
 	reloads.Succeeded(clock.Now())
-	e.pages = &pages{
-		collector:     e.collector,
-		metrics:       exposition,
-		telemetryPath: s.Web.TelemetryPath,
-		build:         b,
-		clock:         clock,
-		started:       clock.Now(),
-		reloader:      e.reloader,
-		lifecycle:     s.Web.EnableLifecycle,
-		profiles:      s.Web.EnablePprof,
+	e.pages = &pages.Pages{
+		Collector:     e.collector,
+		Metrics:       exposition,
+		TelemetryPath: s.Web.TelemetryPath,
+		Build:         b,
+		Now:           clock.Now,
+		Started:       clock.Now(),
+		Settings:      e.reloader.settings.Load,
+		Profiles:      s.Web.EnablePprof,
 	}
 	return e, nil
 }
@@ -242,12 +245,12 @@ func (e *exporter) run(ctx context.Context, hangup <-chan os.Signal) error {
 	// Answers scrapes, people and probes. Each listener has a server of its own, because
 	// exporter-toolkit wraps a server's handler once per listener.
 	for _, l := range e.listeners {
-		group.Go(func() error { return serveListener(ctx, l, e.pages.handler(), e.webConfig, e.log) })
+		group.Go(func() error { return serveListener(ctx, l, e.pages.Handler(), e.webConfig, e.log) })
 	}
 
 	// Answers probes without authentication, if --web.probe-address is set.
 	if e.probe != nil {
-		group.Go(func() error { return serveListener(ctx, e.probe, e.pages.probes(), "", e.log) })
+		group.Go(func() error { return serveListener(ctx, e.probe, e.pages.Probes(), "", e.log) })
 	}
 
 	if err := group.Wait(); err != nil {
