@@ -13,6 +13,7 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/configfile"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 )
 
@@ -319,7 +320,7 @@ func FuzzFile(f *testing.F) {
 	f.Add([]byte("<<: {log: {level: info}}"))
 	flags := commandFlags(f, "demo")
 	f.Fuzz(func(t *testing.T, data []byte) {
-		parsed, err := parseFile("f.yml", data, flags)
+		parsed, err := configfile.Parse("f.yml", data, flags)
 		if err != nil {
 			errs := []error{err}
 			if joined, ok := err.(interface{ Unwrap() []error }); ok {
@@ -332,7 +333,7 @@ func FuzzFile(f *testing.F) {
 			}
 			return
 		}
-		for name := range parsed.values {
+		for name := range parsed.Values {
 			if flagsByName(flags)[name] == nil {
 				t.Errorf("it has a value for %q, which is no flag", name)
 			}
