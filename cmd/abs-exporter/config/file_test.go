@@ -134,12 +134,12 @@ func TestWrongFiles(t *testing.T) {
 			":6: key web.config-file: unknown key; did you mean web.config.file?",
 		},
 		"durations.yml": {
-			`:1: key abs.timeout: expected duration but got "1.5d": whole weeks and days come first, as in 1w2d12h`,
-			`:3: key collect.window: expected duration but got "2d1w": whole weeks and days come first, as in 1w2d12h`,
-			`:4: key collect.settle: expected duration but got "1d-2h": whole weeks and days come first, as in 1w2d12h`,
+			`:1: key abs.timeout: expected duration but got "1.5d": whole weeks and days come first, as in 1w2d12h; 106751d at most`,
+			`:3: key collect.window: expected duration but got "2d1w": whole weeks and days come first, as in 1w2d12h; 106751d at most`,
+			`:4: key collect.settle: expected duration but got "1d-2h": whole weeks and days come first, as in 1w2d12h; 106751d at most`,
 			`:5: key collect.max-backfill: expected duration but got "7": time: missing unit in duration "7"`,
-			`:6: key collect.reread: expected duration but got "200000d": that is too long`,
-			`:7: key audit.interval: expected duration but got "-1d": whole weeks and days come first, as in 1w2d12h`,
+			`:6: key collect.reread: expected duration but got "200000d": whole weeks and days come first, as in 1w2d12h; 106751d at most`,
+			`:7: key audit.interval: expected duration but got "-1d": whole weeks and days come first, as in 1w2d12h; 106751d at most`,
 		},
 		"series.yml": {
 			":3: key series.max-tokens: must be 10000000 or less but is 10000001",
