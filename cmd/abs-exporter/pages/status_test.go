@@ -69,8 +69,8 @@ func testStatus() []collector.Status {
 	unknownWindow := collector.WindowStatus{WindowTokens: -1, WindowRequests: -1, FlaggedTokens: -1}
 	return []collector.Status{
 		{
-			Target: "production", Host: "abs.example.com:8080", Location: time.FixedZone("Asia/Kolkata", 19800), Up: true,
-			CycleStatus: collector.CycleStatus{LastCycle: at(-30 * time.Second), LastCycleDuration: 1530 * time.Millisecond, NextCycle: at(90 * time.Second)},
+			Target: "production", Host: "abs.example.com:8080", Location: time.FixedZone("Asia/Kolkata", 19800),
+			CycleStatus: collector.CycleStatus{Up: true, LastCycle: at(-30 * time.Second), LastCycleDuration: 1530 * time.Millisecond, NextCycle: at(90 * time.Second)},
 			Requests:    1234567, TrackedTokens: 1000, Slots: slots, WindowStatus: collector.WindowStatus{WindowTokens: 98765, WindowRequests: 456789, FlaggedTokens: 3},
 			Forensics: findings.Status{Enabled: true, Due: 8762, Covered: 90000, Skipped: 2, Failed: 1, Oldest: at(-2*time.Hour - 10*time.Minute)},
 			Admin: absstate.Status{
@@ -88,7 +88,7 @@ func testStatus() []collector.Status {
 			},
 		},
 		{
-			Target: "test", Host: "10.0.0.7", Location: time.UTC, Inclusive: true, Up: false,
+			Target: "test", Host: "10.0.0.7", Location: time.UTC, Inclusive: true,
 			CycleStatus: collector.CycleStatus{Running: at(-24 * time.Second), LastCycle: at(-3 * time.Hour), LastCycleDuration: 60 * time.Second, NextCycle: at(time.Second)},
 			Requests:    0, WindowStatus: unknownWindow, Slots: slots[40:42],
 			Admin: absstate.Status{Known: true, APIs: 1, Predicting: 1, TrackingTokens: 1, LicenseExpiry: at(-time.Hour), LicenseExpired: true},
