@@ -7,11 +7,12 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/logging"
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/resolve"
 )
 
 func runResolve(ctx context.Context, c *config.Resolve, now time.Time, stdout, stderr io.Writer) error {
-	log := newLogger(c.Log, stderr)
+	log := logging.New(c.Log, stderr)
 	connect := func(t *config.Target, configure func(*abs.Config)) (*abs.Client, error) {
 		return newClient(t, configure, log)
 	}

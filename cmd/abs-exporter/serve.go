@@ -13,11 +13,11 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/common/promslog"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/logging"
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/pages"
 	"github.com/abs-exporter/abs-exporter/collector"
 	"github.com/abs-exporter/abs-exporter/collector/statedir"
@@ -32,8 +32,8 @@ func runServe(
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	lines := newLogWriter(stderr)
-	defer lines.close()
+	lines := logging.NewWriter(stderr)
+	defer lines.Close()
 	e, err := newExporter(&c.Settings, clock, lines)
 	if err != nil {
 		return err
@@ -43,23 +43,6 @@ func runServe(
 		e.pages.Reload = e.reloader.request
 	}
 	return e.run(ctx, hangup)
-}
-
-func newLogger(c config.Log, w io.Writer) *slog.Logger {
-	return loggerAt(logLevel(c), c, w)
-}
-
-func logLevel(c config.Log) *promslog.Level {
-	level := promslog.NewLevel()
-	_ = level.Set(c.Level) // valid: the flag accepts nothing else
-	return level
-}
-
-// loggerAt returns a logger of a level that may change.
-func loggerAt(level *promslog.Level, c config.Log, w io.Writer) *slog.Logger {
-	format := promslog.NewFormat()
-	_ = format.Set(c.Format) // likewise
-	return slog.New(boundedLog{promslog.New(&promslog.Config{Level: level, Format: format, Writer: w}).Handler()})
 }
 
 // exporter is serve, ready to run: the collector that polls ABS and the listeners that answer
@@ -79,11 +62,11 @@ type exporter struct {
 }
 
 // newExporter opens the listeners and restores the state. It sends no request to ABS.
-func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_ *exporter, err error) {
+func newExporter(s *config.Settings, clock collector.Clock, lines *logging.Writer) (_ *exporter, err error) {
 	b := build()
-	level := logLevel(s.Log)
-	log := loggerAt(level, s.Log, lines)
-	lines.onResume(func(n int64) {
+	level := logging.Level(s.Log)
+	log := logging.At(level, s.Log, lines)
+	lines.OnResume(func(n int64) {
 		log.Warn("log lines dropped", "lines", n, "consequence", "nobody read the log, or it could not be written; counting and serving went on")
 	})
 	log.Info("starting abs-exporter", "version", b.Version, "revision", b.Revision, "go", b.GoVersion)
@@ -105,7 +88,7 @@ func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_
 	}
 
 	registry := metrics.NewRegistry(b)
-	metrics.RegisterLog(registry, lines.droppedLines)
+	metrics.RegisterLog(registry, lines.DroppedLines)
 	health := metrics.NewHealth(registry)
 	reloads := metrics.NewReloads(registry)
 	exposition := metrics.NewExposition(registry, metrics.Options{
