@@ -1,7 +1,7 @@
 // Package configfile reads and writes YAML files whose keys are the names of flags, nested at the
 // dots. The list targets has entries with the settings of one target each: the keys of abs without
-// that prefix, and those of some sections. A file is read before the flags get their values, so that
-// kong decodes its values as those of the command line.
+// that prefix, and those of some sections. A file is read before the flags get their values, so
+// that kong decodes its values as those of the command line.
 package configfile
 
 import (

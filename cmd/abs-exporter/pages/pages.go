@@ -1,5 +1,5 @@
-// Package pages is what the exporter answers over HTTP: metrics, the status for people and programs,
-// the settings in effect, runbooks, probes, profiles and reloads.
+// Package pages is what the exporter answers over HTTP: metrics, the status for people and for
+// programs, the settings in effect, runbooks, probes, profiles and reloads.
 package pages
 
 import (
