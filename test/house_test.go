@@ -20,8 +20,8 @@ const (
 )
 
 // One person reads the program in a day: no package is longer than a morning, and no struct of the
-// collector has more fields than one remembers. What is not the program may be longer: tests, tools,
-// the simulated ABS and what makes the dashboards.
+// collector has more fields than one remembers. What is not the program may be longer: tests,
+// tools, the simulated ABS and what makes the dashboards.
 func TestNothingGrowsTooLarge(t *testing.T) {
 	t.Parallel()
 	root := os.DirFS(tools.Root(t))
