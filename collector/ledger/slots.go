@@ -25,7 +25,7 @@ const (
 )
 
 // doneSlots is how many slots that are done are kept for people to see, at least;
-// Config.Keep may ask for more, for the audit.
+// SlotTimes.Keep may ask for more, for the audit.
 const doneSlots = 12
 
 // slot is a stretch of the clock that the counters are fed from.

@@ -1,7 +1,7 @@
-package main
+package pages
 
 import (
-	"context"
+	"flag"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -19,11 +19,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// stillClock stands still.
-type stillClock time.Time
-
-func (c stillClock) Now() time.Time                                 { return time.Time(c) }
-func (stillClock) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+var update = flag.Bool("update", false, "write the golden files anew")
 
 // fakeSource is a collector with a given status.
 type fakeSource struct {
@@ -38,19 +34,19 @@ func (f fakeSource) LastHeartbeat() time.Time   { return f.last }
 
 var testNow = time.Date(2026, 11, 23, 0, 7, 30, 0, time.UTC)
 
-func testPages(source fakeSource) *pages {
+func testPages(source fakeSource) *Pages {
 	s := &config.Settings{
 		Targets:   []config.Target{{Collect: config.Collect{Interval: 2 * time.Minute}}},
 		Effective: []config.Effective{{Name: "collect.interval", Value: "2m", Origin: "default"}, {Name: "ABS_EXPORTER_ABS_ACCESS_KEY", Value: "(hidden)", Origin: "the environment"}},
 	}
-	return &pages{
-		collector:     source,
-		metrics:       http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "abs_up 1\n") }),
-		telemetryPath: "/metrics",
-		build:         metrics.Build{Version: "1.2.3", Revision: "0123abc", GoVersion: "go1.26"},
-		clock:         stillClock(testNow),
-		started:       testNow.Add(-26 * time.Hour),
-		reloader:      newReloader(s, nil, nil, nil, nil, nil),
+	return &Pages{
+		Collector:     source,
+		Metrics:       http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "abs_up 1\n") }),
+		TelemetryPath: "/metrics",
+		Build:         metrics.Build{Version: "1.2.3", Revision: "0123abc", GoVersion: "go1.26"},
+		Now:           func() time.Time { return testNow },
+		Started:       testNow.Add(-26 * time.Hour),
+		Settings:      func() *config.Settings { return s },
 	}
 }
 
@@ -73,8 +69,8 @@ func testStatus() []collector.Status {
 	unknownWindow := collector.WindowStatus{WindowTokens: -1, WindowRequests: -1, FlaggedTokens: -1}
 	return []collector.Status{
 		{
-			Target: "production", Host: "abs.example.com:8080", Location: time.FixedZone("Asia/Kolkata", 19800), Up: true,
-			CycleStatus: collector.CycleStatus{LastCycle: at(-30 * time.Second), LastCycleDuration: 1530 * time.Millisecond, NextCycle: at(90 * time.Second)},
+			Target: "production", Host: "abs.example.com:8080", Location: time.FixedZone("Asia/Kolkata", 19800),
+			CycleStatus: collector.CycleStatus{Up: true, LastCycle: at(-30 * time.Second), LastCycleDuration: 1530 * time.Millisecond, NextCycle: at(90 * time.Second)},
 			Requests:    1234567, TrackedTokens: 1000, Slots: slots, WindowStatus: collector.WindowStatus{WindowTokens: 98765, WindowRequests: 456789, FlaggedTokens: 3},
 			Forensics: findings.Status{Enabled: true, Due: 8762, Covered: 90000, Skipped: 2, Failed: 1, Oldest: at(-2*time.Hour - 10*time.Minute)},
 			Admin: absstate.Status{
@@ -92,7 +88,7 @@ func testStatus() []collector.Status {
 			},
 		},
 		{
-			Target: "test", Host: "10.0.0.7", Location: time.UTC, Inclusive: true, Up: false,
+			Target: "test", Host: "10.0.0.7", Location: time.UTC, Inclusive: true,
 			CycleStatus: collector.CycleStatus{Running: at(-24 * time.Second), LastCycle: at(-3 * time.Hour), LastCycleDuration: 60 * time.Second, NextCycle: at(time.Second)},
 			Requests:    0, WindowStatus: unknownWindow, Slots: slots[40:42],
 			Admin: absstate.Status{Known: true, APIs: 1, Predicting: 1, TrackingTokens: 1, LicenseExpiry: at(-time.Hour), LicenseExpired: true},
@@ -112,7 +108,7 @@ func request(h http.Handler, method, path string) *httptest.ResponseRecorder {
 }
 
 func TestStatusPage(t *testing.T) {
-	w := request(testPages(fakeSource{status: testStatus()}).handler(), http.MethodGet, "/")
+	w := request(testPages(fakeSource{status: testStatus()}).Handler(), http.MethodGet, "/")
 	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/html; charset=utf-8" {
 		t.Fatalf("status %d, %s", w.Code, w.Header())
 	}
@@ -122,7 +118,7 @@ func TestStatusPage(t *testing.T) {
 
 // The members of /api/v1/status keep their names.
 func TestStatusJSON(t *testing.T) {
-	w := request(testPages(fakeSource{status: testStatus()}).handler(), http.MethodGet, "/api/v1/status")
+	w := request(testPages(fakeSource{status: testStatus()}).Handler(), http.MethodGet, "/api/v1/status")
 	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "application/json" {
 		t.Fatalf("status %d, %s", w.Code, w.Header())
 	}
@@ -132,15 +128,17 @@ func TestStatusJSON(t *testing.T) {
 func isGolden(t *testing.T, golden, got string) {
 	t.Helper()
 	if *update {
-		write(t, golden, got)
+		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if want, err := os.ReadFile(golden); err != nil || got != string(want) {
-		t.Errorf("%s is not current (%v); write it anew with: go test ./cmd/abs-exporter -run Status -update\ngot:\n%s", golden, err, got)
+		t.Errorf("%s is not current (%v); write it anew with: go test ./cmd/abs-exporter/pages -run Status -update\ngot:\n%s", golden, err, got)
 	}
 }
 
 func TestStatusPageWithoutTargets(t *testing.T) {
-	w := request(testPages(fakeSource{}).handler(), http.MethodGet, "/")
+	w := request(testPages(fakeSource{}).Handler(), http.MethodGet, "/")
 	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "There are no targets.") {
 		t.Errorf("status %d, %s", w.Code, w.Body)
 	}
@@ -154,9 +152,9 @@ func TestStatusPageEscapes(t *testing.T) {
 		Slots:  []collector.SlotStatus{{From: testNow, To: testNow, State: nasty}},
 		Errors: []failures.Row{{At: testNow, What: nasty + "\x00\u202e"}},
 	}}})
-	p.build = metrics.Build{Version: nasty, Revision: nasty, GoVersion: nasty}
-	p.telemetryPath = "/javascript:alert(1)"
-	body := request(p.handler(), http.MethodGet, "/").Body.String()
+	p.Build = metrics.Build{Version: nasty, Revision: nasty, GoVersion: nasty}
+	p.TelemetryPath = "/javascript:alert(1)"
+	body := request(p.Handler(), http.MethodGet, "/").Body.String()
 	for _, bad := range []string{"<script", "<img", "onerror='", `href="javascript:`} {
 		if strings.Contains(body, bad) {
 			t.Errorf("the page has %s in it:\n%s", bad, body)

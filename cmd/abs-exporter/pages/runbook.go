@@ -1,4 +1,4 @@
-package main
+package pages
 
 import (
 	"bytes"
@@ -20,7 +20,7 @@ var runbookHTML string
 
 // runbook answers /runbooks/ with the index of the runbooks, and /runbooks/NAME.md with one. The
 // name of a file is its address, so that the links between the files work.
-func (p *pages) runbook(w http.ResponseWriter, r *http.Request) {
+func (p *Pages) runbook(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
 	if name == "" {
 		name = runbooks.Index

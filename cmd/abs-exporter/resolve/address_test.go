@@ -1,4 +1,4 @@
-package main
+package resolve
 
 import (
 	"encoding/json"
@@ -50,19 +50,19 @@ tokens     3
 		idOf("second-token-of-the-address-1234"), idOf(secretToken), idOf(third))
 	for _, spelling := range []string{"2001:db8::1", "2001:0DB8:0:0::1"} {
 		status, out, errs := r.resolve(t, "--ip="+spelling, "--at="+at.Format(time.RFC3339))
-		if status != exitOK || errs != "" || out != want {
-			t.Fatalf("status %d: %s\n%swant\n%s", status, errs, out, want)
+		if status != found || errs != "" || out != want {
+			t.Fatalf("%s: %s\n%swant\n%s", status, errs, out, want)
 		}
 	}
 	status, out, _ := r.resolve(t, "--ip=2001:db8::1", "--at="+at.Format(time.RFC3339), "--show-token")
-	if status != exitOK || !strings.Contains(out, "\n  token     "+secretToken+"\n") || !strings.Contains(out, third+" 5\n") {
-		t.Errorf("status %d: %s", status, out)
+	if status != found || !strings.Contains(out, "\n  token     "+secretToken+"\n") || !strings.Contains(out, third+" 5\n") {
+		t.Errorf("%s: %s", status, out)
 	}
 	for _, show := range []bool{false, true} {
 		status, out, errs := r.resolve(t, "--ip=2001:db8::1", "--at="+at.Format(time.RFC3339), "--output=json", fmt.Sprint("--show-token=", show))
 		var got []addressUse
-		if err := json.Unmarshal([]byte(out), &got); err != nil || status != exitOK || errs != "" || len(got) != 1 || len(got[0].Tokens) != 3 {
-			t.Fatalf("status %d: %v %s\n%s", status, err, errs, out)
+		if err := json.Unmarshal([]byte(out), &got); err != nil || status != found || errs != "" || len(got) != 1 || len(got[0].Tokens) != 3 {
+			t.Fatalf("%s: %v %s\n%s", status, err, errs, out)
 		}
 		if g := got[0]; g.Requests != 115 || !g.AttacksRead || g.Tokens[1].TokenRequests != 150 || g.Tokens[1].Attacks[0].ID != 1 || (g.Tokens[1].Token == secretToken) != show {
 			t.Errorf("got %+v", g)
@@ -72,8 +72,8 @@ tokens     3
 		}
 	}
 	status, out, errs := r.resolve(t, "--ip=10.9.9.9", "--at="+at.Format(time.RFC3339))
-	if status != exitError || out != "" || !strings.Contains(errs, "no token was used by the address 10.9.9.9") || !strings.Contains(errs, "among 4 rows") {
-		t.Errorf("status %d: %s%s", status, out, errs)
+	if status != failed || out != "" || !strings.Contains(errs, "no token was used by the address 10.9.9.9") || !strings.Contains(errs, "among 4 rows") {
+		t.Errorf("%s: %s%s", status, out, errs)
 	}
 }
 
@@ -86,10 +86,10 @@ func TestResolveAddressOfManyTokens(t *testing.T) {
 		r.sim.Add(simulator.Event{At: at.Add(-time.Duration(i%170+1) * time.Minute), Token: fmt.Sprintf("token-%03d-of-the-address-of-a-proxy", i%60), IP: "10.0.0.1", API: "shop", N: int64(1 + i%60)})
 	}
 	status, out, errs := r.resolve(t, "--ip=10.0.0.1", "--at="+at.Format(time.RFC3339), "--abs.response-cap=30KB")
-	if status != exitOK || !strings.Contains(out, "requests   9150\ntokens     60\nattacks    some may be missing") ||
+	if status != found || !strings.Contains(out, "requests   9150\ntokens     60\nattacks    some may be missing") ||
 		!strings.Contains(out, idOf("token-059-of-the-address-of-a-proxy")+"  300 of its 300 requests") ||
 		strings.Count(out, "of its") != 50 || !strings.HasSuffix(out, "... and 10 more: --output=json has all\n") {
-		t.Errorf("status %d: %s%s", status, out, errs)
+		t.Errorf("%s: %s%s", status, out, errs)
 	}
 	if !strings.Contains(errs, "attack report not read") {
 		t.Errorf("the log is %s", errs)

@@ -1,13 +1,11 @@
-package config
+package configfile
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -21,120 +19,11 @@ import (
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/cmdline"
 )
 
-// filePath is the flag --config. The file is read before the other flags get their values, and sets
-// those that neither the command line nor the environment sets.
-type filePath string
-
-// file is a configuration file. Its values are still text; each was decoded once as the flag that
-// it sets. The zero value sets nothing.
-type file struct {
-	name    string
-	sum     [sha256.Size]byte
-	values  map[string]fileValue // by name of the flag
-	targets []fileTarget         // nil without the list targets
-}
-
-type fileValue struct {
-	line int
-	text string // as it would stand on the command line
-}
-
-type fileTarget struct {
-	line   int
-	values map[string]fileValue
-}
-
-// BeforeResolve is called by kong when --config was given, by flag or environment.
-func (filePath) BeforeResolve(into *file, ctx *kong.Context, path *kong.Path) error {
-	flags := ctx.Flags()
-	if into.name != "" || !slices.Contains(flags, path.Flag) {
-		return nil // another command's --config, which has the same variable
-	}
-	name := fmt.Sprint(ctx.FlagValue(path.Flag))
-	if name == "" {
-		return nil
-	}
-	data, err := os.ReadFile(name)
-	if err != nil {
-		return fmt.Errorf("--config: %w", err)
-	}
-	read, err := parseFile(name, data, flags)
-	if err != nil {
-		return err
-	}
-	read.sum = sha256.Sum256(data)
-	*into = *read
-	ctx.AddResolver(into)
-	return nil
-}
-
-// Validate implements kong.Resolver; parseFile has validated everything.
-func (f *file) Validate(*kong.Application) error { return nil }
-
-// Resolve implements kong.Resolver. Kong asks it even where a variable is set, which takes
-// precedence.
-func (f *file) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	for _, env := range flag.Tag.Envs {
-		if _, ok := os.LookupEnv(env); ok {
-			return nil, nil
-		}
-	}
-	if v, ok := f.values[flag.Name]; ok {
-		return v.text, nil
-	}
-	return nil, nil
-}
-
-func (f *file) origin(line int, key string) string {
-	return fmt.Sprintf("%s:%d: key %s", f.name, line, key)
-}
-
-// settings returns the settings of one entry of the list targets: the shared ones, overridden by
-// the entry's own; a list or a map as a whole. flags are the command's.
-func (t fileTarget) settings(shared *PerTarget, flags map[string]*kong.Flag) (PerTarget, error) {
-	// kong can decode a value only into the field that it belongs to: that is shared's, which is
-	// restored afterwards.
-	before := *shared
-	defer func() { *shared = before }()
-	for name, v := range t.values {
-		flags[name].Target.SetZero() // kong adds to a list or a map
-		if err := decodeFlag(flags[name], v.text, flags[name].Target); err != nil {
-			return PerTarget{}, fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	return *shared, nil
-}
-
-func flagsByName(flags []*kong.Flag) map[string]*kong.Flag {
-	m := make(map[string]*kong.Flag, len(flags))
-	for _, f := range flags {
-		m[f.Name] = f
-	}
-	return m
-}
-
-// decodeFlag decodes text into target, a value of the flag's type.
-func decodeFlag(flag *kong.Flag, text string, target reflect.Value) error {
-	return flag.Mapper.Decode(&kong.DecodeContext{
-		Value: flag.Value,
-		Scan:  kong.Scan().PushTyped(text, kong.FlagValueToken),
-	}, target)
-}
-
-// hasKey reports whether a flag is a setting that a file can have too.
-func hasKey(flag *kong.Flag) bool {
-	return len(flag.Tag.Envs) > 0 && !keyless(flag.Name)
-}
-
-// keyless reports whether a setting is none of the file: the file's own name, and which shard this
-// process is.
-func keyless(name string) bool { return name == "config" || strings.HasPrefix(name, "targets.") }
-
-// parseFile parses a file whose keys are the names of flags, nested at the dots. Its error has one
+// Parse parses a file whose keys are the names of flags, nested at the dots. Its error has one
 // line FILE:LINE: for each problem.
-func parseFile(name string, data []byte, flags []*kong.Flag) (*file, error) {
-	p := fileParser{
-		file:    &file{name: name, values: map[string]fileValue{}},
+func Parse(name string, data []byte, flags []*kong.Flag) (*File, error) {
+	p := parser{
+		File:    &File{Name: name, Values: map[string]Value{}},
 		flags:   map[string]*kong.Flag{},
 		parents: map[string]bool{},
 	}
@@ -153,7 +42,7 @@ func parseFile(name string, data []byte, flags []*kong.Flag) (*file, error) {
 	var doc, more yaml.Node
 	switch err := decoder.Decode(&doc); {
 	case errors.Is(err, io.EOF):
-		return p.file, nil // an empty file sets nothing
+		return p.File, nil // an empty file sets nothing
 	case err != nil:
 		return nil, yamlError(name, err)
 	}
@@ -164,9 +53,9 @@ func parseFile(name string, data []byte, flags []*kong.Flag) (*file, error) {
 		return nil, yamlError(name, err)
 	}
 	if len(doc.Content) == 1 && doc.Content[0].Tag != "!!null" {
-		p.mapping(doc.Content[0], "", "", p.values)
+		p.mapping(doc.Content[0], "", "", p.Values)
 	}
-	return p.file, errors.Join(p.errs...)
+	return p.File, errors.Join(p.errs...)
 }
 
 // yamlError moves the line that the YAML library reports to the front.
@@ -179,24 +68,24 @@ func yamlError(name string, err error) error {
 	return fmt.Errorf("%s:%s: not YAML: %s", name, line, text)
 }
 
-type fileParser struct {
-	*file
+type parser struct {
+	*File
 	flags   map[string]*kong.Flag
 	parents map[string]bool // prefixes of the names of flags: "abs", "abs.tls"
 	errs    []error
 }
 
-func (p *fileParser) failf(n *yaml.Node, key, format string, args ...any) {
-	origin := fmt.Sprintf("%s:%d", p.name, n.Line)
+func (p *parser) failf(n *yaml.Node, key, format string, args ...any) {
+	origin := fmt.Sprintf("%s:%d", p.Name, n.Line)
 	if key != "" {
-		origin = p.origin(n.Line, key)
+		origin = p.Origin(n.Line, key)
 	}
 	p.errs = append(p.errs, fmt.Errorf("%s: %s", origin, fmt.Sprintf(format, args...)))
 }
 
 // mapping parses n, whose keys continue the name of a flag; shown is that name as it stands in the
 // file. It descends no deeper than the names of flags do.
-func (p *fileParser) mapping(n *yaml.Node, name, shown string, into map[string]fileValue) {
+func (p *parser) mapping(n *yaml.Node, name, shown string, into map[string]Value) {
 	if n.Kind != yaml.MappingNode {
 		p.failf(n, shown, "expected a mapping but got %s", kindOf(n))
 		return
@@ -215,7 +104,7 @@ func (p *fileParser) mapping(n *yaml.Node, name, shown string, into map[string]f
 		switch {
 		case isFlag:
 			if value, ok := p.value(v, text, flag); ok {
-				into[full] = fileValue{line: k.Line, text: value}
+				into[full] = Value{Line: k.Line, Text: value}
 			}
 		case p.parents[full]:
 			p.mapping(v, full, text, into)
@@ -234,7 +123,7 @@ func (p *fileParser) mapping(n *yaml.Node, name, shown string, into map[string]f
 
 // similarKey suggests a key in place of one that does not exist, and stands in the file as shown.
 // An entry of the list targets has the keys of abs without their prefix, and those of sections.
-func (p *fileParser) similarKey(name, shown string) string {
+func (p *parser) similarKey(name, shown string) string {
 	known := slices.Concat(slices.Collect(maps.Keys(p.flags)), slices.Collect(maps.Keys(p.parents)), []string{"targets"})
 	if !strings.HasPrefix(shown, "targets[") {
 		return cmdline.Suggestion(name, known)
@@ -255,7 +144,7 @@ func (p *fileParser) similarKey(name, shown string) string {
 func sections() []string { return []string{"collect", "forensics", "series"} }
 
 // tokenKeyOfEntry reports the one key of series that is not for one target: a token has one id.
-func (p *fileParser) tokenKeyOfEntry(n *yaml.Node, shown string) (found bool) {
+func (p *parser) tokenKeyOfEntry(n *yaml.Node, shown string) (found bool) {
 	const key = "token-key-file"
 	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
 		if n.Content[i].Value == key {
@@ -266,7 +155,7 @@ func (p *fileParser) tokenKeyOfEntry(n *yaml.Node, shown string) (found bool) {
 	return false
 }
 
-func (p *fileParser) list(n *yaml.Node) {
+func (p *parser) list(n *yaml.Node) {
 	if n.Kind != yaml.SequenceNode {
 		p.failf(n, "targets", "expected a list but got %s", kindOf(n))
 		return
@@ -275,14 +164,14 @@ func (p *fileParser) list(n *yaml.Node) {
 		p.failf(n, "targets", "the list is empty")
 	}
 	for i, entry := range n.Content {
-		t := fileTarget{line: entry.Line, values: map[string]fileValue{}}
-		p.mapping(resolveAlias(entry), "abs", fmt.Sprintf("targets[%d]", i), t.values)
-		p.targets = append(p.targets, t)
+		t := Target{Line: entry.Line, Values: map[string]Value{}}
+		p.mapping(resolveAlias(entry), "abs", fmt.Sprintf("targets[%d]", i), t.Values)
+		p.Targets = append(p.Targets, t)
 	}
 }
 
 // value returns the text of a scalar, or of a list or a mapping for a flag that is repeatable.
-func (p *fileParser) value(n *yaml.Node, key string, flag *kong.Flag) (text string, ok bool) {
+func (p *parser) value(n *yaml.Node, key string, flag *kong.Flag) (text string, ok bool) {
 	switch {
 	case n.Tag == "!!null":
 		p.failf(n, key, `has no value; write "" for an empty one`)
@@ -319,7 +208,7 @@ func (p *fileParser) value(n *yaml.Node, key string, flag *kong.Flag) (text stri
 	if flag.Tag.Has("file") && !flag.IsMap() {
 		text = p.relative(text)
 	}
-	if err := decodeFlag(flag, text, reflect.New(flag.Target.Type()).Elem()); err != nil {
+	if err := decode(flag, text, reflect.New(flag.Target.Type()).Elem()); err != nil {
 		p.failf(n, key, "%s", err)
 		return "", false
 	}
@@ -331,15 +220,15 @@ func (p *fileParser) value(n *yaml.Node, key string, flag *kong.Flag) (text stri
 }
 
 // relative returns a path as it is relative to the configuration file.
-func (p *fileParser) relative(path string) string {
+func (p *parser) relative(path string) string {
 	if path == "" || filepath.IsAbs(path) {
 		return path
 	}
-	return filepath.Join(filepath.Dir(p.name), path)
+	return filepath.Join(filepath.Dir(p.Name), path)
 }
 
 // relativeFiles makes the files of items such as name=file relative to the configuration file.
-func (p *fileParser) relativeFiles(items []string, flag *kong.Flag) {
+func (p *parser) relativeFiles(items []string, flag *kong.Flag) {
 	if !flag.Tag.Has("file") || !flag.IsMap() {
 		return
 	}
@@ -351,7 +240,7 @@ func (p *fileParser) relativeFiles(items []string, flag *kong.Flag) {
 }
 
 // pairs returns a mapping of names to values as the flag has them, each name=value.
-func (p *fileParser) pairs(n *yaml.Node, key string, flag *kong.Flag) (items []string, ok bool) {
+func (p *parser) pairs(n *yaml.Node, key string, flag *kong.Flag) (items []string, ok bool) {
 	seen, numbers := map[string]bool{}, flag.Target.Type().Elem().Kind() == reflect.Int
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name, value := n.Content[i], resolveAlias(n.Content[i+1])

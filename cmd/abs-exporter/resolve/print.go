@@ -1,4 +1,4 @@
-package main
+package resolve
 
 import (
 	"encoding/json"
@@ -16,7 +16,7 @@ import (
 )
 
 // classify sets severity, category and id of each attack or anomaly type.
-func classify(all []resolvedFinding, types *catalogue.Catalogue) {
+func classify(all []finding, types *catalogue.Catalogue) {
 	for i := range all {
 		entry, known := types.Lookup(all[i].Type)
 		all[i].Severity, all[i].Category = entry.Severity, entry.Category
@@ -63,7 +63,7 @@ func (r *resolution) hideToken() {
 }
 
 // mergeCounts adds up the counts of one name.
-func mergeCounts(counts []resolvedCount) []resolvedCount {
+func mergeCounts(counts []count) []count {
 	var rows []abs.Count
 	for _, c := range counts {
 		rows = append(rows, abs.Count{Key: []byte(c.Name), N: c.Requests})
@@ -132,7 +132,7 @@ func (r *resolution) text() string {
 	return b.String()
 }
 
-func printFindings(p func(string, ...any), title string, found []resolvedFinding) {
+func printFindings(p func(string, ...any), title string, found []finding) {
 	if len(found) == 0 {
 		p("%-10s none", title)
 		return
@@ -152,7 +152,7 @@ func printFindings(p func(string, ...any), title string, found []resolvedFinding
 }
 
 // printCounts prints the first lines of a list, as a screen is finite.
-func printCounts(p func(string, ...any), title string, counts []resolvedCount, total int64, shown int) {
+func printCounts(p func(string, ...any), title string, counts []count, total int64, shown int) {
 	if len(counts) == 0 {
 		return
 	}

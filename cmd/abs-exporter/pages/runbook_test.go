@@ -1,4 +1,4 @@
-package main
+package pages
 
 import (
 	"html"
@@ -54,7 +54,7 @@ func TestRunbookPages(t *testing.T) {
 // runbookPage returns a page, or nothing where there is none.
 func runbookPage(t *testing.T, address string) string {
 	t.Helper()
-	w := request(testPages(fakeSource{}).handler(), http.MethodGet, address)
+	w := request(testPages(fakeSource{}).Handler(), http.MethodGet, address)
 	if w.Code != http.StatusOK {
 		return ""
 	}

@@ -1,4 +1,4 @@
-package config
+package configfile
 
 import (
 	"cmp"
@@ -8,15 +8,21 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// YAML returns the settings in effect as a configuration file has them, each with where it is from.
-// Keys of ABS are not in it: they are in files or in variables.
-func (s *Settings) YAML() ([]byte, error) {
+// Setting is a value to write, with a comment at the end of its line.
+type Setting struct {
+	Key     string // the name of a flag, or what TargetKey returns
+	Comment string
+
+	Kind  yaml.Kind // of a list or a mapping; 0: a scalar
+	Text  string    // of a scalar
+	Items []string  // of a list, or of a mapping, each name=value
+}
+
+// Marshal returns a file that has the settings. Entries of the list targets follow each other.
+func Marshal(settings []Setting) ([]byte, error) {
 	root := &yaml.Node{Kind: yaml.MappingNode}
-	for _, setting := range s.Effective {
-		if strings.HasPrefix(setting.Name, envPrefix) || keyless(setting.Name) {
-			continue // no key of the file
-		}
-		node, rest := root, setting.Name
+	for i := range settings {
+		node, rest := root, settings[i].Key
 		var index int
 		if _, err := fmt.Sscanf(rest, "targets[%d]", &index); err == nil {
 			list := child(root, "targets", yaml.SequenceNode)
@@ -30,35 +36,35 @@ func (s *Settings) YAML() ([]byte, error) {
 		for _, key := range path[:len(path)-1] {
 			node = child(node, key, yaml.MappingNode)
 		}
-		value := child(node, path[len(path)-1], cmp.Or(setting.kind, yaml.ScalarNode))
-		value.LineComment = setting.Origin
-		setting.write(value)
+		value := child(node, path[len(path)-1], cmp.Or(settings[i].Kind, yaml.ScalarNode))
+		value.LineComment = settings[i].Comment
+		settings[i].write(value)
 	}
 	return yaml.Marshal(root)
 }
 
 // write sets a node to the value of the setting.
-func (e *Effective) write(n *yaml.Node) {
+func (s *Setting) write(n *yaml.Node) {
 	scalar := func(text string) *yaml.Node {
 		n := &yaml.Node{}
 		n.SetString(text)
 		return n
 	}
-	switch e.kind {
+	switch s.Kind {
 	case yaml.MappingNode:
 		n.Style = yaml.FlowStyle
-		for _, item := range e.items {
+		for _, item := range s.Items {
 			name, value, _ := strings.Cut(item, "=")
 			n.Content = append(n.Content, scalar(name), scalar(value))
 		}
 	case yaml.SequenceNode:
 		n.Style = yaml.FlowStyle
-		for _, item := range e.items {
+		for _, item := range s.Items {
 			n.Content = append(n.Content, scalar(item))
 		}
 	default:
-		if n.Value = e.Value; n.ShortTag() == "!!null" {
-			n.SetString(e.Value)
+		if n.Value = s.Text; n.ShortTag() == "!!null" {
+			n.SetString(s.Text)
 			n.Style = yaml.DoubleQuotedStyle
 		}
 	}

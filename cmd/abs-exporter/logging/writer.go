@@ -1,4 +1,4 @@
-package main
+package logging
 
 import (
 	"bytes"
@@ -14,12 +14,12 @@ const (
 	flushTime = time.Second
 )
 
-// logWriter writes lines without ever letting the program wait. While nobody reads them, lines
+// Writer writes lines without ever letting the program wait. While nobody reads them, lines
 // queue up; those that find the queue full, and those that cannot be written at all, are dropped
 // and counted.
-type logWriter struct {
+type Writer struct {
 	out   io.Writer
-	ended chan struct{} // everything was written, after close
+	ended chan struct{} // everything was written, after Close
 
 	mu       sync.Mutex
 	changed  *sync.Cond
@@ -31,15 +31,16 @@ type logWriter struct {
 	resumed  func(lines int64) // lines were dropped, and now one was written
 }
 
-func newLogWriter(out io.Writer) *logWriter {
-	w := &logWriter{out: out, ended: make(chan struct{}), resumed: func(int64) {}}
+// NewWriter returns what writes to out. Close ends it.
+func NewWriter(out io.Writer) *Writer {
+	w := &Writer{out: out, ended: make(chan struct{}), resumed: func(int64) {}}
 	w.changed = sync.NewCond(&w.mu)
 	go w.run()
 	return w
 }
 
 // Write queues a line. It never fails.
-func (w *logWriter) Write(line []byte) (int, error) {
+func (w *Writer) Write(line []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.queued+len(line) > maxQueued {
@@ -53,7 +54,7 @@ func (w *logWriter) Write(line []byte) (int, error) {
 }
 
 // run writes the lines, one after the other.
-func (w *logWriter) run() {
+func (w *Writer) run() {
 	defer close(w.ended)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -82,23 +83,23 @@ func (w *logWriter) run() {
 	}
 }
 
-// onResume sets what is called when lines can be written again after some were dropped.
-func (w *logWriter) onResume(resumed func(lines int64)) {
+// OnResume sets what is called when lines can be written again after some were dropped.
+func (w *Writer) OnResume(resumed func(lines int64)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.resumed = resumed
 }
 
-// droppedLines returns how many lines were dropped so far.
-func (w *logWriter) droppedLines() float64 {
+// DroppedLines returns how many lines were dropped so far.
+func (w *Writer) DroppedLines() float64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return float64(w.dropped)
 }
 
-// close writes what is queued, as far as somebody reads it within flushTime. Lines that are written
+// Close writes what is queued, as far as somebody reads it within flushTime. Lines that are written
 // later are lost.
-func (w *logWriter) close() {
+func (w *Writer) Close() {
 	w.mu.Lock()
 	w.closing = true
 	w.changed.Signal()

@@ -1,4 +1,4 @@
-package main
+package logging
 
 import (
 	"context"
@@ -11,30 +11,30 @@ import (
 // ABS reports may be a megabyte long.
 const maxLogValue = 1024
 
-// boundedLog cuts the values of log lines, and their messages.
-type boundedLog struct{ slog.Handler }
+// bounded cuts the values of log lines, and their messages.
+type bounded struct{ slog.Handler }
 
 // Handle implements slog.Handler.
-func (h boundedLog) Handle(ctx context.Context, r slog.Record) error {
-	bounded := slog.NewRecord(r.Time, r.Level, cutText(r.Message), r.PC)
+func (h bounded) Handle(ctx context.Context, r slog.Record) error {
+	cut := slog.NewRecord(r.Time, r.Level, cutText(r.Message), r.PC)
 	r.Attrs(func(a slog.Attr) bool {
-		bounded.AddAttrs(cutAttr(a))
+		cut.AddAttrs(cutAttr(a))
 		return true
 	})
-	return h.Handler.Handle(ctx, bounded)
+	return h.Handler.Handle(ctx, cut)
 }
 
 // WithAttrs implements slog.Handler.
-func (h boundedLog) WithAttrs(attrs []slog.Attr) slog.Handler {
-	bounded := make([]slog.Attr, len(attrs))
+func (h bounded) WithAttrs(attrs []slog.Attr) slog.Handler {
+	cut := make([]slog.Attr, len(attrs))
 	for i, a := range attrs {
-		bounded[i] = cutAttr(a)
+		cut[i] = cutAttr(a)
 	}
-	return boundedLog{h.Handler.WithAttrs(bounded)}
+	return bounded{h.Handler.WithAttrs(cut)}
 }
 
 // WithGroup implements slog.Handler.
-func (h boundedLog) WithGroup(name string) slog.Handler { return boundedLog{h.Handler.WithGroup(name)} }
+func (h bounded) WithGroup(name string) slog.Handler { return bounded{h.Handler.WithGroup(name)} }
 
 func cutAttr(a slog.Attr) slog.Attr {
 	a.Value = a.Value.Resolve()
@@ -46,11 +46,11 @@ func cutAttr(a slog.Attr) slog.Attr {
 			a.Value = slog.StringValue(cutText(text))
 		}
 	case slog.KindGroup:
-		var bounded []slog.Attr
+		var cut []slog.Attr
 		for _, of := range a.Value.Group() {
-			bounded = append(bounded, cutAttr(of))
+			cut = append(cut, cutAttr(of))
 		}
-		a.Value = slog.GroupValue(bounded...)
+		a.Value = slog.GroupValue(cut...)
 	default: // numbers and times
 	}
 	return a

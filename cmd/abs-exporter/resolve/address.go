@@ -1,11 +1,10 @@
-package main
+package resolve
 
 import (
 	"bytes"
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"net/netip"
@@ -45,40 +44,27 @@ type addressUse struct {
 
 // addressToken is a token that an address used.
 type addressToken struct {
-	TokenID       string            `json:"token_id"`
-	Token         string            `json:"token"` // masked without --show-token
-	TokenLength   int               `json:"token_length"`
-	Requests      int64             `json:"requests"`       // from the address
-	TokenRequests int64             `json:"token_requests"` // from any address
-	APIs          []resolvedCount   `json:"apis"`           // requests from the address
-	Attacks       []resolvedFinding `json:"attacks"`
+	TokenID       string    `json:"token_id"`
+	Token         string    `json:"token"` // masked without --show-token
+	TokenLength   int       `json:"token_length"`
+	Requests      int64     `json:"requests"`       // from the address
+	TokenRequests int64     `json:"token_requests"` // from any address
+	APIs          []count   `json:"apis"`           // requests from the address
+	Attacks       []finding `json:"attacks"`
 
 	token []byte
 }
 
-// runResolveAddress looks for the tokens of the address at every target and prints them.
-func runResolveAddress(ctx context.Context, c *config.Resolve, now time.Time, stdout io.Writer, log *slog.Logger) error {
-	found, err := atEachTarget(c, log, func(t *config.Target) (*addressUse, error) { return addressAt(ctx, c, t, now, log) })
-	if err != nil {
-		return err
-	}
-	for _, use := range found {
-		for k := range use.Tokens {
-			use.Tokens[k].show(c.ShowToken)
-		}
-	}
-	return printFound(stdout, found, c.Output == "json", func(use *addressUse) string { return use.text(c.ShowToken) })
-}
-
-func addressAt(ctx context.Context, c *config.Resolve, t *config.Target, now time.Time, log *slog.Logger) (*addressUse, error) {
-	ip, _ := netip.ParseAddr(c.IP) // valid: the flag was validated
-	client, err := newClient(t, func(c *abs.Config) { c.IP = ip }, log)
+// addressAt searches one target for the tokens of the address.
+func (r *resolver) addressAt(ctx context.Context, t *config.Target) (*addressUse, error) {
+	ip, _ := netip.ParseAddr(r.IP) // valid: the flag was validated
+	client, err := r.connect(t, func(c *abs.Config) { c.IP = ip })
 	if err != nil {
 		return nil, err
 	}
 	defer client.Close()
-	s := &addressSearch{client: client, key: c.Key, types: t.Catalogue, log: log}
-	window := c.Window(t, now)
+	s := &addressSearch{client: client, key: r.Key, types: t.Catalogue, log: r.log}
+	window := r.Window(t, r.now)
 	parts := windowParts{client: client, whole: window, responseCap: int64(t.ResponseCap)}
 	if err := parts.read(ctx, window, s.begin); err != nil {
 		return nil, err
@@ -147,7 +133,7 @@ func (s *addressSearch) attacks(ctx context.Context, w abs.Window, tokens []addr
 	byToken, apis := map[string]*addressToken{}, map[string]bool{"": true}
 	for i := range tokens {
 		byToken[string(tokens[i].token)] = &tokens[i]
-		tokens[i].Attacks = []resolvedFinding{}
+		tokens[i].Attacks = []finding{}
 		for _, api := range tokens[i].APIs {
 			apis[api.Name] = api.Name != reports.Other
 		}
@@ -171,17 +157,23 @@ func (s *addressSearch) attacks(ctx context.Context, w abs.Window, tokens []addr
 }
 
 func (s *addressSearch) addAttack(t *addressToken, attackType, api string) {
-	i := slices.IndexFunc(t.Attacks, func(f resolvedFinding) bool { return s.types.Key(f.Type) == s.types.Key(attackType) })
+	i := slices.IndexFunc(t.Attacks, func(f finding) bool { return s.types.Key(f.Type) == s.types.Key(attackType) })
 	if i < 0 {
 		i = len(t.Attacks)
-		t.Attacks = append(t.Attacks, resolvedFinding{Type: attackType, APIs: []string{}})
+		t.Attacks = append(t.Attacks, finding{Type: attackType, APIs: []string{}})
 	}
 	if a := &t.Attacks[i]; !slices.Contains(a.APIs, api) {
 		a.APIs = append(a.APIs, api)
 	}
 }
 
-// show masks the token, unless it is asked for.
+// show masks the tokens, unless they are asked for.
+func (u *addressUse) show(whole bool) {
+	for i := range u.Tokens {
+		u.Tokens[i].show(whole)
+	}
+}
+
 func (t *addressToken) show(whole bool) {
 	r := resolution{token: t.token, APIs: t.APIs}
 	r.show(whole)

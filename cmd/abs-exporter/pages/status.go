@@ -1,4 +1,4 @@
-package main
+package pages
 
 import (
 	"bytes"
@@ -60,8 +60,8 @@ type statusSlot struct {
 type pageTime struct{ Human, Machine string }
 
 // status answers / with what the collector committed last.
-func (p *pages) status(w http.ResponseWriter, _ *http.Request) {
-	now := p.clock.Now()
+func (p *Pages) status(w http.ResponseWriter, _ *http.Request) {
+	now := p.Now()
 	// Parsed for each request: it is small, and people look seldom.
 	writePage(w, template.Must(template.New("status").Funcs(template.FuncMap{
 		"at":       func(t time.Time) pageTime { return relativeTime(t, now) },
@@ -88,16 +88,16 @@ func writePage(w http.ResponseWriter, page *template.Template, data any) {
 	_, _ = body.WriteTo(w) // an error means that the client is gone
 }
 
-func (p *pages) statusPage(now time.Time) statusPage {
-	settings := p.reloader.settings.Load()
+func (p *Pages) statusPage(now time.Time) statusPage {
+	settings := p.Settings()
 	page := statusPage{
 		CSS:     template.CSS(statusCSS), //nolint:gosec // the project's own file
-		Build:   p.build,
-		Started: p.started,
+		Build:   p.Build,
+		Started: p.Started,
 		Now:     pageTime{now.UTC().Format("2006-01-02 15:04:05 MST"), now.UTC().Format(time.RFC3339)},
 		Refresh: int(min(max(shortestInterval(settings), 5*time.Second), time.Minute) / time.Second),
 		// Relative, so that they work behind a proxy that serves the page under a prefix.
-		MetricsLink:  strings.TrimPrefix(p.telemetryPath, "/"),
+		MetricsLink:  strings.TrimPrefix(p.TelemetryPath, "/"),
 		HealthLink:   strings.TrimPrefix(config.HealthPath, "/"),
 		ReadyLink:    strings.TrimPrefix(config.ReadyPath, "/"),
 		RunbooksLink: strings.TrimPrefix(config.RunbooksPath, "/"),
@@ -105,7 +105,7 @@ func (p *pages) statusPage(now time.Time) statusPage {
 		StatusLink:   strings.TrimPrefix(config.StatusPath, "/"),
 	}
 	page.Settings = settings.Effective
-	for _, s := range p.collector.Status() {
+	for _, s := range p.Collector.Status() {
 		f := s.Forensics
 		t := statusTarget{
 			Status: s, ForensicsTokens: f.Due + f.Covered + f.Failed + f.Skipped,
@@ -133,6 +133,17 @@ func (p *pages) statusPage(now time.Time) statusPage {
 		page.Targets = append(page.Targets, t)
 	}
 	return page
+}
+
+// shortestInterval returns the shortest time between two cycles of a target.
+func shortestInterval(s *config.Settings) time.Duration {
+	shortest := s.Shared.Collect.Interval
+	for i, t := range s.Targets {
+		if i == 0 || t.Collect.Interval < shortest {
+			shortest = t.Collect.Interval
+		}
+	}
+	return shortest
 }
 
 // statusSlots returns the strip of slots and its legend, which has the states that occur. Signs

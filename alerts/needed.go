@@ -1,15 +1,11 @@
-package config
+package alerts
 
 import (
 	"io/fs"
 	"regexp"
 	"slices"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
-
-	"github.com/abs-exporter/abs-exporter/alerts"
-	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
 // rule is an alert rule or a recording rule of those that the binary carries.
@@ -32,9 +28,9 @@ func (r *rule) matches(word *regexp.Regexp) bool {
 
 // rules returns all rules. They are parsed by the tests, too: an error is impossible.
 func rules() (all []rule) {
-	files, _ := fs.Glob(alerts.FS, "*.rules.yml")
+	files, _ := fs.Glob(FS, "*.rules.yml")
 	for _, file := range files {
-		data, _ := alerts.FS.ReadFile(file)
+		data, _ := FS.ReadFile(file)
 		var parsed struct {
 			Groups []struct{ Rules []rule }
 		}
@@ -46,10 +42,21 @@ func rules() (all []rule) {
 	return all
 }
 
-// alertsOf returns the alerts that need a family: by an expression of their own, in an annotation,
-// or by what is recorded from it.
-func alertsOf(f *metrics.Family, all []rule) (names []string) {
-	needed := []string{f.Name}
+// Needing returns the alerts that need each of the families, by the family: by an expression of
+// their own, in an annotation, or by what is recorded from it. A family that none needs is not in
+// it.
+func Needing(families []string) map[string][]string {
+	all, needing := rules(), map[string][]string{}
+	for _, family := range families {
+		if names := needingOne(family, all); len(names) > 0 {
+			needing[family] = names
+		}
+	}
+	return needing
+}
+
+func needingOne(family string, all []rule) (names []string) {
+	needed := []string{family}
 	for i := 0; i < len(needed); i++ {
 		word := regexp.MustCompile(`(^|[^\w:])` + regexp.QuoteMeta(needed[i]) + `($|[^\w:])`)
 		for _, r := range all {
@@ -64,18 +71,4 @@ func alertsOf(f *metrics.Family, all []rule) (names []string) {
 	}
 	slices.Sort(names)
 	return names
-}
-
-// excludesNeeded warns of families that are left out although alerts need them.
-func (v *validation) excludesNeeded(target int, t *Target) {
-	if len(t.Excluded) == 0 {
-		return
-	}
-	all := rules()
-	for _, f := range t.Excluded {
-		if names := alertsOf(f, all); len(names) > 0 {
-			v.warn(target, "series.exclude-families", "leaves out "+f.Name+", which alert rules need: "+strings.Join(names, ", "),
-				"these alerts cannot fire, or lack what they say, for this target")
-		}
-	}
 }

@@ -1,4 +1,4 @@
-package main
+package logging
 
 import (
 	"errors"
@@ -39,18 +39,18 @@ func (r *reader) text() string {
 
 func TestLogIsWrittenInOrder(t *testing.T) {
 	r := &reader{}
-	w := newLogWriter(r)
+	w := NewWriter(r)
 	want := strings.Builder{}
 	for i := range 1000 {
 		line := fmt.Sprintln("line", i)
 		want.WriteString(line)
 		_, _ = w.Write([]byte(line))
 	}
-	w.close()
+	w.Close()
 	if r.text() != want.String() {
 		t.Errorf("%d of %d bytes, or in another order", r.read.Len(), want.Len())
 	}
-	if n := w.droppedLines(); n != 0 {
+	if n := w.DroppedLines(); n != 0 {
 		t.Errorf("%v lines dropped", n)
 	}
 }
@@ -60,9 +60,9 @@ func TestLogIsWrittenInOrder(t *testing.T) {
 func TestLogThatNobodyReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &reader{blocked: make(chan struct{})}
-		w := newLogWriter(r)
+		w := NewWriter(r)
 		log := slog.New(slog.NewTextHandler(w, nil))
-		w.onResume(func(n int64) { log.Warn("log lines dropped", "lines", n) })
+		w.OnResume(func(n int64) { log.Warn("log lines dropped", "lines", n) })
 		line := []byte(strings.Repeat("x", 1023) + "\n")
 		const lines = 3000
 		begun := time.Now()
@@ -70,7 +70,7 @@ func TestLogThatNobodyReads(t *testing.T) {
 			_, _ = w.Write(line)
 		}
 		kept := maxQueued / len(line)
-		if n := w.droppedLines(); n != float64(lines-kept) || time.Since(begun) > 0 {
+		if n := w.DroppedLines(); n != float64(lines-kept) || time.Since(begun) > 0 {
 			t.Errorf("%v lines dropped after %v, want %d at once", n, time.Since(begun), lines-kept)
 		}
 		close(r.blocked)
@@ -82,7 +82,7 @@ func TestLogThatNobodyReads(t *testing.T) {
 			t.Errorf("the log does not say once: %s", want)
 		}
 		_, _ = w.Write([]byte("and on\n"))
-		w.close()
+		w.Close()
 		if !strings.HasSuffix(r.text(), "and on\n") {
 			t.Error("the log does not go on")
 		}
@@ -91,12 +91,12 @@ func TestLogThatNobodyReads(t *testing.T) {
 
 func TestLogThatCannotBeWritten(t *testing.T) {
 	r := &reader{err: errors.New("broken pipe")}
-	w := newLogWriter(r)
+	w := NewWriter(r)
 	for range 5 {
 		_, _ = w.Write([]byte("line\n"))
 	}
-	w.close()
-	if n := w.droppedLines(); n != 5 {
+	w.Close()
+	if n := w.DroppedLines(); n != 5 {
 		t.Errorf("%v lines dropped, want 5", n)
 	}
 }
@@ -115,13 +115,13 @@ func (f *failsOnce) Write(p []byte) (int, error) {
 // What is logged of dropped lines may be set at any time. The race detector watches.
 func TestOnResumeWhileLinesAreWritten(t *testing.T) {
 	for range 1000 {
-		w := newLogWriter(&failsOnce{})
+		w := NewWriter(&failsOnce{})
 		_, _ = w.Write([]byte("lost\n"))
 		_, _ = w.Write([]byte("written\n"))
 		time.Sleep(time.Microsecond)
-		w.onResume(func(int64) {})
-		w.close()
-		if n := w.droppedLines(); n != 1 {
+		w.OnResume(func(int64) {})
+		w.Close()
+		if n := w.DroppedLines(); n != 1 {
 			t.Fatalf("%v lines dropped, want 1", n)
 		}
 	}
@@ -130,10 +130,10 @@ func TestOnResumeWhileLinesAreWritten(t *testing.T) {
 func TestEndDoesNotWaitForAReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &reader{blocked: make(chan struct{})}
-		w := newLogWriter(r)
+		w := NewWriter(r)
 		_, _ = w.Write([]byte("line\n"))
 		begun := time.Now()
-		w.close()
+		w.Close()
 		if took := time.Since(begun); took != flushTime {
 			t.Errorf("it waited for %v, want %v", took, flushTime)
 		}
