@@ -185,7 +185,7 @@ vulncheck: $(TOOLS)/govulncheck ## known vulnerabilities in what the binary call
 	$(TOOLS)/govulncheck ./...
 
 FUZZTIME ?= 10m
-FUZZPKGS ?= abs cmd/abs-exporter/config collector collector/findings/catalogue collector/fold collector/tokenid metrics test/bench/readers
+FUZZPKGS ?= abs/reports cmd/abs-exporter/config collector collector/findings/catalogue collector/fold collector/tokenid metrics test/bench/readers
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (10m), in FUZZPKGS (all packages that have some)

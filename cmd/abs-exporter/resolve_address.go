@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/abs/reports"
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
@@ -148,7 +149,7 @@ func (s *addressSearch) attacks(ctx context.Context, w abs.Window, tokens []addr
 		byToken[string(tokens[i].token)] = &tokens[i]
 		tokens[i].Attacks = []resolvedFinding{}
 		for _, api := range tokens[i].APIs {
-			apis[api.Name] = api.Name != abs.Other
+			apis[api.Name] = api.Name != reports.Other
 		}
 	}
 	for _, api := range slices.Sorted(maps.Keys(apis)) {

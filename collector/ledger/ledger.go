@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/collector/ledger/audit"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/clocks"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
@@ -54,7 +55,7 @@ type Ledger struct {
 	clock    clocks.Clock
 	fresh    bool // no slot was dropped since counting began: what is not in slots was not counted
 	activity activity
-	audit    AuditState
+	audit    audit.State
 	readings uint64 // applied so far
 
 	staging staging

@@ -120,8 +120,8 @@ func TestCandidateLimits(t *testing.T) {
 	add := func(count func(func()) float64) float64 {
 		r := l.Begin(j, limitsNow)
 		defer l.Discard(r)
-		if r.candidates.best.Limit() != tracked {
-			t.Fatalf("%d tokens may be admitted, want %d", r.candidates.best.Limit(), tracked)
+		if r.candidates.Limit() != tracked {
+			t.Fatalf("%d tokens may be admitted, want %d", r.candidates.Limit(), tracked)
 		}
 		i := tracked
 		return count(func() {

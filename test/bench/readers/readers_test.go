@@ -26,7 +26,7 @@ func rowText(r *abs.Row) string {
 // seeds returns the samples and the fuzz inputs of package abs.
 func seeds(f *testing.F) (bodies [][]byte) {
 	f.Helper()
-	for _, pattern := range []string{"../../../abs/testdata/*.sample", "../../../abs/testdata/fuzz/FuzzReadTokens/*"} {
+	for _, pattern := range []string{"../../../abs/reports/testdata/*.sample", "../../../abs/reports/testdata/fuzz/FuzzReadTokens/*"} {
 		names, err := filepath.Glob(pattern)
 		if err != nil || len(names) == 0 {
 			f.Fatalf("no seeds at %s: %v", pattern, err)
@@ -60,6 +60,7 @@ func FuzzSameRows(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(small.Bytes())
+	f.Add([]byte(`{"name": "oauth_token_metrics", "details": [{"token": "a", "total_requests": 1, "ip_list": [{"urls": {"/": 3E932}}]}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if len(body) > 1<<20 {
 			t.Skip("the exporter's reader refuses strings longer than 1 MiB")

@@ -1,4 +1,4 @@
-package abs
+package reports
 
 import (
 	"fmt"
@@ -14,9 +14,9 @@ const nameTokens = "oauth_token_metrics" // #nosec G101 -- the name of a report
 // bytes, 0 for none. Rows have been passed to row when a later part of the body is refused, so on
 // an error the caller drops all of them.
 //
-// The error is an *Error, the error of row, or the error of body as it is.
+// The error is a *Fault, the error of row, or the error of body as it is.
 func (r *reportReader) readTokens(body io.Reader, limit int64, loc *time.Location, row func(*Row) error) (Summary, error) {
-	r.reset(body, limit, ReportTokens)
+	r.reset(body, limit, KindTokens)
 	var sum Summary
 	sum.Earlier, sum.Later = r.document(
 		nameTokens, loc,
@@ -28,7 +28,6 @@ func (r *reportReader) readTokens(body io.Reader, limit int64, loc *time.Locatio
 		},
 		func() { r.rows(&sum, row) },
 	)
-	sum.Clock = r.exchange.Clock
 	if r.Err() != nil {
 		sum, r.Oddities = Summary{}, Oddities{}
 	}
@@ -75,7 +74,7 @@ func (r *reportReader) rows(sum *Summary, row func(*Row) error) {
 	bad := r.Skipped.Rows()
 	if all := sum.Rows + bad; bad > maxBadRows && bad*badRowShare > all {
 		e := *r.Skipped.First
-		e.detail = fmt.Sprintf("%d of %d rows cannot be read, the first because %s", bad, all, e.detail)
+		e.Detail = fmt.Sprintf("%d of %d rows cannot be read, the first because %s", bad, all, e.Detail)
 		r.Stop(&e)
 	}
 }

@@ -1,4 +1,4 @@
-package abs
+package reports
 
 import (
 	"bytes"
@@ -134,8 +134,8 @@ func TestEveryPrefixIsRefused(t *testing.T) {
 		body = bytes.TrimSpace(body)
 		r := newTestReader()
 		for n := 1; n < len(body); n++ {
-			var e *Error
-			if !errors.As(read(r, body[:n]), &e) || !e.Truncated || e.Reason != ReasonDecode || e.Offset != int64(n) {
+			var e *Fault
+			if !errors.As(read(r, body[:n]), &e) || !e.Truncated || e.TooLong || e.Offset != int64(n) {
 				t.Fatalf("%s cut to %d bytes: %#v", file, n, e)
 			}
 		}

@@ -1,9 +1,7 @@
-package abs
+package reports
 
 import (
-	"context"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -189,19 +187,22 @@ func TestParseDate(t *testing.T) {
 	}
 }
 
-// The report may name another token than the requested one: normalised, missing or obfuscated. The
-// caller knows which one was requested.
-func TestForensicsOfAnotherToken(t *testing.T) {
-	const body = `{"name":"api_abs_token","summary":{"total_requests":3,"total_attacks":1,"total_anomalies":0},` +
-		`"details":{"metrics":{"token":"TOKEN","total_requests":3,"ip_list":[]},"attack_types":{"A":["x"]},"anomaly_types":{}}}`
-	c := config("https://abs.example.com")
-	for _, reported := range []string{"another", "", someToken} {
-		c.Transport = roundTrip(func(*http.Request) (*http.Response, error) {
-			return answer(strings.Replace(body, "TOKEN", reported, 1)), nil
-		})
-		f, err := mustClient(t, c).Forensics(context.Background(), hour, []byte(someToken))
-		if err != nil || string(f.Metrics.Token) != reported || f.Attacks != 1 || len(f.AttackTypes) != 1 || f.OtherToken != (reported == "another") {
-			t.Errorf("%q: %+v %v", reported, f, err)
+// Counters of other programs underflow to 2^64-1, are quoted, or are NaN, which is not JSON.
+func TestCountsOfOtherPrograms(t *testing.T) {
+	for count, want := range map[string]string{
+		"18446744073709551615":      "abs: oauthtokens: the count is past 2^53",
+		"1.8446744073709552e+19":    "abs: oauthtokens: the count is past 2^53",
+		`"30"`:                      "abs: oauthtokens: the count is not a number",
+		`{"$numberLong":"30"}`:      "abs: oauthtokens: the count is not a number",
+		"420465847726953420465.8e5": "abs: oauthtokens: the count is past 2^53",
+	} {
+		rows, sum, err := tokensText(inRow(`{"token":"a","total_requests":` + count + `},{"token":"b","total_requests":3}`))
+		if err != nil || len(rows) != 1 || sum.Skipped.Count != 1 || !strings.HasPrefix(sum.Skipped.First.Error(), want) {
+			t.Errorf("%s: %v %+v %v", count, rows, sum, err)
 		}
+	}
+	_, _, err := tokensText(inRow(`{"token":"a","total_requests":NaN}`))
+	if want := "abs: oauthtokens: a value expected (details[0].total_requests, byte 71)"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }

@@ -1,4 +1,4 @@
-package abs
+package reports
 
 import (
 	"bytes"

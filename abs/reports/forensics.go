@@ -1,4 +1,4 @@
-package abs
+package reports
 
 import (
 	"io"
@@ -10,7 +10,7 @@ const nameForensics = "api_abs_token"
 // readForensics reads the report about one token; limit, loc and the error are as in readTokens.
 // Members that ABS leaves out are zero: nothing is counted by them.
 func (r *reportReader) readForensics(body io.Reader, limit int64, loc *time.Location) (Forensics, error) {
-	r.reset(body, limit, ReportForensics)
+	r.reset(body, limit, KindForensics)
 	var f Forensics
 	f.Earlier, f.Later = r.document(
 		nameForensics, loc,

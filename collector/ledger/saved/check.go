@@ -1,4 +1,4 @@
-package ledger
+package saved
 
 import (
 	"fmt"
@@ -17,11 +17,12 @@ func contradiction(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", counts.ErrState, fmt.Sprintf(format, args...))
 }
 
-// check returns why a state cannot be one that a ledger saved; nil if it may be. A ledger can
+// Check returns why a state cannot be one that a ledger saved; nil if it may be. A ledger can
 // continue from any state that passes: counts are added without overflow, and the number and length
 // of the slots are those that the clock makes.
-func (s *State) check() error {
-	if !wholeMinutes(s.Next) || s.Next.IsZero() != s.Wall.IsZero() || s.Next.Before(s.Wall) || s.Next.Sub(later(s.Wall, s.ABS)) > mostAhead {
+func (s *State) Check() error {
+	ahead := s.Next.Sub(s.Wall) > mostAhead && s.Next.Sub(s.ABS) > mostAhead
+	if !wholeMinutes(s.Next) || s.Next.IsZero() != s.Wall.IsZero() || s.Next.Before(s.Wall) || ahead {
 		return contradiction("the next slot begins at %v, and it was saved at %v", s.Next, s.Wall)
 	}
 	if s.Clock < 0 || s.Elapsed < 0 {
@@ -56,12 +57,12 @@ func (s *State) check() error {
 func wholeMinutes(t time.Time) bool { return t.Equal(t.Truncate(time.Minute)) }
 
 func (v *SlotRecord) check() error {
-	switch SlotState(v.State) {
+	switch v.State {
 	case Open, Settled, Unproven, Missed:
 	default:
 		return contradiction("a slot is %q", v.State)
 	}
-	if (v.State == string(Open)) != (len(v.Spans) > 0) {
+	if (v.State == Open) != (len(v.Spans) > 0) {
 		return contradiction("a slot is %q and has %d spans", v.State, len(v.Spans))
 	}
 	if v.Largest < 0 || v.Bytes < 0 {

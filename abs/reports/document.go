@@ -1,4 +1,4 @@
-package abs
+package reports
 
 import (
 	"io"
@@ -16,9 +16,8 @@ type reportReader struct {
 	*jsonscan.Scanner
 	position
 	Oddities
-	exchange Exchange
 	rowReader
-	nameURL func(dst, url, token []byte) []byte // Config.URLs
+	nameURL func(dst, url, token []byte) []byte // Options.URLs
 	onlyIP  netip.Addr                          // rows have the counts of this address only, if it is valid
 }
 
@@ -37,10 +36,10 @@ func (r *reportReader) reset(body io.Reader, limit int64, report string) {
 
 // refused returns the error for a body that the scanner refuses.
 func (r *reportReader) refused(f jsonscan.Failure) error {
-	e := &Error{Report: r.report, Reason: ReasonDecode, Field: r.path(), Offset: f.Offset, detail: f.Detail}
+	e := &Fault{Report: r.report, Field: r.path(), Offset: f.Offset, Detail: f.Detail}
 	switch f.Kind {
 	case jsonscan.TooLong:
-		e.Reason, e.Field = ReasonSize, ""
+		e.TooLong, e.Field = true, ""
 	case jsonscan.Early:
 		e.Truncated = true
 	}

@@ -1,4 +1,4 @@
-package abs
+package reports
 
 import (
 	"bytes"
@@ -379,7 +379,7 @@ func FuzzReadTokens(f *testing.F) {
 		if (err == nil) != (modelErr == nil) {
 			t.Fatalf("reader: %v, model: %v", err, modelErr)
 		}
-		var e *Error
+		var e *Fault
 		if err != nil && (!errors.As(err, &e) || e.Offset < 0 || e.Offset > int64(len(body))) {
 			t.Fatalf("an error of a kind that should not be: %#v", err)
 		}
@@ -422,7 +422,7 @@ func FuzzReadForensics(f *testing.F) {
 		if (err == nil) != (modelErr == nil) {
 			t.Fatalf("reader: %v, model: %v", err, modelErr)
 		}
-		var e *Error
+		var e *Fault
 		if err != nil && (!errors.As(err, &e) || e.Offset < 0 || e.Offset > int64(len(body))) {
 			t.Fatalf("an error of a kind that should not be: %#v", err)
 		}

@@ -1,4 +1,4 @@
-package abs
+package reports
 
 import (
 	"errors"
@@ -12,7 +12,7 @@ const nameAdmin = "api_admin"
 
 // readAdmin reads the admin report; limit and the error are as in readTokens.
 func (r *reportReader) readAdmin(body io.Reader, limit int64, loc *time.Location) (admin.Report, error) {
-	r.reset(body, min(limit, admin.MaxBody), ReportAdmin)
+	r.reset(body, min(limit, admin.MaxBody), KindAdmin)
 	a := admin.NewReader(r.Scanner, loc)
 	known, message := false, false
 	r.Begin()
@@ -38,8 +38,8 @@ func (r *reportReader) readAdmin(body io.Reader, limit int64, loc *time.Location
 	default:
 		r.Fail(r.Offset(), "nothing in the answer belongs to "+nameAdmin)
 	}
-	if e := (*Error)(nil); errors.As(r.Err(), &e) && e.Reason == ReasonSize && e.Offset == admin.MaxBody {
-		e.detail = "the body is longer than an admin report can be"
+	if f := (*Fault)(nil); errors.As(r.Err(), &f) && f.TooLong && f.Offset == admin.MaxBody {
+		f.Detail = "the body is longer than an admin report can be"
 	}
 	if r.Err() != nil {
 		return admin.Report{}, r.Err()

@@ -1,12 +1,9 @@
-package abs
+package reports
 
 import (
 	"bytes"
 	"time"
 )
-
-// queryLayout is the layout of dates in requests: ABS's wall clock, to the minute, without a zone.
-const queryLayout = "2006-01-02T15:04"
 
 // parseDate reads a date as ABS's reports have it, "Tue Feb 13 18:00:00:000 2018", in the wall
 // clock of loc, without allocating: an attack report may have one for each of 400,000 entries. The

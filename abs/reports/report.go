@@ -1,17 +1,6 @@
-package abs
+package reports
 
 import "time"
-
-// Window is the time that a report covers: full minutes, From included, To not, whatever later_date
-// means to ABS (Config.WindowEnd).
-type Window struct{ From, To time.Time }
-
-// WindowUntil returns the window of the given length whose last minute is the last whole one before
-// now: no request is for the future. Both ends keep the location of now.
-func WindowUntil(now time.Time, length time.Duration) Window {
-	to := now.Truncate(time.Minute)
-	return Window{From: to.Add(-length).Truncate(time.Minute), To: to}
-}
 
 // Count is one entry of ABS's maps from a name to a number of requests, such as methods: {"GET":
 // 2}. The key is valid until the row's callback returns.
@@ -36,7 +25,7 @@ type Row struct {
 	Methods  []Count
 	APIs     []Count
 	Devices  []Count
-	URLs     []Count // none without Config.URLs
+	URLs     []Count // none without Options.URLs
 }
 
 // SkipReason says what is wrong with a row that was left out. It is the value of the label "reason"
@@ -58,7 +47,7 @@ type Skipped struct {
 	Unknown int64
 	// Requests is the sum of their total_requests, as far as these can be read.
 	Requests int64
-	First    *Error // why the first one was left out; nil if none was
+	First    *Fault // why the first one was left out; nil if none was
 }
 
 // Rows returns how many rows were left out.
@@ -89,7 +78,7 @@ type Summary struct {
 // Clock is what an answer shows of ABS's clock.
 type Clock struct {
 	Date           time.Time // the answer's header, in whole seconds; zero where absent
-	Sent, Received time.Time // when the request was sent and the header came, by Config.Now
+	Sent, Received time.Time // when the request was sent and the header came, by our clock
 }
 
 // Skew returns ABS's clock less ours, and by how much that may be wrong: the header has whole

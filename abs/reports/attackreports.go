@@ -1,4 +1,4 @@
-package abs
+package reports
 
 import (
 	"io"
@@ -68,13 +68,13 @@ func (r *reportReader) readAttackList(body io.Reader, limit int64, flagged func(
 		reportReader: r, title: "the attack list",
 		flagged: func(f FlaggedToken) error { return flagged(f.Token) },
 	}
-	return a.readReport(body, limit, ReportAttackList)
+	return a.readReport(body, limit, KindAttackList)
 }
 
 // readAttacks reads the attack report, of one API or across APIs.
 func (r *reportReader) readAttacks(body io.Reader, limit int64, flagged func(FlaggedToken) error) (AttackSummary, error) {
 	a := &attackReader{reportReader: r, reportName: nameAttack, title: nameAttack, labelled: true, flagged: flagged}
-	return a.readReport(body, limit, ReportAttack)
+	return a.readReport(body, limit, KindAttack)
 }
 
 func (a *attackReader) readReport(body io.Reader, limit int64, report string) (AttackSummary, error) {

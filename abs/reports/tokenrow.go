@@ -1,4 +1,4 @@
-package abs
+package reports
 
 import (
 	"net/netip"
@@ -16,7 +16,7 @@ type rowReader struct {
 	sorted []busyName // space to fold names
 
 	// What is wrong with current: the first fault, and what the skipped rows are counted by.
-	fault    *Error
+	fault    *Fault
 	reason   SkipReason
 	hasCount bool
 }
@@ -36,7 +36,7 @@ const (
 func (r *reportReader) faulty(offset int64, reason SkipReason, detail string) {
 	if r.fault == nil {
 		r.reason = reason
-		r.fault = &Error{Report: r.report, Reason: ReasonDecode, Field: r.path(), Offset: offset, detail: detail}
+		r.fault = &Fault{Report: r.report, Field: r.path(), Offset: offset, Detail: detail}
 	}
 }
 
