@@ -2,7 +2,6 @@ package collector
 
 import (
 	"log/slog"
-	"net/url"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
@@ -71,11 +70,7 @@ func (a *absClock) held(s ledger.Span, requests int64, now time.Time) {
 }
 
 // logTarget logs which ABS is polled, and which local time it should have now.
-func logTarget(log *slog.Logger, t *Target, now time.Time) {
-	host := ""
-	if u, err := url.Parse(t.URL); err == nil {
-		host = u.Host
-	}
+func (t *target) logTarget(now time.Time) {
 	local := now.In(t.Location).Format("2006-01-02T15:04-07:00")
-	log.Info("polling target", "host", host, "timezone", t.Location.String(), "local_time", local)
+	t.log.Info("polling target", "host", t.host, "timezone", t.Location.String(), "local_time", local)
 }

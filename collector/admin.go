@@ -119,7 +119,6 @@ func (r *adminReport) answered(began time.Time, a *admin.Report) {
 			"consequence", "the last ones have no metrics")
 	}
 	r.read, r.omitted = began, a.Omitted > 0
-	absstate.CutNames(a)
 	r.status = absstate.StatusOf(a)
 	r.exposed = absstate.Gauges(r.Name, a)
 	if a.Timezone != "" {

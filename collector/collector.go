@@ -86,12 +86,10 @@ func (c *Collector) Run(ctx context.Context) error {
 		}
 		close(ended)
 	}()
-	limit := time.NewTimer(stopTime)
-	defer limit.Stop()
 	select {
 	case <-ended:
 		return nil
-	case <-limit.C:
+	case <-time.After(stopTime):
 		return ErrLeftBehind
 	}
 }
@@ -138,16 +136,11 @@ func (c *Collector) Status() []Status {
 func (c *Collector) LastHeartbeat() time.Time {
 	last := c.environment.Clock.Now()
 	for _, l := range c.counting() {
-		last = earlier(last, l.lastBeat())
+		if beat := l.lastBeat(); beat.Before(last) {
+			last = beat
+		}
 	}
 	return last
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // Alive reports whether all loops make progress. It never depends on what ABS answers: every

@@ -19,7 +19,7 @@ type Status struct {
 	CycleStatus
 	Requests      int64 // counted in total
 	TrackedTokens int
-	Slots         []SlotStatus // oldest first; the last few settled and missed ones too
+	Slots         []ledger.SlotView // oldest first; the last few settled and missed ones too
 	WindowStatus
 	Forensics  findings.Status
 	Admin      absstate.Status
@@ -44,14 +44,6 @@ type WindowStatus struct {
 	FlaggedTokens                int64
 }
 
-// SlotStatus is one slot.
-type SlotStatus struct {
-	From, To time.Time
-	State    ledger.SlotState
-	Requests int64 // counted from it
-	LastRead time.Time
-}
-
 func (t *target) recordStatus(now time.Time, f findings.Status) {
 	s := &Status{
 		Target:    t.Name,
@@ -64,6 +56,7 @@ func (t *target) recordStatus(now time.Time, f findings.Status) {
 		},
 		Requests:      t.ledger.Requests(),
 		TrackedTokens: t.ledger.Tracked(),
+		Slots:         t.ledger.Slots(now),
 		Forensics:     f,
 		Errors:        t.failures.Rows(),
 		StateSaved:    t.state.saved,
@@ -74,10 +67,5 @@ func (t *target) recordStatus(now time.Time, f findings.Status) {
 	}
 	s.WindowTokens, s.WindowRequests = t.window.totals(now)
 	s.Admin = t.admin.statusAt(now)
-	for _, slot := range t.ledger.Slots(now) {
-		s.Slots = append(s.Slots, SlotStatus{
-			From: slot.From, To: slot.To, State: slot.State, Requests: slot.Requests, LastRead: slot.Read,
-		})
-	}
 	t.status.Store(s)
 }

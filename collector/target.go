@@ -132,7 +132,7 @@ func (t *target) open() {
 	if last := t.ledger.LastGain(); !last.IsZero() {
 		t.health.LastNewRequests.WithLabelValues(t.Name).Set(float64(last.Unix()))
 	}
-	logTarget(t.log, &t.Target, t.clock.Now())
+	t.logTarget(t.clock.Now())
 	t.commit(&cycle{})
 }
 

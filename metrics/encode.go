@@ -53,7 +53,7 @@ func estimate(groups []FamilySamples) int64 {
 		n += int64(len(g.Family.Help) + 3*len(g.Family.Name) + 24)
 		for _, block := range g.Blocks {
 			for j := range block.Samples {
-				n += int64(len(g.Family.Name) + len(block.Samples[j].Series.text) + block.Labels.size() + number)
+				n += int64(len(g.Family.Name) + len(block.Samples[j].Series.text) + len(block.Labels.String()) + number)
 			}
 		}
 	}

@@ -1,6 +1,9 @@
 package metrics
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // Type is the type of a metric family, as the Prometheus exposition formats name it.
 type Type string
@@ -63,6 +66,26 @@ type Family struct {
 	// Counted marks those of GroupHealth that are counted and saved with the requests, so that
 	// snapshots have them.
 	Counted bool
+}
+
+// ofTarget returns a family of the group with a series for each target: Labels are those after
+// target.
+func (g Group) ofTarget(f Family) *Family {
+	f.Labels = append([]string{LabelTarget}, f.Labels...)
+	return g.family(f)
+}
+
+// family returns a family of the group. A name with _total is that of a counter, and buckets make a
+// histogram; it is stable if nothing else is said.
+func (g Group) family(f Family) *Family {
+	f.Group, f.Type, f.Stability = g, Gauge, cmp.Or(f.Stability, Stable)
+	switch {
+	case strings.HasSuffix(f.Name, "_total"):
+		f.Type = Counter
+	case len(f.Buckets) > 0:
+		f.Type = Histogram
+	}
+	return &f
 }
 
 // InSnapshot reports whether snapshots have the family; the registry serves all others. So no

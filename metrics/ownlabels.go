@@ -17,9 +17,8 @@ const MaxOwnLabels = 16
 // OwnLabels are labels that a target has on each of its series, beside those of the table. They are
 // added when a series is rendered, so that they take no memory by series. nil: there are none.
 type OwnLabels struct {
-	names, values []string // by name
-	text          string   // ,env="prod",team="x", escaped for both text formats
-	pairs         []*dto.LabelPair
+	text  string           // ,env="prod",team="x", escaped for both text formats
+	pairs []*dto.LabelPair // by name
 }
 
 // NewOwnLabels returns labels that CheckOwnLabels accepts.
@@ -31,7 +30,6 @@ func NewOwnLabels(labels map[string]string) *OwnLabels {
 	var text []byte
 	for _, name := range slices.Sorted(maps.Keys(labels)) {
 		value := labels[name]
-		o.names, o.values = append(o.names, name), append(o.values, value)
 		text = appendLabel(text, len(text)+1, name, value)
 		o.pairs = append(o.pairs, &dto.LabelPair{Name: &name, Value: &value})
 	}
@@ -42,11 +40,8 @@ func NewOwnLabels(labels map[string]string) *OwnLabels {
 // All yields the labels by name.
 func (o *OwnLabels) All() func(yield func(name, value string) bool) {
 	return func(yield func(name, value string) bool) {
-		if o == nil {
-			return
-		}
-		for i, name := range o.names {
-			if !yield(name, o.values[i]) {
+		for _, pair := range o.labelPairs() {
+			if !yield(pair.GetName(), pair.GetValue()) {
 				return
 			}
 		}
@@ -69,14 +64,6 @@ func (o *OwnLabels) String() string {
 		return ""
 	}
 	return o.text
-}
-
-// size is about how many bytes they add to a series.
-func (o *OwnLabels) size() int {
-	if o == nil {
-		return 0
-	}
-	return len(o.text)
 }
 
 // labelPairs returns the labels for protobuf. They are shared and must not be written to.

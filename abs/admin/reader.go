@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bytes"
 	"iter"
 	"slices"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 const (
 	maxAPIs  = 1000
 	maxNodes = 100 // of ABS, and as many of MongoDB
+	maxName  = 128 // bytes, as the value of a label has: metrics.MaxLabelValue
 
 	// MaxBody is how long a report may be, in bytes.
 	MaxBody = 16 << 20
@@ -73,7 +75,7 @@ func (a *Reader) license() {
 	for key := range a.members() {
 		switch string(key) {
 		case "tier":
-			l.Tier = a.text(2)
+			l.Tier = a.name(2)
 		case "expiry":
 			l.Expiry = a.date(2)
 		case "expired":
@@ -120,9 +122,9 @@ func (a *Reader) api() (api API) {
 	for key := range a.members() {
 		switch string(key) {
 		case "api_name":
-			api.Name = a.text(3)
+			api.Name = a.name(3)
 		case "api_type":
-			api.Type = a.text(3)
+			api.Type = a.name(3)
 		case "token":
 			api.TracksTokens = a.yes(3)
 		case "prediction_mode":
@@ -197,7 +199,7 @@ func (a *Reader) zone(name string, depth int) {
 	default:
 		rank += otherName
 	}
-	if zone := a.text(depth); zone != "" && (a.out.Timezone == "" || rank < a.zoneRank) {
+	if zone := a.name(depth); zone != "" && (a.out.Timezone == "" || rank < a.zoneRank) {
 		a.out.Timezone, a.zoneRank = zone, rank
 	}
 }
@@ -215,9 +217,9 @@ func (a *Reader) node(key string, depth int, in surroundings) {
 	for member := range a.members() {
 		switch name := strings.ToLower(string(member)); name {
 		case "uuid", "id":
-			id = a.text(depth + 1)
+			id = a.name(depth + 1)
 		case "os":
-			n.OS = a.text(depth + 1)
+			n.OS = a.name(depth + 1)
 		case "cpu", "cpus":
 			n.CPUs = a.count(depth + 1)
 		case "memory":
@@ -227,18 +229,18 @@ func (a *Reader) node(key string, depth int, in surroundings) {
 		case "status", "state":
 			up = parseUp(a.text(depth + 1))
 		case "type", "node_type":
-			kind = a.text(depth + 1)
+			kind = a.name(depth + 1)
 		default:
 			i := slices.Index(nodeNames, name)
 			if i < 0 || a.Peek() == '{' || a.Peek() == '[' {
 				a.search(name, depth+1, in)
-			} else if text := a.text(depth + 1); text != "" && i < named {
+			} else if text := a.name(depth + 1); text != "" && i < named {
 				n.Name, named = text, i
 			}
 		}
 	}
 	isNode := n.CPUs != nil || n.Memory != nil || n.FilesystemUsed != nil
-	for _, name := range []string{id, key} {
+	for _, name := range []string{id, cut([]byte(key))} {
 		if n.Name == "" {
 			n.Name = name
 		}
@@ -286,6 +288,14 @@ func (a *Reader) text(depth int) string {
 	}
 	return strings.TrimSpace(string(text))
 }
+
+// name is text for a name or a word that is shown, cut before the character that would not fit.
+func (a *Reader) name(depth int) string {
+	text, _ := a.Scalar(depth)
+	return cut(bytes.TrimSpace(text))
+}
+
+func cut(text []byte) string { return string(bytes.ToValidUTF8(text[:min(len(text), maxName)], nil)) }
 
 func (a *Reader) date(depth int) time.Time { return parseDate(a.text(depth), a.loc) }
 func (a *Reader) count(depth int) *int64   { return parseCount(a.text(depth)) }

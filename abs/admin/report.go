@@ -3,8 +3,8 @@ package admin
 
 import "time"
 
-// Report is ABS's own state. A member that is missing or not understood is nil, empty or zero: an
-// absent member must not look like a no.
+// Report is ABS's own state, its names and words as long as values of labels at most. A member that
+// is missing or not understood is nil, empty or zero: an absent member must not look like a no.
 type Report struct {
 	License    License
 	AcrossAPIs *bool     // across_api_prediction_mode

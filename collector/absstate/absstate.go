@@ -1,7 +1,6 @@
 package absstate
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,46 +52,13 @@ func StatusOf(a *admin.Report) Status {
 	return s
 }
 
-// CutNames cuts the texts of a report to the length of label values, and copies them, so that the
-// long ones are freed. Of names that become equal, the first remains.
-func CutNames(a *admin.Report) {
-	cut := func(texts ...*string) {
-		for _, t := range texts {
-			*t = strings.Clone(metrics.LabelValue(*t))
-		}
-	}
-	twice := func() func(name string) bool {
-		seen := map[string]bool{}
-		return func(name string) bool {
-			before := seen[name]
-			seen[name] = true
-			return before
-		}
-	}
-	cut(&a.License.Tier, &a.Timezone)
-	apis, nodes, mongoDB := twice(), twice(), twice()
-	a.APIs = slices.DeleteFunc(a.APIs, func(p admin.API) bool { return apis(metrics.LabelValue(p.Name)) })
-	a.Nodes = slices.DeleteFunc(a.Nodes, func(n admin.Node) bool { return nodes(metrics.LabelValue(n.Name)) })
-	a.MongoDB = slices.DeleteFunc(a.MongoDB, func(m admin.MongoDB) bool { return mongoDB(metrics.LabelValue(m.Name)) })
-	for i := range a.APIs {
-		cut(&a.APIs[i].Name, &a.APIs[i].Type)
-	}
-	for i := range a.Nodes {
-		cut(&a.Nodes[i].Name, &a.Nodes[i].OS)
-	}
-	for i := range a.MongoDB {
-		cut(&a.MongoDB[i].Name)
-	}
-}
-
 // Gauge returns one series; the labels are those after target.
 func Gauge(target string, f *metrics.Family, value int64, labels ...string) metrics.Block {
 	series := metrics.NewSeries(f, time.Time{}, append([]string{target}, labels...)...)
 	return metrics.Block{Family: f, Samples: []metrics.Sample{{Series: series, Value: value}}}
 }
 
-// Gauges returns the series of a report whose names are cut. A value that the report lacks has no
-// series.
+// Gauges returns the series of a report. A value that the report lacks has no series.
 func Gauges(target string, a *admin.Report) (blocks []metrics.Block) {
 	number := func(f *metrics.Family, value *int64, labels ...string) {
 		if value != nil {

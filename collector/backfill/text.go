@@ -13,8 +13,7 @@ import (
 // writeText writes the samples of all parts as OpenMetrics: family by family, series by series,
 // each in the order of time.
 func writeText(ctx context.Context, w io.Writer, labels []Label, parts []string) (Written, error) {
-	counted := &countingWriter{w: w}
-	out := bufio.NewWriterSize(counted, 1<<16)
+	out := bufio.NewWriterSize(w, 1<<16)
 	var extra, line []byte
 	for _, l := range labels {
 		extra = metrics.AppendLabel(extra, l.Name, l.Value)
@@ -27,6 +26,7 @@ func writeText(ctx context.Context, w io.Writer, labels []Label, parts []string)
 			if former, _, _ := strings.Cut(last, "{"); name != former {
 				line = metrics.AppendOpenMetricsHead(line[:0], family(name))
 				_, _ = out.Write(line) // the last write returns the error
+				written.Bytes += int64(len(line))
 			}
 			last = series
 			written.Series++
@@ -45,16 +45,16 @@ func writeText(ctx context.Context, w io.Writer, labels []Label, parts []string)
 				return err
 			}
 			written.Samples++
+			written.Bytes += int64(len(line))
 		}
 		return ctx.Err()
 	})
 	if err != nil {
 		return written, err
 	}
-	_, _ = out.WriteString("# EOF\n") // Flush returns the error
-	err = out.Flush()
-	written.Bytes = counted.n
-	return written, err
+	n, _ := out.WriteString("# EOF\n") // Flush returns the error
+	written.Bytes += int64(n)
+	return written, out.Flush()
 }
 
 // family returns the family of a name. Parts have no others than those of the table.
@@ -65,15 +65,4 @@ func family(name string) *metrics.Family {
 		}
 	}
 	return &metrics.Family{Name: name, Type: metrics.Counter}
-}
-
-type countingWriter struct {
-	w io.Writer
-	n int64
-}
-
-func (c *countingWriter) Write(b []byte) (int, error) {
-	n, err := c.w.Write(b)
-	c.n += int64(n)
-	return n, err
 }

@@ -1,6 +1,7 @@
 package calls
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -22,9 +23,14 @@ const (
 // Recent are the last calls of a target's client. Its methods may be called at the same time, and
 // for nil, which has none.
 type Recent struct {
-	mu     sync.Mutex
-	calls  map[string][]Call // by report: successes
-	failed map[string][]Call // by report
+	mu   sync.Mutex
+	kept map[kind][]Call
+}
+
+// kind is a report, and whether the calls for it failed.
+type kind struct {
+	report string
+	failed bool
 }
 
 // Call is a call to ABS that has ended.
@@ -44,7 +50,9 @@ func (r *Recent) Observe(c abs.Call, now time.Time) {
 		return
 	}
 	call := Call{Ended: now, Report: c.Report, Status: c.Status, Bytes: c.Bytes, Duration: c.Duration}
+	of, most := kind{c.Report, c.Err != nil}, keptSuccesses
 	if c.Err != nil {
+		most = keptFailures
 		call.Reason, call.Error = string(abs.ReasonOf(c.Err)), c.Err.Error()
 		if len(call.Error) > maxErrorText {
 			call.Error = strings.ToValidUTF8(call.Error[:maxErrorText], "") + "…"
@@ -52,21 +60,13 @@ func (r *Recent) Observe(c abs.Call, now time.Time) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.calls == nil {
-		r.calls, r.failed = map[string][]Call{}, map[string][]Call{}
+	if r.kept == nil {
+		r.kept = map[kind][]Call{}
 	}
-	if c.Err != nil {
-		r.failed[c.Report] = keep(r.failed[c.Report], call, keptFailures)
-	} else {
-		r.calls[c.Report] = keep(r.calls[c.Report], call, keptSuccesses)
+	if len(r.kept[of]) == most {
+		r.kept[of] = slices.Delete(r.kept[of], 0, 1)
 	}
-}
-
-func keep(calls []Call, call Call, most int) []Call {
-	if len(calls) == most {
-		calls = slices.Delete(calls, 0, 1)
-	}
-	return append(calls, call)
+	r.kept[of] = append(r.kept[of], call)
 }
 
 // Newest returns the calls by report, those of each the newest first.
@@ -76,16 +76,11 @@ func (r *Recent) Newest() (all []Call) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, kept := range []map[string][]Call{r.calls, r.failed} {
-		for _, calls := range kept {
-			all = append(all, calls...)
-		}
+	for _, calls := range r.kept {
+		all = append(all, calls...)
 	}
 	slices.SortStableFunc(all, func(a, b Call) int {
-		if a.Report != b.Report {
-			return strings.Compare(a.Report, b.Report)
-		}
-		return b.Ended.Compare(a.Ended)
+		return cmp.Or(cmp.Compare(a.Report, b.Report), b.Ended.Compare(a.Ended), cmp.Compare(a.Reason, b.Reason))
 	})
 	return all
 }

@@ -1,6 +1,7 @@
 package findings
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -76,13 +77,7 @@ func (r *attackReports) due(apis []string, now time.Time, reread time.Duration) 
 	r.apis = known
 	slices.SortStableFunc(due, func(a, b string) int {
 		x, y := known[a], known[b]
-		if x.first != y.first {
-			if x.first {
-				return -1
-			}
-			return 1
-		}
-		return x.read.Compare(y.read)
+		return cmp.Or(compareBool(y.first, x.first), x.read.Compare(y.read))
 	})
 	return due
 }

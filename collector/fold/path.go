@@ -2,6 +2,7 @@ package fold
 
 import (
 	"bytes"
+	"net/url"
 	"unicode"
 	"unicode/utf8"
 )
@@ -55,8 +56,8 @@ func appendTemplate(dst, path, token []byte) []byte {
 	absolute, begin := len(path) == 0 || path[0] == '/', len(dst)
 	for len(path) > 0 {
 		var segment []byte
-		segment, path = cut(path, '/')
-		if segment, _ = cut(segment, ';'); len(segment) == 0 {
+		segment, path, _ = bytes.Cut(path, []byte("/"))
+		if segment, _, _ = bytes.Cut(segment, []byte(";")); len(segment) == 0 {
 			continue
 		}
 		if absolute || len(dst) > begin {
@@ -68,14 +69,6 @@ func appendTemplate(dst, path, token []byte) []byte {
 		dst = append(dst, '/')
 	}
 	return dst
-}
-
-// cut returns what stands before a separator, and what stands behind it.
-func cut(text []byte, separator byte) (before, behind []byte) {
-	if i := bytes.IndexByte(text, separator); i >= 0 {
-		return text[:i], text[i+1:]
-	}
-	return text, nil
 }
 
 // pathOf returns the path of a URL, which may have lost its scheme and host already.
@@ -98,10 +91,16 @@ func appendSegment(dst, segment, token []byte) []byte {
 	case anID, aDate, anEmail:
 		return append(dst, segment...)
 	}
-	var space [maxSegment]byte
-	plain, ok := unescape(space[:0], segment)
+	plain := segment
+	if bytes.IndexByte(segment, '%') >= 0 && len(segment) <= maxSegment*len("%20") {
+		text, err := url.PathUnescape(string(segment))
+		if err != nil {
+			return append(dst, anID...)
+		}
+		plain = []byte(text)
+	}
 	switch {
-	case !ok || hasToken(plain, token):
+	case len(plain) > maxSegment || hasToken(plain, token):
 		return append(dst, anID...)
 	case isDate(plain):
 		return append(dst, aDate...)
@@ -115,41 +114,6 @@ func appendSegment(dst, segment, token []byte) []byte {
 		return append(dst, anID...)
 	}
 	return append(dst, plain...)
-}
-
-// unescape appends a segment without its percent-encoding to dst. ok is false for one that is
-// longer than dst has room for, or wrongly encoded.
-func unescape(dst, segment []byte) (plain []byte, ok bool) {
-	for i := 0; i < len(segment); i++ {
-		c := segment[i]
-		if c == '%' {
-			if i+2 >= len(segment) {
-				return nil, false
-			}
-			high, low := unhex(segment[i+1]), unhex(segment[i+2])
-			if high < 0 || low < 0 {
-				return nil, false
-			}
-			c = byte(high<<4 | low) //nolint:gosec // two hex digits
-			i += 2
-		}
-		if len(dst) == cap(dst) {
-			return nil, false
-		}
-		dst = append(dst, c)
-	}
-	return dst, true
-}
-
-// unhex returns the value of a hexadecimal digit; below 0: it is none.
-func unhex(c byte) int {
-	switch {
-	case '0' <= c && c <= '9':
-		return int(c - '0')
-	case 'a' <= c|0x20 && c|0x20 <= 'f':
-		return int(c|0x20-'a') + 10
-	}
-	return -1
 }
 
 // hasToken reports whether a segment shows a token.
@@ -240,7 +204,7 @@ func (w *word) add(r rune) bool {
 	if p.last != 0 && digit != wasDigit {
 		p.changes++
 	}
-	p.hex = (p.length == 0 || p.hex) && r < utf8.RuneSelf && unhex(byte(r)) >= 0 //nolint:gosec // it is ASCII
+	p.hex = (p.length == 0 || p.hex) && (digit || 'a' <= r|0x20 && r|0x20 <= 'f')
 	switch p.length {
 	case 0:
 		p.version = r == 'v' || r == 'V'

@@ -76,7 +76,7 @@ func Make(format string, s Settings) ([]File, error) {
 		}
 	}
 	if format == Mixin {
-		library, err := mixin(s)
+		library, err := mixin(s, made)
 		if err != nil {
 			return nil, err
 		}

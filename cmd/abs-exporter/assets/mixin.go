@@ -5,33 +5,25 @@ import (
 	_ "embed"
 	"encoding/json"
 	"path"
+	"slices"
 	"strings"
 	"text/template"
-
-	"github.com/abs-exporter/abs-exporter/alerts"
-	"github.com/abs-exporter/abs-exporter/dashboards"
 )
 
 //go:embed mixin.libsonnet.tmpl
 var mixinTemplate string
 
-// mixin returns the jsonnet library, which imports the files that are written beside it.
-func mixin(s Settings) (File, error) {
-	rules, err := folder{"alerts", alerts.FS, rulesGlob}.files()
-	if err != nil {
-		return File{}, err
-	}
-	boards, err := folder{"dashboards", dashboards.FS, dashboardsGlob}.files()
-	if err != nil {
-		return File{}, err
-	}
+// mixin returns the jsonnet library, which imports the files that are written beside it: rules, and
+// then dashboards.
+func mixin(s Settings, files []File) (File, error) {
+	boards := slices.IndexFunc(files, func(f File) bool { return path.Ext(f.Path) == ".json" })
 	var b bytes.Buffer
-	err = template.Must(template.New("mixin").Funcs(template.FuncMap{"base": path.Base, "literal": literal}).Parse(mixinTemplate)).
+	err := template.Must(template.New("mixin").Funcs(template.FuncMap{"base": path.Base, "literal": literal}).Parse(mixinTemplate)).
 		Execute(&b, struct {
 			Settings                                   Settings
 			GrafanaURL, RunbookURL, JobPattern, Folder string
 			Rules, Dashboards                          []File
-		}{s, GrafanaURL, RunbookURL, quoted(JobPattern), grafanaFolder, rules, boards})
+		}{s, GrafanaURL, RunbookURL, quoted(JobPattern), grafanaFolder, files[:boards], files[boards:]})
 	return File{"mixin/mixin.libsonnet", b.Bytes()}, err
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
 )
 
 // number writes a number with commas.
@@ -50,16 +52,7 @@ func duration(d time.Duration) string {
 }
 
 // length writes the length of a window, or the value of a flag, such as 90m or 3h.
-func length(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
-}
+func length(d time.Duration) string { return config.DurationText(d) }
 
 // quoted writes names that ABS sent, at most ten of them.
 func quoted(names []string) string {

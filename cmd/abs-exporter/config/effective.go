@@ -198,18 +198,23 @@ func pairs[V any](values map[string]V) (all []string) {
 	return all
 }
 
+// DurationText returns a duration as it would be written after a flag, such as 90m or 3h.
+func DurationText(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
 // textOf returns the value of a flag, about as it would be written.
 func textOf(flag *kong.Flag) string {
 	switch value := flag.Target.Interface().(type) {
 	case time.Duration:
-		text := value.String()
-		if strings.HasSuffix(text, "m0s") {
-			text = strings.TrimSuffix(text, "0s")
-		}
-		if strings.HasSuffix(text, "h0m") {
-			text = strings.TrimSuffix(text, "0m")
-		}
-		return text
+		return DurationText(value)
 	case ByteSize:
 		return fmt.Sprintf("%dB", value)
 	case []string:

@@ -148,7 +148,7 @@ func shortestInterval(s *config.Settings) time.Duration {
 
 // statusSlots returns the strip of slots and its legend, which has the states that occur. Signs
 // distinguish the states where colours do not.
-func statusSlots(slots []collector.SlotStatus) (strip, legend []statusSlot) {
+func statusSlots(slots []ledger.SlotView) (strip, legend []statusSlot) {
 	legend = []statusSlot{
 		{State: ledger.Settled, Meaning: "read for the last time, counted"},
 		{State: ledger.Open, Meaning: "read again, late requests are still counted"},
@@ -167,14 +167,14 @@ func statusSlots(slots []collector.SlotStatus) (strip, legend []statusSlot) {
 	return strip, slices.DeleteFunc(legend, func(l statusSlot) bool { return l.Count == 0 })
 }
 
-func slotTitle(s collector.SlotStatus) string {
+func slotTitle(s ledger.SlotView) string {
 	to := s.To.Format("15:04 MST")
 	if s.From.YearDay() != s.To.YearDay() {
 		to = s.To.Format("2006-01-02 15:04 MST")
 	}
 	title := fmt.Sprintf("%s: %s to %s, %s requests", s.State, s.From.Format("2006-01-02 15:04"), to, number(s.Requests))
-	if !s.LastRead.IsZero() {
-		title += ", last read " + s.LastRead.Format("15:04:05")
+	if !s.Read.IsZero() {
+		title += ", last read " + s.Read.Format("15:04:05")
 	}
 	return title
 }

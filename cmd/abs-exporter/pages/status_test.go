@@ -53,16 +53,16 @@ func testPages(source fakeSource) *Pages {
 // testStatus has a target in each state and a slot in each.
 func testStatus() []collector.Status {
 	at := func(d time.Duration) time.Time { return testNow.Add(d) }
-	slot := func(i int, state ledger.SlotState, requests int64) collector.SlotStatus {
+	slot := func(i int, state ledger.SlotState, requests int64) ledger.SlotView {
 		from := testNow.Truncate(30 * time.Minute).Add(time.Duration(i) * 30 * time.Minute)
-		return collector.SlotStatus{From: from, To: from.Add(30 * time.Minute), State: state, Requests: requests, LastRead: at(-20 * time.Second)}
+		return ledger.SlotView{Span: ledger.Span{From: from, To: from.Add(30 * time.Minute)}, State: state, Requests: requests, Read: at(-20 * time.Second)}
 	}
-	var slots []collector.SlotStatus
+	var slots []ledger.SlotView
 	for i := -48; i < -8; i++ {
 		slots = append(slots, slot(i, "settled", int64(-i)*1000))
 	}
-	slots[3].State, slots[3].Requests, slots[3].LastRead = "missed", 0, time.Time{}
-	slots[4].State, slots[4].Requests, slots[4].LastRead = "pending", 0, time.Time{}
+	slots[3].State, slots[3].Requests, slots[3].Read = "missed", 0, time.Time{}
+	slots[4].State, slots[4].Requests, slots[4].Read = "pending", 0, time.Time{}
 	for i := -8; i <= 0; i++ {
 		slots = append(slots, slot(i, "open", int64(100+i)))
 	}
@@ -149,7 +149,7 @@ func TestStatusPageEscapes(t *testing.T) {
 	const nasty = `"><script>alert(1)</script><img src=x onerror='a'>&amp;`
 	p := testPages(fakeSource{status: []collector.Status{{
 		Target: nasty,
-		Slots:  []collector.SlotStatus{{From: testNow, To: testNow, State: nasty}},
+		Slots:  []ledger.SlotView{{Span: ledger.Span{From: testNow, To: testNow}, State: nasty}},
 		Errors: []failures.Row{{At: testNow, What: nasty + "\x00\u202e"}},
 	}}})
 	p.Build = metrics.Build{Version: nasty, Revision: nasty, GoVersion: nasty}

@@ -135,7 +135,7 @@ func newTarget(s *collector.Status) target {
 		t.ABS.NotTracking = append(t.ABS.NotTracking, s.Admin.NotTracking...)
 	}
 	for _, one := range s.Slots {
-		t.Slots = append(t.Slots, slot{one.From.UTC(), one.To.UTC(), string(one.State), one.Requests, known(one.LastRead)})
+		t.Slots = append(t.Slots, slot{one.From.UTC(), one.To.UTC(), string(one.State), one.Requests, known(one.Read)})
 	}
 	for _, token := range s.Flagged {
 		t.Flagged = append(t.Flagged, flagged{token.ID.String(), token.Types, token.Since.UTC()})

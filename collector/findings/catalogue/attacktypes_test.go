@@ -12,8 +12,10 @@ import (
 // TestTableIsComplete: by id, each once, and no entry without what the docs and the metric
 // abs_attack_type_info show of it.
 func TestTableIsComplete(t *testing.T) {
-	categories := []string{AbnormalUse, AccountTakeover, DataTampering, DataTheft, DenialOfService, Probing, StolenCredentials}
-	clients := []string{Token, Cookie, IP, APIKey, Username}
+	categories := []string{
+		"abnormal_use", "account_takeover", "data_tampering", "data_theft", "denial_of_service", "probing", "stolen_credentials",
+	}
+	clients := []string{"token", "cookie", "IP address", "API key", "username"}
 	last := 0
 	for _, e := range entries(t) {
 		if e.ID <= last {
@@ -26,7 +28,7 @@ func TestTableIsComplete(t *testing.T) {
 		if !slices.Contains(categories, e.Category) {
 			t.Errorf("id %d: category %q", e.ID, e.Category)
 		}
-		if e.Scope != PerAPI && e.Scope != AcrossAPIs {
+		if e.Scope != "per API" && e.Scope != "across APIs" {
 			t.Errorf("id %d: scope %q", e.ID, e.Scope)
 		}
 		for _, client := range e.Clients {
@@ -74,7 +76,7 @@ func TestSharedSpellings(t *testing.T) {
 	for spelling, ids := range want {
 		var on []int
 		for _, e := range entries {
-			if slices.Contains(ids, e.ID) && e.on(Token) {
+			if slices.Contains(ids, e.ID) && e.on(token) {
 				on = append(on, e.ID)
 			}
 		}

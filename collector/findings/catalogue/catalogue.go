@@ -17,40 +17,16 @@ const (
 	Unknown  = "unknown"  // not in the catalogue
 )
 
-// The categories: what an attack is after.
-const (
-	AbnormalUse       = "abnormal_use"
-	AccountTakeover   = "account_takeover"
-	DataTampering     = "data_tampering"
-	DataTheft         = "data_theft"
-	DenialOfService   = "denial_of_service"
-	Probing           = "probing"
-	StolenCredentials = "stolen_credentials" //nolint:gosec // G101: the name of a category, not a credential
-)
-
-// The scopes: ABS finds a type on each API by itself, or over all of them together. For the latter
-// its reports have "all" in place of an API's name.
-const (
-	PerAPI     = "per API"
-	AcrossAPIs = "across APIs"
-)
-
-// The kinds of client that ABS distinguishes.
-const (
-	Token    = "token"
-	Cookie   = "cookie"
-	IP       = "IP address"
-	APIKey   = "API key"
-	Username = "username"
-)
+// token is the kind of client whose reports this exporter reads.
+const token = "token"
 
 // Entry describes one attack type.
 type Entry struct {
 	ID       int      `yaml:"id"`       // ABS's number of the type; 0 if it is not in the catalogue
 	Name     string   `yaml:"name"`     // as ABS's list of types has it; of an unknown type, the name that was looked up
-	Category string   `yaml:"category"` // what it is after; empty if unknown
+	Category string   `yaml:"category"` // what it is after, such as data_theft; empty if unknown
 	Severity string   `yaml:"severity"` // Critical, Warning, Info or Unknown
-	Scope    string   `yaml:"scope"`    // PerAPI or AcrossAPIs; empty if unknown
+	Scope    string   `yaml:"scope"`    // where ABS finds it: "per API", or "across APIs" together; empty if unknown
 	Clients  []string `yaml:"clients"`  // the kinds of client that ABS lists it for; empty where no page found says so
 	Meaning  string   `yaml:"meaning"`  // one line
 	Why      string   `yaml:"why"`      // why it has its severity: a short phrase, or that the configuration says so
@@ -161,7 +137,7 @@ func index(entries []Entry) map[string]int {
 		for _, spelling := range e.spellings() {
 			key := fold(spelling)
 			first, taken := found[key]
-			if !taken || e.on(Token) && !entries[first].on(Token) {
+			if !taken || e.on(token) && !entries[first].on(token) {
 				found[key] = i
 			}
 		}
