@@ -339,7 +339,7 @@ func TestEachRequestOnce(t *testing.T) {
 // propertyRuns returns how many runs there are; few are to be made under the race detector.
 func propertyRuns(short bool) uint64 {
 	if short {
-		return *runs / 30
+		return *runs / 60
 	}
 	return *runs
 }
