@@ -130,19 +130,21 @@ race: ## unit tests of the main module, those with goroutines under the race det
 	$(GO) test -count 1 -timeout 20m -run "^($(LONGTESTS))$$" ./collector $(CUTSHORT)
 	$(GO) test -shuffle on -count 1 -timeout 20m $(filter-out $(CONCURRENT),$(PACKAGES))
 
-# Most of these tests wait for real time, and those of crash for one that runs 1,200 times as fast.
-# The others compute all the time: they run meanwhile, at a priority at which they are in nobody's
-# way.
-COMPUTES := ^TestAlertsOfAnOutage$$
+# crash, alerts, otlp and dashboards wait for real time, most of the time; that of crash runs 1,200
+# times as fast, so that a busy machine would be late by hours. What computes, or has no time to keep,
+# runs meanwhile at the lowest priority.
+WAITING   = ./alerts ./otlp ./dashboards ./crash
+COMPUTING = ^TestAlertsOfAnOutage$$
+E2E       = $(GO) test -count 1 -timeout 25m
 
 .PHONY: e2e
 e2e: $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool $(TOOLS)/otelcol ## end-to-end tests with real Prometheus, Alertmanager and Collector (module test/)
-	( cd test && nice -n 19 $(GO) test -count 1 -timeout 25m ./churn && \
-	  nice -n 19 $(GO) test -count 1 -timeout 25m -run '$(COMPUTES)' ./alerts && \
-	  cd bench && nice -n 19 $(GO) test -count 1 ./... && \
-	  cd ../helm && nice -n 19 $(GO) test -count 1 ./... ) & computes=$$!; \
-	cd test && $(GO) test -count 1 -timeout 25m -p 6 -skip '$(COMPUTES)' ./crash ./alerts ./otlp $$($(GO) list ./... | grep -v /churn$$); waits=$$?; \
-	wait $$computes && exit $$waits
+	cd test; \
+	(nice -n 19 $(E2E) ./churn && nice -n 19 $(E2E) -run '$(COMPUTING)' ./alerts) & one=$$!; \
+	(nice -n 19 $(E2E) $$($(GO) list ./... | grep -vE '/(alerts|otlp|dashboards|crash|churn)$$') && \
+	  cd bench && nice -n 19 $(E2E) ./... && cd ../helm && nice -n 19 $(E2E) ./...) & two=$$!; \
+	$(E2E) -p 4 -skip '$(COMPUTING)' $(WAITING); failed=$$?; \
+	wait $$one || failed=1; wait $$two || failed=1; exit $$failed
 
 ##@ Releases
 
