@@ -28,7 +28,7 @@ func counting(t *testing.T, dir string, flags ...string) (start ledger.Start) {
 	go func() {
 		ended <- run(ctx, append([]string{"serve", "--web.listen-address=127.0.0.1:0", "--state.dir=" + dir}, flags...), io.Discard, io.Discard)
 	}()
-	for limit := time.Now().Add(time.Minute); start.From.IsZero() && time.Now().Before(limit); time.Sleep(10 * time.Millisecond) {
+	for limit := time.Now().Add(patience); start.From.IsZero() && time.Now().Before(limit); time.Sleep(10 * time.Millisecond) {
 		var err error
 		if start, err = collector.CountingStart(dir, "test", tokenid.Key(resolveKey)); err != nil {
 			t.Error(err)

@@ -19,6 +19,10 @@ import (
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
 )
 
+// patience is how long a test waits for what comes at once on a machine with nothing else to do. Only
+// a test that fails uses it up.
+const patience = 2 * time.Minute
+
 // program is the exporter running inside the test.
 type program struct {
 	stdout, stderr *lines
@@ -49,7 +53,7 @@ func (p *program) end(t *testing.T) int {
 	case s := <-p.status:
 		p.status <- s
 		return s
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the program does not end")
 		return -1
 	}
@@ -93,7 +97,7 @@ func (l *lines) String() string {
 // find waits for n matches and returns their first groups.
 func (l *lines) find(t *testing.T, pattern string, n int) []string {
 	t.Helper()
-	re, limit := regexp.MustCompile(pattern), time.After(30*time.Second)
+	re, limit := regexp.MustCompile(pattern), time.After(patience)
 	for {
 		l.mu.Lock()
 		text, ended, changed := l.buf.String(), l.ended, l.changed
@@ -171,7 +175,7 @@ func TestServe(t *testing.T) {
 		if !strings.HasPrefix(ua, "abs-exporter/") {
 			t.Errorf("ABS was polled by %q", ua)
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		t.Error("ABS was not polled")
 	}
 	pages, probes := 0, 0

@@ -48,12 +48,12 @@ func measure() burden {
 	return burden{runtime.NumGoroutine(), len(open), m.HeapAlloc}
 }
 
-// grown fails where the process bears more than before. What ends just now has some seconds for it,
-// and so has a push that is under way.
+// grown fails where the process bears more than before. What ends just now has time for it, and so
+// has a push that is under way.
 func grown(t *testing.T, before burden, when string) {
 	t.Helper()
 	var after burden
-	for limit := time.Now().Add(20 * time.Second); ; <-time.After(50 * time.Millisecond) {
+	for limit := time.Now().Add(patience); ; <-time.After(50 * time.Millisecond) {
 		after = measure()
 		if after.goroutines <= before.goroutines+2 && after.descriptors <= before.descriptors+2 && after.heap <= before.heap+8<<20 {
 			t.Logf("%s: %d goroutines, were %d; %d descriptors, were %d; heap %+.1f MiB", when, after.goroutines, before.goroutines, after.descriptors, before.descriptors, (float64(after.heap)-float64(before.heap))/(1<<20))
