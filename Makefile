@@ -211,6 +211,13 @@ SOAK ?= 1h
 soak: ## the binary for SOAK (1h) against an ABS of 20,000 tokens that fails in every way: what it holds stays the same
 	cd test && $(GO) test . -run TestSoak -count 1 -timeout 0 -v -args -soak=$(SOAK)
 
+RUNS ?= 500
+
+.PHONY: properties
+properties: ## the property tests of counting with RUNS (500) runs each, the model with ten times as many
+	$(GO) test ./collector/ledger -run TestModel -count 1 -timeout 0 -args -model.runs=$(RUNS)0
+	$(GO) test ./collector -run TestEachRequestOnce -count 1 -timeout 0 -args -property.runs=$(RUNS)
+
 DAYS ?= 365
 
 .PHONY: year
