@@ -29,12 +29,29 @@ const leastToken = 4
 // e-mail addresses {email}. Scheme, host, query, fragment and matrix parameters are left out. The
 // template of a template is the template.
 func Path(dst, url, token []byte) []byte {
-	path := pathOf(url)
-	if len(token) >= leastToken && bytes.IndexByte(token, '/') >= 0 { // what follows in its segment may be a part of it, too
-		if i := bytes.Index(path, token); i >= 0 {
-			path = append(bytes.Clone(path[:i]), "/"+anID...)
-		}
+	begin, path := len(dst), pathOf(url)
+	if len(token) < leastToken || bytes.IndexByte(token, '/') < 0 {
+		return appendTemplate(dst, path, token)
 	}
+	dst = appendTemplate(dst, withoutToken(path, token), token)
+	for length := len(dst) + 1; len(dst) < length; { // segments that were decoded may show one together
+		length = len(dst)
+		dst = appendTemplate(dst[:begin], withoutToken(bytes.Clone(dst[begin:]), token), token)
+	}
+	return dst
+}
+
+// withoutToken ends a path where a token with slashes begins: what follows in its last segment may
+// be a part of it, too.
+func withoutToken(path, token []byte) []byte {
+	if i := bytes.Index(path, token); i >= 0 {
+		return append(bytes.Clone(path[:i]), "/"+anID...)
+	}
+	return path
+}
+
+// appendTemplate appends the template of a path.
+func appendTemplate(dst, path, token []byte) []byte {
 	absolute, begin := len(path) == 0 || path[0] == '/', len(dst)
 	for len(path) > 0 {
 		var segment []byte

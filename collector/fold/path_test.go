@@ -63,6 +63,9 @@ func TestPathHidesTheToken(t *testing.T) {
 		{"/raw/canary/of-a-token/revoke", "canary/of-a-token", "/raw/{id}"},
 		{"/raw/my-canary/of-a-tokens", "canary/of-a-token", "/raw/my-/{id}"},
 		{"/raw/canary%2Fof-a-token", "canary/of-a-token", "/raw/{id}"},
+		{"/raw/%63anary/of-a-token/x", "canary/of-a-token", "/raw/{id}"},
+		{"/raw/canary//of-a;x=1/tok%65n", "canary/of-a/token", "/raw/{id}"},
+		{"i/0", "i/{i", "/{id}"}, // found by fuzzing
 		{"/shop/list", "another-token", "/shop/list"},
 	} {
 		if got := string(Path([]byte("kept"), []byte(tt.url), []byte(tt.token))); got != "kept"+tt.want {
@@ -130,18 +133,19 @@ func FuzzTemplate(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, url, token []byte) {
 		template := Path(nil, url, token)
-		if again := Path(nil, template, token); !bytes.Equal(again, template) {
+		braces := bytes.ContainsAny(token, "{}") // it may be a part of what stands for it
+		if again := Path(nil, template, token); !braces && !bytes.Equal(again, template) {
 			t.Errorf("the template of %q is %q, and that of it %q", url, template, again)
 		}
 		if len(template) == 0 || !utf8.Valid(template) || bytes.ContainsAny(template, "?#;%:=\\\" \n\x00") {
 			t.Errorf("the template of %q is %q", url, template)
 		}
+		if len(token) >= leastToken && !braces && bytes.Contains(template, token) {
+			t.Errorf("the template of %q shows %q", url, token)
+		}
 		for segment := range bytes.SplitSeq(bytes.TrimPrefix(template, []byte("/")), []byte("/")) {
 			if len(segment) > maxSegment+len("("+anID+")") {
 				t.Errorf("the template of %q has the segment %q", url, segment)
-			}
-			if s := string(segment); len(token) >= 4 && !strings.Contains(s, "{") && bytes.Contains(segment, token) {
-				t.Errorf("the template of %q shows %q", url, token)
 			}
 		}
 	})

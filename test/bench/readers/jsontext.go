@@ -22,13 +22,14 @@ const (
 
 // Jsontext reads the report oauthtokens by jsontext, by the rules of package abs: rows one by one,
 // their memory reused, counts integers up to 2^53, no known member twice. It skips the dates of the
-// summary. It reads strict JSON, so it needs a Filter.
+// summary, and the URLs, which the exporter reads only if they are wanted. It reads strict JSON, so
+// it needs a Filter.
 type Jsontext struct {
 	dec   jsontext.Decoder
 	row   abs.Row
 	arena []byte
 	key   []byte
-	sums  [5]int64
+	sums  [4]int64
 }
 
 func (j *Jsontext) Read(body io.Reader, row func(*abs.Row) error) (sum abs.Summary, err error) {
@@ -263,7 +264,7 @@ func (j *Jsontext) array(element func() error) error {
 func (j *Jsontext) readRow() error {
 	w := &j.row
 	*w = abs.Row{IPs: w.IPs[:0], Methods: w.Methods[:0], APIs: w.APIs[:0], Devices: w.Devices[:0]}
-	j.arena, j.sums = j.arena[:0], [5]int64{}
+	j.arena, j.sums = j.arena[:0], [4]int64{}
 	var seen uint
 	err := j.object(func(key []byte) (err error) {
 		switch string(key) {
@@ -323,14 +324,9 @@ func (j *Jsontext) address() error {
 				w.Methods, err = j.counts(w.Methods, 2)
 			}
 			return err
-		case "urls":
-			if err = once(&seen, 4); err == nil {
-				_, err = j.counts(nil, 3)
-			}
-			return err
 		case "apis":
-			if err = once(&seen, 5); err == nil {
-				w.APIs, err = j.counts(w.APIs, 4)
+			if err = once(&seen, 4); err == nil {
+				w.APIs, err = j.counts(w.APIs, 3)
 			}
 			return err
 		default:
@@ -350,25 +346,20 @@ func (j *Jsontext) sum(kind int, n int64) error {
 	return nil
 }
 
-// counts reads a map from names to counts. The URLs are only summed.
+// counts reads a map from names to counts.
 func (j *Jsontext) counts(dst []abs.Count, kind int) ([]abs.Count, error) {
 	if null, err := j.null(); null || err != nil {
 		return dst, err
 	}
 	err := j.object(func(key []byte) error {
-		var name []byte
-		if kind != 3 {
-			from := len(j.arena)
-			j.arena = append(j.arena, key...)
-			name = j.arena[from:len(j.arena):len(j.arena)]
-		}
+		from := len(j.arena)
+		j.arena = append(j.arena, key...)
+		name := j.arena[from:len(j.arena):len(j.arena)]
 		n, err := j.count()
 		if err != nil {
 			return err
 		}
-		if kind != 3 {
-			dst = append(dst, abs.Count{Key: name, N: n})
-		}
+		dst = append(dst, abs.Count{Key: name, N: n})
 		return j.sum(kind, n)
 	})
 	return dst, err
