@@ -109,6 +109,9 @@ lint: $(TOOLS)/golangci-lint ## golangci-lint in every module, formatting too
 workflows: $(TOOLS)/actionlint ## actionlint on .github/workflows
 	$(TOOLS)/actionlint
 
+# make vet has what go test would vet once more, with and without the race detector.
+TEST = $(GO) test -count 1 -vet=off
+
 # The race detector takes ten times as long, so each test runs where it finds something. Packages
 # that start no goroutine, in their tests neither, run without it. Of the others the tests run with
 # it and -short, and those that -short leaves out or cuts short once more without both: they are the
@@ -126,16 +129,16 @@ LONGTESTS  = $$(awk '/^func / { name = "" } /^func Test/ { name = $$2; sub(/\(.*
 .PHONY: race
 race: ## unit tests of the main module, those with goroutines under the race detector; docs are current
 	$(if $(RACE),,@echo 'no C compiler: the race detector is off')
-	$(GO) test $(RACE) -short -shuffle on -count 1 -timeout 20m ./collector $(CONCURRENT)
-	$(GO) test -count 1 -timeout 20m -run "^($(LONGTESTS))$$" ./collector $(CUTSHORT)
-	$(GO) test -shuffle on -count 1 -timeout 20m $(filter-out $(CONCURRENT),$(PACKAGES))
+	$(TEST) $(RACE) -short -shuffle on -timeout 20m ./collector $(CONCURRENT)
+	$(TEST) -timeout 20m -run "^($(LONGTESTS))$$" ./collector $(CUTSHORT)
+	$(TEST) -shuffle on -timeout 20m $(filter-out $(CONCURRENT),$(PACKAGES))
 
 # crash, alerts, otlp and dashboards wait for real time, most of the time; that of crash runs 1,200
 # times as fast, so that a busy machine would be late by hours. What computes, or has no time to keep,
 # runs meanwhile at the lowest priority.
 WAITING   = ./alerts ./otlp ./dashboards ./crash
 COMPUTING = ^TestAlertsOfAnOutage$$
-E2E       = $(GO) test -count 1 -timeout 25m
+E2E       = $(TEST) -timeout 25m
 
 .PHONY: e2e
 e2e: $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool $(TOOLS)/otelcol ## end-to-end tests with real Prometheus, Alertmanager and Collector (module test/)
