@@ -137,7 +137,7 @@ race: ## unit tests of the main module, those with goroutines under the race det
 # times as fast, so that a busy machine would be late by hours. What computes, or has no time to keep,
 # runs meanwhile at the lowest priority.
 WAITING   = ./alerts ./otlp ./dashboards ./crash
-COMPUTING = ^TestAlertsOfAnOutage$$
+COMPUTING = ^(TestRules|TestTwoCopiesOfTheRules|TestAlertsOfAnOutage)$$
 E2E       = $(TEST) -timeout 25m
 
 .PHONY: e2e
