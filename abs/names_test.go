@@ -8,6 +8,7 @@ import (
 // A busy address among many others keeps its requests, wherever it stands and however thinly
 // its requests are spread; and no request is lost or counted twice.
 func TestBusyNamesRemain(t *testing.T) {
+	long(t)
 	const crowd = 300_000
 	for _, c := range []struct {
 		name  string
