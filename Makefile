@@ -62,7 +62,7 @@ fmt: $(TOOLS)/golangci-lint ## format the code
 
 .PHONY: docs
 docs: ## regenerate the sections of docs/ that are made from the code
-	$(GO) test ./metrics ./cmd/abs-exporter ./cmd/abs-exporter/config ./collector/findings/catalogue ./alerts ./dashboards ./cmd/abs-exporter/assets ./cmd/abs-exporter/statusv1 -run Reference -count 1 -update
+	$(GO) test ./metrics ./cmd/abs-exporter/config ./collector/findings/catalogue ./alerts ./dashboards ./cmd/abs-exporter/assets ./cmd/abs-exporter/statusv1 -run Reference -count 1 -update
 	$(GO) test ./collector/findings/planner -run Simulation -count 1 -update
 
 .PHONY: chart
@@ -198,7 +198,7 @@ vulncheck: $(TOOLS)/govulncheck ## known vulnerabilities in what the binary call
 	$(TOOLS)/govulncheck ./...
 
 FUZZTIME ?= 10m
-FUZZPKGS ?= abs cmd/abs-exporter/config collector collector/findings/catalogue collector/fold collector/tokenid metrics test/bench/readers
+FUZZPKGS ?= abs/reports cmd/abs-exporter/config collector collector/findings/catalogue collector/fold collector/tokenid metrics test/bench/readers
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (10m), in FUZZPKGS (all packages that have some)

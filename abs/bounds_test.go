@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs/reports"
 )
 
 // maxHeap is what any answer within twice the response cap may take at its peak.
@@ -108,7 +110,7 @@ func hostileAnswers() []hostile {
 				if get, put, shop := countIn(r.Methods, "GET"), countIn(r.Methods, "PUT"), countIn(r.APIs, "shop"); get != 2*put || shop != get+put || shop != countIn(r.Devices, "LINUX") {
 					t.Errorf("GET %d, PUT %d, shop %d", get, put, shop)
 				}
-				if countIn(r.IPs, Other) == 0 || countIn(r.APIs, Other) != 0 {
+				if countIn(r.IPs, reports.Other) == 0 || countIn(r.APIs, reports.Other) != 0 {
 					t.Error("the addresses are not saturated, or the APIs are")
 				}
 			}),
@@ -137,6 +139,15 @@ func hostileAnswers() []hostile {
 		{"attacks with types of their own", ReportAttack, false, repeat(`[{"access_tokens":[`, numbered(`{"token":"t","attack_type":"`+long[:1000]+`%d"}`), `]}]`), nil},
 		{"attacks with long tokens", ReportAttack, false, repeat(`[{"access_tokens":[`, numbered(`"`+long+`%d"`), `]}]`), nil},
 		{"attacks in many lists", ReportAttack, false, repeat(`[`, same(`{"x":[{"access_tokens":[{"details":[[]]}]}]}`), `]`), nil},
+	}
+}
+
+// long marks a test of megabytes, in which the race detector has nothing to find: make test runs it
+// without.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("reads megabytes of reports")
 	}
 }
 
@@ -203,13 +214,14 @@ func TestMemoryFollowsWhatIsKept(t *testing.T) {
 	}
 }
 
-// long marks a test of megabytes, in which the race detector has nothing to find: make test runs it
-// without.
-func long(t *testing.T) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("reads megabytes of reports")
+// countIn returns the sum of the entries of a key.
+func countIn(counts []Count, key string) (n int64) {
+	for _, c := range counts {
+		if string(c.Key) == key {
+			n += c.N
+		}
 	}
+	return n
 }
 
 func cloneRow(r *Row) Row {
@@ -217,7 +229,7 @@ func cloneRow(r *Row) Row {
 	for _, l := range []*[]Count{&c.IPs, &c.Methods, &c.APIs, &c.Devices} {
 		var all []Count
 		for _, e := range *l {
-			all = append(all, Count{bytes.Clone(e.Key), e.N})
+			all = append(all, Count{Key: bytes.Clone(e.Key), N: e.N})
 		}
 		*l = all
 	}

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/abs-exporter/abs-exporter/abs/admin"
+	"github.com/abs-exporter/abs-exporter/abs/reports"
 	"github.com/abs-exporter/abs-exporter/abs/tlsclient"
 )
 
@@ -67,9 +68,7 @@ func NewClient(config Config) (*Client, error) {
 		c.adminURLs = [2]*url.URL{base.JoinPath(config.AdminPath)}
 	}
 	c.readers.New = func() any {
-		r := newReportReader()
-		r.nameURL, r.onlyIP = config.URLs, config.IP
-		return r
+		return &reading{Reader: reports.NewReader(reports.Options{Location: config.Location, URLs: config.URLs, IP: config.IP})}
 	}
 	if c.transport == nil {
 		t, err := config.TLS.ClientConfig(base.Hostname())
@@ -106,11 +105,12 @@ func (c *Client) Close() {
 //
 // The error is an *Error or the error of row. (ABS reference guide, "OAuth2 token metrics".)
 func (c *Client) Tokens(ctx context.Context, w Window, row func(*Row) error) (Summary, error) {
-	return request(ctx, c, ReportTokens, w, "", func(r *reportReader, body io.Reader, limit int64) (Summary, error) {
-		sum, err := r.readTokens(body, limit, c.config.Location, row)
+	return request(ctx, c, ReportTokens, w, "", func(r *reading, body io.Reader, limit int64) (Summary, error) {
+		sum, err := r.Tokens(body, limit, row)
 		if err == nil {
-			r.OtherDates = c.otherDates(w, sum.Earlier, sum.Later)
-			sum.Oddities = r.Oddities
+			sum.Clock = r.exchange.Clock
+			sum.OtherDates = c.otherDates(w, sum.Earlier, sum.Later)
+			r.oddities = sum.Oddities
 		}
 		return sum, err
 	})
@@ -123,12 +123,12 @@ func (c *Client) Forensics(ctx context.Context, w Window, token []byte) (Forensi
 		return Forensics{}, &Error{Report: ReportForensics, Reason: ReasonOther, detail: "no token to ask about"}
 	}
 	extra := "&token=" + escape(string(token))
-	return request(ctx, c, ReportForensics, w, extra, func(r *reportReader, body io.Reader, limit int64) (Forensics, error) {
-		f, err := r.readForensics(body, limit, c.config.Location)
+	return request(ctx, c, ReportForensics, w, extra, func(r *reading, body io.Reader, limit int64) (Forensics, error) {
+		f, err := r.Forensics(body, limit)
 		if err == nil {
-			r.OtherDates = c.otherDates(w, f.Earlier, f.Later)
-			r.OtherToken = len(f.Metrics.Token) > 0 && !bytes.Equal(f.Metrics.Token, token)
-			f.Oddities = r.Oddities
+			f.OtherDates = c.otherDates(w, f.Earlier, f.Later)
+			f.OtherToken = len(f.Metrics.Token) > 0 && !bytes.Equal(f.Metrics.Token, token)
+			r.oddities = f.Oddities
 		}
 		return f, err
 	})
@@ -147,8 +147,8 @@ func (c *Client) Forensics(ctx context.Context, w Window, token []byte) (Forensi
 // what is or seems another report; {} and [] are accepted. On an error the caller may keep the
 // tokens received so far if Truncated, and drops them otherwise.
 func (c *Client) AttackList(ctx context.Context, w Window, flagged func(token []byte) error) (AttackSummary, error) {
-	return request(ctx, c, ReportAttackList, w, "", func(r *reportReader, body io.Reader, limit int64) (AttackSummary, error) {
-		return r.readAttackList(body, limit, flagged)
+	return request(ctx, c, ReportAttackList, w, "", func(r *reading, body io.Reader, limit int64) (AttackSummary, error) {
+		return r.AttackList(body, limit, flagged)
 	})
 }
 
@@ -165,8 +165,8 @@ func (c *Client) Attacks(ctx context.Context, w Window, api string, flagged func
 	if api != "" {
 		extra = "&api=" + escape(api) + extra
 	}
-	return request(ctx, c, ReportAttack, w, extra, func(r *reportReader, body io.Reader, limit int64) (AttackSummary, error) {
-		return r.readAttacks(body, limit, flagged)
+	return request(ctx, c, ReportAttack, w, extra, func(r *reading, body io.Reader, limit int64) (AttackSummary, error) {
+		return r.Attacks(body, limit, flagged)
 	})
 }
 
@@ -180,19 +180,19 @@ func (c *Client) Attacks(ctx context.Context, w Window, api string, flagged func
 // result. An *Error is returned for an answer that is incomplete, not JSON, longer than 16 MiB, a
 // message, or another report.
 func (c *Client) Admin(ctx context.Context) (admin.Report, error) {
-	return request(ctx, c, ReportAdmin, Window{}, "", func(r *reportReader, body io.Reader, limit int64) (admin.Report, error) {
-		return r.readAdmin(body, limit, c.config.Location)
+	return request(ctx, c, ReportAdmin, Window{}, "", func(r *reading, body io.Reader, limit int64) (admin.Report, error) {
+		return r.Admin(body, limit)
 	})
 }
 
 // readFunc reads the body of a report, of limit bytes at most.
-type readFunc[T any] func(r *reportReader, body io.Reader, limit int64) (T, error)
+type readFunc[T any] func(r *reading, body io.Reader, limit int64) (T, error)
 
 // request sends one request when rate and concurrency allow, and reads its report. extra follows
 // the dates in the query. On an error the report is the zero value.
 func request[T any](ctx context.Context, c *Client, report string, w Window, extra string, read readFunc[T]) (T, error) {
 	var result, none T
-	err := c.send(ctx, report, w, extra, func(r *reportReader, body io.Reader, limit int64) (err error) {
+	err := c.send(ctx, report, w, extra, func(r *reading, body io.Reader, limit int64) (err error) {
 		result, err = read(r, body, limit)
 		return err
 	})
@@ -202,7 +202,7 @@ func request[T any](ctx context.Context, c *Client, report string, w Window, ext
 	return result, nil
 }
 
-func (c *Client) send(ctx context.Context, report string, w Window, extra string, read func(*reportReader, io.Reader, int64) error) error {
+func (c *Client) send(ctx context.Context, report string, w Window, extra string, read func(*reading, io.Reader, int64) error) error {
 	query, err := c.query(report, w)
 	if err != nil {
 		return err
@@ -225,22 +225,22 @@ func (c *Client) send(ctx context.Context, report string, w Window, extra string
 		return contextError(ctx, report, "before the request was sent")
 	}
 
-	r := c.readers.Get().(*reportReader)
+	r := c.readers.Get().(*reading)
 	start := c.config.Now()
 	r.exchange = Exchange{}
 	repeated, err := c.try(ctx, report, query+extra, r, read)
 	if c.config.Observe != nil {
 		call := Call{
-			Report: report, Duration: c.config.Now().Sub(start), Bytes: r.Read(), Repeated: repeated, Err: err,
-			Oddities: r.Oddities, Exchange: r.exchange,
+			Report: report, Duration: c.config.Now().Sub(start), Bytes: r.Bytes(), Repeated: repeated, Err: err,
+			Oddities: r.oddities, Exchange: r.exchange,
 		}
 		if shown := r.exchange.Certificates; len(shown) > 0 {
 			call.CertificateExpires = shown[0].NotAfter
 		}
 		c.config.Observe(call)
 	}
-	r.exchange = Exchange{}
-	r.release()
+	r.exchange, r.oddities = Exchange{}, Oddities{}
+	r.Reset()
 	c.readers.Put(r)
 	return err
 }
@@ -248,7 +248,7 @@ func (c *Client) send(ctx context.Context, report string, w Window, extra string
 // try sends a request to the URL of a report. The admin report has two URLs: if the one that worked
 // last is answered with 404, the other is requested.
 func (c *Client) try(
-	ctx context.Context, report, query string, r *reportReader, read func(*reportReader, io.Reader, int64) error,
+	ctx context.Context, report, query string, r *reading, read func(*reading, io.Reader, int64) error,
 ) (repeated bool, err error) {
 	if report != ReportAdmin {
 		return c.ask(ctx, report, c.urls[report], query, r, read)
@@ -271,7 +271,7 @@ func (c *Client) try(
 // in ABS at different times: if they are refused, those that were accepted last are sent once.
 func (c *Client) ask(
 	ctx context.Context, report string, target *url.URL, query string,
-	r *reportReader, read func(*reportReader, io.Reader, int64) error,
+	r *reading, read func(*reading, io.Reader, int64) error,
 ) (repeated bool, err error) {
 	present, err := c.credentials()
 	if err != nil {
@@ -305,9 +305,10 @@ func refused(err error) bool {
 // request was sent twice.
 func (c *Client) exchange(
 	parent context.Context, report string, target *url.URL, query string, secrets *credentials,
-	r *reportReader, read func(*reportReader, io.Reader, int64) error,
+	r *reading, read func(*reading, io.Reader, int64) error,
 ) (repeated bool, err error) {
-	r.reset(http.NoBody, 0, report)
+	r.Reset()
+	r.oddities = Oddities{}
 	ctx, cancel := context.WithTimeout(parent, c.config.Timeout)
 	defer cancel()
 	ctx = context.WithValue(ctx, proxyPassword{}, secrets.proxyPassword)
@@ -349,7 +350,7 @@ func (c *Client) exchange(
 		return repeated, err
 	}
 	body := &bodyReader{Reader: text}
-	err = read(r, body, 2*c.config.ResponseCap)
+	err = bodyError(read(r, body, 2*c.config.ResponseCap))
 	if err == nil {
 		return repeated, nil
 	}
@@ -362,9 +363,16 @@ func (c *Client) exchange(
 		cause = ctx.Err() // a server whose client hangs up may still end the body properly
 	}
 	failed := c.transportError(parent, ctx, report, cause, true)
-	failed.Offset = r.Read()
+	failed.Offset = r.Bytes()
 	failed.Truncated = failed.Truncated && r.Begun()
 	return repeated, failed
+}
+
+// reading is what an answer is read with, and what it shows.
+type reading struct {
+	*reports.Reader
+	exchange Exchange
+	oddities Oddities
 }
 
 // answered records what the head of a response shows.

@@ -28,7 +28,20 @@ const (
 	accessKey = "cAnArY-access"
 	secretKey = "cAnArY-secret"
 	someToken = "cAnArY token/+é&?"
+	canary    = "cAnArY"
 )
+
+// named is the member that begins an oauthtokens report.
+const named = `"name":"oauth_token_metrics"`
+
+// manyRows returns an oauthtokens report of so many rows.
+func manyRows(n int) []byte {
+	rows := make([]string, n)
+	for i := range rows {
+		rows[i] = fmt.Sprintf(`{"token":"token %x","total_requests":%d,"ip_list":[{"ip":"192.0.2.7","total_requests":1}]}`, 1<<40+i*7919, i)
+	}
+	return []byte(`{` + named + `,"details":[` + strings.Join(rows, ",") + `]}`)
+}
 
 // secretsIn reports whether a text contains any of them, raw or escaped.
 func secretsIn(text string) bool {
@@ -180,7 +193,7 @@ func TestRequests(t *testing.T) {
 }
 
 func TestGzipAndReuse(t *testing.T) {
-	body := generateTokens(300, 9)
+	body := manyRows(300)
 	var connections sync.Map
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		connections.Store(r.RemoteAddr, true)
@@ -540,7 +553,7 @@ func TestCancel(t *testing.T) {
 
 func TestRowsErrorComesBack(t *testing.T) {
 	stop := errors.New("stop")
-	body := generateTokens(2000, 4)
+	body := manyRows(2000)
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(body) })
 	_, err := mustClient(t, trusting(t, server)).Tokens(context.Background(), hour, func(*Row) error { return stop })
 	if err != stop { //nolint:errorlint // the very one

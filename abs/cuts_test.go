@@ -38,7 +38,7 @@ func TestCutAtEveryByte(t *testing.T) {
 		"forensics":   func(c *Client) error { _, err := c.Forensics(context.Background(), hour, []byte("token")); return err },
 		"admin-5.2":   func(c *Client) error { _, err := c.Admin(context.Background()); return err },
 	} {
-		text, err := os.ReadFile("testdata/" + sample + ".sample")
+		text, err := os.ReadFile("reports/testdata/" + sample + ".sample")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,8 +3,9 @@ package abs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/abs/reports"
 )
 
 // Reason classifies a failed request in one word. It is the value of the label "reason" of
@@ -24,11 +25,11 @@ const (
 
 // The reports, by the names that metrics, logs and errors use.
 const (
-	ReportTokens     = "oauthtokens" // the token metrics of a window
-	ReportForensics  = "forensics"   // one token in a window
-	ReportAttackList = "attacklist"  // the clients that ABS found attacking
-	ReportAttack     = "attack"      // the attacks on one API, or across APIs
-	ReportAdmin      = "admin"       // ABS's own state
+	ReportTokens     = reports.KindTokens     // the token metrics of a window
+	ReportForensics  = reports.KindForensics  // one token in a window
+	ReportAttackList = reports.KindAttackList // the clients that ABS found attacking
+	ReportAttack     = reports.KindAttack     // the attacks on one API, or across APIs
+	ReportAdmin      = reports.KindAdmin      // ABS's own state
 )
 
 // Error says why a request failed. Nothing in it is from the keys, the token, the URL's query or
@@ -41,9 +42,7 @@ type Error struct {
 	// Place is where it happened: the path of the URL, without the query, for a status that was
 	// refused; host and port, and the proxy if there is one, for a connection that failed.
 	Place string
-	// Field is the member of the report that was refused, such as details[3].ip_list[0].methods.
-	// Keys of ABS's maps are not named in it: they are data. Where an answer is an array of
-	// reports, the index of the report comes first: [2].access_tokens[0].
+	// Field is the member of the report that was refused; see reports.Fault.
 	Field string
 	// Offset is where in the body the reader stopped, in bytes after content decoding.
 	Offset int64
@@ -68,13 +67,22 @@ func (e *Error) Error() string {
 	}
 	text += e.detail
 	if e.inBody() {
-		field := e.Field
-		if field != "" {
-			field += ", "
-		}
-		text += fmt.Sprintf(" (%sbyte %d)", field, e.Offset)
+		text += reports.Position(e.Field, e.Offset)
 	}
 	return text
+}
+
+// bodyError returns the error of a call whose body was refused, and any other error unchanged.
+func bodyError(err error) error {
+	var f *reports.Fault
+	if !errors.As(err, &f) {
+		return err
+	}
+	e := &Error{Report: f.Report, Reason: ReasonDecode, Field: f.Field, Offset: f.Offset, Truncated: f.Truncated, detail: f.Detail}
+	if f.TooLong {
+		e.Reason = ReasonSize
+	}
+	return e
 }
 
 // Detail is what happened, without the report, the place and the position in the body.

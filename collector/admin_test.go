@@ -58,7 +58,7 @@ func (r *rig) ownState(t testing.TB) []string {
 // are from.
 func TestPublishedAdminReports(t *testing.T) {
 	for name, path := range map[string]string{"admin-4.4": "/v4/abs/admin", "admin-5.2": "/v5/abs/admin"} {
-		body, err := os.ReadFile("../abs/testdata/" + name + ".sample")
+		body, err := os.ReadFile("../abs/reports/testdata/" + name + ".sample")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,10 +15,10 @@ import (
 func TestExcludedFamilies(t *testing.T) {
 	var p published
 	var err error
-	if p.tokens, err = os.ReadFile("../abs/testdata/oauthtokens.sample"); err != nil {
+	if p.tokens, err = os.ReadFile("../abs/reports/testdata/oauthtokens.sample"); err != nil {
 		t.Fatal(err)
 	}
-	if p.forensics, err = os.ReadFile("../abs/testdata/forensics.sample"); err != nil {
+	if p.forensics, err = os.ReadFile("../abs/reports/testdata/forensics.sample"); err != nil {
 		t.Fatal(err)
 	}
 	p.slot = "2026-11-23T10:30"

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/abs/reports"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -41,7 +41,7 @@ func TestReportsAndReasonsAreThoseOfTheClient(t *testing.T) {
 			t.Errorf("label %s: metrics has %q, and abs %q", label, got, want)
 		}
 	}
-	if got, want := metrics.ReportRowsSkipped.LabelValues["reason"], []string{string(abs.SkipToken), string(abs.SkipCount), string(abs.SkipShape)}; !slices.Equal(got, want) {
+	if got, want := metrics.ReportRowsSkipped.LabelValues["reason"], []string{string(reports.SkipToken), string(reports.SkipCount), string(reports.SkipShape)}; !slices.Equal(got, want) {
 		t.Errorf("metrics has %q, and abs %q", got, want)
 	}
 }

@@ -42,10 +42,10 @@ func (p *published) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestPublishedSamples(t *testing.T) {
 	var p published
 	var err error
-	if p.tokens, err = os.ReadFile("../abs/testdata/oauthtokens.sample"); err != nil {
+	if p.tokens, err = os.ReadFile("../abs/reports/testdata/oauthtokens.sample"); err != nil {
 		t.Fatal(err)
 	}
-	if p.forensics, err = os.ReadFile("../abs/testdata/forensics.sample"); err != nil {
+	if p.forensics, err = os.ReadFile("../abs/reports/testdata/forensics.sample"); err != nil {
 		t.Fatal(err)
 	}
 	start := time.Date(2026, 11, 23, 10, 20, 0, 0, time.UTC)

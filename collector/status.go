@@ -16,7 +16,6 @@ type Status struct {
 	Host      string         // of the URL, with the port if it names one
 	Location  *time.Location // the zone of ABS's dates
 	Inclusive bool           // the minute of later_date is in the window
-	Up        bool           // the last cycle got its reports
 	CycleStatus
 	Requests      int64 // counted in total
 	TrackedTokens int
@@ -30,8 +29,9 @@ type Status struct {
 	StateSaved time.Time               // zero: never, or there is no state directory
 }
 
-// CycleStatus is when the target is polled.
+// CycleStatus is when the target is polled, and how that went.
 type CycleStatus struct {
+	Up                bool      // the last finished cycle got its reports
 	Running           time.Time // when the cycle that runs now began; zero between two cycles
 	LastCycle         time.Time // when the last finished cycle began; zero before the first
 	LastCycleDuration time.Duration
@@ -58,9 +58,8 @@ func (t *target) recordStatus(now time.Time, f findings.Status) {
 		Host:      t.host,
 		Location:  t.Location,
 		Inclusive: t.Inclusive,
-		Up:        t.up,
 		CycleStatus: CycleStatus{
-			Running: t.running, LastCycle: t.last.began, LastCycleDuration: t.last.took,
+			Up: t.up, Running: t.running, LastCycle: t.last.began, LastCycleDuration: t.last.took,
 			NextCycle: nextCycle(now, t.options.Interval),
 		},
 		Requests:      t.ledger.Requests(),

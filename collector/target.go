@@ -95,10 +95,11 @@ func newTarget(
 	w.ledger, err = c.state.newLedger(saved, ledger.Config{
 		Target: t.Name,
 		Zone:   ledger.Zone{Location: t.Location, Inclusive: t.Inclusive},
-		Slot:   o.Slot, Reread: o.reread(), Settle: o.Settle,
-		MaxBackfill: o.MaxBackfill, Lookback: o.Lookback,
+		SlotTimes: ledger.SlotTimes{
+			Slot: o.Slot, Reread: o.reread(), Settle: o.Settle, MaxBackfill: o.MaxBackfill, Lookback: o.Lookback, Keep: auditKeep * o.Audit,
+		},
 		MaxTokens: o.MaxTokens, MaxValues: o.MaxValues, Choices: o.Choices, Dimensions: o.Dimensions,
-		DisplaceAfter: ledger.DisplaceAfter, Expire: o.Expire, Keep: auditKeep * o.Audit,
+		DisplaceAfter: ledger.DisplaceAfter, Expire: o.Expire,
 		ResponseCap: ledger.ResponseCap(t.ResponseCap), ZeroFor: zeroFor,
 	})
 	if err != nil {

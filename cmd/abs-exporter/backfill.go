@@ -11,6 +11,7 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/logging"
 	"github.com/abs-exporter/abs-exporter/collector"
 	"github.com/abs-exporter/abs-exporter/collector/atomicfile"
 	"github.com/abs-exporter/abs-exporter/collector/backfill"
@@ -21,7 +22,7 @@ import (
 // runBackfill writes the history of every target.
 func runBackfill(ctx context.Context, c *config.Backfill, clock collector.Clock, stdout, stderr io.Writer) error {
 	watch := newProgressWatch(stderr, clock)
-	log := newLogger(c.Log, watch)
+	log := logging.New(c.Log, watch)
 	watch.log = log
 	for _, w := range c.Warnings {
 		log.Warn("doubtful setting", "setting", w.Setting, "detail", w.Detail, "consequence", w.Consequence)

@@ -30,7 +30,7 @@ func counting(t *testing.T, dir string, flags ...string) (start ledger.Start) {
 	}()
 	for limit := time.Now().Add(patience); start.From.IsZero() && time.Now().Before(limit); time.Sleep(10 * time.Millisecond) {
 		var err error
-		if start, err = collector.CountingStart(dir, "test", tokenid.Key(resolveKey)); err != nil {
+		if start, err = collector.CountingStart(dir, "test", tokenid.Key(tokenIDKey)); err != nil {
 			t.Error(err)
 			break
 		}
@@ -44,17 +44,17 @@ func counting(t *testing.T, dir string, flags ...string) (start ledger.Start) {
 
 // The history ends where the state says that the live counters begin, and nowhere after it.
 func TestBackfillEndsWhereTheStateBegins(t *testing.T) {
-	r := startResolving(t, simulator.Config{Seed: 1, Tokens: 5, Rate: 60, Immediate: true}, nil)
+	_, flags := startABS(t, simulator.Config{Seed: 1, Tokens: 5, Rate: 60, Immediate: true})
 	t.Chdir(t.TempDir())
 	dir := filepath.Join(t.TempDir(), "state")
 	begun := time.Now()
-	start := counting(t, dir, append(r.flags, "--collect.lookback=3h")...)
+	start := counting(t, dir, append(flags, "--collect.lookback=3h")...)
 	if start.From.Before(begun.Add(-3*time.Hour-2*time.Minute)) || start.From.After(time.Now().Add(-3*time.Hour)) {
 		t.Errorf("counting begins at %v, and the look-back of three hours began at %v", start.From, begun)
 	}
 	write := func(args ...string) (status int, out, stderr string) {
 		var stdout, errs bytes.Buffer
-		all := append([]string{"backfill", "--from=" + start.From.Add(-2*time.Hour).Format(time.RFC3339), "--state.dir=" + dir, "--abs.rate=1000"}, r.flags...)
+		all := append([]string{"backfill", "--from=" + start.From.Add(-2*time.Hour).Format(time.RFC3339), "--state.dir=" + dir, "--abs.rate=1000"}, flags...)
 		status = run(t.Context(), append(all, args...), &stdout, &errs)
 		return status, stdout.String(), errs.String()
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/logging"
 	"github.com/abs-exporter/abs-exporter/collector"
 )
 
@@ -61,8 +62,8 @@ func runDemo(ctx context.Context, d *config.Demo, clock collector.Clock, stdout,
 
 	absURL := "https://" + l.Addr().String()
 	d.Targets = []config.Target{demoTarget(d, absURL, fingerprint)}
-	lines := newLogWriter(stderr)
-	defer lines.close()
+	lines := logging.NewWriter(stderr)
+	defer lines.Close()
 	e, err := newExporter(&d.Settings, clock, lines)
 	if err != nil {
 		return err

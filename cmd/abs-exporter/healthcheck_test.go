@@ -9,17 +9,27 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/pages"
+	"github.com/abs-exporter/abs-exporter/collector"
 )
+
+// loops is a collector whose loops are alive, or not.
+type loops bool
+
+func (loops) Status() []collector.Status { return nil }
+func (l loops) Alive() bool              { return bool(l) }
+func (loops) LastHeartbeat() time.Time   { return time.Time{} }
 
 // What a container's health check sees, by the probes of serve behind real listeners.
 func TestHealthcheck(t *testing.T) {
 	cleanEnv(t)
 	dir := t.TempDir()
-	alive := httptest.NewServer(testPages(fakeSource{}).probes())
+	alive := httptest.NewServer((&pages.Pages{Collector: loops(true)}).Probes())
 	defer alive.Close()
-	dead := httptest.NewServer(testPages(fakeSource{dead: true}).probes())
+	dead := httptest.NewServer((&pages.Pages{Collector: loops(false)}).Probes())
 	defer dead.Close()
 	locked := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "Unauthorized", http.StatusUnauthorized)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/check"
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/logging"
 	"github.com/abs-exporter/abs-exporter/collector"
 )
 
@@ -58,15 +59,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	usage := (*config.UsageError)(nil)
 	refused := errors.As(err, &usage)
-	logging := config.Log{}
+	settings := config.Log{}
 	if c, ok := command.(interface{ Logging() config.Log }); ok {
-		logging = c.Logging()
+		settings = c.Logging()
 	} else if refused {
-		logging = usage.Log
+		settings = usage.Log
 	}
-	last := newLogWriter(stderr) // whoever does not read it must not keep the process from ending
-	printError(err, logging, last)
-	last.close()
+	last := logging.NewWriter(stderr) // whoever does not read it must not keep the process from ending
+	printError(err, settings, last)
+	last.Close()
 	if refused {
 		return exitUsage
 	}
@@ -77,7 +78,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // log in JSON has nothing but JSON in it.
 func printError(err error, c config.Log, stderr io.Writer) {
 	if c.Format == "json" {
-		log := newLogger(config.Log{Level: "error", Format: c.Format}, stderr)
+		log := logging.New(config.Log{Level: "error", Format: c.Format}, stderr)
 		for line := range strings.SplitSeq(err.Error(), "\n") {
 			log.Error("ended with an error", "err", line)
 		}

@@ -36,6 +36,10 @@ func TestServeForTheOperator(t *testing.T) {
 			t.Errorf("the status page lacks %q:\n%s", want, body)
 		}
 	}
+	// Without --web.enable-lifecycle nobody else can.
+	if status, text := post(t, "http://"+address+"/-/reload", ""); status != http.StatusForbidden || text != "not enabled: start serve with --web.enable-lifecycle\n" {
+		t.Errorf("a reload over HTTP: status %d, %s", status, text)
+	}
 	if text := body + p.stderr.String(); strings.Contains(text, "canary") {
 		t.Errorf("a key is shown:\n%s", text)
 	}

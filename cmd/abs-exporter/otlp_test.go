@@ -90,7 +90,7 @@ func TestServeWithAndWithoutOTLP(t *testing.T) {
 // What a cycle commits is pushed at once, long before a push without a commit would be.
 func TestServePushesWhatItCommits(t *testing.T) {
 	cleanOTELEnv(t)
-	r := startResolving(t, simulator.Config{}, nil)
+	_, flags := startABS(t, simulator.Config{})
 	pushed := make(chan struct{}, 100)
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 		if body, _ := io.ReadAll(req.Body); strings.Contains(string(body), "abs_requests_total") {
@@ -98,7 +98,7 @@ func TestServePushesWhatItCommits(t *testing.T) {
 		}
 	}))
 	t.Cleanup(receiver.Close)
-	p := start(t, append(r.flags, "--web.listen-address=127.0.0.1:0", "--state.dir=", "--otlp.endpoint="+receiver.URL)...)
+	p := start(t, append(flags, "--web.listen-address=127.0.0.1:0", "--state.dir=", "--otlp.endpoint="+receiver.URL)...)
 	select {
 	case <-pushed:
 	case <-time.After(patience):

@@ -98,16 +98,17 @@ func (r *reloader) fileSum() (sum [sha256.Size]byte) {
 	return sum
 }
 
-// ServeHTTP reloads, and answers how that ended.
-func (r *reloader) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+// request has run reload, and returns how that ended.
+func (r *reloader) request(ctx context.Context) (status int, text string) {
 	reply := make(chan reloaded, 1)
 	select {
 	case r.requests <- reply:
 		done := <-reply // run is about to answer
-		plain(w, done.status, done.text)
+		return done.status, done.text
 	case <-r.ended:
-		plain(w, http.StatusServiceUnavailable, "the exporter is about to end\n")
-	case <-req.Context().Done():
+		return http.StatusServiceUnavailable, "the exporter is about to end\n"
+	case <-ctx.Done():
+		return http.StatusServiceUnavailable, "" // nobody waits for it
 	}
 }
 
@@ -212,15 +213,4 @@ func logDoubtful(s *config.Settings, log *slog.Logger) {
 	for _, w := range s.Warnings {
 		log.Warn("doubtful setting", "setting", w.Setting, "detail", w.Detail, "consequence", w.Consequence)
 	}
-}
-
-// shortestInterval returns the shortest time between two cycles of a target.
-func shortestInterval(s *config.Settings) time.Duration {
-	shortest := s.Shared.Collect.Interval
-	for i, t := range s.Targets {
-		if i == 0 || t.Collect.Interval < shortest {
-			shortest = t.Collect.Interval
-		}
-	}
-	return shortest
 }

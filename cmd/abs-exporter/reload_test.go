@@ -116,15 +116,6 @@ func TestReloadOverHTTP(t *testing.T) {
 	}
 }
 
-// Without --web.enable-lifecycle nobody can have the configuration read again over HTTP.
-func TestReloadIsNotEnabled(t *testing.T) {
-	w := httptest.NewRecorder()
-	testPages(fakeSource{}).handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/-/reload", nil))
-	if want := "not enabled: start serve with --web.enable-lifecycle\n"; w.Code != http.StatusForbidden || w.Body.String() != want {
-		t.Errorf("status %d: %s", w.Code, w.Body)
-	}
-}
-
 // A changed file is read once it stands still: one that is replaced as a link, as Kubernetes does
 // with a mounted ConfigMap, one that is written in steps, and one that is gone. Each is tried once.
 func TestChangeOfTheFile(t *testing.T) {

@@ -13,11 +13,12 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/common/promslog"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/logging"
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/pages"
 	"github.com/abs-exporter/abs-exporter/collector"
 	"github.com/abs-exporter/abs-exporter/collector/statedir"
 	"github.com/abs-exporter/abs-exporter/metrics"
@@ -31,31 +32,17 @@ func runServe(
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	lines := newLogWriter(stderr)
-	defer lines.close()
+	lines := logging.NewWriter(stderr)
+	defer lines.Close()
 	e, err := newExporter(&c.Settings, clock, lines)
 	if err != nil {
 		return err
 	}
 	e.reloader.parse = parse
+	if c.Web.EnableLifecycle {
+		e.pages.Reload = e.reloader.request
+	}
 	return e.run(ctx, hangup)
-}
-
-func newLogger(c config.Log, w io.Writer) *slog.Logger {
-	return loggerAt(logLevel(c), c, w)
-}
-
-func logLevel(c config.Log) *promslog.Level {
-	level := promslog.NewLevel()
-	_ = level.Set(c.Level) // valid: the flag accepts nothing else
-	return level
-}
-
-// loggerAt returns a logger of a level that may change.
-func loggerAt(level *promslog.Level, c config.Log, w io.Writer) *slog.Logger {
-	format := promslog.NewFormat()
-	_ = format.Set(c.Format) // likewise
-	return slog.New(boundedLog{promslog.New(&promslog.Config{Level: level, Format: format, Writer: w}).Handler()})
 }
 
 // exporter is serve, ready to run: the collector that polls ABS and the listeners that answer
@@ -64,7 +51,7 @@ type exporter struct {
 	collector *collector.Collector
 	listeners []net.Listener // of the pages
 	probe     net.Listener   // nil without --web.probe-address
-	pages     *pages
+	pages     *pages.Pages
 	reloader  *reloader
 	pusher    *otlp.Pusher // nil if nothing is pushed
 	webConfig string
@@ -75,11 +62,11 @@ type exporter struct {
 }
 
 // newExporter opens the listeners and restores the state. It sends no request to ABS.
-func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_ *exporter, err error) {
+func newExporter(s *config.Settings, clock collector.Clock, lines *logging.Writer) (_ *exporter, err error) {
 	b := build()
-	level := logLevel(s.Log)
-	log := loggerAt(level, s.Log, lines)
-	lines.onResume(func(n int64) {
+	level := logging.Level(s.Log)
+	log := logging.At(level, s.Log, lines)
+	lines.OnResume(func(n int64) {
 		log.Warn("log lines dropped", "lines", n, "consequence", "nobody read the log, or it could not be written; counting and serving went on")
 	})
 	log.Info("starting abs-exporter", "version", b.Version, "revision", b.Revision, "go", b.GoVersion)
@@ -101,7 +88,7 @@ func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_
 	}
 
 	registry := metrics.NewRegistry(b)
-	metrics.RegisterLog(registry, lines.droppedLines)
+	metrics.RegisterLog(registry, lines.DroppedLines)
 	health := metrics.NewHealth(registry)
 	reloads := metrics.NewReloads(registry)
 	exposition := metrics.NewExposition(registry, metrics.Options{
@@ -160,16 +147,15 @@ func newExporter(s *config.Settings, clock collector.Clock, lines *logWriter) (_
 	}
 	e.reloader.collector = e.collector
 	reloads.Succeeded(clock.Now())
-	e.pages = &pages{
-		collector:     e.collector,
-		metrics:       exposition,
-		telemetryPath: s.Web.TelemetryPath,
-		build:         b,
-		clock:         clock,
-		started:       clock.Now(),
-		reloader:      e.reloader,
-		lifecycle:     s.Web.EnableLifecycle,
-		profiles:      s.Web.EnablePprof,
+	e.pages = &pages.Pages{
+		Collector:     e.collector,
+		Metrics:       exposition,
+		TelemetryPath: s.Web.TelemetryPath,
+		Build:         b,
+		Now:           clock.Now,
+		Started:       clock.Now(),
+		Settings:      e.reloader.settings.Load,
+		Profiles:      s.Web.EnablePprof,
 	}
 	return e, nil
 }
@@ -242,12 +228,12 @@ func (e *exporter) run(ctx context.Context, hangup <-chan os.Signal) error {
 	// Answers scrapes, people and probes. Each listener has a server of its own, because
 	// exporter-toolkit wraps a server's handler once per listener.
 	for _, l := range e.listeners {
-		group.Go(func() error { return serveListener(ctx, l, e.pages.handler(), e.webConfig, e.log) })
+		group.Go(func() error { return serveListener(ctx, l, e.pages.Handler(), e.webConfig, e.log) })
 	}
 
 	// Answers probes without authentication, if --web.probe-address is set.
 	if e.probe != nil {
-		group.Go(func() error { return serveListener(ctx, e.probe, e.pages.probes(), "", e.log) })
+		group.Go(func() error { return serveListener(ctx, e.probe, e.pages.Probes(), "", e.log) })
 	}
 
 	if err := group.Wait(); err != nil {

@@ -19,7 +19,7 @@ func TestManyParts(t *testing.T) {
 	}
 	defer d.close()
 	f := files{d, 0}
-	c := checkpoint{Settings: []string{"--from"}, Ledger: ledger.New(ledger.Config{Slot: time.Minute, Zone: ledger.Zone{Location: time.UTC}}).State()}
+	c := checkpoint{Settings: []string{"--from"}, Ledger: ledger.New(ledger.Config{SlotTimes: ledger.SlotTimes{Slot: time.Minute}, Zone: ledger.Zone{Location: time.UTC}}).State()}
 	const saves = 200
 	for n := range int64(saves) {
 		b := buffer{labels: metrics.NewOwnLabels(map[string]string{"env": "prod"})}

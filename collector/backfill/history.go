@@ -124,7 +124,7 @@ func names(families []*metrics.Family) string {
 func (h *history) config() ledger.Config {
 	o := h.o
 	return ledger.Config{
-		Target: h.Name, Zone: h.Zone, Slot: o.Step, Reread: o.Step,
+		Target: h.Name, Zone: h.Zone, SlotTimes: ledger.SlotTimes{Slot: o.Step, Reread: o.Step},
 		MaxTokens: h.MaxTokens, MaxValues: h.MaxValues, Choices: h.Choices, Dimensions: h.Dimensions,
 		DisplaceAfter: ledger.DisplaceAfter, Expire: h.Expire, ResponseCap: ledger.ResponseCap(h.ResponseCap),
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/abs/reports"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -38,8 +39,8 @@ func Observe(health *metrics.Health, target string, now func() time.Time, log *s
 		}
 		turn.report(c.OldCredentials)
 		health.ReportLastSuccess.WithLabelValues(target, c.Report).Set(float64(now().UnixNano()) / 1e9)
-		for reason, n := range map[abs.SkipReason]int64{
-			abs.SkipToken: c.Skipped.Token, abs.SkipCount: c.Skipped.Count, abs.SkipShape: c.Skipped.Shape,
+		for reason, n := range map[reports.SkipReason]int64{
+			reports.SkipToken: c.Skipped.Token, reports.SkipCount: c.Skipped.Count, reports.SkipShape: c.Skipped.Shape,
 		} {
 			if n > 0 {
 				health.ReportRowsSkipped.WithLabelValues(target, c.Report, string(reason)).Add(float64(n))

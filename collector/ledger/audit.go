@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/collector/ledger/audit"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 )
 
@@ -12,69 +13,27 @@ import (
 // the clock, at multiples of so many slots, so that each audit reads the same ones.
 const stretchSlots = 4
 
-// auditReads is in how many audits each slot is read.
-const auditReads = 2
-
 // Audit is what an audit reads next, to be compared with what was counted (rule 10): a settled
 // slot, or a stretch of slots that were just read, for what lies at the seams between them.
 type Audit struct {
 	Span
 	Reports []Span // that it is read in
 	slots   []*slot
-	stretch *slot // the first slot of the stretch, which has the SlotAudit of its seams
+	stretch *slot // the first slot of the stretch, which has the audit.Slot of its seams
 }
 
 // Seams reports whether it is about a stretch of slots.
 func (a *Audit) Seams() bool { return len(a.slots) > 1 }
 
-// SlotAudit is how far the audits of a slot are, and of the seams of the stretch that it begins.
-type SlotAudit struct {
-	Reads, SeamReads int       // in how many audits
-	Read, SeamRead   time.Time // the last audit that did, by its beginning
-	Reported         int64     // of the slot by its last reading; -1: that was left out
-	AtSeams          int64     // counted of the stretch beyond what was counted of its slots
-}
-
 // Difference is what audits found, both signs apart.
-type Difference struct {
-	Missing int64 // requests that ABS has and the counters lack
-	Surplus int64 // requests that the counters have and ABS lacks
-}
-
-// AuditState is how far the audit is.
-type AuditState struct {
-	Next    time.Time  // when the next one begins
-	Began   time.Time  // when the last one did
-	Running bool       // it has not ended
-	Read    int        // reports compared by it
-	Found   Difference // by it so far
-	Ended   bool       // one has
-	Last    Difference // found by the last one that ended
-}
+type Difference = audit.Difference
 
 // StartAudit reports whether an audit is to be continued or begun. next is when the one after now
 // is to begin.
-func (l *Ledger) StartAudit(now, next time.Time) bool {
-	st := &l.audit
-	if st.Next.IsZero() || st.Next.After(next) { // the interval is shorter by now, or the clock was set back
-		st.Next = next
-	}
-	if !st.Running && !now.Before(st.Next) {
-		st.Next, st.Began, st.Running = next, now.Round(0), true
-		st.Read, st.Found = 0, Difference{}
-	}
-	return st.Running
-}
+func (l *Ledger) StartAudit(now, next time.Time) bool { return l.audit.Start(now, next) }
 
 // EndAudit ends the audit once nothing is due. It returns how many reports were compared.
-func (l *Ledger) EndAudit() (reports int) {
-	st := &l.audit
-	st.Running = false
-	if st.Read > 0 {
-		st.Ended, st.Last = true, st.Found
-	}
-	return st.Read
-}
+func (l *Ledger) EndAudit() (reports int) { return l.audit.End() }
 
 // LastAudit returns what the last audit found; ok is false where there was none.
 func (l *Ledger) LastAudit() (found Difference, ok bool) { return l.audit.Last, l.audit.Ended }
@@ -82,19 +41,15 @@ func (l *Ledger) LastAudit() (found Difference, ok bool) { return l.audit.Last, 
 // DueAudit returns what the audit reads next. A slot that an audit read is read again by one that
 // began at least apart after it.
 func (l *Ledger) DueAudit(apart time.Duration) (a Audit, ok bool) {
-	began := l.audit.Began
-	due := func(reads int, read time.Time) bool {
-		return reads < auditReads && (read.IsZero() || began.Sub(read) >= apart)
-	}
 	for stretch := range l.stretches() {
 		seams := len(stretch) > 1
 		for _, s := range stretch {
-			if due(s.audit.Reads, s.audit.Read) {
+			if l.audit.Due(&s.audit, apart) {
 				return Audit{Span: s.Span, Reports: s.reports(), slots: []*slot{s}, stretch: stretch[0]}, true
 			}
-			seams = seams && s.audit.Read.Equal(began) && s.audit.Reported >= 0
+			seams = seams && l.audit.HasRead(&s.audit)
 		}
-		if first := stretch[0]; seams && due(first.audit.SeamReads, first.audit.SeamRead) {
+		if first := stretch[0]; seams && l.audit.SeamsDue(&first.audit, apart) {
 			span := Span{From: first.From, To: stretch[len(stretch)-1].To}
 			return Audit{Span: span, Reports: []Span{span}, slots: stretch, stretch: first}, true
 		}
@@ -168,15 +123,10 @@ func (l *Ledger) BeginAudit(a Audit, began time.Time) *Reading {
 
 // SkipAudit leaves out what cannot be read: of this audit, or for good.
 func (l *Ledger) SkipAudit(a Audit, forGood bool) {
-	reads := &a.stretch.audit.SeamReads
 	if a.Seams() {
-		a.stretch.audit.SeamRead = l.audit.Began
+		l.audit.SkipSeams(&a.stretch.audit, forGood)
 	} else {
-		reads = &a.slots[0].audit.Reads
-		a.slots[0].audit.Read, a.slots[0].audit.Reported = l.audit.Began, -1
-	}
-	if forGood {
-		*reads = auditReads
+		l.audit.Skip(&a.slots[0].audit, forGood)
 	}
 }
 
@@ -190,16 +140,7 @@ func (l *Ledger) ApplyAudit(r *Reading, a Audit) (found Difference) {
 	for i := range r.Tracked {
 		r.Leave(i)
 	}
-	l.audit.Read++
-	var difference int64
-	if a.Seams() {
-		difference = l.compareSeams(a, r.Total)
-	} else {
-		difference = l.compareSlot(a, r.Total)
-	}
-	found = Difference{Missing: max(0, difference), Surplus: max(0, -difference)}
-	l.audit.Found.Missing += found.Missing
-	l.audit.Found.Surplus += found.Surplus
+	found = l.audit.Record(l.compare(a, r.Total))
 	if found.Missing > 0 {
 		var counted counts.Counts
 		for _, s := range a.slots {
@@ -213,33 +154,18 @@ func (l *Ledger) ApplyAudit(r *Reading, a Audit) (found Difference) {
 	return found
 }
 
-// compareSlot returns what ABS reports of a slot less what was counted of it, and takes that as
-// counted where it is more. What was counted at the seams of the stretch may have been requests
-// that ABS was about to add to the slot.
-func (l *Ledger) compareSlot(a Audit, reported int64) (difference int64) {
+// compare returns what ABS reports less what was counted, and takes that as counted where it is
+// more.
+func (l *Ledger) compare(a Audit, reported int64) (difference int64) {
+	if a.Seams() {
+		ofSlots := int64(0)
+		for _, s := range a.slots {
+			ofSlots += s.audit.Reported
+		}
+		return l.audit.CompareSeams(&a.stretch.audit, ofSlots, reported)
+	}
 	s := a.slots[0]
-	s.audit.Reads++
-	s.audit.Read, s.audit.Reported = l.audit.Began, reported
-	difference = reported - s.total.Total
-	if difference > 0 {
-		s.total.Total = reported
-		counted := min(difference, a.stretch.audit.AtSeams)
-		a.stretch.audit.AtSeams -= counted
-		difference -= counted
-	}
-	return difference
-}
-
-// compareSeams returns what ABS reports of a stretch less what it reported of its slots in the same
-// audit and what was counted beyond, and takes that as counted where it is more.
-func (l *Ledger) compareSeams(a Audit, reported int64) (difference int64) {
-	first := &a.stretch.audit
-	first.SeamReads++
-	first.SeamRead = l.audit.Began
-	difference = reported - first.AtSeams
-	for _, s := range a.slots {
-		difference -= s.audit.Reported
-	}
-	first.AtSeams += max(0, difference)
+	difference = l.audit.Compare(&s.audit, &a.stretch.audit, s.total.Total, reported)
+	s.total.Total = max(s.total.Total, reported)
 	return difference
 }

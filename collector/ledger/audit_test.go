@@ -85,30 +85,30 @@ func TestAudit(t *testing.T) {
 	for name, audits := range map[string][]audit{
 		"nothing": {{counted: 400}, {counted: 400}, {counted: 400}},
 		"both signs, and later only what is still so": {
-			{report: map[string]int64{"10:00": 600, "10:30": 50}, found: Difference{500, 50}, counted: 900},
-			{found: Difference{0, 50}, counted: 900},
+			{report: map[string]int64{"10:00": 600, "10:30": 50}, found: Difference{Missing: 500, Surplus: 50}, counted: 900},
+			{found: Difference{Surplus: 50}, counted: 900},
 			{counted: 900},
 		},
 		"what comes between the audits": {
 			{counted: 400},
-			{report: map[string]int64{"11:30": 107}, found: Difference{7, 0}, counted: 407},
+			{report: map[string]int64{"11:30": 107}, found: Difference{Missing: 7}, counted: 407},
 			{report: map[string]int64{"11:30": 120}, counted: 407},
 		},
 		"what comes while a stretch is read is found once": {
-			{late: map[string]int64{"10:30": 9}, found: Difference{9, 0}, counted: 409},
+			{late: map[string]int64{"10:30": 9}, found: Difference{Missing: 9}, counted: 409},
 			{counted: 409},
 		},
 		"more than that comes until the second audit": {
-			{late: map[string]int64{"10:30": 9}, found: Difference{9, 0}, counted: 409},
-			{report: map[string]int64{"10:30": 112}, found: Difference{3, 0}, counted: 412},
+			{late: map[string]int64{"10:30": 9}, found: Difference{Missing: 9}, counted: 409},
+			{report: map[string]int64{"10:30": 112}, found: Difference{Missing: 3}, counted: 412},
 		},
 		"a minute at the seams that no slot has": {
-			{seams: 12, found: Difference{12, 0}, counted: 412},
+			{seams: 12, found: Difference{Missing: 12}, counted: 412},
 			{counted: 412},
 		},
 		"a minute at the seams that two slots have": {
-			{seams: -12, found: Difference{0, 12}, counted: 400},
-			{found: Difference{0, 12}, counted: 400},
+			{seams: -12, found: Difference{Surplus: 12}, counted: 400},
+			{found: Difference{Surplus: 12}, counted: 400},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/collector/ledger/audit"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/clocks"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
@@ -18,13 +19,9 @@ type Zone = clocks.Zone
 
 // Config holds the settings of a ledger. Zero values are not defaults.
 type Config struct {
-	Target      string
-	Zone        Zone
-	Slot        time.Duration
-	Reread      time.Duration // how often an ended slot is read again
-	Settle      time.Duration // how long after its end
-	MaxBackfill time.Duration // past this a slot that is not settled is closed
-	Lookback    time.Duration // a ledger without state counts from this long ago
+	Target string
+	Zone   Zone
+	SlotTimes
 
 	MaxTokens     int
 	MaxValues     int
@@ -33,10 +30,18 @@ type Config struct {
 	DisplaceAfter time.Duration      // a busier token may displace one without gain for this long
 	Expire        time.Duration      // a token without gain for this long leaves
 
-	Keep time.Duration // settled slots are kept for the audit for this long
-
 	ResponseCap ResponseCap
 	ZeroFor     time.Duration // how long a new series is exposed as 0
+}
+
+// SlotTimes say how long a slot is, and when it is read.
+type SlotTimes struct {
+	Slot        time.Duration
+	Reread      time.Duration // how often an ended slot is read again
+	Settle      time.Duration // how long after its end
+	MaxBackfill time.Duration // past this a slot that is not settled is closed
+	Lookback    time.Duration // a ledger without state counts from this long ago
+	Keep        time.Duration // settled slots are kept for the audit for this long
 }
 
 // Ledger counts the requests of one target. It is not safe for concurrent use.
@@ -54,7 +59,7 @@ type Ledger struct {
 	clock    clocks.Clock
 	fresh    bool // no slot was dropped since counting began: what is not in slots was not counted
 	activity activity
-	audit    AuditState
+	audit    audit.State
 	readings uint64 // applied so far
 
 	staging staging

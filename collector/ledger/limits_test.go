@@ -31,8 +31,10 @@ var limitsNow = time.Date(2026, time.March, 3, 12, 10, 0, 0, time.UTC)
 
 func limitsLedger(maxTokens int) *Ledger {
 	l := New(Config{
-		Target: "t", Zone: Zone{Location: time.UTC}, Slot: 30 * time.Minute, Reread: 10 * time.Minute, Settle: 2 * time.Hour,
-		MaxBackfill: 24 * time.Hour, Lookback: 10 * time.Minute, MaxTokens: maxTokens, MaxValues: 100,
+		Target: "t", Zone: Zone{Location: time.UTC}, MaxTokens: maxTokens, MaxValues: 100,
+		SlotTimes: SlotTimes{
+			Slot: 30 * time.Minute, Reread: 10 * time.Minute, Settle: 2 * time.Hour, MaxBackfill: 24 * time.Hour, Lookback: 10 * time.Minute,
+		},
 		Dimensions: []counts.Dimension{counts.Method, counts.API, counts.Device}, DisplaceAfter: 30 * time.Minute, Expire: 2 * time.Hour, ZeroFor: time.Minute,
 	})
 	l.Advance(limitsNow, 0)
@@ -120,8 +122,8 @@ func TestCandidateLimits(t *testing.T) {
 	add := func(count func(func()) float64) float64 {
 		r := l.Begin(j, limitsNow)
 		defer l.Discard(r)
-		if r.candidates.best.Limit() != tracked {
-			t.Fatalf("%d tokens may be admitted, want %d", r.candidates.best.Limit(), tracked)
+		if r.candidates.Limit() != tracked {
+			t.Fatalf("%d tokens may be admitted, want %d", r.candidates.Limit(), tracked)
 		}
 		i := tracked
 		return count(func() {
@@ -326,8 +328,10 @@ func TestShrinkKeepsCounts(t *testing.T) {
 func TestDueIsLinear(t *testing.T) {
 	due := func(slot time.Duration) time.Duration {
 		l := New(Config{
-			Target: "t", Zone: Zone{Location: time.UTC}, Slot: slot, Reread: 10 * time.Minute, Settle: 2 * time.Hour,
-			MaxBackfill: 60 * 24 * time.Hour, Lookback: 30 * 24 * time.Hour, MaxTokens: 10, MaxValues: 10,
+			Target: "t", Zone: Zone{Location: time.UTC}, MaxTokens: 10, MaxValues: 10,
+			SlotTimes: SlotTimes{
+				Slot: slot, Reread: 10 * time.Minute, Settle: 2 * time.Hour, MaxBackfill: 60 * 24 * time.Hour, Lookback: 30 * 24 * time.Hour,
+			},
 		})
 		l.schedule.length = time.Minute
 		l.Advance(limitsNow, 0)

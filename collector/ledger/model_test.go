@@ -502,8 +502,10 @@ func (w *world) ledger() *Ledger {
 		responseCap = int64(w.rowCap) * rowLength
 	}
 	return New(Config{
-		Target: "t", Zone: Zone{Location: w.location}, Slot: 30 * time.Minute, Reread: 10 * time.Minute,
-		Settle: 2 * time.Hour, MaxBackfill: 24 * time.Hour, Lookback: w.lookback,
+		Target: "t", Zone: Zone{Location: w.location},
+		SlotTimes: SlotTimes{
+			Slot: 30 * time.Minute, Reread: 10 * time.Minute, Settle: 2 * time.Hour, MaxBackfill: 24 * time.Hour, Lookback: w.lookback,
+		},
 		MaxTokens: w.maxTokens, MaxValues: w.maxValues, Choices: append(w.choices, counts.Choices{})[0], Dimensions: dimensions,
 		DisplaceAfter: 30 * time.Minute, Expire: 2 * time.Hour, ResponseCap: ResponseCap(responseCap), ZeroFor: time.Minute,
 	})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/candidates"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
@@ -24,7 +25,7 @@ type Reading struct {
 	bySums         [counts.NumDimensions]int64 // of all values, by dimension
 	notChosen      [counts.NumDimensions]int64 // requests of the values that are Other's by choice
 	tooMany        bool                        // some sum is past metrics.MaxCount
-	candidates     candidates
+	candidates     candidates.List
 }
 
 // Begin starts the reading of a job whose request was sent at began. Apply or Discard must end it.
@@ -51,7 +52,7 @@ func (l *Ledger) Begin(j Job, began time.Time) *Reading {
 		clear(r.sums[d])
 		r.added[d].Reset(t)
 	}
-	r.candidates.reset(l.admissible(j))
+	r.candidates.Reset(l.admissible(j))
 	return r
 }
 
@@ -105,7 +106,7 @@ func (r *Reading) Add(id tokenid.ID, row *abs.Row) {
 		r.sums[v.ID.Dimension()][v.ID.Index()] += v.N
 	}
 	_, flagged := r.l.tracked.flagged[id]
-	r.candidates.offer(id, row.Requests, flagged, r.row)
+	r.candidates.Offer(id, row.Requests, flagged, r.row)
 }
 
 func (r *Reading) split(d counts.Dimension, values []abs.Count) {
@@ -163,7 +164,7 @@ func (r *Reading) settle() {
 	for i := range r.Tracked {
 		settle(&r.Tracked[i])
 	}
-	for _, c := range r.candidates.best.Sorted() {
+	for _, c := range r.candidates.Sorted() {
 		settle(&c.Value)
 	}
 }

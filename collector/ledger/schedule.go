@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/collector/ledger/saved"
 )
 
 // schedule is what slots are opened and read by.
@@ -20,12 +22,7 @@ type schedule struct {
 }
 
 // Start is where counting began without state (rule 8).
-type Start struct {
-	// From is the minute from which on all requests are counted. Of earlier ones, those are counted
-	// that ABS added to its reports after Began, in the slots that were not settled then.
-	From  time.Time
-	Began time.Time // when the first cycle began
-}
+type Start = saved.Start
 
 // Job is a window to read next.
 type Job struct {

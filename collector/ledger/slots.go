@@ -4,7 +4,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/collector/ledger/audit"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/saved"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
@@ -14,16 +16,16 @@ type SlotState string
 // The states. A pending slot is one that ended and was not read since: what a pause left to be
 // read.
 const (
-	Open    SlotState = metrics.SlotOpen
+	Open    SlotState = saved.Open
 	Pending SlotState = metrics.SlotPending
-	Settled SlotState = "settled"
+	Settled SlotState = saved.Settled
 	// Unproven slots were read since their end, but are too old to wait for what proves them.
-	Unproven SlotState = "unproven"
-	Missed   SlotState = "missed"
+	Unproven SlotState = saved.Unproven
+	Missed   SlotState = saved.Missed
 )
 
 // doneSlots is how many slots that are done are kept for people to see, at least;
-// Config.Keep may ask for more, for the audit.
+// SlotTimes.Keep may ask for more, for the audit.
 const doneSlots = 12
 
 // slot is a stretch of the clock that the counters are fed from.
@@ -46,7 +48,7 @@ type slot struct {
 	baseline bool               // some of its requests were there at the start and are not counted (rule 8)
 	without  []counts.Dimension // counting from it began without them, and so continues
 	cuts     []time.Time        // between its spans, once it is done
-	audit    SlotAudit
+	audit    audit.Slot
 }
 
 // slotSpan is what one report of a slot covers.

@@ -7,96 +7,27 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/collector/ledger/clocks"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
+	"github.com/abs-exporter/abs-exporter/collector/ledger/saved"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-// State is all that a ledger must know to continue after a restart, in a form that gob writes fast.
-// It holds token ids, no tokens.
-type State struct {
-	StateSettings
-	StateTimes
-
-	Labels   [counts.NumDimensions][]counts.Value // by index, without Other
-	Counters counts.CountersState                 // the total, the other tokens, then the tracked ones
-	Health   map[string]CountRecord
-	Slots    []SlotRecord
-	Readings uint64
-	Audit    AuditState
-}
-
-// StateSettings is what was counted with. Where the configuration differs by now, Restore makes
-// sure that no series has what was counted while it was not there.
-type StateSettings struct {
-	Dimensions []counts.Dimension
-	Tokens     bool   // there were series of tokens
-	Zone       string // of ABS's wall clock
-	Inclusive  bool
-}
-
-// StateTimes is what slots are opened, read and closed by.
-type StateTimes struct {
-	Start        Start
-	Next, Newest time.Time
-	Length       time.Duration
-	Clock        time.Duration // of activity
-	LastGain     time.Time
-	Resumed      time.Time // the end of the last pause in which nothing new arrived
-	Held         uint64    // the last reading that held requests
-
-	Wall        time.Time // of the last Advance
-	Elapsed     time.Duration
-	ABS         time.Time     // what ABS's clock showed at Wall; zero: not known
-	Fresh       bool          // no slot was dropped since counting began
-	ProbeLength time.Duration // that spans which were answered 500 were split to
-	ProbeProven int64
-}
-
-// CountRecord is one counter.
-type CountRecord struct{ Value, FirstExposed int64 }
-
-// SlotRecord is a slot.
-type SlotRecord struct {
-	From, To, Read, Proven time.Time
-	Ended                  time.Duration // the ledger's own time at its end
-	State                  string
-	Total                  counts.State // one
-	Counted                TokenCountsState
-	Spans                  []SpanRecord
-	Largest, Bytes         int64
-	Baseline               bool
-	Without                []counts.Dimension
-	Cuts                   []time.Time
-	Audit                  SlotAudit
-}
-
-// SpanRecord is a span of an open slot.
-type SpanRecord struct {
-	From, To, Read                          time.Time
-	Reading                                 uint64
-	Timeouts                                int
-	Failed, Settled, Baseline, OtherCounted bool
-	Empty                                   bool
-	Last                                    *TokenCountsState // nil: none
-}
-
-// TokenCountsState is the counts of the other tokens and then of the tracked ones, in the order of
-// State.Counters; none before the first reading.
-type TokenCountsState struct{ counts.State }
+// State is all that a ledger must know to continue after a restart.
+type State = saved.State
 
 // State returns the ledger's, as staged. A series that is staged as 0 is exposed anew as 0.
 func (l *Ledger) State() *State {
 	s := &State{
-		StateSettings: StateSettings{
+		StateSettings: saved.StateSettings{
 			Dimensions: l.c.Dimensions, Tokens: l.c.MaxTokens > 0,
 			Zone: l.c.Zone.Location.String(), Inclusive: l.c.Zone.Inclusive,
 		},
-		StateTimes: StateTimes{
+		StateTimes: saved.StateTimes{
 			Start: l.schedule.start, Next: l.schedule.next, Newest: l.schedule.newest, Length: l.schedule.length,
 			Clock: l.activity.clock, LastGain: l.activity.lastGain, Resumed: l.activity.resumed, Held: l.activity.held,
 			Wall: l.clock.Wall(), Elapsed: l.clock.Elapsed(), ABS: l.clock.ShowsABS(), Fresh: l.fresh,
 			ProbeLength: l.schedule.probes.length, ProbeProven: l.schedule.probes.proven,
 		},
-		Health: map[string]CountRecord{}, Readings: l.readings, Audit: l.audit,
+		Health: map[string]saved.CountRecord{}, Readings: l.readings, Audit: l.audit,
 	}
 	for d, t := range l.labels {
 		s.Labels[d] = t.State()
@@ -111,7 +42,7 @@ func (l *Ledger) State() *State {
 		s.Counters.Add(c)
 	}
 	for name, c := range l.health.byName() {
-		s.Health[name] = CountRecord{c.Value, c.FirstExposed()}
+		s.Health[name] = saved.CountRecord{Value: c.Value, FirstExposed: c.FirstExposed()}
 	}
 	for _, o := range l.slots {
 		s.Slots = append(s.Slots, l.slotRecord(o))
@@ -126,15 +57,15 @@ func (h *health) byName() map[string]*metrics.Count {
 	return all
 }
 
-func (l *Ledger) slotRecord(s *slot) SlotRecord {
-	v := SlotRecord{
+func (l *Ledger) slotRecord(s *slot) saved.SlotRecord {
+	v := saved.SlotRecord{
 		From: s.From, To: s.To, Read: s.read, Proven: s.proven, Ended: s.ended, State: string(s.state), Counted: l.tokenCountsState(&s.counted),
 		Largest: s.largest, Bytes: s.bytes, Baseline: s.baseline, Without: s.without, Cuts: s.cuts, Audit: s.audit,
 	}
 	v.Total.Add(&s.total)
 	for i := range s.spans {
 		sp := &s.spans[i]
-		rec := SpanRecord{
+		rec := saved.SpanRecord{
 			From: sp.From, To: sp.To, Read: sp.read, Reading: sp.reading, Timeouts: sp.timeouts,
 			Failed: sp.failed, Settled: sp.settled, Baseline: sp.baseline, OtherCounted: sp.otherCounted, Empty: sp.empty,
 		}
@@ -147,7 +78,7 @@ func (l *Ledger) slotRecord(s *slot) SlotRecord {
 	return v
 }
 
-func (l *Ledger) tokenCountsState(t *counts.ByToken) (s TokenCountsState) {
+func (l *Ledger) tokenCountsState(t *counts.ByToken) (s saved.TokenCountsState) {
 	if len(t.Tracked) == 0 && t.Other.IsZero() {
 		return s
 	}
@@ -167,7 +98,7 @@ func (l *Ledger) tokenCountsState(t *counts.ByToken) (s TokenCountsState) {
 // Restore returns a ledger that continues from a state. If the state has more tokens than
 // Config.MaxTokens, those whose last gain is oldest leave.
 func Restore(c Config, s *State) (*Ledger, error) {
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		return nil, err
 	}
 	l := New(c)
@@ -282,7 +213,7 @@ func (l *Ledger) inherit(c *counts.Counters) {
 	}
 }
 
-func (l *Ledger) restoreSlot(v *SlotRecord, indexes []int) (*slot, error) {
+func (l *Ledger) restoreSlot(v *saved.SlotRecord, indexes []int) (*slot, error) {
 	total, err := v.Total.Decode(l.labels)
 	if err != nil || len(total) != 1 {
 		return nil, counts.ErrState
@@ -321,7 +252,7 @@ func (l *Ledger) restoreSlot(v *SlotRecord, indexes []int) (*slot, error) {
 
 // restoreTokenCounts restores counts. Those of tokens that leave move to other; it reports whether
 // there were any.
-func (l *Ledger) restoreTokenCounts(t *counts.ByToken, s *TokenCountsState, indexes []int) (moved bool, err error) {
+func (l *Ledger) restoreTokenCounts(t *counts.ByToken, s *saved.TokenCountsState, indexes []int) (moved bool, err error) {
 	all, err := s.Decode(l.labels)
 	if err != nil || len(all) != 0 && len(all) != 1+len(indexes) {
 		return false, counts.ErrState

@@ -182,10 +182,10 @@ func (l *Ledger) admit(r *Reading, sp *slotSpan) {
 	case sp.baseline || !l.shows(r, sp):
 		return // nobody has new requests in it: whoever left before would return
 	}
-	l.reserve(r.candidates.best.Len())
+	l.reserve(r.candidates.Len())
 	r.Widen(l.tracked.size())
 	var idle []int
-	for _, c := range r.candidates.best.Sorted() {
+	for _, c := range r.candidates.Sorted() {
 		if c.Value.Total == 0 {
 			break
 		}

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/abs/reports"
 	"github.com/abs-exporter/abs-exporter/collector/tokenid"
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
@@ -33,7 +33,7 @@ func New() *Counts {
 }
 
 // Add adds a row. tracked says whether its token has series of its own.
-func (c *Counts) Add(id tokenid.ID, row *abs.Row, tracked bool) {
+func (c *Counts) Add(id tokenid.ID, row *reports.Row, tracked bool) {
 	c.addDistinct(&c.ips, row.IPs)
 	if !tracked {
 		return
@@ -52,9 +52,9 @@ func (c *Counts) Add(id tokenid.ID, row *abs.Row, tracked bool) {
 func (c *Counts) IPs() int64 { return c.ips.count() }
 
 // addDistinct adds the names of counts. Other is no name, but those that a row had no room for.
-func (c *Counts) addDistinct(d *distinct, counts []abs.Count) {
+func (c *Counts) addDistinct(d *distinct, counts []reports.Count) {
 	for _, count := range counts {
-		if len(count.Key) > 0 && string(count.Key) != abs.Other {
+		if len(count.Key) > 0 && string(count.Key) != reports.Other {
 			d.add(c.seed, count.Key)
 		}
 	}

@@ -23,13 +23,13 @@ func TestDurations(t *testing.T) {
 	const day = 24 * time.Hour
 	for text, want := range map[string]time.Duration{
 		"90s": 90 * time.Second, "1h30m": 90 * time.Minute, "7d": 7 * day, "1w": 7 * day, "1w2d12h": 9*day + 12*time.Hour,
-		"0d": 0, "1d0.5h": day + 30*time.Minute, "-5m": -5 * time.Minute, "106751d": 106751 * day,
+		"0d": 0, "1d500ms": day + 500*time.Millisecond, "-5m": -5 * time.Minute, "106751d": 106751 * day,
 	} {
 		if got, err := parseDuration(text); err != nil || got != want {
 			t.Errorf("%q: %s, %v, want %s", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "d", "1", "1d2", "2d1w", "1d-2h", "1d+2h", "-1d", "1.5d", "1d d", "106752d", "99999999999999999999w", "106751d24h", "1w\n"} {
+	for _, text := range []string{"", "d", "1", "1d2", "2d1w", "1d-2h", "1d+2h", "-1d", "1.5d", "1d0.5h", "1d d", "106752d", "99999999999999999999w", "106751d24h", "1w\n"} {
 		if got, err := parseDuration(text); err == nil {
 			t.Errorf("%q is parsed as %s", text, got)
 		}

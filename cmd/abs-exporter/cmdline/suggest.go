@@ -8,7 +8,12 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+	"github.com/hbollon/go-edlib"
 )
+
+// distance is how many letters must be inserted, removed, replaced or swapped with the next one to
+// make one word of the other.
+var distance = edlib.OSADamerauLevenshteinDistance
 
 // maxSuggestions is how many words are suggested in place of a wrong one.
 const maxSuggestions = 4
@@ -20,19 +25,19 @@ func Suggestion(word string, words []string) string {
 	limit := min(max(len(last)/3, 1), 3)
 	var best []string
 	for _, w := range words {
-		distance := editDistance(word, w)
+		far := distance(word, w)
 		switch {
 		case len(last) > 1 && strings.HasPrefix(w, word):
-			distance = 1
+			far = 1
 		case last == word && strings.Contains(w, "."):
-			distance = min(distance, 1+editDistance(strings.TrimPrefix(word, "--"), w[strings.LastIndex(w, ".")+1:]))
+			far = min(far, 1+distance(strings.TrimPrefix(word, "--"), w[strings.LastIndex(w, ".")+1:]))
 		}
 		switch {
 		case word == w:
 			return "" // it is right elsewhere
-		case distance > limit || slices.Contains(best, w):
-		case distance < limit:
-			limit, best = distance, []string{w}
+		case far > limit || slices.Contains(best, w):
+		case far < limit:
+			limit, best = far, []string{w}
 		default:
 			best = append(best, w)
 		}
@@ -42,30 +47,6 @@ func Suggestion(word string, words []string) string {
 	}
 	slices.Sort(best)
 	return "; did you mean " + strings.Join(best, " or ") + "?"
-}
-
-// editDistance is how many letters must be inserted, removed, replaced or swapped with the next one
-// to make b of a.
-func editDistance(a, b string) int {
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := range len(a) {
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := last[j]
-			if a[i] != b[j] {
-				replaced++
-			}
-			row[j+1] = min(replaced, last[j+1]+1, row[j]+1)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-		before, last, row = last, row, before
-	}
-	return last[len(b)]
 }
 
 var unknownWord = regexp.MustCompile(`^(unknown flag|unexpected argument) (\S+?)(?:, did you mean .*)?$`)

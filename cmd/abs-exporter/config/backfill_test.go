@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/configfile"
 	"github.com/abs-exporter/abs-exporter/collector/ledger"
 )
 
@@ -31,7 +32,7 @@ func TestSeam(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := &Backfill{}
-			v := &validation{origins: origins{file: &file{}}}
+			v := &validation{origins: origins{file: &configfile.File{}}}
 			b.seam(v, &Target{ABS: ABS{Name: "t"}, Collect: Collect{Settle: 2 * time.Hour}}, tc.to, tc.start)
 			var all []string
 			for _, w := range v.warnings {

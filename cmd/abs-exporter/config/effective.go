@@ -12,6 +12,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/configfile"
 )
 
 // Effective is a setting as it is in effect, for people to read. No value is a secret: keys are in
@@ -88,13 +90,24 @@ func (v *validation) effective() []Effective {
 			all = append(all, Effective{Name: env, Value: "(hidden)", Origin: "the environment"})
 		}
 	}
-	for i, t := range v.origins.file.targets {
-		for _, name := range slices.Sorted(maps.Keys(t.values)) {
-			key := fmt.Sprintf("targets[%d].%s", i, strings.TrimPrefix(name, "abs."))
-			all = append(all, newEffective(key, t.values[name].text, v.origins.of(i, name), v.flags[name]))
+	for i, t := range v.origins.file.Targets {
+		for _, name := range slices.Sorted(maps.Keys(t.Values)) {
+			all = append(all, newEffective(configfile.TargetKey(i, name), t.Values[name].Text, v.origins.of(i, name), v.flags[name]))
 		}
 	}
 	return all
+}
+
+// YAML returns the settings in effect as a configuration file has them, each with where it is from.
+// Keys of ABS are not in it: they are in files or in variables.
+func (s *Settings) YAML() ([]byte, error) {
+	var all []configfile.Setting
+	for _, e := range s.Effective {
+		if !strings.HasPrefix(e.Name, envPrefix) && !configfile.Keyless(e.Name) {
+			all = append(all, configfile.Setting{Key: e.Name, Comment: e.Origin, Kind: e.kind, Text: e.Value, Items: e.items})
+		}
+	}
+	return configfile.Marshal(all)
 }
 
 // urlSecret matches what may be secret in a URL: user name and password, and the query.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/abs-exporter/abs-exporter/abs"
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/configfile"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
 )
 
@@ -133,12 +134,12 @@ func TestWrongFiles(t *testing.T) {
 			":6: key web.config-file: unknown key; did you mean web.config.file?",
 		},
 		"durations.yml": {
-			`:1: key abs.timeout: expected duration but got "1.5d": whole weeks and days come first, as in 1w2d12h`,
-			`:3: key collect.window: expected duration but got "2d1w": whole weeks and days come first, as in 1w2d12h`,
-			`:4: key collect.settle: expected duration but got "1d-2h": whole weeks and days come first, as in 1w2d12h`,
+			`:1: key abs.timeout: expected duration but got "1.5d": whole weeks and days come first, as in 1w2d12h; 106751d at most`,
+			`:3: key collect.window: expected duration but got "2d1w": whole weeks and days come first, as in 1w2d12h; 106751d at most`,
+			`:4: key collect.settle: expected duration but got "1d-2h": whole weeks and days come first, as in 1w2d12h; 106751d at most`,
 			`:5: key collect.max-backfill: expected duration but got "7": time: missing unit in duration "7"`,
-			`:6: key collect.reread: expected duration but got "200000d": that is too long`,
-			`:7: key audit.interval: expected duration but got "-1d": whole weeks and days come first, as in 1w2d12h`,
+			`:6: key collect.reread: expected duration but got "200000d": whole weeks and days come first, as in 1w2d12h; 106751d at most`,
+			`:7: key audit.interval: expected duration but got "-1d": whole weeks and days come first, as in 1w2d12h; 106751d at most`,
 		},
 		"series.yml": {
 			":3: key series.max-tokens: must be 10000000 or less but is 10000001",
@@ -319,7 +320,7 @@ func FuzzFile(f *testing.F) {
 	f.Add([]byte("<<: {log: {level: info}}"))
 	flags := commandFlags(f, "demo")
 	f.Fuzz(func(t *testing.T, data []byte) {
-		parsed, err := parseFile("f.yml", data, flags)
+		parsed, err := configfile.Parse("f.yml", data, flags)
 		if err != nil {
 			errs := []error{err}
 			if joined, ok := err.(interface{ Unwrap() []error }); ok {
@@ -332,7 +333,7 @@ func FuzzFile(f *testing.F) {
 			}
 			return
 		}
-		for name := range parsed.values {
+		for name := range parsed.Values {
 			if flagsByName(flags)[name] == nil {
 				t.Errorf("it has a value for %q, which is no flag", name)
 			}

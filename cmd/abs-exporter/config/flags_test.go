@@ -175,8 +175,8 @@ func TestBadFlags(t *testing.T) {
 		"completion of no shell":      {[]string{"completion"}, nil, []string{`expected "<bash|zsh|fish>"`}},
 		"completion of another shell": {[]string{"completion", "tcsh"}, nil, []string{`<bash|zsh|fish> must be one of "bash","zsh","fish" but got "tcsh"`}},
 		"help for two commands":       {[]string{"help", "serve", "check"}, nil, []string{"unexpected argument check"}},
-		"a day and a bit":             {with("--collect.window=1d12"), nil, []string{`--collect.window: expected duration but got "1d12": whole weeks and days come first, as in 1w2d12h`}},
-		"days of a variable":          {keys, map[string]string{"ABS_EXPORTER_COLLECT_WINDOW": "1.5d"}, []string{`--collect.window: expected duration but got "1.5d": whole weeks and days come first, as in 1w2d12h (from envar ABS_EXPORTER_COLLECT_WINDOW="1.5d")`}},
+		"a day and a bit":             {with("--collect.window=1d12"), nil, []string{`--collect.window: expected duration but got "1d12": whole weeks and days come first, as in 1w2d12h; 106751d at most`}},
+		"days of a variable":          {keys, map[string]string{"ABS_EXPORTER_COLLECT_WINDOW": "1.5d"}, []string{`--collect.window: expected duration but got "1.5d": whole weeks and days come first, as in 1w2d12h; 106751d at most (from envar ABS_EXPORTER_COLLECT_WINDOW="1.5d")`}},
 		"limit that is no number":     {with("--series.max-values-of=api=x"), nil, []string{`--series.max-values-of: invalid map value "x"`}},
 		"limit without a label":       {with("--series.max-values-of=7"), nil, []string{`--series.max-values-of: expected "<key>=<value>" but got "7"`}},
 		"denied APIs":                 {with("--series.deny-apis=["), nil, []string{"--series.deny-apis: \"[\" is no regular expression: missing closing ]: `[`"}},
@@ -322,7 +322,7 @@ func TestDurationsEverywhere(t *testing.T) {
 	if s.Collect.MaxBackfill != 7*24*time.Hour || s.Audit.Interval != 48*time.Hour || s.Collect.Window != 36*time.Hour {
 		t.Errorf("max-backfill %s, audit %s, window %s", s.Collect.MaxBackfill, s.Audit.Interval, s.Collect.Window)
 	}
-	if got := refused(t, dir, "--config=DIR/c.yml", "--collect.window=1d12"); got != `--collect.window: expected duration but got "1d12": whole weeks and days come first, as in 1w2d12h` {
+	if got := refused(t, dir, "--config=DIR/c.yml", "--collect.window=1d12"); got != `--collect.window: expected duration but got "1d12": whole weeks and days come first, as in 1w2d12h; 106751d at most` {
 		t.Error(got)
 	}
 }

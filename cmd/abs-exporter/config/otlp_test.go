@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/configfile"
 )
 
 // A flag replaces the general variable, and the variable of a signal precedes both. What is wrong
@@ -37,7 +39,7 @@ func TestOTLPFlagsAndVariables(t *testing.T) {
 	} {
 		wrong := f
 		change(&wrong)
-		v := validation{origins: origins{file: &file{}}}
+		v := validation{origins: origins{file: &configfile.File{}}}
 		wrong.validate(&v)
 		if len(v.errs) != 1 || !strings.Contains(v.errs[0].Error(), name) {
 			t.Errorf("%s: %v", name, v.errs)

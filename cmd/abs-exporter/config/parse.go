@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/cmdline"
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/configfile"
 )
 
 const envPrefix = "ABS_EXPORTER"
@@ -39,7 +40,7 @@ func (e *UsageError) Unwrap() error { return e.Err }
 // *Completion or *Version, or nil if help was asked for and written to stdout. Whatever is wrong is
 // a *UsageError. now is the time that --at and --to must not be after.
 func Parse(args []string, now time.Time, stdout io.Writer) (command any, err error) {
-	var configured file
+	var configured configfile.File
 	var instead asked
 	parser, err := newParser(stdout, func(int) { instead.help = true }, &instead, kong.Bind(&configured))
 	if err != nil {
@@ -68,7 +69,7 @@ func Parse(args []string, now time.Time, stdout io.Writer) (command any, err err
 		if c, ok := command.(interface{ settings() *Settings }); ok {
 			unknownVariables(parser.Model, v)
 			c.settings().Effective, c.settings().Warnings, c.settings().values = v.effective(), v.warnings, v.values()
-			c.settings().FileSum = configured.sum
+			c.settings().FileSum = configured.Sum
 		}
 	}
 	return command, nil
@@ -89,11 +90,11 @@ func writeHelp(command string, app *kong.Application, stdout io.Writer) error {
 }
 
 // logOf returns the format of the log although the settings are wrong: by flag, variable or file.
-func logOf(args []string, f *file) Log {
+func logOf(args []string, f *configfile.File) Log {
 	const flag, variable = "--log.format", envPrefix + "_LOG_FORMAT"
 	format, ok := os.LookupEnv(variable)
 	if !ok {
-		format = f.values["log.format"].text
+		format = f.Values["log.format"].Text
 	}
 	for i, arg := range args {
 		if value, found := strings.CutPrefix(arg, flag+"="); found {
@@ -106,7 +107,7 @@ func logOf(args []string, f *file) Log {
 }
 
 // namedOrigin names the variable in an error of kong that names only the flag.
-func namedOrigin(err error, f *file) error {
+func namedOrigin(err error, f *configfile.File) error {
 	var wrong *kong.ParseError
 	named := regexp.MustCompile(`^--([a-z.-]+)((?s):? .*)$`).FindStringSubmatch(err.Error())
 	if named == nil || !errors.As(err, &wrong) || strings.Contains(named[2], "(from envar ") {
@@ -129,4 +130,12 @@ func newParser(stdout io.Writer, exit func(int), instead *asked, options ...kong
 		kong.Bind(instead),
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(cmdline.DecodeDuration)),
 	}, options...)...)
+}
+
+func flagsByName(flags []*kong.Flag) map[string]*kong.Flag {
+	m := make(map[string]*kong.Flag, len(flags))
+	for _, f := range flags {
+		m[f.Name] = f
+	}
+	return m
 }

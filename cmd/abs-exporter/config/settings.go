@@ -3,11 +3,13 @@ package config
 import (
 	"crypto/sha256"
 	"time"
+
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/configfile"
 )
 
 // Settings are the flags of serve, and the values made from them once they are valid.
 type Settings struct {
-	Config filePath `placeholder:"FILE" group:"general" help:"YAML file with the same settings, nested at the dots, and the list targets."`
+	Config configfile.Path `placeholder:"FILE" group:"general" help:"YAML file with the same settings, nested at the dots, and the list targets."`
 
 	Sharding  Sharding `embed:"" prefix:"targets." group:"targets"`
 	PerTarget `embed:""`

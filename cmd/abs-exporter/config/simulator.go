@@ -58,7 +58,7 @@ func (d *Demo) validate(v *validation) {
 			v.failf(name, "the demo has its own ABS and sets this for it; --simulate.* changes that one")
 		}
 	}
-	if v.origins.file.targets != nil {
+	if v.origins.file.Targets != nil {
 		v.failf("config", "the demo has its own ABS; the list targets is not allowed in it")
 	}
 	d.validateShared(v)

@@ -11,7 +11,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/abs-exporter/abs-exporter/abs"
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/configfile"
 	"github.com/abs-exporter/abs-exporter/collector/findings/catalogue"
 	"github.com/abs-exporter/abs-exporter/collector/fold"
 	"github.com/abs-exporter/abs-exporter/collector/ledger/counts"
@@ -95,7 +98,7 @@ type failure func(name, format string, args ...any)
 
 // targets validates the list targets, or abs.* where there is none.
 func (s *Settings) targets(v *validation) []Target {
-	if v.origins.file.targets == nil {
+	if v.origins.file.Targets == nil {
 		if s.ABS.URL == "" {
 			v.failf("abs.url", "is missing: give ABS's base URL, such as https://abs.example.com:8080, or try abs-exporter demo")
 			return nil
@@ -109,11 +112,11 @@ func (s *Settings) targets(v *validation) []Target {
 	}
 	byName := map[string]int{}
 	var targets []Target
-	for i, entry := range v.origins.file.targets {
+	for i, entry := range v.origins.file.Targets {
 		fail := func(name, format string, args ...any) { v.targetFailf(i, name, format, args...) }
-		f, err := entry.settings(&s.PerTarget, v.flags)
+		f, err := s.ofTarget(entry, v.flags)
 		switch {
-		case err != nil: // impossible: parseFile has decoded every value once
+		case err != nil: // impossible: it was decoded every value once
 			fail("abs.url", "%s", err)
 			continue
 		case f.ABS.URL == "":
@@ -130,6 +133,15 @@ func (s *Settings) targets(v *validation) []Target {
 		targets = append(targets, t)
 	}
 	return targets
+}
+
+// ofTarget returns the settings of an entry of the list targets: the shared ones, overridden by the
+// entry's own. The shared ones, which are the flags' fields, are restored afterwards.
+func (s *Settings) ofTarget(entry configfile.Target, flags map[string]*kong.Flag) (PerTarget, error) {
+	before := s.PerTarget
+	defer func() { s.PerTarget = before }()
+	err := entry.Set(flags)
+	return s.PerTarget, err
 }
 
 // validate returns a target with these settings. It validates all but those of its ABS.

@@ -45,7 +45,7 @@ func (v *validation) targetFailf(target int, name, format string, args ...any) {
 		return
 	}
 	if target != noTarget && !strings.HasPrefix(name, "abs.") && v.origins.shared(target, name) {
-		text += fmt.Sprintf(", in targets[%d] on line %d", target, v.origins.file.targets[target].line)
+		text += fmt.Sprintf(", in targets[%d] on line %d", target, v.origins.file.Targets[target].Line)
 	}
 	v.errs = append(v.errs, errors.New(text))
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/abs-exporter/abs-exporter/alerts"
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/cmdline"
 )
 
@@ -35,7 +36,7 @@ func (v *validation) warn(target int, name, detail, consequence string) {
 func (s *Settings) doubtful(v *validation) {
 	const month = 30 * 24 * time.Hour
 	for i, t := range s.Targets {
-		if v.origins.file.targets == nil {
+		if v.origins.file.Targets == nil {
 			i = noTarget
 		}
 		if t.Collect.Settle < time.Hour {
@@ -54,6 +55,24 @@ func (s *Settings) doubtful(v *validation) {
 	}
 	s.doubtfulTargets(v)
 	s.readableKeys(v)
+}
+
+// excludesNeeded warns of families that are left out although alerts need them.
+func (v *validation) excludesNeeded(target int, t *Target) {
+	if len(t.Excluded) == 0 {
+		return
+	}
+	var families []string
+	for _, f := range t.Excluded {
+		families = append(families, f.Name)
+	}
+	needing := alerts.Needing(families)
+	for _, family := range families {
+		if names := needing[family]; len(names) > 0 {
+			v.warn(target, "series.exclude-families", "leaves out "+family+", which alert rules need: "+strings.Join(names, ", "),
+				"these alerts cannot fire, or lack what they say, for this target")
+		}
+	}
 }
 
 // doubtfulTargets finds targets that are one ABS.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/configfile"
 )
 
 // Settings that work and are probably a mistake have a warning that names them as they were given.
@@ -187,12 +189,12 @@ targets:
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := parseFile(config, data, commandFlags(t, "serve"))
+	set, err := configfile.Parse(config, data, commandFlags(t, "serve"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, flag := range commandFlags(t, "serve") {
-		if _, isSet := set.values[flag.Name]; flag.IsCumulative() && !isSet {
+		if _, isSet := set.Values[flag.Name]; flag.IsCumulative() && !isSet {
 			t.Errorf("%s is not set here", flag.Name)
 		}
 	}

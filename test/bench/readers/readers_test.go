@@ -26,7 +26,7 @@ func rowText(r *abs.Row) string {
 // seeds returns the samples and the fuzz inputs of package abs.
 func seeds(f *testing.F) (bodies [][]byte) {
 	f.Helper()
-	for _, pattern := range []string{"../../../abs/testdata/*.sample", "../../../abs/testdata/fuzz/FuzzReadTokens/*"} {
+	for _, pattern := range []string{"../../../abs/reports/testdata/*.sample", "../../../abs/reports/testdata/fuzz/FuzzReadTokens/*"} {
 		names, err := filepath.Glob(pattern)
 		if err != nil || len(names) == 0 {
 			f.Fatalf("no seeds at %s: %v", pattern, err)
