@@ -19,8 +19,8 @@ import (
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
 )
 
-// patience is how long a test waits for what comes at once on a machine with nothing else to do. Only
-// a test that fails uses it up.
+// patience is how long a test waits for what comes at once on a machine with nothing else to do.
+// Only a test that fails uses it up.
 const patience = 2 * time.Minute
 
 // program is the exporter running inside the test.

@@ -9,8 +9,8 @@ import (
 )
 
 // The count is exact for few values, within one in a thousand up to some thousands, and within six
-// standard errors beyond; how often a value comes does not matter. The seed of the hashes is another
-// one in each run, so the bounds are wide enough for none to be passed by chance.
+// standard errors beyond; how often a value comes does not matter. Each run has another seed of the
+// hashes, so the bounds are wide enough for none to be passed by chance.
 func TestDistinct(t *testing.T) {
 	long(t)
 	seed := maphash.MakeSeed()

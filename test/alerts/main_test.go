@@ -15,8 +15,8 @@ func TestMain(m *testing.M) {
 	os.Exit(tools.Main(m))
 }
 
-// processors has a place for each test that computes all the time. make test runs these by themselves,
-// at the lowest priority.
+// processors has a place for each test that computes all the time. make test runs these by
+// themselves, at the lowest priority.
 var processors = make(chan struct{}, runtime.NumCPU())
 
 // compute waits until a processor is free for the rest of the test.
