@@ -109,6 +109,9 @@ lint: $(TOOLS)/golangci-lint ## golangci-lint in every module, formatting too
 workflows: $(TOOLS)/actionlint ## actionlint on .github/workflows
 	$(TOOLS)/actionlint
 
+# make vet has what go test would vet once more, with and without the race detector.
+TEST = $(GO) test -count 1 -vet=off
+
 # The race detector takes ten times as long, so each test runs where it finds something. Packages
 # that start no goroutine, in their tests neither, run without it. Of the others the tests run with
 # it and -short, and those that -short leaves out or cuts short once more without both: they are the
@@ -126,16 +129,26 @@ LONGTESTS  = $$(awk '/^func / { name = "" } /^func Test/ { name = $$2; sub(/\(.*
 .PHONY: race
 race: ## unit tests of the main module, those with goroutines under the race detector; docs are current
 	$(if $(RACE),,@echo 'no C compiler: the race detector is off')
-	$(GO) test $(RACE) -short -shuffle on -count 1 -timeout 20m ./collector $(CONCURRENT)
-	$(GO) test -count 1 -timeout 20m -run "^($(LONGTESTS))$$" ./collector $(CUTSHORT)
-	$(GO) test -shuffle on -count 1 -timeout 20m $(filter-out $(CONCURRENT),$(PACKAGES))
+	$(TEST) $(RACE) -short -shuffle on -timeout 20m ./collector $(CONCURRENT)
+	$(TEST) -timeout 20m -run "^($(LONGTESTS))$$" ./collector $(CUTSHORT)
+	$(TEST) -shuffle on -timeout 20m $(filter-out $(CONCURRENT),$(PACKAGES))
+
+# crash runs alone: its time runs 1,200 times as fast, so that a busy machine is late by hours. alerts,
+# otlp and dashboards wait for real time, most of the time. What computes, or has no time to keep, runs
+# meanwhile at the lowest priority.
+WAITING   = ./alerts ./otlp ./dashboards
+COMPUTING = ^(TestRules|TestTwoCopiesOfTheRules|TestAlertsOfAnOutage)$$
+E2E       = $(TEST) -timeout 25m
 
 .PHONY: e2e
 e2e: $(TOOLS)/promtool $(TOOLS)/prometheus $(TOOLS)/alertmanager $(TOOLS)/amtool $(TOOLS)/otelcol ## end-to-end tests with real Prometheus, Alertmanager and Collector (module test/)
-	cd test/bench && $(GO) test -count 1 ./...
-	cd test/helm && $(GO) test -count 1 ./...
-	cd test && $(GO) test -count 1 -timeout 25m ./crash # alone: its time runs 1,200 times as fast
-	cd test && $(GO) test -count 1 -timeout 25m ./alerts $$($(GO) list ./... | grep -v /crash$$)
+	cd test && $(E2E) ./crash
+	cd test; \
+	(nice -n 19 $(E2E) ./churn && nice -n 19 $(E2E) -run '$(COMPUTING)' ./alerts) & one=$$!; \
+	(nice -n 19 $(E2E) $$($(GO) list ./... | grep -vE '/(alerts|otlp|dashboards|crash|churn)$$') && \
+	  cd bench && nice -n 19 $(E2E) ./... && cd ../helm && nice -n 19 $(E2E) ./...) & two=$$!; \
+	$(E2E) -p 3 -skip '$(COMPUTING)' $(WAITING); failed=$$?; \
+	wait $$one || failed=1; wait $$two || failed=1; exit $$failed
 
 ##@ Releases
 
@@ -201,6 +214,13 @@ SOAK ?= 1h
 .PHONY: soak
 soak: ## the binary for SOAK (1h) against an ABS of 20,000 tokens that fails in every way: what it holds stays the same
 	cd test && $(GO) test . -run TestSoak -count 1 -timeout 0 -v -args -soak=$(SOAK)
+
+RUNS ?= 500
+
+.PHONY: properties
+properties: ## the property tests of counting with RUNS (500) runs each, the model with ten times as many
+	$(GO) test ./collector/ledger -run TestModel -count 1 -timeout 0 -args -model.runs=$(RUNS)0
+	$(GO) test ./collector -run TestEachRequestOnce -count 1 -timeout 0 -args -property.runs=$(RUNS)
 
 DAYS ?= 365
 

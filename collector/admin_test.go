@@ -174,6 +174,12 @@ type adminFailure struct {
 func TestAdminFailsAlone(t *testing.T) {
 	long(t)
 	const huge = `{"name":"api_admin","x":"`
+	without := map[bool]unharmed{} // by whether the user is restricted
+	for _, as := range [][]func(*abs.Config, *Target){nil, {restricted}} {
+		synctest.Test(t, func(t *testing.T) {
+			without[as != nil] = (&adminFailure{as: as}).story(t, defaults()).unharmed()
+		})
+	}
 	for name, c := range map[string]adminFailure{
 		"restricted, refused": {simulator.Fault{Kind: simulator.FaultStatus, Code: 403}, []func(*abs.Config, *Target){restricted}, "auth", [2]int64{3, 4}, "level=INFO msg=\"admin report refused\""},
 		"admin, refused":      {simulator.Fault{Kind: simulator.FaultStatus, Code: 401}, nil, "auth", [2]int64{3, 4}, "level=WARN msg=\"admin report refused\""},
@@ -184,22 +190,27 @@ func TestAdminFailsAlone(t *testing.T) {
 		"cut":                 {simulator.Fault{Kind: simulator.FaultCut, Share: 0.3}, nil, "decode", [2]int64{70, 73}, "level=WARN msg=\"admin report not read\""},
 		"no answer":           {simulator.Fault{Kind: simulator.FaultHang}, nil, "timeout", [2]int64{70, 73}, "level=WARN msg=\"admin report not read\""},
 	} {
-		t.Run(name, func(t *testing.T) { synctest.Test(t, c.run) })
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { c.run(t, without[c.as != nil]) })
+		})
 	}
 }
 
-func (c *adminFailure) run(t *testing.T) {
+// unharmed is what is the same without the admin report.
+type unharmed struct{ requests, forensicsCalls int64 }
+
+func (s *story) unharmed() unharmed {
+	return unharmed{s.books.sum(metrics.Requests), s.sim.Stats().Calls["forensics"]}
+}
+
+func (c *adminFailure) run(t *testing.T, without unharmed) {
 	c.fault.Report = "admin"
 	began := time.Now()
 	s := c.story(t, adminDefaults(), c.fault)
 	took := time.Since(began) // only requests take time here
-	without := c.story(t, defaults())
 	s.shows(`abs_up{target="t"} 1`)
-	if got, want := s.books.sum(metrics.Requests), without.books.sum(metrics.Requests); got != want || want == 0 {
-		t.Errorf("%d requests counted, %d without the admin report", got, want)
-	}
-	if got, want := s.sim.Stats().Calls["forensics"], without.sim.Stats().Calls["forensics"]; got != want {
-		t.Errorf("%d forensics calls, %d without the admin report", got, want)
+	if got := s.unharmed(); got != without || got.requests == 0 {
+		t.Errorf("counted and called are %+v, without the admin report %+v", got, without)
 	}
 	if lines := s.ownState(t); len(lines) != 0 { // for longer than a window
 		t.Errorf("unknown for six hours, and exposed:\n%s", strings.Join(lines, "\n"))

@@ -50,26 +50,24 @@ func (f flood) RoundTrip(r *http.Request) (*http.Response, error) {
 // Whatever rows ABS sends within twice the response cap: what the ledger, the window and the plan
 // of forensics keep of them is bounded.
 func TestMemoryFollowsWhatIsTracked(t *testing.T) {
-	size := 180 << 20
-	if testing.Short() {
-		size = 20 << 20
-	}
-	long := strings.Repeat("x", 900_000)
-	for name, row := range map[string]func(b []byte, i int) []byte{
+	long(t)
+	const size = 180 << 20
+	name := strings.Repeat("x", 900_000)
+	for rows, row := range map[string]func(b []byte, i int) []byte{
 		"many tokens": func(b []byte, i int) []byte {
 			return append(strconv.AppendInt(append(b, `{"token":"`...), int64(i), 10), `","total_requests":1}`...)
 		},
 		"long tokens": func(b []byte, i int) []byte {
-			return append(strconv.AppendInt(append(append(b, `{"token":"`...), long...), int64(i), 10), `","total_requests":1}`...)
+			return append(strconv.AppendInt(append(append(b, `{"token":"`...), name...), int64(i), 10), `","total_requests":1}`...)
 		},
 		"tokens of 10 kB": func(b []byte, i int) []byte {
-			return append(strconv.AppendInt(append(append(b, `{"token":"`...), long[:10_000]...), int64(i), 10), `","total_requests":1}`...)
+			return append(strconv.AppendInt(append(append(b, `{"token":"`...), name[:10_000]...), int64(i), 10), `","total_requests":1}`...)
 		},
 		"tokens with names of their own": func(b []byte, i int) []byte {
 			return fmt.Appendf(b, `{"token":"%d","total_requests":9,"ip_list":[{"ip":"%d","methods":{"%d":9},"apis":{"%d":9},"devices":{"%d":9}}]}`, i, i, i, i, i)
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(rows, func(t *testing.T) {
 			clock := &handClock{now: storyBegin}
 			o := defaults()
 			o.ForensicsRate = 10

@@ -20,7 +20,7 @@ import (
 	"github.com/abs-exporter/abs-exporter/metrics"
 )
 
-var runs = flag.Uint64("property.runs", 60, "how many runs of the property test")
+var runs = flag.Uint64("property.runs", 30, "how many runs of each property test; make properties sets 500")
 
 // trial is one run: an ABS, what happens to it, and the settings of the exporter.
 type trial struct {

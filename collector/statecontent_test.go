@@ -143,6 +143,7 @@ func allocated() uint64 {
 // attacker. It is refused, or the target continues from it: nothing panics, hangs or takes
 // unbounded memory.
 func TestStateWithWrongContent(t *testing.T) {
+	long(t)
 	o := defaults()
 	o.StateDir, o.Audit, o.MaxTokens = t.TempDir(), 2*time.Hour, 6
 	// Reports that seem long are read in spans.
@@ -168,12 +169,8 @@ func TestStateWithWrongContent(t *testing.T) {
 	if err := gob.NewEncoder(&payload).Encode(good); err != nil {
 		t.Fatal(err)
 	}
-	cases := *stateRuns
-	if testing.Short() {
-		cases = 25
-	}
 	refused := 0
-	for n := range cases {
+	for n := range *stateRuns {
 		m := &mutator{Rand: rand.New(rand.NewPCG(14, uint64(n)))}
 		mutated, err := decodePayload(bytes.Clone(payload.Bytes()))
 		if err != nil {
@@ -203,7 +200,7 @@ func TestStateWithWrongContent(t *testing.T) {
 			refused++
 		}
 	}
-	t.Logf("%d of %d were refused", refused, cases)
+	t.Logf("%d of %d were refused", refused, *stateRuns)
 }
 
 func decodeGob(t *testing.T, n int, b []byte) (s *savedState, err error) {

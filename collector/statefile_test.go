@@ -14,6 +14,7 @@ import (
 // A state file with one wrong bit, or that is cut, is never read: at each byte of its header, and
 // at every hundredth of the rest, of three sizes.
 func TestDamagedStateIsNeverRead(t *testing.T) {
+	long(t)
 	for _, tokens := range []int{1, 30, 300} {
 		o := defaults()
 		o.StateDir, o.MaxTokens = t.TempDir(), tokens

@@ -207,6 +207,7 @@ func TestNothingIsPendingInNormalRunning(t *testing.T) {
 // The exporter is away for longer than --collect.max-backfill: what lies too far back
 // is logged, the rest is made up.
 func TestMissedSlots(t *testing.T) {
+	long(t)
 	o := defaults()
 	o.Forensics = false
 	o.StateDir = t.TempDir()

@@ -127,6 +127,7 @@ func (s *zoneStory) standStill(t *testing.T, from, to time.Time, backlog time.Du
 
 // A wrong zone is found in either direction, to the quarter of an hour, with one warning.
 func TestWrongZone(t *testing.T) {
+	long(t)
 	begin := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 	for _, tt := range []struct {
 		set, is string

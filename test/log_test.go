@@ -16,14 +16,7 @@ import (
 // the process writes is needed to find it.
 func startLogging(t *testing.T, log *os.File, args ...string) *exporter {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	address := tools.FreeAddress(t)
 	p := &process{
 		cmd:    exec.Command(tools.Binary(t), append([]string{"serve", "--web.listen-address=" + address}, args...)...),
 		stdout: tools.NewOutput(), stderr: tools.NewOutput(), ended: make(chan struct{}),

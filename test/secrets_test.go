@@ -99,7 +99,8 @@ func startCanary(t *testing.T, sim *simulator.Simulator, echo *echoes, flags []s
 	dir := t.TempDir()
 	e, probe := startProbed(t, env, append(flags, "--state.dir="+dir, "--log.level=debug",
 		"--abs.timeout=200ms", "--abs.response-cap=1MB", "--abs.rate=1000", "--forensics.rate=1000",
-		"--collect.interval=250ms", "--collect.reread=250ms", "--collect.lookback=1h",
+		// The end of a cycle would cut a forensics request before its time limit.
+		"--collect.interval=600ms", "--collect.reread=600ms", "--collect.lookback=1h",
 		"--series.dimensions=method,api,device,ip,url")...)
 	counted(t, e)
 	until(t, "ABS has forensics requests for the tokens", func() bool {

@@ -22,6 +22,10 @@ func TestSeriesAreZeroInitialised(t *testing.T) {
 	if err := os.WriteFile(keyFile, []byte(key), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	// All of it is in one slot.
+	if left := time.Until(time.Now().Truncate(slot).Add(slot)); left < time.Minute {
+		<-time.After(left)
+	}
 	sim, flags := busyABS(t)
 	e := startServe(t, nil, append(flags, "--collect.interval="+interval.String(), "--collect.reread="+interval.String(),
 		"--collect.slot="+slot.String(), "--collect.window="+slot.String(),

@@ -315,6 +315,7 @@ func (s *longReport) Read(p []byte) (int, error) {
 
 // However long a list is, and in whatever order it is written, the memory is the same.
 func TestAttackReportsAreStreamed(t *testing.T) {
+	long(t)
 	const entries = 400_000
 	name := func(dst []byte, i int) []byte {
 		// Not by fmt, which allocates what would count as the reader's.

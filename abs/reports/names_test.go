@@ -5,9 +5,19 @@ import (
 	"testing"
 )
 
+// long marks a test of megabytes, in which the race detector has nothing to find: make test runs it
+// without.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("reads megabytes of reports")
+	}
+}
+
 // A busy address among many others keeps its requests, wherever it stands and however thinly
 // its requests are spread; and no request is lost or counted twice.
 func TestBusyNamesRemain(t *testing.T) {
+	long(t)
 	const crowd = 300_000
 	for _, c := range []struct {
 		name  string

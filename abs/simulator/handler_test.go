@@ -277,7 +277,7 @@ func TestFaults(t *testing.T) {
 		if err := s.SetFaults(f); err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
 		return get(ctx, t, client, base+"/v4/abs/oauthtokens?"+someWindow)
 	}

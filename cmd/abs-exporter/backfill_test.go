@@ -28,7 +28,7 @@ func counting(t *testing.T, dir string, flags ...string) (start ledger.Start) {
 	go func() {
 		ended <- run(ctx, append([]string{"serve", "--web.listen-address=127.0.0.1:0", "--state.dir=" + dir}, flags...), io.Discard, io.Discard)
 	}()
-	for limit := time.Now().Add(time.Minute); start.From.IsZero() && time.Now().Before(limit); time.Sleep(10 * time.Millisecond) {
+	for limit := time.Now().Add(patience); start.From.IsZero() && time.Now().Before(limit); time.Sleep(10 * time.Millisecond) {
 		var err error
 		if start, err = collector.CountingStart(dir, "test", tokenid.Key(tokenIDKey)); err != nil {
 			t.Error(err)
@@ -47,9 +47,10 @@ func TestBackfillEndsWhereTheStateBegins(t *testing.T) {
 	_, flags := startABS(t, simulator.Config{Seed: 1, Tokens: 5, Rate: 60, Immediate: true})
 	t.Chdir(t.TempDir())
 	dir := filepath.Join(t.TempDir(), "state")
+	begun := time.Now()
 	start := counting(t, dir, append(flags, "--collect.lookback=3h")...)
-	if age := time.Since(start.From); age < 3*time.Hour || age > 3*time.Hour+2*time.Minute {
-		t.Errorf("counting begins %v ago", age)
+	if start.From.Before(begun.Add(-3*time.Hour-2*time.Minute)) || start.From.After(time.Now().Add(-3*time.Hour)) {
+		t.Errorf("counting begins at %v, and the look-back of three hours began at %v", start.From, begun)
 	}
 	write := func(args ...string) (status int, out, stderr string) {
 		var stdout, errs bytes.Buffer

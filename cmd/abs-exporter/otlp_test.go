@@ -101,7 +101,7 @@ func TestServePushesWhatItCommits(t *testing.T) {
 	p := start(t, append(flags, "--web.listen-address=127.0.0.1:0", "--state.dir=", "--otlp.endpoint="+receiver.URL)...)
 	select {
 	case <-pushed:
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		t.Errorf("nothing is pushed; the log says %s", p.stderr)
 	}
 	p.end(t)

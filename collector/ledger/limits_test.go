@@ -327,28 +327,28 @@ func TestShrinkKeepsCounts(t *testing.T) {
 // to find what is due grows with the spans, not with their square.
 func TestDueIsLinear(t *testing.T) {
 	due := func(slot time.Duration) time.Duration {
-		least := time.Hour
-		for range 3 {
-			l := New(Config{
-				Target: "t", Zone: Zone{Location: time.UTC}, MaxTokens: 10, MaxValues: 10,
-				SlotTimes: SlotTimes{
-					Slot: slot, Reread: 10 * time.Minute, Settle: 2 * time.Hour, MaxBackfill: 60 * 24 * time.Hour, Lookback: 30 * 24 * time.Hour,
-				},
-			})
-			l.schedule.length = time.Minute
-			l.Advance(limitsNow, 0)
-			jobs := l.Due(limitsNow)
-			if len(jobs) < 30*24*60 {
-				t.Fatalf("%d jobs", len(jobs))
-			}
-			begun := time.Now()
-			l.probe(jobs, limitsNow) // which looks at the span of each job
-			least = min(least, time.Since(begun))
+		l := New(Config{
+			Target: "t", Zone: Zone{Location: time.UTC}, MaxTokens: 10, MaxValues: 10,
+			SlotTimes: SlotTimes{
+				Slot: slot, Reread: 10 * time.Minute, Settle: 2 * time.Hour, MaxBackfill: 60 * 24 * time.Hour, Lookback: 30 * 24 * time.Hour,
+			},
+		})
+		l.schedule.length = time.Minute
+		l.Advance(limitsNow, 0)
+		jobs := l.Due(limitsNow)
+		if len(jobs) < 30*24*60 {
+			t.Fatalf("%d jobs", len(jobs))
 		}
-		return least
+		begun := time.Now()
+		l.probe(jobs, limitsNow) // which looks at the span of each job
+		return time.Since(begun)
 	}
-	few, many := due(time.Hour), due(24*time.Hour)
-	if t.Logf("%v and %v", few, many); many > 5*few {
-		t.Errorf("%v for slots of 60 spans, %v for as many spans in slots of 1440", few, many)
+	few, many := time.Hour, time.Hour
+	for range 20 { // the process may have to wait for a processor in the middle of any of them
+		few, many = min(few, due(time.Hour)), min(many, due(24*time.Hour))
+		if many <= 5*few {
+			return
+		}
 	}
+	t.Errorf("%v for slots of 60 spans, %v for as many spans in slots of 1440", few, many)
 }

@@ -36,7 +36,10 @@ func TestEveryTypeHasItsInfo(t *testing.T) {
 	exporter := startExporter(t, tools.FreeAddress(t), map[string]any{
 		"targets": []any{entry},
 		"abs":     map[string]any{"rate": 100},
-		"collect": map[string]any{"interval": "1s", "reread": "1s", "slot": "1m", "window": "2m"},
+		// Slots of hours would take all of a short cycle on a busy machine.
+		"collect": map[string]any{
+			"interval": "1s", "reread": "1s", "slot": "1m", "window": "2m", "settle": "0s", "max-backfill": "1m",
+		},
 		// A severity from the configuration is served too.
 		"forensics": map[string]any{"rate": 50, "severity": "Cookie DoS Attack=critical"},
 		"state":     map[string]any{"dir": ""},

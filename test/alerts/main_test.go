@@ -15,9 +15,9 @@ func TestMain(m *testing.M) {
 	os.Exit(tools.Main(m))
 }
 
-// processors has a place for each test that computes all the time: one processor is left to those
-// that run in real time.
-var processors = make(chan struct{}, max(1, runtime.NumCPU()-1))
+// processors has a place for each test that computes all the time. make test runs these by
+// themselves, at the lowest priority.
+var processors = make(chan struct{}, runtime.NumCPU())
 
 // compute waits until a processor is free for the rest of the test.
 func compute(t *testing.T) {

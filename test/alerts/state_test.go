@@ -21,9 +21,12 @@ func TestStateAlerts(t *testing.T) {
 	startExporter(t, address, map[string]any{
 		"targets": []any{entry},
 		"abs":     map[string]any{"rate": 100},
-		"collect": map[string]any{"interval": "1s", "reread": "1s", "slot": "1m", "window": "2m"},
-		"admin":   map[string]any{"interval": "1s"},
-		"state":   map[string]any{"dir": ""},
+		// Slots of hours would take all of a short cycle on a busy machine.
+		"collect": map[string]any{
+			"interval": "1s", "reread": "1s", "slot": "1m", "window": "2m", "settle": "0s", "max-backfill": "1m",
+		},
+		"admin": map[string]any{"interval": "1s"},
+		"state": map[string]any{"dir": ""},
 	})
 	prom := startPrometheus(t, address, tools.FreeAddress(t)) // nobody is notified
 	until(t, "ABS's own state is known", func() bool { return len(prom.query(`abs_api_prediction_mode{api="shop"} == 1`)) == 1 })

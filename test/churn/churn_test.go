@@ -29,7 +29,7 @@ const (
 	tokens    = 10_000
 	tokenLife = time.Hour
 	tracked   = 1000
-	length    = 48 * time.Hour
+	length    = 30 * time.Hour // longer than MaxBackfill
 	settle    = time.Hour
 	interval  = 5 * time.Minute
 )
@@ -50,7 +50,7 @@ func (c *steppingClock) Now() time.Time {
 	return c.now
 }
 
-const scrapeEvery = time.Minute
+const scrapeEvery = 2 * time.Minute // two or three in a cycle
 
 func (c *steppingClock) Sleep(ctx context.Context, d time.Duration) error {
 	c.mu.Lock()

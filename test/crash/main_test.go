@@ -17,7 +17,7 @@ var (
 )
 
 // together is how many runs are in parallel. They wait most of the time.
-const together = 6
+const together = 8
 
 func TestMain(m *testing.M) {
 	tools.Together(together)

@@ -48,12 +48,12 @@ func measure() burden {
 	return burden{runtime.NumGoroutine(), len(open), m.HeapAlloc}
 }
 
-// grown fails where the process bears more than before. What ends just now has some seconds for it,
-// and so has a push that is under way.
+// grown fails where the process bears more than before. What ends just now has time for it, and so
+// has a push that is under way.
 func grown(t *testing.T, before burden, when string) {
 	t.Helper()
 	var after burden
-	for limit := time.Now().Add(20 * time.Second); ; <-time.After(50 * time.Millisecond) {
+	for limit := time.Now().Add(patience); ; <-time.After(50 * time.Millisecond) {
 		after = measure()
 		if after.goroutines <= before.goroutines+2 && after.descriptors <= before.descriptors+2 && after.heap <= before.heap+8<<20 {
 			t.Logf("%s: %d goroutines, were %d; %d descriptors, were %d; heap %+.1f MiB", when, after.goroutines, before.goroutines, after.descriptors, before.descriptors, (float64(after.heap)-float64(before.heap))/(1<<20))
@@ -63,6 +63,24 @@ func grown(t *testing.T, before burden, when string) {
 			t.Errorf("before %+v, %s %+v", before, when, after)
 			return
 		}
+	}
+}
+
+// waits counts the commits that wait. One may wait for a processor of a busy machine; those that
+// wait for a receiver do so for its time limit of a second, each of them.
+type waits struct{ all, long int }
+
+func (w *waits) enter(took time.Duration) {
+	w.all++
+	if took > 500*time.Millisecond {
+		w.long++
+	}
+}
+
+func (w *waits) check(t *testing.T) {
+	t.Helper()
+	if w.long*3 > w.all {
+		t.Errorf("%d of %d commits waited for the receiver", w.long, w.all)
 	}
 }
 
@@ -102,14 +120,14 @@ func TestReceiverThatFails(t *testing.T) {
 
 			r.set(tc.mood)
 			asked := r.asked()
+			var commits waits
 			for round := range int64(30) { // far more commits than pushes can be tried
 				s = largeSnapshot(series-int(round), round+2)
 				begun := time.Now()
 				e.publish(s)
-				if took := time.Since(begun); took > time.Second {
-					t.Fatalf("a commit waited %v for the receiver", took)
-				}
+				commits.enter(time.Since(begun))
 			}
+			commits.check(t)
 			until(t, "the receiver was asked twice more", func() bool { return r.asked() >= asked+2 })
 			grown(t, before, "while it fails")
 			until(t, "a request with outcome "+tc.outcome+" is counted", func() bool { return e.requests(t, tc.outcome) > 0 })
@@ -137,6 +155,7 @@ func TestQuotaRefusals(t *testing.T) {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()
 			e, r := newExporter(t), newReceiver()
+			e.interval = time.Minute // one push only is counted
 			endpoint := r.serve(t, protocol)
 			r.set(exhausted)
 			e.push(t, map[string]string{

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -15,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -43,24 +41,6 @@ func until(t *testing.T, what string, done func() bool) {
 // lookback is for how long a receiver shows a series of which nothing comes any more; five
 // minutes by default.
 const lookback = 8 * time.Second
-
-// ports are those that freePort has returned; they start at one that depends on the process.
-var ports atomic.Int64
-
-// freePort is an address of loopback that nobody has, each once: tests that run in parallel start
-// their receivers later. It is below the ports that systems choose themselves.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for range 1000 {
-		address := fmt.Sprintf("127.0.0.1:%d", 20_000+(int64(os.Getpid())*37+ports.Add(1))%10_000)
-		if l, err := net.Listen("tcp", address); err == nil {
-			_ = l.Close()
-			return address
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
-}
 
 // output is what a process writes.
 type output struct {
@@ -129,7 +109,7 @@ type otelcol struct {
 
 func startCollector(t *testing.T) *otelcol {
 	t.Helper()
-	c := &otelcol{out: &output{}, grpc: freePort(t), http: freePort(t), page: freePort(t)}
+	c := &otelcol{out: &output{}, grpc: tools.FreeAddress(t), http: tools.FreeAddress(t), page: tools.FreeAddress(t)}
 	c.config = write(t, "collector.yaml", fmt.Sprintf(`
 receivers:
   otlp:
@@ -164,7 +144,7 @@ type prometheus struct{ url string }
 
 func startPrometheus(t *testing.T, scrape string) *prometheus {
 	t.Helper()
-	address, dir := freePort(t), t.TempDir()
+	address, dir := tools.FreeAddress(t), t.TempDir()
 	config := write(t, "prometheus.yml", "global: {scrape_interval: 1s}\nscrape_configs:\n"+scrape)
 	run(t, &output{}, "prometheus", "--config.file="+config, "--storage.tsdb.path="+dir, "--web.listen-address="+address,
 		"--web.enable-otlp-receiver", "--query.lookback-delta="+lookback.String(), "--enable-feature=created-timestamp-zero-ingestion", "--log.level=warn")

@@ -26,6 +26,7 @@ func TestReceiverThatVanishes(t *testing.T) {
 			})
 			var last *metrics.Snapshot
 			sent := 0
+			var commits waits
 			round := func() {
 				one := events()[0]
 				one.Token = fmt.Sprintf("%016x", sent)
@@ -34,9 +35,7 @@ func TestReceiverThatVanishes(t *testing.T) {
 				begun := time.Now()
 				e.pushers[0].Event(one)
 				e.publish(last)
-				if took := time.Since(begun); took > 500*time.Millisecond {
-					t.Errorf("a commit and an event waited %v", took)
-				}
+				commits.enter(time.Since(begun))
 			}
 			complete := func() bool { return r.differs(last) == "" && r.tokens() == sent }
 			round()
@@ -50,6 +49,7 @@ func TestReceiverThatVanishes(t *testing.T) {
 				round()
 				<-time.After(200 * time.Millisecond)
 			}
+			commits.check(t)
 			p.comeBack()
 			until(t, "it has everything again", complete)
 			if n := e.dropped(t, metrics.SignalLogs) + e.dropped(t, metrics.SignalMetrics); n != 0 {

@@ -3,7 +3,6 @@ package tools
 import (
 	"bytes"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -25,17 +24,6 @@ func Until(tb testing.TB, patience time.Duration, what string, done func() bool)
 			tb.Fatalf("%s: not after %v", what, patience)
 		}
 	}
-}
-
-// FreeAddress returns an address of loopback on which nothing listens.
-func FreeAddress(tb testing.TB) string {
-	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer func() { _ = l.Close() }() // only its port is needed
-	return l.Addr().String()
 }
 
 // Start runs a program until the test ends, and returns once the URL ready answers with status 200.
