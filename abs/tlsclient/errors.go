@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -84,8 +85,25 @@ func handshakeText(err error) string {
 		strings.Contains(text, "tls: server chose an unconfigured cipher suite"):
 		return "ABS ended the TLS handshake: no cipher suite in common, perhaps since it knows key exchange with RSA only: " + pin +
 			", with which that is accepted; or GODEBUG=tlsrsakex=1"
+	case strings.Contains(text, "tls: downgrade attempt detected"):
+		return "something between the exporter and ABS downgrades TLS: both know a newer version than the one that was chosen"
+	case strings.Contains(text, "tls: invalid signature by the server certificate"):
+		return "what answers does not have the key of the certificate that it shows"
+	case breaksRules(err):
+		return "what answers breaks the rules of TLS, or something on the way does"
 	}
 	return ""
+}
+
+// breaksRules reports whether this end refused what it received as no proper TLS. The text of such
+// an error is not repeated.
+func breaksRules(err error) bool {
+	var op *net.OpError
+	var record tls.RecordHeaderError
+	if errors.As(err, &record) || errors.As(err, &op) && op.Op == "remote error" {
+		return false
+	}
+	return strings.Contains(err.Error(), "tls: ")
 }
 
 // certificateText says why a certificate was refused, and nothing if that is not what happened. It
