@@ -32,7 +32,7 @@ func (p *panicky) Tokens(ctx context.Context, w abs.Window, row func(*abs.Row) e
 	rows := 0
 	return p.ABS.Tokens(ctx, w, func(r *abs.Row) error {
 		if rows++; rows == 2 && p.inTokens.Add(-1) >= 0 {
-			panic("a row that nobody thought of " + strings.Repeat("x", 10_000))
+			panic(fmt.Errorf("a row that nobody thought of: %s%s", r.Token, strings.Repeat("x", 10_000)))
 		}
 		return row(r)
 	})
@@ -40,7 +40,7 @@ func (p *panicky) Tokens(ctx context.Context, w abs.Window, row func(*abs.Row) e
 
 func (p *panicky) Forensics(ctx context.Context, w abs.Window, token []byte) (abs.Forensics, error) {
 	if p.inForensics.Add(-1) >= 0 {
-		panic("forensics that nobody thought of")
+		panic("forensics that nobody thought of: " + string(token))
 	}
 	return p.ABS.Forensics(ctx, w, token)
 }
@@ -169,7 +169,8 @@ func TestPanicEndsOneCycle(t *testing.T) {
 	}
 }
 
-// hasLogged checks the line of a panic: it has the stack, and is bounded.
+// hasLogged checks the line of a panic: it has the stack, is bounded, and repeats nothing of what
+// ABS reported, nor does the status.
 func (p *panicking) hasLogged(t *testing.T) {
 	t.Helper()
 	log := p.log.String()
@@ -182,6 +183,15 @@ func (p *panicking) hasLogged(t *testing.T) {
 		if len(line) > 4000 {
 			t.Errorf("a line of %d bytes", len(line))
 		}
+	}
+	shown := log + fmt.Sprint(p.Status())
+	for token := range p.sim.Truth(p.begin, time.Now()).ByToken {
+		if strings.Contains(shown, token) {
+			t.Errorf("a token is shown:\n%s", shown)
+		}
+	}
+	if strings.Contains(shown, "nobody thought of") {
+		t.Errorf("the value of a panic is shown:\n%s", shown)
 	}
 }
 

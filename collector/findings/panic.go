@@ -41,11 +41,11 @@ func Recovered(v any) *Panic {
 	return &Panic{v, strings.Join(calls, " < ")}
 }
 
-// maxPanicText is how much of a panic's value is shown, in bytes.
-const maxPanicText = 512
-
-// Error implements error.
+// Error implements error. The text of a panic is shown if the runtime wrote it. The value of any
+// other may be made of a report, with a token in it: Stack says where it was raised.
 func (p *Panic) Error() string {
-	text := fmt.Sprint(p.Value)
-	return "panic: " + strings.ToValidUTF8(text[:min(len(text), maxPanicText)], "")
+	if err, ok := p.Value.(runtime.Error); ok { //nolint:errorlint // a value that wraps one has a text of its own
+		return "panic: " + err.Error()
+	}
+	return fmt.Sprintf("panic: a %T, which is not shown since it may hold a token", p.Value)
 }

@@ -42,8 +42,9 @@ func cutAttr(a slog.Attr) slog.Attr {
 	case slog.KindString:
 		a.Value = slog.StringValue(cutText(a.Value.String()))
 	case slog.KindAny:
-		if text := fmt.Sprint(a.Value.Any()); len(text) > maxLogValue {
-			a.Value = slog.StringValue(cutText(text))
+		text := fmt.Sprint(a.Value.Any())
+		if cut := cutText(text); cut != text {
+			a.Value = slog.StringValue(cut)
 		}
 	case slog.KindGroup:
 		var cut []slog.Attr
@@ -56,9 +57,11 @@ func cutAttr(a slog.Attr) slog.Attr {
 	return a
 }
 
-// cutText cuts a text before the character that would not fit.
+// cutText cuts a text before the character that would not fit, and escapes the one control character
+// that slog's text leaves as it is.
 func cutText(text string) string {
 	const ellipsis = "…"
+	text = strings.ReplaceAll(text, "\x7f", `\x7f`)
 	if len(text) <= maxLogValue {
 		return text
 	}

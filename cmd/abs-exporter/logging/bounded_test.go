@@ -6,10 +6,26 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/abs-exporter/abs-exporter/cmd/abs-exporter/config"
 )
+
+// No character of a value moves a terminal or begins a line: the text of a log has printable ones
+// only.
+func TestLogTextIsPrintable(t *testing.T) {
+	for r := rune(0); r < 0x3000; r++ {
+		var out strings.Builder
+		value := "a" + string(r) + "b"
+		New(config.Log{Level: "info", Format: "logfmt"}, &out).With("with", value).
+			Warn("report failed", "text", value, "err", errors.New(value), "apis", []string{value}, "in", slog.GroupValue(slog.String("group", value)))
+		line := strings.TrimSuffix(out.String(), "\n")
+		if strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("%U: %q", r, line)
+		}
+	}
+}
 
 // No value of a log line has more than 1 kB, in either format and whatever it is; short ones stay
 // what they are.
