@@ -103,7 +103,7 @@ func TestFormatsHaveTheSameSeries(t *testing.T) {
 			t.Parallel()
 			d := startDemo(t, tc.flags...)
 			settled(t, d)
-			s := scrapeAll(t, d)
+			s := scrapeAll(t, &d.exporter)
 
 			same(t, "OpenMetrics", s.openMetrics.without("_created"), s.text.series)
 			same(t, "protobuf", s.protobuf.series, s.text.series)
@@ -163,6 +163,7 @@ func settled(t *testing.T, d *demo) {
 type exposition struct {
 	series  map[string]string // by labels: the family's name as in its TYPE line
 	created map[string]int64  // milliseconds; 0: unknown
+	labels  map[string]labels.Labels
 }
 
 // without returns the series less those whose names have a suffix.
@@ -181,11 +182,11 @@ type expositions struct {
 }
 
 // scrapeAll scrapes in all formats, again if the set of series has changed meanwhile.
-func scrapeAll(t *testing.T, d *demo) (s expositions) {
+func scrapeAll(t *testing.T, e *exporter) (s expositions) {
 	t.Helper()
 	read := func(p config.ScrapeProtocol, o textparse.ParserOptions) exposition {
 		accept := config.ScrapeProtocolsHeaders[p]
-		body, contentType := d.scrape(t, "metrics", accept)
+		body, contentType := e.scrape(t, "metrics", accept)
 		media, _, _ := strings.Cut(accept, ";")
 		if !strings.HasPrefix(contentType, media+";") {
 			t.Fatalf("asked for %s the exporter answers %s", accept, contentType)
@@ -204,7 +205,7 @@ func scrapeAll(t *testing.T, d *demo) (s expositions) {
 
 func parse(t *testing.T, body []byte, contentType string, o textparse.ParserOptions) exposition {
 	t.Helper()
-	out := exposition{series: map[string]string{}, created: map[string]int64{}}
+	out := exposition{series: map[string]string{}, created: map[string]int64{}, labels: map[string]labels.Labels{}}
 	p, err := textparse.New(body, contentType, labels.NewSymbolTable(), o)
 	if err != nil {
 		t.Fatalf("%s: %v", contentType, err)
@@ -232,7 +233,7 @@ func parse(t *testing.T, body []byte, contentType string, o textparse.ParserOpti
 			if _, twice := out.series[series]; twice {
 				t.Errorf("%s: %s is there twice", contentType, series)
 			}
-			out.series[series] = family
+			out.series[series], out.labels[series] = family, ls
 			if created {
 				out.created[series] = p.StartTimestamp()
 			}

@@ -20,6 +20,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -293,7 +294,7 @@ func TestRotationBehindProxyAndGateway(t *testing.T) {
 	})
 	during(func() { d.write(t, "token", []byte(gatewaySecrets(2).token+"\nx")) })
 	c.dir = filepath.Join(string(d), "state")
-	c.search(t, "oauthtokens", 1)
+	c.search(t, "oauthtokens", 1, syscall.SIGTERM)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, secret := range []string{"access-", "secret-", "token-", "header-", "X-Gateway", "X-Abs"} {

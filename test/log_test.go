@@ -2,12 +2,16 @@ package test
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/abs-exporter/abs-exporter/test/tools"
 )
@@ -44,25 +48,34 @@ func startLogging(t *testing.T, log *os.File, args ...string) *exporter {
 	return &exporter{p, "http://" + address + "/"}
 }
 
-// The reader of the log goes away, or stays and reads nothing: ABS is polled and the pages are
-// served as before, the lines are counted, and SIGTERM ends the process in time.
+// The reader of the log goes away, or stays and reads nothing or next to nothing, as a terminal over
+// a slow line does: ABS is polled and the pages are served as before, the lines are counted, and
+// SIGTERM ends the process in time.
 func TestLogWithoutReader(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name    string
+		open    func() (r, w *os.File, err error)
 		prepare func(t *testing.T, r, w *os.File)
+		drops   bool // waits until a megabyte of lines is dropped
 	}{
-		{"gone", func(t *testing.T, r, _ *os.File) {
+		{"gone", os.Pipe, func(t *testing.T, r, _ *os.File) {
 			if err := r.Close(); err != nil {
 				t.Fatal(err)
 			}
-		}},
-		{"reads nothing", func(t *testing.T, _, w *os.File) { fill(t, w) }},
+		}, true},
+		{"reads nothing", os.Pipe, func(t *testing.T, _, w *os.File) { fill(t, w) }, true},
+		{"reads 100 bytes a second", os.Pipe, func(t *testing.T, r, w *os.File) { fill(t, w); go crawl(r) }, false},
+		{"is a terminal that shows 100 bytes a second", openTerminal, func(_ *testing.T, r, _ *os.File) { go crawl(r) }, false},
+		{"is a terminal that was stopped", openTerminal, func(*testing.T, *os.File, *os.File) {}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			sim, flags := busyABS(t)
-			r, w, err := os.Pipe()
+			r, w, err := tc.open()
+			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+				t.Skip("no terminal can be had here: ", err)
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -73,7 +86,7 @@ func TestLogWithoutReader(t *testing.T) {
 			_ = w.Close() // the process has it
 			until(t, "lines are dropped", func() bool {
 				n, _ := e.value(t, "abs_exporter_log_lines_dropped_total")
-				return n > 0
+				return n > 0 || !tc.drops
 			})
 			counted(t, e)
 			before := sim.Stats().Calls["oauthtokens"]
@@ -109,6 +122,34 @@ func TestErrorWithoutReader(t *testing.T) {
 	case <-time.After(patience):
 		_ = cmd.Process.Kill()
 		t.Error("it does not end")
+	}
+}
+
+// openTerminal returns both ends of a terminal: what shows, and what is written to.
+func openTerminal() (r, w *os.File, err error) {
+	r, err = os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	fd := int(r.Fd())
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		return nil, nil, err
+	}
+	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err != nil {
+		return nil, nil, err
+	}
+	w, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	return r, w, err
+}
+
+// crawl reads 100 bytes a second until the end.
+func crawl(r *os.File) {
+	for {
+		if _, err := r.Read(make([]byte, 10)); err != nil {
+			return
+		}
+		<-time.After(100 * time.Millisecond)
 	}
 }
 

@@ -97,6 +97,16 @@ func (p *process) status(t *testing.T) int {
 	}
 }
 
+// hasEnded reports whether the process has ended by itself.
+func (p *process) hasEnded() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // terminate ends the process as an init system does.
 func (p *process) terminate(t *testing.T) (status int, took time.Duration) {
 	t.Helper()

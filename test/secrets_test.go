@@ -12,8 +12,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -69,7 +72,7 @@ func TestNoSecretLeaks(t *testing.T) {
 					t.Errorf("%s is 0", series)
 				}
 			}
-			c.search(t, report, len(canaryFaults()))
+			c.search(t, report, len(canaryFaults()), syscall.SIGTERM)
 		})
 		t.Run(report+" echoed over HTTP 1.1, keys from files", func(t *testing.T) {
 			t.Parallel()
@@ -79,7 +82,7 @@ func TestNoSecretLeaks(t *testing.T) {
 			for _, reply := range canaryReplies() {
 				c.during(t, report, func() { echo.set(reply) })
 			}
-			c.search(t, report, len(canaryReplies()))
+			c.search(t, report, len(canaryReplies()), syscall.SIGQUIT)
 		})
 	}
 }
@@ -169,15 +172,25 @@ func (c *canaryExporter) profiles(t *testing.T) {
 	}
 }
 
-// search ends the exporter and searches all that it has written and served. The log must have at
-// least so many failures, or there would be nothing to search in.
-func (c *canaryExporter) search(t *testing.T, report string, least int) {
+// search ends the exporter by a signal and searches all that it has written and served. The log must
+// have at least so many failures, or there would be nothing to search in. SIGQUIT lets Go write the
+// stack of each goroutine.
+func (c *canaryExporter) search(t *testing.T, report string, least int, end syscall.Signal) {
 	t.Helper()
 	c.profiles(t)
-	if status, _ := c.terminate(t); status != 0 {
-		t.Errorf("it ended with status %d", status)
+	arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", c.cmd.Process.Pid))
+	if err != nil && runtime.GOOS == "linux" {
+		t.Error(err)
 	}
+	searchSecrets(t, "the arguments", string(arguments))
+	if err := c.cmd.Process.Signal(end); err != nil {
+		t.Fatal(err)
+	}
+	status := c.status(t)
 	log := c.stderr.String()
+	if dumped := strings.Contains(log, "SIGQUIT: quit") && strings.Count(log, "\ngoroutine ") > 5; dumped != (end == syscall.SIGQUIT) || !dumped && status != 0 {
+		t.Errorf("it ended with status %d; the stacks of goroutines are in its log: %v", status, dumped)
+	}
 	searchSecrets(t, "the standard output", c.stdout.String())
 	searchSecrets(t, "the log", log)
 	searchSecrets(t, "a page", strings.Join(c.shown, "\n"))
@@ -201,7 +214,7 @@ func (e *exporter) pages(t *testing.T) string {
 		text, _ := e.scrape(t, "metrics", config.ScrapeProtocolsHeaders[p])
 		all.WriteString(text)
 	}
-	for _, page := range []string{"", "healthz", "readyz", "-/healthy", "-/ready", "config", "api/v1/status", "runbooks/"} {
+	for _, page := range []string{"", "healthz", "readyz", "-/healthy", "-/ready", "config", "api/v1/status", "runbooks/", "runbooks/ABSAttackCritical.md"} {
 		all.WriteString(e.get(t, page))
 	}
 	return all.String()
@@ -323,6 +336,13 @@ func (e *echoes) set(reply string) {
 	e.reply = reply
 }
 
+// answer is set for calls for a report.
+func (e *echoes) answer(report, reply string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.report, e.reply = report, reply
+}
+
 func (e *echoes) calls() int64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -331,9 +351,9 @@ func (e *echoes) calls() int64 {
 
 // next returns the reply to a call; empty: the simulated ABS answers it.
 func (e *echoes) next(r *http.Request) string {
-	path := map[string]string{"oauthtokens": "/v4/abs/oauthtokens", "forensics": "/v4/abs"}[e.report]
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	path := map[string]string{"oauthtokens": "/v4/abs/oauthtokens", "forensics": "/v4/abs"}[e.report]
 	if e.reply == "" || r.URL.Path != path {
 		return ""
 	}
@@ -362,6 +382,63 @@ func (e *echoes) before(abs http.Handler) http.Handler {
 	})
 }
 
+// What commands print and write holds neither keys nor tokens, while ABS answers, refuses and echoes
+// the request: their help, the report of check, the resolution of a token and of an address, errors.
+func TestNoSecretInCommands(t *testing.T) {
+	t.Parallel()
+	sim, echo := canaryABS(), &echoes{}
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte(canarySecret+" of the token ids\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	flags := append(append(startABS(t, sim, echo.before), keyFiles(t, canaryAccess, canarySecret)...),
+		"--series.token-key-file="+key, "--log.level=debug", "--abs.rate=1000", "--abs.timeout=2s")
+	e := startServe(t, nil, append(flags, "--collect.interval=250ms", "--collect.lookback=1h", "--state.dir=")...)
+	id := counted(t, e)[0]
+	e.terminate(t)
+	for _, command := range []string{"", "serve", "check", "resolve", "backfill", "assets", "simulate", "demo", "healthcheck", "completion"} {
+		args := slices.DeleteFunc([]string{command, "--help"}, func(arg string) bool { return arg == "" })
+		p := start(t, []string{"ABS_EXPORTER_ABS_ACCESS_KEY=" + canaryAccess, "ABS_EXPORTER_ABS_SECRET_KEY=" + canarySecret}, args...)
+		status := p.status(t)
+		text := p.stdout.String() + p.stderr.String()
+		if searchSecrets(t, fmt.Sprintf("%q", args), text); status != 0 || len(text) < 200 {
+			t.Errorf("%q ended with status %d and prints only %s", args, status, text)
+		}
+	}
+	now := time.Now().UTC().Truncate(time.Minute)
+	for i, reply := range append([]string{""}, canaryReplies()...) {
+		if i%4 != 0 {
+			continue // each is five processes; the client's errors are those of serve
+		}
+		echo.answer([]string{"oauthtokens", "forensics"}[i/4%2], reply)
+		bundle := filepath.Join(t.TempDir(), "report.json")
+		for _, args := range [][]string{
+			{"check", "--report=" + bundle}, {"resolve", id}, {"resolve", id, "--output=json"}, {"resolve", "--ip=192.0.2.1"},
+			{
+				"backfill", "--from=" + now.Add(-5*time.Hour).Format(time.RFC3339), "--to=" + now.Add(-4*time.Hour).Format(time.RFC3339), "--output=-",
+				"--work-dir=" + t.TempDir(), "--label=job=abs", "--label=instance=abs",
+			},
+		} {
+			p := start(t, nil, append(slices.Clone(args), flags...)...)
+			if args[0] == "backfill" && reply != "" { // it tries again until ABS answers
+				until(t, "it fails or ends", func() bool { return p.hasEnded() || strings.Contains(p.stderr.String(), "abs: oauthtokens: ") })
+				_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+			}
+			status := p.status(t)
+			text := p.stdout.String() + p.stderr.String()
+			searchSecrets(t, fmt.Sprintf("%q, reply %d", args, i), text)
+			if reply == "" && (status != 0 && args[0] == "resolve" || len(text) < 100) {
+				t.Errorf("%q ended with status %d and prints only %s", args, status, text)
+			}
+		}
+		text, err := os.ReadFile(bundle)
+		if err != nil || len(text) < 100 {
+			t.Errorf("the report of check: %v, %s", err, text)
+		}
+		searchSecrets(t, "the report of check", string(text))
+	}
+}
+
 // What backfill writes holds neither keys nor tokens: the history, what it keeps of a run that was
 // killed, and its log at the highest level.
 func TestNoSecretInHistory(t *testing.T) {
@@ -384,13 +461,8 @@ func TestNoSecretInHistory(t *testing.T) {
 	}, startABS(t, sim, nil)...), keyFiles(t, canaryAccess, canarySecret)...)
 	killed := start(t, nil, args...)
 	until(t, "something is kept", func() bool {
-		select {
-		case <-killed.ended:
-			return true
-		default:
-		}
 		parts, err := filepath.Glob(filepath.Join(work, "*.part"))
-		return err != nil || len(parts) > 2
+		return killed.hasEnded() || err != nil || len(parts) > 2
 	})
 	_ = killed.cmd.Process.Kill() // it may have ended
 	killed.status(t)

@@ -103,6 +103,16 @@ func (r *receiver) tokens() int {
 
 // serveHTTP returns the base URL of the receiver over HTTP.
 func (r *receiver) serveHTTP(t testing.TB) string {
+	server := httptest.NewServer(r.handler())
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	return server.URL
+}
+
+// handler is the receiver over HTTP.
+func (r *receiver) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/v1/metrics", func(w http.ResponseWriter, req *http.Request) {
 		body, err := io.ReadAll(req.Body)
@@ -124,12 +134,7 @@ func (r *receiver) serveHTTP(t testing.TB) string {
 		out, err := logReceiver{receiver: r}.Export(metadata.NewIncomingContext(req.Context(), lower(req.Header)), &in)
 		answer(w, out, err)
 	})
-	server := httptest.NewServer(mux)
-	t.Cleanup(func() {
-		server.CloseClientConnections()
-		server.Close()
-	})
-	return server.URL
+	return mux
 }
 
 func lower(h http.Header) metadata.MD {
