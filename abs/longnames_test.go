@@ -18,8 +18,8 @@ func answering(t *testing.T, body func() io.Reader) *Client {
 }
 
 // A text of 10 MB, wherever a report has one: as a member's name, a key of a map, a value, or a
-// number. A value that is not kept is skipped, a row with such a value is left out; any name that long
-// refuses the report. Memory stays small.
+// number. A value that is not kept is skipped, a row with such a value is left out; any name that
+// long refuses the report. Memory stays small.
 func TestLongTexts(t *testing.T) {
 	const size = 10 << 20
 	requests := map[string]func(c *Client) (rows int, err error){

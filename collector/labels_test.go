@@ -17,11 +17,11 @@ import (
 // start, at 0. They are what the client of ABS calls its reports and reasons; metrics imports no
 // abs.
 func TestReportsAndReasonsAreThoseOfTheClient(t *testing.T) {
-	file, err := parser.ParseFile(token.NewFileSet(), "../abs/error.go", nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	constants := func(prefix string) (values []string) {
+	constants := func(name, prefix string) (values []string) {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
 		ast.Inspect(file, func(n ast.Node) bool {
 			spec, ok := n.(*ast.ValueSpec)
 			if !ok || !strings.HasPrefix(spec.Names[0].Name, prefix) {
@@ -36,7 +36,9 @@ func TestReportsAndReasonsAreThoseOfTheClient(t *testing.T) {
 		})
 		return values
 	}
-	for label, want := range map[string][]string{"report": constants("Report"), "reason": constants("Reason")} {
+	for label, want := range map[string][]string{
+		"report": constants("../abs/reports/reader.go", "Kind"), "reason": constants("../abs/error.go", "Reason"),
+	} {
 		if got := metrics.ReportFailures.LabelValues[label]; len(want) == 0 || !slices.Equal(got, want) {
 			t.Errorf("label %s: metrics has %q, and abs %q", label, got, want)
 		}

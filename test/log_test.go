@@ -48,9 +48,9 @@ func startLogging(t *testing.T, log *os.File, args ...string) *exporter {
 	return &exporter{p, "http://" + address + "/"}
 }
 
-// The reader of the log goes away, or stays and reads nothing or next to nothing, as a terminal over
-// a slow line does: ABS is polled and the pages are served as before, the lines are counted, and
-// SIGTERM ends the process in time.
+// The reader of the log goes away, or stays and reads nothing or next to nothing, as a terminal
+// over a slow line does: ABS is polled and the pages are served as before, the lines are counted,
+// and SIGTERM ends the process in time.
 func TestLogWithoutReader(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

@@ -18,6 +18,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	logs "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 	points "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
@@ -53,32 +54,45 @@ func (n *receivedNames) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	switch r.URL.Path {
-	case "/v1/metrics":
-		var in points.ExportMetricsServiceRequest
-		if err = proto.Unmarshal(body, &in); err == nil {
-			for _, m := range in.GetResourceMetrics()[0].GetScopeMetrics()[0].GetMetrics() {
-				for _, p := range append(m.GetSum().GetDataPoints(), m.GetGauge().GetDataPoints()...) {
-					n.keep(m.GetName(), p.GetAttributes())
-				}
-			}
-		}
-	case "/v1/logs":
-		var in logs.ExportLogsServiceRequest
-		if err = proto.Unmarshal(body, &in); err == nil {
-			for _, record := range in.GetResourceLogs()[0].GetScopeLogs()[0].GetLogRecords() {
-				for _, a := range record.GetAttributes() {
-					if a.GetKey() == "attack_type" || a.GetKey() == "anomaly_type" {
-						n.records[a.GetValue().GetStringValue()] = true
-					}
-				}
-			}
-		}
+	switch {
+	case err != nil:
+	case r.URL.Path == "/v1/metrics":
+		err = n.keepMetrics(body)
+	case r.URL.Path == "/v1/logs":
+		err = n.keepRecords(body)
 	}
 	if err != nil {
 		n.wrong = append(n.wrong, r.URL.Path+": "+err.Error())
 	}
 	w.Header().Set("Content-Type", "application/x-protobuf")
+}
+
+func (n *receivedNames) keepMetrics(body []byte) error {
+	var in points.ExportMetricsServiceRequest
+	if err := proto.Unmarshal(body, &in); err != nil {
+		return err
+	}
+	for _, m := range in.GetResourceMetrics()[0].GetScopeMetrics()[0].GetMetrics() {
+		for _, p := range append(m.GetSum().GetDataPoints(), m.GetGauge().GetDataPoints()...) {
+			n.keep(m.GetName(), p.GetAttributes())
+		}
+	}
+	return nil
+}
+
+func (n *receivedNames) keepRecords(body []byte) error {
+	var in logs.ExportLogsServiceRequest
+	if err := proto.Unmarshal(body, &in); err != nil {
+		return err
+	}
+	for _, record := range in.GetResourceLogs()[0].GetScopeLogs()[0].GetLogRecords() {
+		for _, a := range record.GetAttributes() {
+			if a.GetKey() == "attack_type" || a.GetKey() == "anomaly_type" {
+				n.records[a.GetValue().GetStringValue()] = true
+			}
+		}
+	}
+	return nil
 }
 
 func (n *receivedNames) keep(metric string, attributes []*common.KeyValue) {
@@ -124,7 +138,8 @@ func hostileNames(names []string) (sim *simulator.Simulator, requests int64) {
 	return sim, requests
 }
 
-// hostileAdmin puts the names into all strings of the admin report that are not what it is known by.
+// hostileAdmin puts the names into all strings of the admin report that are not what it is known
+// by.
 func hostileAdmin(names []string) func(http.Handler) http.Handler {
 	n := 0
 	var spoil func(v any) any
@@ -252,7 +267,7 @@ func exposedNames(t *testing.T, page exposition) map[string]map[string]bool {
 			continue
 		}
 		page.labels[series].Range(func(l labels.Label) {
-			if l.Name == labels.MetricName {
+			if l.Name == model.MetricNameLabel {
 				return
 			}
 			if !slices.Contains(f.Labels, l.Name) || !utf8.ValidString(l.Value) || len(l.Value) > 128 {
@@ -293,8 +308,8 @@ func pagesAreWhole(t *testing.T, e *exporter) {
 		t.Error("the status page has nothing of the admin report")
 	}
 	for _, page := range []string{"api/v1/status"} {
-		var any map[string]any
-		if err := json.Unmarshal([]byte(e.get(t, page)), &any); err != nil {
+		var whole map[string]any
+		if err := json.Unmarshal([]byte(e.get(t, page)), &whole); err != nil {
 			t.Errorf("/%s: %v", page, err)
 		}
 	}

@@ -172,9 +172,9 @@ func (c *canaryExporter) profiles(t *testing.T) {
 	}
 }
 
-// search ends the exporter by a signal and searches all that it has written and served. The log must
-// have at least so many failures, or there would be nothing to search in. SIGQUIT lets Go write the
-// stack of each goroutine.
+// search ends the exporter by a signal and searches all that it has written and served. The log
+// must have at least so many failures, or there would be nothing to search in. SIGQUIT lets Go
+// write the stack of each goroutine.
 func (c *canaryExporter) search(t *testing.T, report string, least int, end syscall.Signal) {
 	t.Helper()
 	c.profiles(t)
@@ -382,8 +382,9 @@ func (e *echoes) before(abs http.Handler) http.Handler {
 	})
 }
 
-// What commands print and write holds neither keys nor tokens, while ABS answers, refuses and echoes
-// the request: their help, the report of check, the resolution of a token and of an address, errors.
+// What commands print and write holds neither keys nor tokens, while ABS answers, refuses and
+// echoes the request: their help, the report of check, the resolution of a token and of an address,
+// errors.
 func TestNoSecretInCommands(t *testing.T) {
 	t.Parallel()
 	sim, echo := canaryABS(), &echoes{}
@@ -413,7 +414,10 @@ func TestNoSecretInCommands(t *testing.T) {
 		echo.answer([]string{"oauthtokens", "forensics"}[i/4%2], reply)
 		bundle := filepath.Join(t.TempDir(), "report.json")
 		for _, args := range [][]string{
-			{"check", "--report=" + bundle}, {"resolve", id}, {"resolve", id, "--output=json"}, {"resolve", "--ip=192.0.2.1"},
+			{"check", "--report=" + bundle},
+			{"resolve", id},
+			{"resolve", id, "--output=json"},
+			{"resolve", "--ip=192.0.2.1"},
 			{
 				"backfill", "--from=" + now.Add(-5*time.Hour).Format(time.RFC3339), "--to=" + now.Add(-4*time.Hour).Format(time.RFC3339), "--output=-",
 				"--work-dir=" + t.TempDir(), "--label=job=abs", "--label=instance=abs",

@@ -8,18 +8,21 @@ import (
 	"github.com/abs-exporter/abs-exporter/abs/simulator"
 )
 
+// loss is one way in which a state is lost.
+type loss struct {
+	name   string
+	lose   func(t *testing.T, dir, state, elsewhere string)
+	mend   func(t *testing.T, dir, state, elsewhere string) // nil: it is saved all the same
+	noKey  bool                                             // the key is lost with it
+	linked bool                                             // the state is elsewhere in the end
+}
+
 // The state is lost, or replaced, while the exporter runs. Either it is saved anew, and a restart
 // goes on from there; or nothing can be saved: then the counters stand still, ABS is asked on, and
 // once there is a place for the state they go on.
 func TestStateIsLostWhileItRuns(t *testing.T) {
 	t.Parallel()
-	for _, tc := range []struct {
-		name   string
-		lose   func(t *testing.T, dir, state, elsewhere string)
-		mend   func(t *testing.T, dir, state, elsewhere string) // nil: it is saved all the same
-		noKey  bool                                             // the key is lost with it
-		linked bool                                             // the state is elsewhere in the end
-	}{
+	for _, tc := range []loss{
 		{name: "removed", lose: func(t *testing.T, _, state, _ string) { must(t, os.Remove(state)) }},
 		{name: "emptied", lose: func(t *testing.T, _, state, _ string) { must(t, os.Truncate(state, 0)) }},
 		{name: "overwritten", lose: func(t *testing.T, _, state, _ string) { must(t, os.WriteFile(state, []byte("something else"), 0o600)) }},
@@ -68,45 +71,51 @@ func TestStateIsLostWhileItRuns(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			sim, flags := busyABS(t)
-			dir, elsewhere := filepath.Join(t.TempDir(), "state"), t.TempDir()
-			must(t, os.Mkdir(dir, 0o700))
-			flags = append(flags, "--state.dir="+dir, "--no-forensics.enabled")
-			e := startServe(t, nil, flags...)
-			counted(t, e)
-			states, err := filepath.Glob(filepath.Join(dir, "counters-*.state"))
-			if err != nil || len(states) != 1 {
-				t.Fatalf("state files: %v, %v", states, err)
-			}
-			tc.lose(t, dir, states[0], elsewhere)
-			if tc.mend != nil {
-				standsStill(t, e, sim)
-				tc.mend(t, dir, states[0], elsewhere)
-			}
-			before := goesOn(t, e)
-			info, err := os.Lstat(states[0])
-			must(t, err)
-			if linked := info.Mode()&os.ModeSymlink != 0; linked != tc.linked || !linked && info.Mode() != 0o600 {
-				t.Errorf("the state has the mode %v", info.Mode())
-			}
-			if status, _ := e.terminate(t); status != 0 {
-				t.Fatalf("it ended with status %d", status)
-			}
-			again := start(t, nil, append([]string{"serve", "--web.listen-address=127.0.0.1:0"}, flags...)...)
-			if tc.noKey {
-				if status := again.status(t); status != 1 {
-					t.Errorf("it ended with status %d, want 1", status)
-				}
-				says(t, again, "token-id.key")
-				return
-			}
-			second := again.serving(t)
-			if after, ok := second.value(t, `abs_requests_total{target="test"}`); !ok || after < before {
-				t.Errorf("abs_requests_total is %v at once after the restart, and was %v", after, before)
-			}
-			goesOn(t, second)
+			tc.try(t)
 		})
 	}
+}
+
+// try loses the state, and checks what follows.
+func (tc *loss) try(t *testing.T) {
+	t.Helper()
+	sim, flags := busyABS(t)
+	dir, elsewhere := filepath.Join(t.TempDir(), "state"), t.TempDir()
+	must(t, os.Mkdir(dir, 0o700))
+	flags = append(flags, "--state.dir="+dir, "--no-forensics.enabled")
+	e := startServe(t, nil, flags...)
+	counted(t, e)
+	states, err := filepath.Glob(filepath.Join(dir, "counters-*.state"))
+	if err != nil || len(states) != 1 {
+		t.Fatalf("state files: %v, %v", states, err)
+	}
+	tc.lose(t, dir, states[0], elsewhere)
+	if tc.mend != nil {
+		standsStill(t, e, sim)
+		tc.mend(t, dir, states[0], elsewhere)
+	}
+	before := goesOn(t, e)
+	info, err := os.Lstat(states[0])
+	must(t, err)
+	if linked := info.Mode()&os.ModeSymlink != 0; linked != tc.linked || !linked && info.Mode() != 0o600 {
+		t.Errorf("the state has the mode %v", info.Mode())
+	}
+	if status, _ := e.terminate(t); status != 0 {
+		t.Fatalf("it ended with status %d", status)
+	}
+	again := start(t, nil, append([]string{"serve", "--web.listen-address=127.0.0.1:0"}, flags...)...)
+	if tc.noKey {
+		if status := again.status(t); status != 1 {
+			t.Errorf("it ended with status %d, want 1", status)
+		}
+		says(t, again, "token-id.key")
+		return
+	}
+	second := again.serving(t)
+	if after, ok := second.value(t, `abs_requests_total{target="test"}`); !ok || after < before {
+		t.Errorf("abs_requests_total is %v at once after the restart, and was %v", after, before)
+	}
+	goesOn(t, second)
 }
 
 func must(t *testing.T, err error) {

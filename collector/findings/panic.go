@@ -44,7 +44,7 @@ func Recovered(v any) *Panic {
 // Error implements error. The text of a panic is shown if the runtime wrote it. The value of any
 // other may be made of a report, with a token in it: Stack says where it was raised.
 func (p *Panic) Error() string {
-	if err, ok := p.Value.(runtime.Error); ok { //nolint:errorlint // a value that wraps one has a text of its own
+	if err, ok := p.Value.(runtime.Error); ok { // a value that wraps one has a text of its own
 		return "panic: " + err.Error()
 	}
 	return fmt.Sprintf("panic: a %T, which is not shown since it may hold a token", p.Value)

@@ -12,10 +12,10 @@ import (
 func TestPanicText(t *testing.T) {
 	const token = "eyJhbGciOiJSUzI1NiJ9"
 	var none []int
-	var any any = token
+	var value any = token
 	for want, do := range map[string]func(){
 		"panic: runtime error: index out of range [3] with length 0":                 func() { none[len(token)/6]++ },
-		"panic: interface conversion: interface {} is string, not int":               func() { _ = any.(int) },
+		"panic: interface conversion: interface {} is string, not int":               func() { _ = value.(int) },
 		"panic: a string, which is not shown since it may hold a token":              func() { panic(token) },
 		"panic: a *errors.errorString, which is not shown since it may hold a token": func() { panic(errors.New(token)) },
 		"panic: a *fmt.wrapError, which is not shown since it may hold a token":      func() { panic(fmt.Errorf("%w "+token, errors.ErrUnsupported)) },

@@ -57,8 +57,8 @@ func cutAttr(a slog.Attr) slog.Attr {
 	return a
 }
 
-// cutText cuts a text before the character that would not fit, and escapes the one control character
-// that slog's text leaves as it is.
+// cutText cuts a text before the character that would not fit, and escapes the one control
+// character that slog's text leaves as it is.
 func cutText(text string) string {
 	const ellipsis = "…"
 	text = strings.ReplaceAll(text, "\x7f", `\x7f`)
