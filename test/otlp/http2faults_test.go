@@ -4,8 +4,11 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"io"
+	"log"
 	"net"
 	"net/http/httptest"
+	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -68,6 +71,9 @@ type http2Fault struct {
 	bare bool // no SETTINGS precede, and no request is waited for
 	yes  bool // over HTTP it is a yes
 }
+
+// Those after which gRPC and net/http connect again at once, until the time of the request ends.
+var againAtOnce = []string{"GOAWAY before a request", "GOAWAY"}
 
 // sends returns what writes a text and stays; floods what repeats it until the exporter is gone.
 func sends(text func(stream uint32) string) func(net.Conn, uint32) {
@@ -162,7 +168,7 @@ func http2Faults() []http2Fault {
 		}, false, true},
 		{"compression that was not agreed", sends(func(s uint32) string {
 			return response(0, status200+grpc+field("grpc-encoding", "zstd"))(s) + frame(frameData, endStream, s, "\x01\x00\x00\x00\x04abcd")
-		}), false, false},
+		}), false, true},
 		{"headers and nothing more", sends(response(0, status200+grpc)), false, false},
 		{"headers, a byte a second", func(c net.Conn, s uint32) {
 			for _, b := range []byte(response(0, status200+grpc)(s)) {
@@ -269,6 +275,8 @@ func (f *faultyReceiver) connection(c net.Conn, to string, over *tls.Config) {
 // log, and it has everything again as soon as it is well.
 func TestHTTP2Faults(t *testing.T) {
 	faults := http2Faults()
+	log.SetOutput(io.Discard) // as main does: net/http writes a line for each unknown frame
+	t.Cleanup(func() { log.SetOutput(os.Stderr) })
 	before := measure()
 	t.Run("all", func(t *testing.T) {
 		var all sync.WaitGroup
@@ -335,7 +343,11 @@ func tryHTTP2Fault(t *testing.T, fault *http2Fault, protocol string) {
 	}
 	wait("a request is counted as "+outcome, func() bool { return e.requests(t, outcome) > 0 })
 	<-time.After(500 * time.Millisecond)
-	if n := f.begun.Load(); n > 12 {
+	most := int64(12)
+	if slices.Contains(againAtOnce, fault.name) {
+		most = 5000
+	}
+	if n := f.begun.Load(); n > most {
 		t.Errorf("%s: %d connections in %v", name, n, time.Since(begun))
 	}
 	f.set(false)
