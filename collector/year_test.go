@@ -16,11 +16,11 @@ import (
 )
 
 // yearDays is how long TestYear lasts; make year sets 365.
-var yearDays = flag.Int("year.days", 15, "how many days of virtual time TestYear lasts")
+var yearDays = flag.Int("year.days", 31, "how many days of virtual time TestYear lasts")
 
 const day = 24 * time.Hour
 
-// Three ABSs in three zones, for two weeks or a year: tokens, APIs and attack types come and go,
+// Three ABSs in three zones, for a month or a year: tokens, APIs and attack types come and go,
 // each ABS is down once a week and fails one call in fifty, settings and labels change, targets are
 // renamed, removed and added again, and the clocks change. Each request is counted once, and what
 // the process holds stays within bounds that do not depend on the time.
