@@ -333,6 +333,11 @@ func (c *Client) exchange(
 		return repeated, c.transportError(parent, ctx, report, err, false)
 	}
 	defer resp.Body.Close() //nolint:errcheck // what was read counts
+	// A server whose client hangs up may still answer, with anything, and net/http may hand that
+	// over before it sees that the context has ended.
+	if err := ctx.Err(); err != nil {
+		return repeated, c.transportError(parent, ctx, report, err, false)
+	}
 	r.exchange.answered(resp, c.config.Now())
 	if c.config.Tap != nil {
 		resp.Body = struct {
@@ -356,11 +361,11 @@ func (c *Client) exchange(
 	}
 	cause := body.err
 	if err != cause { //nolint:errorlint // the very error of the body, not one like it
-		var cut *Error
-		if ctx.Err() == nil || !errors.As(err, &cut) || !cut.Truncated {
+		var refusal *Error
+		if ctx.Err() == nil || !errors.As(err, &refusal) {
 			return repeated, err
 		}
-		cause = ctx.Err() // a server whose client hangs up may still end the body properly
+		cause = ctx.Err() // the rest of the body is of a server whose client had hung up
 	}
 	failed := c.transportError(parent, ctx, report, cause, true)
 	failed.Offset = r.Bytes()

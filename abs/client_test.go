@@ -551,6 +551,69 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// A server whose client hangs up may still answer, with anything, and net/http may hand that over
+// before it sees that the context has ended.
+func TestAnswerAfterTheEnd(t *testing.T) {
+	late := map[string]func() *http.Response{
+		"empty":     func() *http.Response { return answer("") },
+		"a message": func() *http.Response { return answer(`{"error":"client closed request"}`) },
+		"no JSON":   func() *http.Response { return answer("client closed request") },
+		"closed":    func() *http.Response { return &http.Response{StatusCode: 499, Body: http.NoBody} },
+		"encoded": func() *http.Response {
+			return &http.Response{StatusCode: 200, Header: http.Header{"Content-Encoding": {"br"}}, Body: http.NoBody}
+		},
+	}
+	for _, end := range []struct {
+		name, head, rest string
+		cancelled        bool
+		reason           Reason
+	}{
+		{"cancelled", "cancelled while ABS was asked", "cancelled while the answer was read", true, ReasonOther},
+		{"timeout", "abs.example.com:443: no answer within 10s", "abs.example.com:443: no complete answer within 10s", false, ReasonTimeout},
+	} {
+		for name, late := range late {
+			t.Run(end.name+", "+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					for want, transport := range map[string]func(gone func()) *http.Response{
+						end.head: func(gone func()) *http.Response { gone(); return late() },
+						end.rest: func(gone func()) *http.Response {
+							a := late()
+							a.StatusCode, a.Header = 200, nil
+							a.Body = io.NopCloser(io.MultiReader(strings.NewReader("{"+named+","), atFirstRead(gone), a.Body))
+							return a
+						},
+					} {
+						ctx, cancel := context.WithCancel(context.Background())
+						defer cancel()
+						c := config("https://abs.example.com")
+						c.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+							return transport(func() {
+								if end.cancelled {
+									cancel()
+								}
+								<-r.Context().Done()
+							}), nil
+						})
+						_, err := mustClient(t, c).Tokens(ctx, hour, noRows)
+						if err == nil || !strings.HasPrefix(err.Error(), "abs: oauthtokens: "+want) || ReasonOf(err) != end.reason {
+							t.Errorf("%v, want %s", err, want)
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+// atFirstRead returns an empty reader that calls f when it is read.
+func atFirstRead(f func()) io.Reader {
+	return readerFunc(func([]byte) (int, error) { f(); return 0, io.EOF })
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
 func TestRowsErrorComesBack(t *testing.T) {
 	stop := errors.New("stop")
 	body := manyRows(2000)
