@@ -174,14 +174,9 @@ func TestBackfill(t *testing.T) {
 	// Traffic ends when it has been seen to go on: what is counted live is that of the look-back, too.
 	ends := begun.Add(12 * time.Second)
 	sim := simulator.New(simulator.Config{Seed: 9, Tokens: 12, TokenLife: 8 * time.Hour, Rate: 40, Begin: first, End: ends, Immediate: true})
-	var asked atomic.Int64
-	flags := startABS(t, sim, func(h http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			asked.Add(1)
-			h.ServeHTTP(w, r)
-		})
-	})
 	dir := t.TempDir()
+	abs := newPausingABS(filepath.Join(dir, "killed"))
+	flags := startABS(t, sim, abs.before)
 	keyFile := filepath.Join(dir, "key")
 	if err := os.WriteFile(keyFile, []byte(key+"\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -200,7 +195,7 @@ func TestBackfill(t *testing.T) {
 		return prom.total("abs_requests_total", time.Now()) > 0
 	})
 
-	history := backfilled(t, dir, &asked, append(flags, "--from="+first.Format(time.RFC3339), "--label=job=abs", "--label=instance="+address))
+	history := backfilled(t, dir, abs, append(flags, "--from="+first.Format(time.RFC3339), "--label=job=abs", "--label=instance="+address))
 	m := regexp.MustCompile(`abs_requests_total\{[^}]*\} [0-9]+ ([0-9]+)\n# HELP`).FindSubmatch(history)
 	if m == nil {
 		t.Fatal("the totals are not where they are expected")
@@ -297,8 +292,39 @@ func (b *books) compare(from, to time.Time) {
 	}
 }
 
+// pausingABS answers no more from when a run of backfill has kept three parts in its work directory
+// until it is resumed, so that the run can be killed in between at any speed of the machine.
+type pausingABS struct {
+	work    string
+	resumed chan struct{}
+	asked   atomic.Int64 // requests
+}
+
+func newPausingABS(work string) *pausingABS {
+	return &pausingABS{work: work, resumed: make(chan struct{})}
+}
+
+func (p *pausingABS) before(abs http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.asked.Add(1)
+		if p.keptParts() {
+			select {
+			case <-p.resumed:
+			case <-r.Context().Done():
+				return
+			}
+		}
+		abs.ServeHTTP(w, r)
+	})
+}
+
+func (p *pausingABS) keptParts() bool {
+	parts, err := filepath.Glob(filepath.Join(p.work, "*.part"))
+	return err == nil && len(parts) >= 3
+}
+
 // backfilled writes the history twice: in one go, and killed in between. It returns the text.
-func backfilled(t *testing.T, dir string, asked *atomic.Int64, flags []string) []byte {
+func backfilled(t *testing.T, dir string, abs *pausingABS, flags []string) []byte {
 	t.Helper()
 	const fast = "--abs.rate=1000"
 	run := func(name string, args ...string) *process {
@@ -309,22 +335,22 @@ func backfilled(t *testing.T, dir string, asked *atomic.Int64, flags []string) [
 		t.Fatalf("it ended with status %d", status)
 	}
 	out := filepath.Join(dir, "killed.om")
-	killed := run("killed", "--output="+out, "--abs.rate=100") // so that it takes seconds
-	until(t, "some of it is kept", func() bool {
-		parts, _ := filepath.Glob(filepath.Join(dir, "killed", "*.part"))
-		return len(parts) >= 3
-	})
-	_ = killed.cmd.Process.Kill() // it may have ended, and the test fails below
+	killed := run("killed", "--output="+out, fast)
+	until(t, "some of it is kept", abs.keptParts)
+	if err := killed.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
 	killed.status(t)
+	close(abs.resumed)
 	if _, err := os.Stat(out); err == nil {
 		t.Fatal("it was not killed in between")
 	}
-	before := asked.Load()
+	before := abs.asked.Load()
 	resumed := run("killed", "--output="+out, fast)
 	if status := resumed.status(t); status != 0 {
 		t.Fatalf("the resumed run ended with status %d", status)
 	}
-	if n := asked.Load() - before; n > 430-3*12+200 { // the live exporter asks meanwhile
+	if n := abs.asked.Load() - before; n > 430-3*12+200 { // the live exporter asks meanwhile
 		t.Errorf("%d requests of the resumed run", n)
 	}
 	text, err := os.ReadFile(out)

@@ -454,23 +454,26 @@ func TestNoSecretInHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, token := range canaryTokens() {
-		sim.Add(simulator.Event{At: time.Now().Add(-5 * time.Hour), Token: token, IP: fmt.Sprintf("192.0.2.%d", i), N: 10})
+		for _, ago := range []time.Duration{47 * time.Hour, 5 * time.Hour} {
+			sim.Add(simulator.Event{At: time.Now().Add(-ago), Token: token, IP: fmt.Sprintf("192.0.2.%d", i), N: 10})
+		}
 	}
 	work, now := filepath.Join(dir, "work"), time.Now().UTC().Truncate(time.Minute)
+	abs := newPausingABS(work)
 	args := append(append([]string{
 		"backfill", "--from=" + now.Add(-48*time.Hour).Format(time.RFC3339), "--to=" + now.Add(-3*time.Hour).Format(time.RFC3339),
 		"--output=" + filepath.Join(dir, "history.om"), "--work-dir=" + work,
-		"--series.token-key-file=" + key, "--state.dir=" + filepath.Join(dir, "state"), "--log.level=debug", "--abs.rate=20",
+		"--series.token-key-file=" + key, "--state.dir=" + filepath.Join(dir, "state"), "--log.level=debug", "--abs.rate=1000",
 		"--series.dimensions=method,api,device,ip,url", "--label=job=abs", "--label=instance=abs",
-	}, startABS(t, sim, nil)...), keyFiles(t, canaryAccess, canarySecret)...)
+	}, startABS(t, sim, abs.before)...), keyFiles(t, canaryAccess, canarySecret)...)
 	killed := start(t, nil, args...)
-	until(t, "something is kept", func() bool {
-		parts, err := filepath.Glob(filepath.Join(work, "*.part"))
-		return killed.hasEnded() || err != nil || len(parts) > 2
-	})
-	_ = killed.cmd.Process.Kill() // it may have ended
+	until(t, "something is kept", abs.keptParts)
+	if err := killed.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
 	killed.status(t)
 	kept := contents(t, work)
+	close(abs.resumed)
 	p := start(t, nil, args...)
 	if status := p.status(t); status != 0 {
 		t.Fatalf("it ended with status %d", status)
