@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -223,28 +225,86 @@ func (e *exporter) pages(t *testing.T) string {
 // searchSecrets looks for the secrets in plain text and in usual encodings.
 func searchSecrets(t *testing.T, where, text string) {
 	t.Helper()
-	needles := []string{canary}
-	secrets := append(canaryTokens(), canaryAccess, canarySecret)
-	for n := range 3 {
-		g := gatewaySecrets(n)
-		secrets = append(secrets, g.proxy, "exporter:"+g.proxy, g.token, g.header, g.access, g.secret)
-	}
-	for _, secret := range secrets {
-		needles = append(needles, hex.EncodeToString([]byte(secret)),
-			strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(secret)), "="),
-			strings.TrimRight(base64.URLEncoding.EncodeToString([]byte(secret)), "="), url.QueryEscape(secret))
-	}
 	text = strings.ToLower(text)
-	for _, n := range needles {
-		if at := strings.Index(text, strings.ToLower(n)); at >= 0 {
-			t.Errorf("%s contains a secret: …%q…", where, text[max(0, at-150):min(len(text), at+len(n)+50)])
-			return
-		}
+	if at, n := secretIn(text); n > 0 {
+		t.Errorf("%s contains a secret: …%q…", where, text[max(0, at-150):min(len(text), at+n+50)])
 	}
 	for _, n := range []string{"earlier_date=", "x-abs-"} {
 		if strings.Contains(text, n) {
 			t.Errorf("%s contains a query or a header of ABS's: %s", where, n)
 		}
+	}
+}
+
+// secretIn returns where a text in lower case has a secret, and the length of what was found.
+func secretIn(text string) (at, n int) {
+	for _, form := range secretForms() {
+		if at := strings.Index(text, form); at >= 0 {
+			return at, len(form)
+		}
+	}
+	return 0, 0
+}
+
+// secretForms returns in lower case what a text may have of a secret: the canary in each encoding
+// that goes by characters, and whole secrets in base64, which depends on what stands before them.
+var secretForms = sync.OnceValue(func() (forms []string) {
+	secrets := append(canaryTokens(), canaryAccess, canarySecret)
+	for n := range 3 {
+		g := gatewaySecrets(n)
+		secrets = append(secrets, g.proxy, "exporter:"+g.proxy, g.token, g.header, g.access, g.secret)
+	}
+	for _, text := range append(secrets, canary) {
+		forms = append(forms, text, hex.EncodeToString([]byte(text)), url.QueryEscape(text), url.PathEscape(text),
+			eachRune(text, "%%%02x"), eachRune(text, `\u%04x`), eachRune(text, `\x%02x`), eachRune(text, "&#%d;"), eachRune(text, "&#x%x;"))
+	}
+	for _, text := range secrets {
+		for before := range 3 { // bytes that share a group of four characters with the secret's first
+			for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+				encoded := encoding.EncodeToString([]byte(strings.Repeat("x", before) + text))
+				forms = append(forms, encoded[(before*8+5)/6:len(encoded)-1])
+			}
+		}
+	}
+	for i, form := range forms {
+		forms[i] = strings.ToLower(form)
+	}
+	slices.Sort(forms)
+	return slices.Compact(forms)
+})
+
+func eachRune(text, format string) string {
+	var b strings.Builder
+	for _, r := range text {
+		fmt.Fprintf(&b, format, r)
+	}
+	return b.String()
+}
+
+// The search finds a secret in each of the usual encodings, wherever it stands.
+func TestSecretsAreFound(t *testing.T) {
+	t.Parallel()
+	secret := canaryTokens()[2] // it has what must be escaped
+	quoted, err := json.Marshal(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for before := range 5 {
+		inside := strings.Repeat("a", before) + secret + "z"
+		for form, text := range map[string]string{
+			"plain": inside, "upper case": strings.ToUpper(inside), "JSON": string(quoted), "Go": strconv.Quote(inside),
+			"query": url.QueryEscape(inside), "path": url.PathEscape(inside), "hex": hex.EncodeToString([]byte(inside)),
+			"percent": eachRune(inside, "%%%02X"), "JSON escapes": eachRune(inside, `\u%04X`), "byte escapes": eachRune(inside, `\x%02x`),
+			"HTML": eachRune(inside, "&#%d;"), "HTML in hex": eachRune(inside, "&#x%X;"),
+			"base64": base64.StdEncoding.EncodeToString([]byte(inside)), "base64 of a URL": base64.URLEncoding.EncodeToString([]byte(inside)),
+		} {
+			if _, n := secretIn(strings.ToLower("text " + text + " text")); n == 0 {
+				t.Errorf("%s after %d bytes is not found: %s", form, before, text)
+			}
+		}
+	}
+	if at, n := secretIn("c4n4 r4 is no secret, nor is \\u0063"); n > 0 {
+		t.Errorf("a secret at %d", at)
 	}
 }
 
