@@ -315,7 +315,8 @@ func TestRefusedForGood(t *testing.T) {
 			r.Event(event(n))
 		}
 		time.Sleep(time.Minute)
-		if n := len(r.take()); n > 4 {
+		// Four batches of 512, and partial ones where the SDK's processor is woken once more than needed.
+		if n := len(r.take()); n > 9 {
 			t.Errorf("%d requests for 2,000 refused records", n)
 		}
 		if n := r.count(t, metrics.OTLPDropped, metrics.SignalLogs); n != 2000 {
