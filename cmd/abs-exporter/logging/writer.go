@@ -12,6 +12,9 @@ const (
 	maxQueued = 1 << 20
 	// flushTime is how long the end of the process waits for a reader of the log.
 	flushTime = time.Second
+	// starvedTime is how long it waits where no line is being written: on a busy machine the writer
+	// may not have had its turn, and the last line is the one that says why the process ends.
+	starvedTime = 10 * time.Second
 )
 
 // Writer writes lines without ever letting the program wait. While nobody reads them, lines
@@ -26,6 +29,7 @@ type Writer struct {
 	queue    [][]byte
 	queued   int // bytes
 	closing  bool
+	writing  bool // a line is being written
 	dropped  int64
 	reported int64             // of dropped, to resumed
 	resumed  func(lines int64) // lines were dropped, and now one was written
@@ -67,9 +71,11 @@ func (w *Writer) run() {
 		}
 		line := w.queue[0]
 		w.queue = w.queue[1:]
+		w.writing = true
 		w.mu.Unlock()
 		_, err := w.out.Write(line)
 		w.mu.Lock()
+		w.writing = false
 		w.queued -= len(line)
 		if err != nil {
 			w.dropped++
@@ -104,10 +110,20 @@ func (w *Writer) Close() {
 	w.closing = true
 	w.changed.Signal()
 	w.mu.Unlock()
-	limit := time.NewTimer(flushTime)
-	defer limit.Stop()
-	select {
-	case <-w.ended:
-	case <-limit.C:
+	for waited := time.Duration(0); waited < starvedTime; waited += flushTime {
+		select {
+		case <-w.ended:
+			return
+		case <-time.After(flushTime):
+		}
+		if w.isWriting() {
+			return // whoever reads is slow, or does not
+		}
 	}
+}
+
+func (w *Writer) isWriting() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.writing
 }

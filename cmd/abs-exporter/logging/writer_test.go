@@ -89,6 +89,25 @@ func TestLogThatNobodyReads(t *testing.T) {
 	})
 }
 
+// On a busy machine the writer may have its turn late. That is no reader that does not read: the
+// last line is the one that says why the process ends.
+func TestLogOfALateWriter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &reader{err: errors.New("not yet")}
+		w := NewWriter(r)
+		w.OnResume(func(int64) { time.Sleep(5 * time.Second) }) // the writer does something else
+		_, _ = w.Write([]byte("lost\n"))
+		synctest.Wait()
+		r.err = nil
+		_, _ = w.Write([]byte("written\n"))
+		_, _ = w.Write([]byte("the last line\n"))
+		w.Close()
+		if want := "written\nthe last line\n"; r.text() != want {
+			t.Errorf("read %q, want %q", r.text(), want)
+		}
+	})
+}
+
 func TestLogThatCannotBeWritten(t *testing.T) {
 	r := &reader{err: errors.New("broken pipe")}
 	w := NewWriter(r)
