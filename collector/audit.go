@@ -53,12 +53,15 @@ func (a *audit) poll(ctx context.Context, c *cycle) (publish bool) {
 		return false
 	}
 	for range auditReadings {
+		if a.clock.Now().Sub(c.began) >= a.options.Interval/2 {
+			break // findings need the rest
+		}
 		due, ok := a.ledger.DueAudit(interval / 2)
 		if !ok {
 			a.end()
 			break
 		}
-		if !a.read(ctx, c, due) || a.clock.Now().Sub(c.began) > a.options.Interval {
+		if !a.read(ctx, c, due) {
 			break
 		}
 		a.heartbeat()

@@ -3,6 +3,7 @@ package collector
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/abs-exporter/abs-exporter/abs"
@@ -14,18 +15,24 @@ import (
 type slotReports struct {
 	*wiring
 	began time.Time // of the last cycle
+	cut   bool      // it had no time for all that was due
 }
 
-// poll implements report: it reads the slots that are due, oldest first. Once the interval is used
-// up, what has ended already waits for the next cycle.
+// poll implements report: it reads the slots that are due, as far as the cycle has time.
 func (r *slotReports) poll(ctx context.Context, c *cycle) (publish bool) {
 	r.ledger.Advance(c.began, elapsed(r.began, c.began, r.options))
 	r.began = c.began
-	for _, job := range r.ledger.Due(c.began) {
+	jobs := r.ledger.Due(c.began)
+	if r.cut {
+		slices.SortFunc(jobs, ledger.LongestWaiting)
+	}
+	r.cut = false
+	for _, job := range jobs {
 		if ctx.Err() != nil || c.refused {
 			break
 		}
-		if !job.Current && r.clock.Now().Sub(c.began) > r.options.Interval {
+		if r.noTime(c, job) {
+			r.cut = true
 			continue
 		}
 		if job.Probe {
@@ -39,6 +46,17 @@ func (r *slotReports) poll(ctx context.Context, c *cycle) (publish bool) {
 		r.ledger.Close()
 	}
 	return true
+}
+
+// noTime reports whether a job waits for the next cycle, so that findings get what is left of this
+// one. The slot that runs never waits, and one that was never read since its end waits less when it
+// has come near to --collect.max-backfill.
+func (r *slotReports) noTime(c *cycle, job ledger.Job) bool {
+	limit := r.options.Interval / 2
+	if job.Urgent {
+		limit = r.options.Interval
+	}
+	return !job.Current && r.clock.Now().Sub(c.began) >= limit
 }
 
 // errNoRows is no error of the package abs: the window's gauges need the summary only.

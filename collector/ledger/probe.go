@@ -151,7 +151,7 @@ func (l *Ledger) ProbeRead(j Job) (split bool) {
 		return false
 	}
 	q := &sp.probing
-	sp.failed = true // the span itself is still to be read
+	sp.failed, sp.tried = true, l.clock.Wall() // the span itself is still to be read
 	q.reads++
 	q.asked = false
 	p := &l.schedule.probes

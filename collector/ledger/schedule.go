@@ -30,11 +30,13 @@ type Job struct {
 	Current    bool
 	Probe      bool // only the beginning of the span, to find out whether ABS answers that
 	Twice      bool // to be requested again at once if ABS answers 500: another node may not
+	Urgent     bool // half of Config.MaxBackfill has passed, and it was not read since its end
 	slot       *slot
-	of         Span // the span of the slot, which may not have ended
-	at         int  // its index, as long as no span of the slot is split
-	timeouts   int  // of the span, in a row
-	admitsNone bool // no token is tracked by its reading, as another one is under way meanwhile
+	of         Span      // the span of the slot, which may not have ended
+	at         int       // its index, as long as no span of the slot is split
+	timeouts   int       // of the span, in a row
+	tried      time.Time // when its reading was tried last; zero: not since its end
+	admitsNone bool      // no token is tracked by its reading, as another one is under way meanwhile
 }
 
 // span returns the span of the slot that the job reads; nil for an audit, or if it was split.
@@ -75,7 +77,13 @@ func (l *Ledger) Due(now time.Time) []Job {
 				ask.To = minute
 			}
 			if l.due(s, sp, now) && ask.To.After(ask.From) && (ask.To.Equal(sp.To) || !l.c.Zone.EndRepeated(ask.To)) {
-				jobs = append(jobs, Job{Span: ask, Current: s.To.After(now), slot: s, of: sp.Span, at: i, timeouts: sp.timeouts})
+				job := Job{Span: ask, Current: s.To.After(now), slot: s, of: sp.Span, at: i, timeouts: sp.timeouts, tried: sp.tried}
+				if sp.read.Before(sp.To) {
+					job.Urgent = l.age(s) > l.c.MaxBackfill/2
+				} else {
+					job.tried = later(sp.read, sp.tried)
+				}
+				jobs = append(jobs, job)
 			}
 		}
 	}
@@ -87,6 +95,13 @@ func (l *Ledger) Due(now time.Time) []Job {
 	return jobs
 }
 
+// LongestWaiting compares two jobs by which is to be read first where the last cycle had no time
+// for all: what was not tried since its end, oldest first, then what was tried longest ago. In the
+// order of Due the newest would never be read.
+func LongestWaiting(a, b Job) int {
+	return cmp.Or(a.tried.Compare(b.tried), a.From.Compare(b.From))
+}
+
 func (l *Ledger) due(s *slot, sp *slotSpan, now time.Time) bool {
 	switch {
 	case sp.settled:
@@ -96,4 +111,14 @@ func (l *Ledger) due(s *slot, sp *slotSpan, now time.Time) bool {
 	default:
 		return now.Sub(sp.read) >= l.wait(sp, now)
 	}
+}
+
+// longestWait is how far the readings of a slot without proof back off.
+const longestWait = time.Hour
+
+// wait returns how long after its last reading an ended span is read again. Past the settle time it
+// grows with the time in which nothing new arrived anywhere.
+func (l *Ledger) wait(sp *slotSpan, now time.Time) time.Duration {
+	since := later(sp.To.Add(l.c.Settle), l.activity.lastGain)
+	return max(l.c.Reread, min(now.Sub(since)/2, longestWait))
 }

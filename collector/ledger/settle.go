@@ -43,18 +43,11 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// longestWait is how far the readings of a slot without proof back off.
-const longestWait = time.Hour
-
-// wait returns how long after its last reading an ended span is read again. Past the settle time it
-// grows with the time in which nothing new arrived anywhere.
-func (l *Ledger) wait(sp *slotSpan, now time.Time) time.Duration {
-	since := later(sp.To.Add(l.c.Settle), l.activity.lastGain)
-	return max(l.c.Reread, min(now.Sub(since)/2, longestWait))
-}
-
 // tooOld reports whether a slot is past Config.MaxBackfill, whatever the wall clock did meanwhile.
-func (l *Ledger) tooOld(s *slot) bool { return l.clock.Elapsed()-s.ended > l.c.MaxBackfill }
+func (l *Ledger) tooOld(s *slot) bool { return l.age(s) > l.c.MaxBackfill }
+
+// age returns the time since the end of a slot.
+func (l *Ledger) age(s *slot) time.Duration { return l.clock.Elapsed() - s.ended }
 
 // Close closes the slots that are too old, unless the clock disagrees with ABS's. It ends the
 // readings of a cycle.

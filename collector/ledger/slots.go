@@ -57,6 +57,7 @@ type slotSpan struct {
 	read     time.Time // when its last successful reading began
 	reading  uint64    // its number; of a half, that of what was split
 	failed   bool      // the last reading did
+	tried    time.Time // when the cycle began in which one failed last; not saved
 	timeouts int       // in a row
 	settled  bool      // it is not read again
 	empty    bool      // its last successful reading was
@@ -162,7 +163,7 @@ func (s *slot) blank() bool { return s.state != Settled && s.total.Total == 0 &&
 func (s *slot) notAfter(now time.Time) {
 	s.read, s.proven = earlier(s.read, now), earlier(s.proven, now)
 	for i := range s.spans {
-		s.spans[i].read = earlier(s.spans[i].read, now)
+		s.spans[i].read, s.spans[i].tried = earlier(s.spans[i].read, now), earlier(s.spans[i].tried, now)
 	}
 }
 

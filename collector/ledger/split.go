@@ -57,7 +57,7 @@ func (l *Ledger) Failed(j Job, why Refusal) bool {
 	if sp == nil {
 		return true
 	}
-	sp.failed = true
+	sp.failed, sp.tried = true, l.clock.Wall()
 	if why == ServerError {
 		sp.probing.refused = true
 		return true
