@@ -356,13 +356,10 @@ func (c *Client) exchange(
 	}
 	body := &bodyReader{Reader: text}
 	err = bodyError(read(r, body, 2*c.config.ResponseCap))
-	if err == nil {
-		return repeated, nil
-	}
 	cause := body.err
-	if err != cause { //nolint:errorlint // the very error of the body, not one like it
+	if err == nil || err != cause { //nolint:errorlint // the very error of the body, not one like it
 		var refusal *Error
-		if ctx.Err() == nil || !errors.As(err, &refusal) {
+		if ctx.Err() == nil || err != nil && !errors.As(err, &refusal) {
 			return repeated, err
 		}
 		cause = ctx.Err() // the rest of the body is of a server whose client had hung up

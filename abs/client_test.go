@@ -558,6 +558,7 @@ func TestAnswerAfterTheEnd(t *testing.T) {
 		"empty":     func() *http.Response { return answer("") },
 		"a message": func() *http.Response { return answer(`{"error":"client closed request"}`) },
 		"no JSON":   func() *http.Response { return answer("client closed request") },
+		"complete":  func() *http.Response { return answer(`"details":[]}`) },
 		"closed":    func() *http.Response { return &http.Response{StatusCode: 499, Body: http.NoBody} },
 		"encoded": func() *http.Response {
 			return &http.Response{StatusCode: 200, Header: http.Header{"Content-Encoding": {"br"}}, Body: http.NoBody}
