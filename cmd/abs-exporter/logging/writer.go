@@ -10,11 +10,11 @@ import (
 const (
 	// maxQueued is how much of the log waits for a slow reader, in bytes: some 5,000 lines.
 	maxQueued = 1 << 20
-	// flushTime is how long the end of the process waits for a reader of the log.
-	flushTime = time.Second
-	// starvedTime is how long it waits where no line is being written: on a busy machine the writer
-	// may not have had its turn, and the last line is the one that says why the process ends.
-	starvedTime = 10 * time.Second
+	// flushTime is how long the end of the process waits until all lines are written. The writer may
+	// not have been scheduled yet on a busy machine, and the last line says why the process ends.
+	flushTime = 3 * time.Second
+	// stuckTime is how long it waits for a reader who takes no line.
+	stuckTime = time.Second
 )
 
 // Writer writes lines without ever letting the program wait. While nobody reads them, lines
@@ -29,7 +29,8 @@ type Writer struct {
 	queue    [][]byte
 	queued   int // bytes
 	closing  bool
-	writing  bool // a line is being written
+	writing  bool  // a line is being written
+	written  int64 // lines before it
 	dropped  int64
 	reported int64             // of dropped, to resumed
 	resumed  func(lines int64) // lines were dropped, and now one was written
@@ -76,6 +77,7 @@ func (w *Writer) run() {
 		_, err := w.out.Write(line)
 		w.mu.Lock()
 		w.writing = false
+		w.written++
 		w.queued -= len(line)
 		if err != nil {
 			w.dropped++
@@ -103,27 +105,31 @@ func (w *Writer) DroppedLines() float64 {
 	return float64(w.dropped)
 }
 
-// Close writes what is queued, as far as somebody reads it within flushTime. Lines that are written
-// later are lost.
+// Close writes what is queued, as far as somebody reads it: it waits for flushTime at most, and for
+// stuckTime where no line is read. Lines that are written later are lost.
 func (w *Writer) Close() {
 	w.mu.Lock()
 	w.closing = true
+	before := w.written
 	w.changed.Signal()
 	w.mu.Unlock()
-	for waited := time.Duration(0); waited < starvedTime; waited += flushTime {
+	for waited := time.Duration(0); waited < flushTime; waited += stuckTime {
 		select {
 		case <-w.ended:
 			return
-		case <-time.After(flushTime):
+		case <-time.After(stuckTime):
 		}
-		if w.isWriting() {
-			return // whoever reads is slow, or does not
+		writing, lines := w.progress()
+		if writing && lines == before {
+			return
 		}
+		before = lines
 	}
 }
 
-func (w *Writer) isWriting() bool {
+// progress returns whether a line is being written, and how many were before.
+func (w *Writer) progress() (writing bool, lines int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.writing
+	return w.writing, w.written
 }

@@ -89,13 +89,13 @@ func TestLogThatNobodyReads(t *testing.T) {
 	})
 }
 
-// On a busy machine the writer may have its turn late. That is no reader that does not read: the
-// last line is the one that says why the process ends.
+// On a busy machine the writer may not be scheduled for a while. That is no reader that does not
+// read: the last line is the one that says why the process ends.
 func TestLogOfALateWriter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &reader{err: errors.New("not yet")}
 		w := NewWriter(r)
-		w.OnResume(func(int64) { time.Sleep(5 * time.Second) }) // the writer does something else
+		w.OnResume(func(int64) { time.Sleep(2 * time.Second) }) // as if it was not scheduled
 		_, _ = w.Write([]byte("lost\n"))
 		synctest.Wait()
 		r.err = nil
@@ -146,16 +146,28 @@ func TestOnResumeWhileLinesAreWritten(t *testing.T) {
 	}
 }
 
+// The end waits for who does not read for a second, and for who reads slowly for three.
 func TestEndDoesNotWaitForAReader(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := &reader{blocked: make(chan struct{})}
-		w := NewWriter(r)
-		_, _ = w.Write([]byte("line\n"))
-		begun := time.Now()
-		w.Close()
-		if took := time.Since(begun); took != flushTime {
-			t.Errorf("it waited for %v, want %v", took, flushTime)
-		}
-		close(r.blocked)
-	})
+	for _, tt := range []struct{ perLine, want time.Duration }{{time.Hour, stuckTime}, {600 * time.Millisecond, flushTime}, {0, 0}} {
+		synctest.Test(t, func(t *testing.T) {
+			w := NewWriter(slowReader(tt.perLine))
+			for range 10 {
+				_, _ = w.Write([]byte("line\n"))
+			}
+			begun := time.Now()
+			w.Close()
+			if took := time.Since(begun); took != tt.want {
+				t.Errorf("%v a line: it waited for %v, want %v", tt.perLine, took, tt.want)
+			}
+			<-w.ended
+		})
+	}
+}
+
+// slowReader is what reading a line takes.
+type slowReader time.Duration
+
+func (s slowReader) Write(p []byte) (int, error) {
+	time.Sleep(time.Duration(s))
+	return len(p), nil
 }
