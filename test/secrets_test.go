@@ -247,16 +247,16 @@ func secretIn(text string) (at, n int) {
 }
 
 // secretForms returns in lower case what a text may have of a secret: the canary in each encoding
-// that goes by characters, and whole secrets in base64, which depends on what stands before them.
+// that goes by characters, and whole secrets in base64, where the canary alone would be too short.
 var secretForms = sync.OnceValue(func() (forms []string) {
 	secrets := append(canaryTokens(), canaryAccess, canarySecret)
 	for n := range 3 {
 		g := gatewaySecrets(n)
 		secrets = append(secrets, g.proxy, "exporter:"+g.proxy, g.token, g.header, g.access, g.secret)
 	}
-	for _, text := range append(secrets, canary) {
-		forms = append(forms, text, hex.EncodeToString([]byte(text)), url.QueryEscape(text), url.PathEscape(text),
-			eachRune(text, "%%%02x"), eachRune(text, `\u%04x`), eachRune(text, `\x%02x`), eachRune(text, "&#%d;"), eachRune(text, "&#x%x;"))
+	forms = append(forms, canary, hex.EncodeToString([]byte(canary)))
+	for _, encoding := range []string{"%%%02x", `\u%04x`, `\x%02x`, "&#%d;", "&#x%x;"} {
+		forms = append(forms, eachRune(canary, encoding))
 	}
 	for _, text := range secrets {
 		for before := range 3 { // bytes that share a group of four characters with the secret's first
