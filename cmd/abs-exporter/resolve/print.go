@@ -1,10 +1,12 @@
 package resolve
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -50,8 +52,8 @@ func (r *resolution) hideToken() {
 	for _, counts := range r.lists() {
 		for i := range *counts {
 			name := &(*counts)[i].Name
-			for _, unescape := range []func(string) (string, error){url.PathUnescape, url.QueryUnescape} {
-				if plain, err := unescape(*name); err == nil && strings.Contains(plain, token) {
+			for _, plain := range unescaped(*name, 2) {
+				if strings.Contains(plain, token) {
 					*name = plain
 				}
 			}
@@ -60,6 +62,24 @@ func (r *resolution) hideToken() {
 		*counts = mergeCounts(*counts)
 	}
 	r.sort()
+}
+
+var escapes = regexp.MustCompile("%[0-9a-fA-F]{2}")
+
+// unescaped returns what a name may stand for: as a path and as a query, escaped as often as times
+// at most. What is no escape stays as it is, where the functions of net/url refuse the whole name.
+func unescaped(name string, times int) (plain []string) {
+	for _, text := range []string{name, strings.ReplaceAll(name, "+", " ")} {
+		plain = append(plain, text)
+		inner := escapes.ReplaceAllStringFunc(text, func(escape string) string {
+			b, _ := hex.DecodeString(escape[1:]) // two digits
+			return string(b)
+		})
+		if times > 0 && inner != text {
+			plain = append(plain, unescaped(inner, times-1)...)
+		}
+	}
+	return plain
 }
 
 // mergeCounts adds up the counts of one name.

@@ -218,18 +218,21 @@ func TestResolveHidesTheTokenInURLs(t *testing.T) {
 	for i, url := range []string{
 		"/introspect?access_token=" + token, "/introspect?x=" + url.QueryEscape(token), "/login?password=hunter2",
 		"/tokens/" + url.PathEscape(token) + "/revoke", "/tokens/" + strings.ToLower(url.QueryEscape(token)), "/raw/" + token, "/100%/" + url.PathEscape(token),
+		"/100%/" + strings.ToLower(url.PathEscape(token)), "/twice/" + url.PathEscape(url.PathEscape(token)), "/100%/twice/" + url.QueryEscape(url.QueryEscape(token)),
 	} {
 		r.sim.Add(simulator.Event{At: at.Add(-10 * time.Minute), Token: token, API: "shop", Method: "GET", URL: url, N: int64(100 - i)})
 	}
 	args := []string{idOf(token), "--at=" + at.Format(time.RFC3339)}
 	_, out, errs := r.resolve(t, args...)
 	_, urls, _ := strings.Cut(out, "by URL\n")
-	want := `         199   29 %  /introspect
-          98   14 %  /login
-          97   14 %  /tokens/cana…oken/revoke
-          96   14 %  /tokens/cana…oken
-          95   14 %  /raw/cana…oken
-          94   14 %  /100%/cana…oken
+	want := `         199   21 %  /introspect
+         187   20 %  /100%/cana…oken
+          98   10 %  /login
+          97   10 %  /tokens/cana…oken/revoke
+          96   10 %  /tokens/cana…oken
+          95   10 %  /raw/cana…oken
+          92   10 %  /twice/cana…oken
+          91   10 %  /100%/twice/cana…oken
 `
 	if urls != want {
 		t.Errorf("%sprints\n%swant\n%s", errs, urls, want)
