@@ -127,6 +127,33 @@ func TestCatchingUpWithASlowABS(t *testing.T) {
 	}
 }
 
+// What comes near to --collect.max-backfill unread may use the whole interval, what does not may
+// use half of it.
+func TestUnreadSlotsNearMaxBackfill(t *testing.T) {
+	t.Parallel()
+	o := defaults()
+	for lookback, want := range map[time.Duration]int{20 * time.Hour: 6, 11 * time.Hour: 3} {
+		o.Lookback = lookback
+		clock := &handClock{now: storyBegin}
+		sim := simulator.New(simulator.Config{Seed: 3, Tokens: 5, Rate: 30, Begin: storyBegin.Add(-day), Now: clock.Now, Immediate: true})
+		slow := slowABS(sim, clock, func(string) (time.Duration, bool) { return o.Interval / 6, false })
+		r, err := newRig(o, time.UTC, abs.Exclusive, 0, clock, slow)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.cycle(storyBegin)
+		n := 0
+		for _, s := range r.ledger.Slots(clock.Now()) {
+			if !s.To.After(storyBegin) && !s.Read.IsZero() {
+				n++
+			}
+		}
+		if n != want {
+			t.Errorf("%d ended slots are read in the first cycle, %v back; want %d", n, lookback, want)
+		}
+	}
+}
+
 // Slots that fail, and take half of the interval or more for that, keep no other one from being
 // read and from settling.
 func TestFailingSlotsStarveNoOther(t *testing.T) {
